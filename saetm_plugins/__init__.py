@@ -1,0 +1,1 @@
+"""Sparse-autoencoder topic models inside the tools people already use."""

@@ -1,0 +1,95 @@
+"""Checks at the door, shared by every stage: each error names the argument and what was found."""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+
+def check_embeddings(
+    embeddings: Any,
+    *,
+    name: str = "embeddings",
+    n_rows: int | None = None,
+    width: int | None = None,
+) -> np.ndarray:
+    """Return `embeddings` as a finite, C-contiguous float32 array of shape (n, d).
+
+    Parameters
+    ----------
+    embeddings : array-like or torch.Tensor of shape (n, d)
+        Any real dtype; float32 input is not copied.
+    name : str
+        The argument's name in the caller's signature, for the error.
+    n_rows, width : int, optional
+        What the shape must be.
+
+    Raises
+    ------
+    ValueError
+        When it is sparse, complex, not 2-D, empty, not finite, or of another shape than asked for.
+    """
+    if sp.issparse(embeddings):
+        raise ValueError(f"{name} is a sparse matrix; dense embeddings are needed")
+    if hasattr(embeddings, "detach"):  # a torch tensor, on any device and of any dtype
+        embeddings = embeddings.detach().float().cpu().numpy()
+    array = np.asarray(embeddings)
+    if array.dtype.kind not in "fiub":
+        try:
+            array = array.astype(np.float32)
+        except (TypeError, ValueError):
+            raise ValueError(f"{name} must hold real numbers; found dtype {array.dtype}") from None
+    if array.ndim != 2:
+        raise ValueError(f"{name} must be 2-D (documents × dimensions); found shape {array.shape}")
+    if array.shape[0] == 0 or array.shape[1] == 0:
+        raise ValueError(f"{name} is empty: shape {array.shape}")
+    if n_rows is not None and array.shape[0] != n_rows:
+        raise ValueError(f"{name} has {array.shape[0]} rows for {n_rows} documents")
+    if width is not None and array.shape[1] != width:
+        raise ValueError(
+            f"{name} has {array.shape[1]} dimensions; the sparse autoencoder was trained on {width}"
+        )
+    array = np.ascontiguousarray(array, dtype=np.float32)
+    check_finite(array, name)
+    return array
+
+
+def check_finite(array: np.ndarray, name: str) -> None:
+    """Raise a ValueError naming the first row of a 2-D `array` that is NaN or infinite."""
+    # One sum is NaN or infinite whenever an entry is, and costs a fraction of isfinite() on all;
+    # it may also overflow on finite rows, hence the exact second look.
+    with np.errstate(over="ignore", invalid="ignore"):
+        suspects = np.flatnonzero(~np.isfinite(array.sum(axis=1)))
+    bad = [row for row in suspects if not np.isfinite(array[row]).all()]
+    if bad:
+        found = "NaN" if np.isnan(array[bad[0]]).any() else "infinity"
+        raise ValueError(
+            f"{name} holds NaN or infinity in {len(bad)} rows (first: row {bad[0]}, {found})"
+        )
+
+
+def check_count(value: Any, name: str, *, minimum: int = 1) -> int:
+    """Return `value` as an int of at least `minimum`, or raise naming the argument.
+
+    Raises
+    ------
+    TypeError
+        When it is not an integer.
+    ValueError
+        When it is smaller than `minimum`.
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name} must be an integer; found {value!r}")
+    if value < minimum:
+        raise ValueError(f"{name} must be at least {minimum}; found {value}")
+    return int(value)
+
+
+def check_choice(value: Any, name: str, choices: tuple[str, ...]) -> str:
+    """Return `value` if it is one of `choices`, or raise a ValueError listing them."""
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}; found {value!r}")
+    return value
