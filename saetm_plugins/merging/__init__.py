@@ -1,0 +1,56 @@
+"""Stage 3: merge atoms into any number of topics, without retraining."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from saetm_plugins.merging.base import AtomViews, Merge, TopicCut
+from saetm_plugins.merging.density import HDBSCANMerge
+from saetm_plugins.merging.kmeans import KMeansMerge
+from saetm_plugins.merging.nmf import NMFMerge
+from saetm_plugins.merging.ward import WardMerge, WardTree
+from saetm_plugins.validation import check_choice
+
+MERGES: dict[str, type[Merge]] = {
+    "nmf": NMFMerge,
+    "kmeans": KMeansMerge,
+    "ward": WardMerge,
+    "hdbscan": HDBSCANMerge,
+}
+
+
+def make_merge(name: str = "nmf", *, random_state: int = 0, **options: Any) -> Merge:
+    """Return a merge by name.
+
+    Parameters
+    ----------
+    name : {"nmf", "kmeans", "ward", "hdbscan"}, default="nmf"
+        "nmf" is soft and needs keywords; "kmeans" is the paper's (arXiv 2511.16309, section 4);
+        "ward" gives nested cuts; "hdbscan" finds the count itself.
+    random_state : int, default=0
+    **options
+        Parameters of the merge's class.
+
+    Raises
+    ------
+    ValueError
+        When `name` is unknown.
+    TypeError
+        When the merge has no such option.
+    """
+    check_choice(name, "merge", tuple(MERGES))
+    return MERGES[name](random_state=random_state, **options)
+
+
+__all__ = [
+    "MERGES",
+    "AtomViews",
+    "HDBSCANMerge",
+    "KMeansMerge",
+    "Merge",
+    "NMFMerge",
+    "TopicCut",
+    "WardMerge",
+    "WardTree",
+    "make_merge",
+]

@@ -1,0 +1,53 @@
+"""Numba kernel of the sparse NMF; apart, so that importing the package does not import numba."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def update_rows(start, stop, indptr, indices, data, other, gram, penalty, factor):
+    """One pass of coordinate descent over rows `start` to `stop` of ``factor`` (n, T).
+
+    Minimises ``|X - factor @ other.T|² / 2 + penalty * factor.sum()`` over non-negative rows, each
+    on its own, with X (n, m) in CSR and ``gram = other.T @ other``. A coordinate whose correlation
+    with the data is not positive stays zero at the optimum (the Gram matrix is non-negative), so
+    only the few others are visited: what makes this fast on sparse data.
+    """
+    n_topics = gram.shape[0]
+    correlation = np.empty(n_topics, dtype=np.float32)
+    gradient = np.empty(n_topics, dtype=np.float32)
+    candidates = np.empty(n_topics, dtype=np.int32)
+    for row in range(start, stop):
+        correlation[:] = -penalty
+        for entry in range(indptr[row], indptr[row + 1]):
+            value = data[entry]
+            source = other[indices[entry]]
+            for topic in range(n_topics):
+                correlation[topic] += value * source[topic]
+        weights = factor[row]
+        n_candidates = 0
+        for topic in range(n_topics):
+            if correlation[topic] > 0 and gram[topic, topic] > 0:
+                candidates[n_candidates] = topic
+                gradient[n_candidates] = correlation[topic]
+                n_candidates += 1
+            else:
+                weights[topic] = 0
+        for place in range(n_candidates):
+            weight = weights[candidates[place]]
+            if weight > 0:
+                source = gram[candidates[place]]
+                for second in range(n_candidates):
+                    gradient[second] -= weight * source[candidates[second]]
+        for place in range(n_candidates):
+            topic = candidates[place]
+            old = weights[topic]
+            new = max(old + gradient[place] / gram[topic, topic], np.float32(0))
+            if new != old:
+                weights[topic] = new
+                source = gram[topic]
+                step = new - old
+                for second in range(n_candidates):
+                    gradient[second] -= step * source[candidates[second]]

@@ -1,0 +1,192 @@
+"""Stage 3, the one interface of all merges: what a merge may look at and what it returns.
+
+The paper (arXiv 2511.16309, section 4) merges atoms into any number of topics after training. A
+merge here is fitted once to :class:`AtomViews`, K-sized arrays only, and then cut at will.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+
+from saetm_plugins.validation import check_count, check_finite
+
+
+class AtomViews(NamedTuple):
+    """All that a merge may look at; nothing here grows with the number of documents.
+
+    Attributes
+    ----------
+    prevalence : ndarray of shape (K,)
+        Mean of `doc_atoms` over the documents, non-negative; 0 marks a dead atom.
+    vectors : ndarray of shape (K, d), float32
+        Atom vectors: word-vector means (the paper's T_k), centroids of the documents that
+        activate an atom, or decoder rows where there is neither.
+    keywords : csr_matrix of shape (K, V), optional
+        Non-negative association of atoms with words, for the soft merge
+        (:func:`~saetm_plugins.merging.keyword_association`).
+    """
+
+    prevalence: np.ndarray
+    vectors: np.ndarray
+    keywords: sp.csr_matrix | None = None
+
+
+class TopicCut(NamedTuple):
+    """Topics as weighted sets of atoms, the heaviest topic first.
+
+    Attributes
+    ----------
+    atom_topics : csr_matrix of shape (K, T), float32
+        Rows of live atoms sum to 1 (one 1 in a hard merge); rows of dead atoms, and of outliers
+        where a merge knows any, are empty.
+    topic_words : ndarray of shape (T, V), float32, optional
+        P(word | topic), rows sum to 1; None where the words follow from the atoms' emissions.
+    """
+
+    atom_topics: sp.csr_matrix
+    topic_words: np.ndarray | None = None
+
+
+class Merge(ABC):
+    """Base of all merges: ``fit`` once, ``cut`` to any number of topics.
+
+    Parameters
+    ----------
+    random_state : int, default=0
+        Seed; the same seed gives the same cut, bit for bit.
+    """
+
+    needs_keywords: ClassVar[bool] = False
+
+    def __init__(self, *, random_state: int = 0):
+        self.random_state = random_state
+
+    def fit(self, views: AtomViews) -> Merge:
+        """Do once what every cut shares.
+
+        Parameters
+        ----------
+        views : AtomViews
+
+        Returns
+        -------
+        Merge
+            This object.
+
+        Raises
+        ------
+        ValueError
+            When shapes disagree, a value is not finite or negative where it may not be, no atom
+            is alive, or the merge needs `keywords` and there are none.
+        """
+        _check_views(views, needs_keywords=self.needs_keywords)
+        self.views_ = views
+        self.live_ = np.flatnonzero(views.prevalence > 0)
+        self._prepare()
+        return self
+
+    def cut(self, n_topics: int | str = "auto") -> TopicCut:
+        """Merge the live atoms into topics.
+
+        Parameters
+        ----------
+        n_topics : int or "auto", default="auto"
+            "auto": the merge's own count, by the criterion its class states.
+
+        Returns
+        -------
+        TopicCut
+            No topic is empty; topics in order of falling prevalence.
+
+        Raises
+        ------
+        ValueError
+            When `n_topics` is below 1 or above the number of live atoms.
+        """
+        if not hasattr(self, "live_"):
+            raise RuntimeError(f"{type(self).__name__} is not fitted; call fit(views) first")
+        if isinstance(n_topics, str):
+            if n_topics != "auto":
+                raise ValueError(f'n_topics must be an integer or "auto"; found {n_topics!r}')
+            return self._cut(self._auto_count())
+        n_topics = check_count(n_topics, "n_topics")
+        if n_topics > len(self.live_):
+            raise ValueError(f"n_topics={n_topics} is more than the {len(self.live_)} live atoms")
+        return self._cut(n_topics)
+
+    @abstractmethod
+    def _prepare(self) -> None:
+        """Compute what all cuts share from ``views_`` and ``live_``."""
+
+    @abstractmethod
+    def _auto_count(self) -> int:
+        """Return the number of topics for ``n_topics="auto"``."""
+
+    @abstractmethod
+    def _cut(self, n_topics: int) -> TopicCut:
+        """Return the cut; `n_topics` is already checked."""
+
+
+def unit_rows(vectors: np.ndarray) -> np.ndarray:
+    """Return `vectors` (n, d) as float32 with rows of length 1; zero rows stay zero."""
+    vectors = np.asarray(vectors, dtype=np.float32)
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.where(norms > 0, norms, 1)
+
+
+def hard_cut(labels: np.ndarray, live: np.ndarray, prevalence: np.ndarray) -> TopicCut:
+    """Build the cut of a hard merge, topics ordered by falling prevalence.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n_live,), int
+        Topic of each live atom; negative: none.
+    live : ndarray of shape (n_live,), int
+        The atoms that `labels` speaks of, ascending.
+    prevalence : ndarray of shape (K,)
+    """
+    n_topics = int(labels.max(initial=-1)) + 1
+    member = labels >= 0
+    atoms, topics = live[member], labels[member]
+    mass = np.bincount(topics, weights=prevalence[atoms], minlength=n_topics)
+    rank = np.empty(n_topics, dtype=np.int32)
+    rank[np.argsort(-mass, kind="stable")] = np.arange(n_topics, dtype=np.int32)
+    indptr = np.zeros(len(prevalence) + 1, dtype=np.int32)
+    indptr[atoms + 1] = 1
+    np.cumsum(indptr, out=indptr)
+    weights = np.ones(len(atoms), dtype=np.float32)
+    return TopicCut(
+        sp.csr_matrix((weights, rank[topics], indptr), shape=(len(prevalence), n_topics))
+    )
+
+
+def _check_views(views: AtomViews, *, needs_keywords: bool) -> None:
+    prevalence, vectors, keywords = (np.asarray(views[0]), np.asarray(views[1]), views[2])
+    _check_shapes(prevalence, vectors, keywords)
+    if not np.isfinite(prevalence).all() or (prevalence < 0).any():
+        raise ValueError("views.prevalence must be finite and non-negative")
+    if not (prevalence > 0).any():
+        raise ValueError(f"no atom is alive: the prevalence of all {len(prevalence)} atoms is 0")
+    check_finite(vectors, "views.vectors")
+    if keywords is None:
+        if needs_keywords:
+            raise ValueError("this merge needs views.keywords (atoms × words), and there are none")
+        return
+    if not np.isfinite(keywords.data).all() or (keywords.data < 0).any():
+        raise ValueError("views.keywords must be finite and non-negative")
+
+
+def _check_shapes(prevalence: np.ndarray, vectors: np.ndarray, keywords: Any) -> None:
+    if prevalence.ndim != 1 or vectors.ndim != 2 or len(prevalence) != len(vectors):
+        raise ValueError(
+            "views.prevalence and views.vectors must have shapes (K,) and (K, d); found "
+            f"{prevalence.shape} and {vectors.shape}"
+        )
+    if keywords is not None and keywords.shape[0] != len(prevalence):
+        raise ValueError(
+            f"views.keywords has {keywords.shape[0]} rows for {len(prevalence)} atoms"
+        )

@@ -1,0 +1,101 @@
+"""Stage 3, "hdbscan": topics are dense regions of atoms; their number is found, not asked for.
+
+Not in the paper (arXiv 2511.16309); the habit of BERTopic's users. Runs the hdbscan package.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.decomposition import PCA
+
+from saetm_plugins.merging.base import Merge, TopicCut, hard_cut, unit_rows
+from saetm_plugins.merging.ward import WardTree
+
+
+class HDBSCANMerge(Merge):
+    """HDBSCAN on the atom vectors, reduced by PCA.
+
+    ``n_topics="auto"`` takes the clusters that HDBSCAN finds. A smaller count joins them further
+    by a Ward tree weighted by prevalence; a larger one is an error that names the count found.
+
+    Parameters
+    ----------
+    min_cluster_size : int, default=5
+        Atoms that make a topic.
+    min_samples : int, default=1
+        How conservative: larger makes more atoms outliers.
+    outliers : {"nearest", "drop"}, default="nearest"
+        What becomes of atoms outside every dense region: the nearest topic, or no topic (their
+        rows of `atom_topics` are empty).
+    n_components : int, default=10
+        Dimensions kept by the PCA; densities mean little in hundreds of dimensions.
+    random_state : int, default=0
+    """
+
+    def __init__(
+        self,
+        *,
+        min_cluster_size: int = 5,
+        min_samples: int = 1,
+        outliers: str = "nearest",
+        n_components: int = 10,
+        random_state: int = 0,
+    ):
+        super().__init__(random_state=random_state)
+        self.min_cluster_size = min_cluster_size
+        self.min_samples = min_samples
+        self.outliers = outliers
+        self.n_components = n_components
+
+    def _prepare(self) -> None:
+        self._points = unit_rows(self.views_.vectors[self.live_])
+        self._weights = np.asarray(self.views_.prevalence, dtype=np.float64)[self.live_]
+        self.labels_ = self._find()
+        self.n_found_ = int(self.labels_.max()) + 1
+        self._centres = self._centre(self.labels_)
+        self._tree = WardTree(self._centres, self._mass(self.labels_))
+
+    def _find(self) -> np.ndarray:
+        """Return the region (n_live,) of every live atom, -1 for outliers."""
+        if len(self.live_) < max(self.min_cluster_size, 2):
+            return np.zeros(len(self.live_), dtype=np.int64)
+        try:
+            from hdbscan import HDBSCAN
+        except ImportError as error:
+            raise ImportError('the merge "hdbscan" needs: pip install hdbscan') from error
+        n_components = min(self.n_components, *self._points.shape)
+        reduced = PCA(n_components, random_state=self.random_state).fit_transform(self._points)
+        solver = HDBSCAN(
+            min_cluster_size=self.min_cluster_size,
+            min_samples=self.min_samples,
+            core_dist_n_jobs=1,
+            approx_min_span_tree=False,
+        )
+        labels = solver.fit_predict(reduced.astype(np.float64))
+        return labels if labels.max() >= 0 else np.zeros_like(labels)
+
+    def _mass(self, labels: np.ndarray) -> np.ndarray:
+        member = labels >= 0
+        return np.bincount(labels[member], weights=self._weights[member])
+
+    def _centre(self, labels: np.ndarray) -> np.ndarray:
+        centres = np.zeros((labels.max() + 1, self._points.shape[1]))
+        member = labels >= 0
+        np.add.at(centres, labels[member], self._points[member] * self._weights[member, None])
+        return unit_rows(centres)
+
+    def _auto_count(self) -> int:
+        return self.n_found_
+
+    def _cut(self, n_topics: int) -> TopicCut:
+        if n_topics > self.n_found_:
+            raise ValueError(
+                f"n_topics={n_topics} is more than the {self.n_found_} topics that HDBSCAN found; "
+                "lower min_cluster_size, or use another merge"
+            )
+        labels = self.labels_.copy()
+        if self.outliers == "nearest":
+            lost = labels < 0
+            labels[lost] = np.argmax(self._points[lost] @ self._centres.T, axis=1)
+        joined = np.where(labels >= 0, self._tree.labels(n_topics)[labels], -1)
+        return hard_cut(joined, self.live_, self.views_.prevalence)

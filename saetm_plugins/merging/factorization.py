@@ -1,0 +1,104 @@
+"""Stage 3, the soft merge's engine: non-negative factorization of a sparse matrix, on all cores.
+
+Hierarchical alternating least squares (Cichocki & Phan 2009), the coordinate descent of
+scikit-learn's ``NMF``, reordered so that every row is solved on its own and skips the coordinates
+that must be zero. Started by NNDSVD (Boutsidis & Gallopoulos 2008).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse as sp
+
+from saetm_plugins.merging.threads import run_blocks
+
+
+class SparseSVD:
+    """Leading singular vectors of a sparse matrix (n, m), n small; any rank after one solve.
+
+    Parameters
+    ----------
+    matrix : csr_matrix of shape (n, m), float32
+    """
+
+    def __init__(self, matrix: sp.csr_matrix):
+        gram = (matrix @ matrix.T).toarray()
+        values, vectors = scipy.linalg.eigh(gram, overwrite_a=True, check_finite=False, driver="evd")
+        self._left = np.ascontiguousarray(vectors[:, ::-1])
+        self._values = np.sqrt(np.maximum(values[::-1], 0))
+        self._matrix = matrix
+
+    def leading(self, rank: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return ``U`` (n, rank), the singular values (rank,) and ``V`` (m, rank)."""
+        left, values = self._left[:, :rank], self._values[:rank]
+        right = self._matrix.T @ left
+        right /= np.where(values > 0, values, 1)
+        return left, values, right
+
+
+def nndsvd(svd: SparseSVD, rank: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the non-negative start ``W`` (n, rank) and ``H.T`` (m, rank), both float32.
+
+    The first pair is the absolute leading pair; each other pair is the larger of its positive
+    and its negative part.
+    """
+    left, values, right = svd.leading(rank)
+    rows, columns = np.maximum(left, 0), np.maximum(right, 0)
+    rows_minus, columns_minus = np.maximum(-left, 0), np.maximum(-right, 0)
+    plus = np.linalg.norm(rows, axis=0) * np.linalg.norm(columns, axis=0)
+    minus = np.linalg.norm(rows_minus, axis=0) * np.linalg.norm(columns_minus, axis=0)
+    flip = minus > plus
+    rows[:, flip], columns[:, flip] = rows_minus[:, flip], columns_minus[:, flip]
+    if rank:
+        rows[:, 0], columns[:, 0] = np.abs(left[:, 0]), np.abs(right[:, 0])
+    for part in (rows, columns):
+        part /= np.maximum(np.linalg.norm(part, axis=0), np.finfo(np.float32).tiny)
+    scale = np.sqrt(values * np.where(np.arange(rank) == 0, 1, np.maximum(plus, minus)))
+    return (
+        np.ascontiguousarray(rows * scale, dtype=np.float32),
+        np.ascontiguousarray(columns * scale, dtype=np.float32),
+    )
+
+
+def factorize(
+    matrix: sp.csr_matrix,
+    transposed: sp.csr_matrix,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    *,
+    n_iter: int,
+    penalty: float = 0.0,
+) -> None:
+    """Improve ``matrix ≈ rows @ columns.T`` in place, all three non-negative.
+
+    Parameters
+    ----------
+    matrix : csr_matrix of shape (n, m), float32
+    transposed : csr_matrix of shape (m, n), float32
+        The same matrix, transposed.
+    rows, columns : ndarray of shapes (n, T) and (m, T), float32, C-contiguous
+        A start; overwritten.
+    n_iter : int
+        Passes over both factors.
+    penalty : float, default=0.0
+        L1 penalty on `columns`.
+    """
+    from saetm_plugins.merging._nmf_kernels import update_rows
+
+    for _ in range(n_iter):
+        for csr, other, factor, cost in (
+            (matrix, columns, rows, 0.0),
+            (transposed, rows, columns, penalty),
+        ):
+            run_blocks(
+                update_rows,
+                csr.indptr,
+                csr.indptr,
+                csr.indices,
+                csr.data,
+                other,
+                other.T @ other,
+                np.float32(cost),
+                factor,
+            )

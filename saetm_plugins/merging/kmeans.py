@@ -1,0 +1,52 @@
+"""Stage 3, "kmeans": the paper's merge, prevalence-weighted k-means on the atom vectors.
+
+arXiv 2511.16309, section 4: k-means on T_k weighted by the prevalence, live atoms only.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.cluster import KMeans
+
+from saetm_plugins.merging.base import TopicCut, hard_cut, unit_rows
+from saetm_plugins.merging.ward import WardMerge
+
+
+class KMeansMerge(WardMerge):
+    """Weighted k-means on the unit-scaled atom vectors, started from a Ward cut.
+
+    The Ward tree is grown once; its cut is a start that needs no restarts and few passes.
+    ``n_topics="auto"`` takes the knee of the tree's inertia curve (:meth:`WardTree.knee`).
+
+    Parameters
+    ----------
+    max_iter : int, default=20
+        Passes of Lloyd's algorithm at most.
+    random_state : int, default=0
+    """
+
+    def __init__(self, *, max_iter: int = 20, random_state: int = 0):
+        super().__init__(random_state=random_state)
+        self.max_iter = max_iter
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        self._points = unit_rows(self.views_.vectors[self.live_])
+        self._weights = np.asarray(self.views_.prevalence, dtype=np.float64)[self.live_]
+
+    def _cut(self, n_topics: int) -> TopicCut:
+        start = self.tree_.labels(n_topics)
+        mass = np.bincount(start, weights=self._weights)
+        centres = np.zeros((n_topics, self._points.shape[1]), dtype=np.float64)
+        np.add.at(centres, start, self._points * self._weights[:, None])
+        solver = KMeans(
+            n_topics,
+            init=(centres / mass[:, None]).astype(np.float32),
+            n_init=1,
+            max_iter=self.max_iter,
+            random_state=self.random_state,
+        )
+        labels = solver.fit(self._points, sample_weight=self._weights).labels_
+        if len(np.unique(labels)) < n_topics:  # atoms that coincide: keep the start, never empty
+            labels = start
+        return hard_cut(labels, self.live_, self.views_.prevalence)

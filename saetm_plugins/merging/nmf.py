@@ -1,0 +1,106 @@
+"""Stage 3, "nmf": the soft merge. Atoms share topics; words and atoms are merged together.
+
+Not in the paper, which merges hard (arXiv 2511.16309, section 4): the association of atoms with
+contextual keywords is factorized, ``keywords ≈ W @ H``. Rows of H are the topics' words, rows of W
+the atoms' memberships.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+
+from saetm_plugins.merging.base import Merge, TopicCut, unit_rows
+from saetm_plugins.merging.factorization import SparseSVD, factorize, nndsvd
+from saetm_plugins.merging.ward import WardTree
+
+
+class NMFMerge(Merge):
+    """Non-negative factorization of the atoms' keywords; a soft merge.
+
+    ``n_topics="auto"`` takes the knee of the inertia curve of a Ward tree over the atoms'
+    vectors (:meth:`~saetm_plugins.merging.ward.WardTree.knee`).
+
+    Parameters
+    ----------
+    n_iter : int, default=20
+        Passes over both factors.
+    min_share : float, default=0.01
+        Memberships below this share of an atom are dropped, so that documents stay sparse.
+    random_state : int, default=0
+        Unused: the factorization starts from singular vectors and is deterministic.
+    """
+
+    needs_keywords = True
+
+    def __init__(self, *, n_iter: int = 20, min_share: float = 0.01, random_state: int = 0):
+        super().__init__(random_state=random_state)
+        self.n_iter = n_iter
+        self.min_share = min_share
+
+    def _prepare(self) -> None:
+        keywords = sp.csr_matrix(self.views_.keywords, dtype=np.float32)[self.live_]
+        keywords.eliminate_zeros()
+        if keywords.nnz == 0:
+            raise ValueError("views.keywords is empty: no live atom has a keyword")
+        self._words = np.unique(keywords.indices)
+        self._matrix = keywords[:, self._words]
+        self._transposed = self._matrix.T.tocsr()
+        self._svd = SparseSVD(self._matrix)
+        self._unit_vectors = unit_rows(self.views_.vectors[self.live_])
+
+    def _auto_count(self) -> int:
+        return WardTree(self._unit_vectors, self.views_.prevalence[self.live_]).knee()
+
+    def _cut(self, n_topics: int) -> TopicCut:
+        rows, columns = nndsvd(self._svd, n_topics)
+        factorize(self._matrix, self._transposed, rows, columns, n_iter=self.n_iter)
+        self._revive(rows, columns)
+        word_mass = columns.sum(axis=0)
+        memberships = self._memberships(rows * word_mass)
+        mass = np.asarray(self.views_.prevalence)[self.live_] @ memberships
+        order = np.argsort(-mass, kind="stable")
+        topic_words = np.zeros((n_topics, self.views_.keywords.shape[1]), dtype=np.float32)
+        topic_words[:, self._words] = (columns / word_mass).T[order]
+        return TopicCut(self._spread(memberships[:, order]), topic_words)
+
+    def _revive(self, rows: np.ndarray, columns: np.ndarray) -> None:
+        """Give every topic that lost its words or its atoms the worst explained atom left."""
+        empty = np.flatnonzero((rows.max(axis=0) <= 0) | (columns.max(axis=0) <= 0))
+        if len(empty) == 0:
+            return
+        squares = np.asarray(self._matrix.multiply(self._matrix).sum(axis=1)).ravel()
+        explained = np.einsum("kt,kt->k", self._matrix @ columns, rows)
+        worst = np.argsort(-(squares - explained), kind="stable")[: len(empty)]
+        smallest = self._matrix.data.min()
+        for topic, atom in zip(empty, worst, strict=True):
+            rows[:, topic] = 0
+            rows[atom] = 0
+            rows[atom, topic] = 1
+            columns[:, topic] = self._matrix[atom].toarray().ravel()
+            if columns[:, topic].max() <= 0:
+                columns[:, topic] = smallest
+        # (an atom's row is emptied only for its own topic, but that may empty another one)
+
+    def _memberships(self, shares: np.ndarray) -> np.ndarray:
+        """Return `shares` (n_live, T) pruned, with rows that sum to 1 and no empty row."""
+        total = shares.sum(axis=1, keepdims=True)
+        shares = np.divide(shares, total, where=total > 0, out=np.zeros_like(shares))
+        strongest = shares.max(axis=0)
+        shares[(shares < self.min_share) & (shares < strongest)] = 0
+        total = shares.sum(axis=1)
+        lost = np.flatnonzero(total <= 0)
+        if len(lost):
+            centres = unit_rows(shares.T @ self._unit_vectors)
+            shares[lost, np.argmax(self._unit_vectors[lost] @ centres.T, axis=1)] = 1
+            total[lost] = 1
+        return shares / total[:, None]
+
+    def _spread(self, memberships: np.ndarray) -> sp.csr_matrix:
+        """Return live rows as a sparse (K, T) matrix over all atoms."""
+        live = sp.csr_matrix(memberships)
+        indptr = np.zeros(len(self.views_.prevalence) + 1, dtype=live.indptr.dtype)
+        indptr[self.live_ + 1] = np.diff(live.indptr)
+        np.cumsum(indptr, out=indptr)
+        shape = (len(self.views_.prevalence), memberships.shape[1])
+        return sp.csr_matrix((live.data, live.indices, indptr), shape=shape)

@@ -1,0 +1,130 @@
+"""Stage 3, "ward": a prevalence-weighted dendrogram of the atoms, computed once.
+
+Every cut of one tree is nested in the coarser ones, and a cut costs microseconds. The paper
+(arXiv 2511.16309) has no hierarchy; this is ours. Murtagh & Legendre (2014) for Ward's criterion,
+Müllner (2011) for the nearest-neighbour chain.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from saetm_plugins.merging.base import Merge, TopicCut, hard_cut, unit_rows
+
+
+class WardTree:
+    """Weighted Ward dendrogram of `n` points, ready to be cut.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n, d)
+    weights : ndarray of shape (n,)
+        Positive; scaled to mean 1, so that equal weights give SciPy's own Ward linkage.
+
+    Attributes
+    ----------
+    linkage : ndarray of shape (n - 1, 4), float64
+        SciPy's format (`scipy.cluster.hierarchy`): the two clusters joined, the Ward distance,
+        the number of points; rows in order of rising distance.
+    """
+
+    def __init__(self, points: np.ndarray, weights: np.ndarray):
+        from saetm_plugins.merging._ward_kernels import join_chain, label_joins
+
+        points = np.asarray(points, dtype=np.float32)
+        weights = np.asarray(weights, dtype=np.float64) / np.mean(weights)
+        joins = join_chain(_ward_distances(points, weights), weights)
+        joins = joins[np.argsort(joins[:, 2], kind="stable")]
+        self.linkage = label_joins(joins)
+        self.linkage[:, 2] = np.sqrt(self.linkage[:, 2])
+        self._order, self._gap_joins = _leaf_gaps(self.linkage)
+
+    @property
+    def n_points(self) -> int:
+        """Number of leaves."""
+        return len(self._order)
+
+    def labels(self, n_clusters: int) -> np.ndarray:
+        """Return the cluster (n,) of every point in the cut with `n_clusters` clusters."""
+        # In leaf order every join of the tree is one gap between neighbours, so a cut is the
+        # set of gaps whose join has not happened yet.
+        first_open = self.n_points - n_clusters
+        labels = np.empty(self.n_points, dtype=np.int32)
+        labels[self._order[0]] = 0
+        labels[self._order[1:]] = np.cumsum(self._gap_joins >= first_open)
+        return labels
+
+    def knee(self) -> int:
+        """Return the count at the knee of the inertia curve, farthest below its chord.
+
+        The within-cluster inertia of every count follows from the heights of the tree. The knee
+        is the count at which the curve lies farthest under the straight line from one cluster to
+        one per point (Satopää et al. 2011, "Kneedle", without smoothing).
+        """
+        if self.n_points < 3:
+            return self.n_points
+        inertia = np.concatenate(([0.0], np.cumsum(self.linkage[:, 2] ** 2)))[::-1]
+        if inertia[0] <= 0:
+            return 1
+        chord = np.linspace(1, 0, self.n_points)
+        return int(np.argmax(chord - inertia / inertia[0])) + 1
+
+
+class WardMerge(Merge):
+    """Cut a weighted Ward dendrogram of the unit-scaled atom vectors.
+
+    ``n_topics="auto"`` takes the knee of the tree's inertia curve (:meth:`WardTree.knee`).
+
+    Attributes
+    ----------
+    tree_ : WardTree
+        Over the live atoms, in the order of ``live_``.
+    linkage_ : ndarray of shape (n_live - 1, 4)
+        The tree in SciPy's linkage format.
+    """
+
+    def _prepare(self) -> None:
+        prevalence = np.asarray(self.views_.prevalence)
+        self.tree_ = WardTree(unit_rows(self.views_.vectors[self.live_]), prevalence[self.live_])
+
+    @property
+    def linkage_(self) -> np.ndarray:
+        """The dendrogram of the live atoms in SciPy's linkage format."""
+        return self.tree_.linkage
+
+    def _auto_count(self) -> int:
+        return self.tree_.knee()
+
+    def _cut(self, n_topics: int) -> TopicCut:
+        return hard_cut(self.tree_.labels(n_topics), self.live_, self.views_.prevalence)
+
+
+def _ward_distances(points: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the (n, n) squared Ward distances ``2 w_i w_j / (w_i + w_j) |x_i - x_j|²``."""
+    norms = np.einsum("ij,ij->i", points, points)
+    distances = (points @ points.T).astype(np.float64)
+    distances *= -2
+    distances += norms[:, None] + norms[None, :]
+    np.maximum(distances, 0, out=distances)
+    distances *= 2 * weights[:, None] * weights[None, :] / (weights[:, None] + weights[None, :])
+    return distances
+
+
+def _leaf_gaps(linkage: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the leaves in tree order, and for each gap between neighbours its join's row."""
+    n_points = len(linkage) + 1
+    order: list[int] = []
+    gaps: list[int] = []
+    stack = [(2 * n_points - 2, -1)]  # a node, and the join that separates it from what is left
+    while stack:
+        node, gap = stack.pop()
+        if node < n_points:
+            if order:
+                gaps.append(gap)
+            order.append(node)
+            continue
+        row = node - n_points
+        left, right = int(linkage[row, 0]), int(linkage[row, 1])
+        stack.append((right, row))
+        stack.append((left, gap))
+    return np.asarray(order), np.asarray(gaps, dtype=np.int64)
