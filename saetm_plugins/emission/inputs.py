@@ -1,0 +1,158 @@
+"""What every emission solver is given: checked, normalised and weighted counts and mixtures."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.preprocessing import normalize
+
+
+class Corpus(NamedTuple):
+    """Documents as the solvers read them.
+
+    Attributes
+    ----------
+    doc_atoms : csr_matrix of shape (N, K), float32
+        Mixtures θ; rows sum to 1 (0 for a document without atoms).
+    bow : csc_matrix of shape (N, V), float32
+        Word counts times word weights; no stored zeros.
+    word_totals : ndarray of shape (V,), float64
+        Weighted counts of the words over all documents.
+    """
+
+    doc_atoms: sp.csr_matrix
+    bow: sp.csc_matrix
+    word_totals: np.ndarray
+
+
+def check_counts(bow: Any, *, name: str = "bow", n_words: int | None = None) -> sp.csr_matrix:
+    """Return `bow` as a float32 CSR matrix (N, V) without stored zeros.
+
+    Raises
+    ------
+    ValueError
+        When a count is negative, NaN or infinite, or V is not `n_words`.
+    """
+    counts = _as_csr(bow, name)
+    if n_words is not None and counts.shape[1] != n_words:
+        raise ValueError(f"{name} has {counts.shape[1]} words; the emissions have {n_words}")
+    _check_non_negative(counts, name, "counts")
+    if (counts.data == 0).any():
+        counts = counts.copy()
+        counts.eliminate_zeros()
+    return counts
+
+
+def check_mixtures(
+    doc_atoms: Any, *, n_docs: int | None = None, n_atoms: int | None = None
+) -> sp.csr_matrix:
+    """Return `doc_atoms` as a float32 CSR matrix (N, K) whose rows sum to 1, or to 0 if empty.
+
+    Raises
+    ------
+    ValueError
+        When a weight is negative, NaN or infinite, or N or K is not as asked for.
+    """
+    theta = _as_csr(doc_atoms, "doc_atoms")
+    if n_docs is not None and theta.shape[0] != n_docs:
+        raise ValueError(f"doc_atoms has {theta.shape[0]} documents and bow has {n_docs}")
+    if n_atoms is not None and theta.shape[1] != n_atoms:
+        raise ValueError(f"doc_atoms has {theta.shape[1]} atoms; the emissions have {n_atoms}")
+    _check_non_negative(theta, "doc_atoms", "weights")
+    theta = normalize(theta, norm="l1", axis=1, copy=True)
+    theta.eliminate_zeros()
+    return theta
+
+
+def weigh_words(word_weights: Any, bow: sp.csr_matrix) -> np.ndarray:
+    """Return the weight of each word, (V,) float32.
+
+    Parameters
+    ----------
+    word_weights : "idf", None or array-like of shape (V,)
+        ``"idf"`` is the paper's log(N / df) scaled to a maximum of 1 (sec. 4); None is all ones.
+    bow : csr_matrix of shape (N, V)
+
+    Raises
+    ------
+    ValueError
+        When it is none of these, of another length, negative or not finite.
+    """
+    n_docs, n_words = bow.shape
+    if word_weights is None:
+        return np.ones(n_words, np.float32)
+    if isinstance(word_weights, str):
+        if word_weights != "idf":
+            raise ValueError(
+                f"word_weights must be 'idf', None or an array; found {word_weights!r}"
+            )
+        doc_freq = np.bincount(bow.indices, minlength=n_words)
+        idf = np.log(n_docs / np.maximum(doc_freq, 1))
+        idf[doc_freq == 0] = 0.0
+        # Words of every document alone (a single document, say) would all weigh nothing.
+        return (idf / idf.max() if idf.max() > 0 else np.ones(n_words)).astype(np.float32)
+    weights = np.asarray(word_weights, dtype=np.float32)
+    if weights.shape != (n_words,):
+        raise ValueError(f"word_weights has shape {weights.shape}; bow has {n_words} words")
+    if not np.isfinite(weights).all() or (weights < 0).any():
+        worst = int(np.flatnonzero(~np.isfinite(weights) | (weights < 0))[0])
+        raise ValueError(
+            f"word_weights must be finite and not negative; found {weights[worst]} at {worst}"
+        )
+    return weights
+
+
+def build_corpus(doc_atoms: sp.csr_matrix, bow: sp.csr_matrix, weights: np.ndarray) -> Corpus:
+    """Weigh the counts and lay them out by word.
+
+    Raises
+    ------
+    ValueError
+        When no weighted count is left.
+    """
+    by_word = bow.tocsc()
+    frequencies = np.diff(by_word.indptr)
+    by_word.data = by_word.data * np.repeat(weights, frequencies)
+    words = np.repeat(np.arange(bow.shape[1]), frequencies)
+    totals = np.bincount(words, weights=by_word.data, minlength=bow.shape[1])
+    if not totals.sum() > 0:
+        raise ValueError(
+            f"bow has no words to learn from: {bow.nnz} nonzero counts in {bow.shape[0]} "
+            "documents, all of weight 0"
+        )
+    if (weights == 0).any():
+        by_word.eliminate_zeros()
+    return Corpus(doc_atoms, by_word, totals)
+
+
+def _as_csr(matrix: Any, name: str) -> sp.csr_matrix:
+    """Return a 2-D sparse or dense `matrix` as canonical float32 CSR, uncopied if it is so."""
+    if not sp.issparse(matrix):
+        matrix = np.asarray(matrix)
+        if matrix.ndim != 2 or matrix.dtype.kind not in "fiub":
+            raise ValueError(
+                f"{name} must be a 2-D matrix of real numbers; found shape {matrix.shape}, "
+                f"dtype {matrix.dtype}"
+            )
+    elif matrix.dtype.kind not in "fiub":
+        raise ValueError(f"{name} must hold real numbers; found dtype {matrix.dtype}")
+    csr = sp.csr_matrix(matrix, dtype=np.float32)
+    if csr.shape[0] == 0 or csr.shape[1] == 0:
+        raise ValueError(f"{name} is empty: shape {csr.shape}")
+    if not csr.has_canonical_format:
+        csr = csr.copy()
+        csr.sum_duplicates()
+    return csr
+
+
+def _check_non_negative(matrix: sp.csr_matrix, name: str, what: str) -> None:
+    """Raise a ValueError naming the first row of `matrix` with a negative or non-finite entry."""
+    if matrix.nnz == 0 or (matrix.data.min() >= 0 and np.isfinite(matrix.data.max())):
+        return
+    bad = int(np.flatnonzero(~(np.isfinite(matrix.data) & (matrix.data >= 0)))[0])
+    row = int(np.searchsorted(matrix.indptr, bad, side="right")) - 1
+    raise ValueError(
+        f"{name} must hold finite {what} of at least 0; found {matrix.data[bad]} in row {row}"
+    )

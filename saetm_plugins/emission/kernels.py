@@ -1,0 +1,144 @@
+"""Compiled loops of the emission stage (paper, sec. 4), one per task; see `em.py` for the algebra.
+
+Every loop runs over a range of words, or of documents, and writes only to that range: ranges can be
+given to any number of threads in any order and the result stays the same bit for bit. The loops
+release the GIL, so plain Python threads run them (`parallel.py`); that compiles in a third of the
+time of numba's own parallel loops and survives forks and concurrent callers.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+_TINY = np.float32(1e-25)  # smaller expected counts become 0: denormal floats are slow
+
+
+@njit(nogil=True, cache=True, fastmath=True)
+def log_in_place(values):
+    """Replace positive float32 `values` by their natural logs (vectorised, error below 1e-6)."""
+    bits = values.view(np.int32)
+    for i in range(values.shape[0]):
+        exponent = (bits[i] - np.int32(0x3F3504F3)) >> np.int32(23)  # mantissa in [√½, √2)
+        bits[i] -= exponent << np.int32(23)
+        t = (values[i] - np.float32(1)) / (values[i] + np.float32(1))
+        s = t * t
+        series = np.float32(1 / 7) + s * np.float32(1 / 9)
+        series = np.float32(1 / 3) + s * (np.float32(1 / 5) + s * series)
+        values[i] = np.float32(exponent) * np.float32(0.69314718056) + np.float32(2) * t * (
+            np.float32(1) + s * series
+        )
+
+
+@njit(nogil=True, cache=True)
+def gather_word(start, stop, docs, counts, doc_ptr, atoms, weights, row, floor, responses, probs):
+    """Sum θ_dk n_d / q_d over one word's documents into `responses` (K,).
+
+    `row` (K,) is (1 − π) B_kw and `floor` is π P0_w. Fills `probs` with q_d and returns
+    Σ n_d / q_d.
+    """
+    total = np.float32(0)
+    for p in range(start, stop):
+        first, last = doc_ptr[docs[p]], doc_ptr[docs[p] + 1]
+        q = floor
+        for j in range(first, last):
+            q += weights[j] * row[atoms[j]]
+        probs[p - start] = q
+        if q > 0:
+            ratio = counts[p] / q
+            total += ratio
+            for j in range(first, last):
+                responses[atoms[j]] += weights[j] * ratio
+    return total
+
+
+@njit(nogil=True, cache=True, fastmath=True)
+def weighted_log_sum(values, weights, start, stop):
+    """Return Σ weights[start:stop] · log(values) in float64; overwrites `values`."""
+    used = values[: stop - start]
+    log_in_place(used)
+    total = 0.0
+    for i in range(stop - start):
+        total += np.float64(used[i]) * weights[start + i]
+    return total
+
+
+@njit(nogil=True, cache=True, fastmath=True)
+def log_ratio_sum(row, mean, buffer):
+    """Return Σ_k log(row_k / mean), the word's share of the log prior of all atoms."""
+    inverse = np.float32(1) / mean
+    for k in range(row.shape[0]):
+        buffer[k] = row[k] * inverse
+    log_in_place(buffer)
+    total = 0.0
+    for k in range(row.shape[0]):
+        total += buffer[k]
+    return total
+
+
+@njit(nogil=True, cache=True, fastmath=True)
+def em_words(
+    first,
+    last,
+    word_ptr,
+    docs,
+    counts,
+    doc_ptr,
+    atoms,
+    weights,
+    word_atoms,
+    scale,
+    background,
+    pi,
+    mean,
+    prior,
+    word_mass,
+    atom_mass,
+):
+    """One EM pass over the words [first, last): E-step and M-step, in place.
+
+    `word_atoms` (V, K) times `scale` (K,) is Bᵀ on entry; on exit it holds this pass's expected
+    counts plus prior · mean, whose sums are added to `atom_mass` (K,). `word_mass` (V,) receives
+    the background's expected counts. Returns the log-likelihood and the log prior / prior of the
+    words on entry.
+    """
+    n_atoms = word_atoms.shape[1]
+    row = np.empty(n_atoms, np.float32)
+    responses = np.empty(n_atoms, np.float32)
+    longest = 0
+    for v in range(first, last):
+        longest = max(longest, word_ptr[v + 1] - word_ptr[v])
+    probs = np.empty(longest, np.float32)
+    log_likelihood = 0.0
+    log_prior = 0.0
+    for v in range(first, last):
+        for k in range(n_atoms):
+            row[k] = word_atoms[v, k] * scale[k]
+        if prior > 0 and mean[v] > 0:
+            log_prior += mean[v] * log_ratio_sum(row, mean[v], responses)
+        for k in range(n_atoms):
+            row[k] *= np.float32(1) - pi
+            responses[k] = 0
+        start, stop = word_ptr[v], word_ptr[v + 1]
+        floor = pi * background[v]
+        word_mass[v] = floor * gather_word(
+            start, stop, docs, counts, doc_ptr, atoms, weights, row, floor, responses, probs
+        )
+        log_likelihood += weighted_log_sum(probs, counts, start, stop)
+        pseudo = prior * mean[v]
+        for k in range(n_atoms):
+            expected = row[k] * responses[k]
+            expected = (expected if expected > _TINY else np.float32(0)) + pseudo
+            word_atoms[v, k] = expected
+            atom_mass[k] += expected
+    return log_likelihood, log_prior
+
+
+@njit(nogil=True, cache=True)
+def transpose_scaled(first, last, word_atoms, scale, atom_words):
+    """Write atom_words[k, v] = word_atoms[v, k] · scale[k] for the atoms [first, last)."""
+    n_words = word_atoms.shape[0]
+    for v0 in range(0, n_words, 64):
+        for k in range(first, last):
+            for v in range(v0, min(v0 + 64, n_words)):
+                atom_words[k, v] = word_atoms[v, k] * scale[k]
