@@ -6,6 +6,11 @@ from typing import Any
 
 from saetm_plugins.merging.base import AtomViews, Merge, TopicCut
 from saetm_plugins.merging.density import HDBSCANMerge
+from saetm_plugins.merging.keywords import (
+    atom_word_vectors,
+    document_centroids,
+    keyword_association,
+)
 from saetm_plugins.merging.kmeans import KMeansMerge
 from saetm_plugins.merging.nmf import NMFMerge
 from saetm_plugins.merging.ward import WardMerge, WardTree
@@ -52,5 +57,8 @@ __all__ = [
     "TopicCut",
     "WardMerge",
     "WardTree",
+    "atom_word_vectors",
+    "document_centroids",
+    "keyword_association",
     "make_merge",
 ]

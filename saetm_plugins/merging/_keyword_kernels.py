@@ -107,3 +107,28 @@ def associate(
         n_kept[atom] = n_keep
         out[atom, :n_keep] = values[:n_keep]
         words[atom, :n_keep] = chosen[:n_keep]
+
+
+@njit(cache=True, nogil=True)
+def mass_thresholds(start, stop, atom_words, top_p, thresholds):
+    """Find for atoms `start` to `stop` the probability whose upper set holds `top_p` of the mass."""
+    n_words = atom_words.shape[1]
+    for atom in range(start, stop):
+        row = atom_words[atom]
+        largest = np.float32(0)
+        total = 0.0
+        for word in range(n_words):
+            largest = max(largest, row[word])
+            total += row[word]
+        low, high = 0.0, float(largest)
+        for _ in range(24):  # float32 has 24 bits of mantissa
+            middle = (low + high) / 2
+            above = 0.0
+            for word in range(n_words):
+                if row[word] >= middle:
+                    above += row[word]
+            if above >= top_p * total:
+                low = middle
+            else:
+                high = middle
+        thresholds[atom] = low

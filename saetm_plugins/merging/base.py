@@ -187,6 +187,4 @@ def _check_shapes(prevalence: np.ndarray, vectors: np.ndarray, keywords: Any) ->
             f"{prevalence.shape} and {vectors.shape}"
         )
     if keywords is not None and keywords.shape[0] != len(prevalence):
-        raise ValueError(
-            f"views.keywords has {keywords.shape[0]} rows for {len(prevalence)} atoms"
-        )
+        raise ValueError(f"views.keywords has {keywords.shape[0]} rows for {len(prevalence)} atoms")

@@ -24,7 +24,9 @@ class SparseSVD:
 
     def __init__(self, matrix: sp.csr_matrix):
         gram = (matrix @ matrix.T).toarray()
-        values, vectors = scipy.linalg.eigh(gram, overwrite_a=True, check_finite=False, driver="evd")
+        values, vectors = scipy.linalg.eigh(
+            gram, overwrite_a=True, check_finite=False, driver="evd"
+        )
         self._left = np.ascontiguousarray(vectors[:, ::-1])
         self._values = np.sqrt(np.maximum(values[::-1], 0))
         self._matrix = matrix
