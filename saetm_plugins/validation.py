@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numbers
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -93,3 +95,19 @@ def check_choice(value: Any, name: str, choices: tuple[str, ...]) -> str:
     if value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(choices)}; found {value!r}")
     return value
+
+
+@contextmanager
+def all_or_nothing(*estimators: Any) -> Iterator[None]:
+    """Put every attribute of `estimators` back as it was, should the block raise.
+
+    For code that replaces attributes; it cannot see an array changed in place.
+    """
+    before = [dict(vars(estimator)) for estimator in estimators]
+    try:
+        yield
+    except BaseException:
+        for estimator, attributes in zip(estimators, before, strict=True):
+            vars(estimator).clear()
+            vars(estimator).update(attributes)
+        raise

@@ -1,0 +1,48 @@
+# Two commands do all the set-up: `make demo` and `make test`. Both create .venv when needed and
+# install the versions in constraints.txt; a second run installs nothing.
+PYTHON ?= python3
+VENV ?= .venv
+PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+INSTALLED := $(VENV)/.installed
+INSTALLED_TEST := $(VENV)/.installed-test
+INSTALLED_BENCH := $(VENV)/.installed-bench
+
+.PHONY: demo test lint format bench clean
+
+demo: $(INSTALLED)
+	$(VENV)/bin/saetm demo --out saetm-demo
+
+test: $(INSTALLED_TEST)
+	$(VENV)/bin/python -m pytest tests integration
+
+lint: $(INSTALLED_TEST)
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+format: $(INSTALLED_TEST)
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+bench: $(INSTALLED_BENCH)
+	$(VENV)/bin/python benchmarks/quality.py --corpus 20newsgroups --n-topics 50
+
+clean:
+	rm -rf $(VENV) saetm-demo
+
+$(INSTALLED): pyproject.toml constraints.txt
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) --editable '.[all]'
+	touch $@
+
+# OCTIS pins a scientific stack of 2022, yet runs on today's: installed without its pins, beside
+# what it imports (the `octis` extra).
+$(INSTALLED_TEST): $(INSTALLED)
+	$(PIP) --editable '.[all,octis,test]'
+	$(PIP) --no-deps octis
+	touch $@
+
+$(INSTALLED_BENCH): $(INSTALLED_TEST)
+	$(PIP) --editable '.[all,octis,test,bench]'
+	$(PIP) --no-deps turftopic fastopic topmost
+	touch $@

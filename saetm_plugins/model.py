@@ -1,0 +1,477 @@
+"""The estimator that chains the three stages: documents → atoms → words → topics.
+
+SAE-TM, Girrbach & Akata, ICML 2026 (arXiv 2511.16309), section 4.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from saetm_plugins.atoms import SparseAutoencoder, train_sae
+from saetm_plugins.curation import CurationMixin
+from saetm_plugins.emission import Emissions, fit_emissions
+from saetm_plugins.merging import (
+    MERGES,
+    AtomViews,
+    TopicCut,
+    atom_word_vectors,
+    keyword_association,
+    make_merge,
+)
+from saetm_plugins.mixtures import mix_topics, mix_words, normalize_activations
+from saetm_plugins.text import (
+    check_bow,
+    check_documents,
+    corpus_word_vectors,
+    count_words,
+    encode_texts,
+    load_encoder,
+    lookup_word_vectors,
+)
+from saetm_plugins.validation import (
+    all_or_nothing,
+    check_choice,
+    check_count,
+    check_embeddings,
+)
+
+
+class SAETopicModel(CurationMixin, TransformerMixin, BaseEstimator):
+    """Topic model on a sparse autoencoder: trained once, cut into any number of topics at will.
+
+    Parameters
+    ----------
+    n_topics : int or "auto", default=50
+        Topics of the first cut; :meth:`retopic` changes it at any time.
+    sae : SparseAutoencoder, optional
+        A trained autoencoder, used frozen; None trains one on the documents' embeddings.
+    encoder : str or object with ``encode(list[str])``, optional
+        Embeds documents given without embeddings. None means the encoder the `sae` was trained
+        with, else all-MiniLM-L6-v2. Not loaded until a text needs it.
+    vectorizer : scikit-learn vectorizer, optional
+        Counts words (cloned, then fitted); None means
+        :func:`saetm_plugins.text.default_vectorizer`.
+    random_state : int, RandomState or None, default=0
+        Seed of everything random; an int makes two fits equal bit for bit on one CPU.
+    merge : {"auto", "nmf", "kmeans", "ward", "hdbscan"}, default="auto"
+        How atoms become topics (see :mod:`saetm_plugins.merging`); "auto" is the soft "nmf" with
+        documents, "ward" without.
+    n_atoms, k : int, optional
+        Size of the autoencoder and active atoms per document; chosen from the corpus size.
+    activation : str, default="batch_topk"
+        Architecture of the autoencoder, see :func:`saetm_plugins.train_sae`.
+    sharpening : float, default=2.0
+        Exponent on activations before they are normalised to a mixture.
+    word_vectors : {"corpus", "encoder"}, dict or gensim KeyedVectors, default="corpus"
+        Where the vectors of words come from: the mean embedding of the documents a word occurs
+        in, the encoder, or ready-made vectors.
+    solver : {"em", "adam"}, default="em"
+        Emission solver, see :func:`saetm_plugins.emission.fit_emissions`.
+    emission_n_iter : int, optional
+        Passes (epochs) of the solver; None lets it decide.
+    device : str, default="auto"
+        Torch device; "auto" is CUDA where there is one.
+    verbose : bool, default=False
+        Show progress bars.
+
+    Attributes
+    ----------
+    sae_ : SparseAutoencoder
+    vocabulary_ : ndarray of shape (V,), or None without documents
+    atom_words_ : ndarray of shape (n_atoms, V), float32, or None
+        P(word|atom), rows sum to 1.
+    background_ : ndarray of shape (V,), float32, or None
+        P(word) of the words no atom accounts for.
+    atom_prevalence_ : ndarray of shape (n_atoms,), float32
+        Mean share of each atom over the fitted documents; 0 for a dead atom.
+    atom_topics_ : csr_matrix of shape (n_atoms, n_topics), float32
+        Weights of atoms in topics; rows of live atoms sum to 1.
+    components_ : ndarray of shape (n_topics, V), float32, or None
+        P(word|topic), rows sum to 1.
+    doc_atoms_ : csr_matrix of shape (n, n_atoms), float32
+    doc_topics_ : ndarray of shape (n, n_topics), float32
+        Mixtures of the fitted documents, rows sum to 1.
+    labels_ : ndarray of shape (n,), int64
+        The largest topic of each fitted document.
+    n_topics_ : int
+    topic_prevalence_ : ndarray of shape (n_topics,), float32
+        Mean share of each topic; topics are numbered by it, largest first.
+
+    References
+    ----------
+    Girrbach & Akata, "Sparse autoencoders are topic models", ICML 2026, arXiv 2511.16309.
+    """
+
+    def __init__(
+        self,
+        n_topics: int | str = 50,
+        sae: SparseAutoencoder | None = None,
+        encoder: Any = None,
+        vectorizer: Any = None,
+        random_state: Any = 0,
+        *,
+        merge: str = "auto",
+        n_atoms: int | None = None,
+        k: int | None = None,
+        activation: str = "batch_topk",
+        sharpening: float = 2.0,
+        word_vectors: Any = "corpus",
+        solver: str = "em",
+        emission_n_iter: int | None = None,
+        device: str = "auto",
+        verbose: bool = False,
+    ):
+        self.n_topics = n_topics
+        self.sae = sae
+        self.encoder = encoder
+        self.vectorizer = vectorizer
+        self.random_state = random_state
+        self.merge = merge
+        self.n_atoms = n_atoms
+        self.k = k
+        self.activation = activation
+        self.sharpening = sharpening
+        self.word_vectors = word_vectors
+        self.solver = solver
+        self.emission_n_iter = emission_n_iter
+        self.device = device
+        self.verbose = verbose
+
+    def fit(
+        self,
+        documents: Any,
+        embeddings: Any = None,
+        y: Any = None,
+        *,
+        bow: Any = None,
+        vocabulary: Any = None,
+    ) -> SAETopicModel:
+        """Learn atoms (unless `sae` was given), their words, and the first cut into topics.
+
+        Parameters
+        ----------
+        documents : iterable of str, or None
+            Texts, or captions of images; None where `embeddings` are given and words are not
+            needed, or come as `bow`.
+        embeddings : array-like of shape (n, d), optional
+            Embeddings of the documents; None encodes them. (A 1-D array is taken for the `y` that
+            a scikit-learn Pipeline passes in second place.)
+        y : ignored
+        bow : sparse matrix of shape (n, V), optional
+            Counts of words, in place of the vectorizer's.
+        vocabulary : sequence of str of length V, optional
+            The words of `bow`'s columns.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When a parameter or an argument is not legal; the model is then as it was before.
+        """
+        self._check_parameters()
+        with all_or_nothing(self):
+            texts, embeddings = self._read(documents, embeddings, least=2)
+            counts = self._count(texts, bow, vocabulary, len(embeddings))
+            self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+            self.sae_ = self.sae if self.sae is not None else self._train(embeddings)
+            self.doc_atoms_ = self._doc_atoms(embeddings)
+            self.atom_prevalence_ = np.asarray(
+                self.doc_atoms_.mean(axis=0), dtype=np.float32
+            ).ravel()
+            self._learn_words(counts, embeddings)
+            self._merges: dict[str, Any] = {}
+            self.retopic(self.n_topics)
+        return self
+
+    def fit_transform(
+        self, documents: Any, embeddings: Any = None, y: Any = None, **fit_params: Any
+    ) -> np.ndarray:
+        """Fit, and return the mixtures of the fitted documents.
+
+        Returns
+        -------
+        ndarray of shape (n, n_topics), float32
+            Rows sum to 1.
+        """
+        return self.fit(documents, embeddings, y, **fit_params).doc_topics_
+
+    def transform(self, documents: Any, embeddings: Any = None) -> np.ndarray:
+        """Return the mixture of topics of each document.
+
+        Parameters
+        ----------
+        documents : iterable of str, or None where `embeddings` are given
+        embeddings : array-like of shape (n, d), optional
+
+        Returns
+        -------
+        ndarray of shape (n, n_topics), float32
+            Rows sum to 1; a document's row does not depend on its neighbours.
+
+        Raises
+        ------
+        ValueError
+            When the embeddings are not finite, or of another dimension than the autoencoder's.
+        """
+        check_is_fitted(self, "atom_topics_")
+        _, embeddings = self._read(documents, embeddings)
+        return mix_topics(self._doc_atoms(embeddings), self.atom_topics_, self.topic_prevalence_)
+
+    def retopic(self, n_topics: int | str, merge: str | None = None) -> SAETopicModel:
+        """Cut the atoms into another number of topics, in place; nothing is retrained.
+
+        Parameters
+        ----------
+        n_topics : int or "auto"
+        merge : str, optional
+            Another way of merging than the one the model was made with, for this cut.
+
+        Raises
+        ------
+        NotFittedError
+            Before :meth:`fit`.
+        TypeError, ValueError
+            When `n_topics` is not legal or above the number of live atoms; the model is then as
+            it was before.
+        """
+        check_is_fitted(self, "doc_atoms_")
+        _check_n_topics(n_topics)
+        method = self._choose_merge(self.merge if merge is None else merge)
+        if method not in self._merges:
+            views = AtomViews(
+                prevalence=self.atom_prevalence_,
+                vectors=self._atom_vectors,
+                keywords=self._atom_keywords,
+            )
+            self._merges[method] = make_merge(method, random_state=self._seed).fit(views)
+        self._set_cut(self._merges[method].cut(n_topics))
+        return self
+
+    def get_topics(self, n_words: int = 10) -> list[list[str]]:
+        """Return the most probable words of each topic, most probable first.
+
+        Raises
+        ------
+        ValueError
+            When the model was fitted without words.
+        """
+        check_is_fitted(self, "atom_topics_")
+        check_count(n_words, "n_words")
+        if self.components_ is None:
+            raise ValueError("the model was fitted without documents, so its topics have no words")
+        order = np.argsort(-self.components_, axis=1, kind="stable")[:, :n_words]
+        return [list(self.vocabulary_[row]) for row in order]
+
+    def get_representative_indices(self, n_documents: int = 3) -> np.ndarray:
+        """Return which fitted documents have the largest share of each topic.
+
+        Returns
+        -------
+        ndarray of shape (n_topics, n_documents), int64
+            Rows of :attr:`doc_topics_`, the largest share first.
+        """
+        check_is_fitted(self, "atom_topics_")
+        n_documents = min(check_count(n_documents, "n_documents"), len(self.doc_topics_))
+        return np.argsort(-self.doc_topics_, axis=0, kind="stable")[:n_documents].T
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Name the columns of :meth:`transform` (scikit-learn's transformer contract)."""
+        check_is_fitted(self, "atom_topics_")
+        return np.array([f"topic{topic}" for topic in range(self.n_topics_)], dtype=object)
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Save the fitted model as a folder of safetensors and JSON.
+
+        See :func:`saetm_plugins.model_files.save_model` for what it holds and what it raises.
+        """
+        from saetm_plugins.model_files import save_model
+
+        save_model(self, path, overwrite=overwrite)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, encoder: Any = None) -> SAETopicModel:
+        """Load a model saved by :meth:`save`; it transforms and re-cuts as the saved one did.
+
+        Parameters
+        ----------
+        path : path
+        encoder : str or object with ``encode``, optional
+            Needed for texts when the model was fitted with an encoder object, which is not saved.
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            When `path` holds no model of ours, or a truncated one.
+        """
+        from saetm_plugins.model_files import load_model
+
+        return load_model(cls, path, encoder=encoder)
+
+    def _check_parameters(self) -> None:
+        _check_n_topics(self.n_topics)
+        check_choice(self.merge, "merge", ("auto", *MERGES))
+        check_choice(self.solver, "solver", ("em", "adam"))
+        if self.sae is not None and not isinstance(self.sae, SparseAutoencoder):
+            raise TypeError(
+                f"sae must be a fitted SparseAutoencoder; found {type(self.sae).__name__}"
+            )
+        if isinstance(self.word_vectors, str):
+            check_choice(self.word_vectors, "word_vectors", ("corpus", "encoder"))
+        if not (np.isscalar(self.sharpening) and 0 < float(self.sharpening) < np.inf):
+            raise ValueError(f"sharpening must be a positive number; found {self.sharpening!r}")
+        if self.encoder is not None and not isinstance(self.encoder, str):
+            load_encoder(self.encoder)
+
+    def _read(
+        self, documents: Any, embeddings: Any, least: int = 1
+    ) -> tuple[list[str] | None, np.ndarray]:
+        """Return texts (None if there are none) and checked embeddings."""
+        if embeddings is not None and np.ndim(embeddings) == 1 and documents is not None:
+            embeddings = None  # the labels a Pipeline passes on to every step
+        texts = None if documents is None else check_documents(documents)
+        if texts is None and embeddings is None:
+            raise ValueError("documents and embeddings are both None; give at least one")
+        n_rows = None if texts is None else len(texts)
+        if n_rows is not None and n_rows < least:
+            raise ValueError(f"documents must hold at least {least}; found {n_rows}")
+        sae = getattr(self, "sae_", self.sae) if least == 1 else self.sae
+        width = None if sae is None else sae.n_features
+        if embeddings is None:
+            encoded = encode_texts(self._encoder(), texts, verbose=self.verbose)
+            return texts, check_embeddings(encoded, name="the encoder's output", width=width)
+        embeddings = check_embeddings(embeddings, n_rows=n_rows, width=width)
+        if len(embeddings) < least:
+            raise ValueError(f"embeddings must hold at least {least} rows; found {len(embeddings)}")
+        return texts, embeddings
+
+    def _encoder(self) -> Any:
+        """Load the encoder once: the parameter, else the one the autoencoder names."""
+        wanted = self.encoder
+        if wanted is None:
+            sae = getattr(self, "sae_", self.sae)
+            wanted = getattr(sae, "encoder_name", None)
+        cached = getattr(self, "_encoder_cache", None)
+        if cached is None or cached[0] is not wanted:
+            device = None if self.device == "auto" else self.device
+            self._encoder_cache = (wanted, load_encoder(wanted, device))
+        return self._encoder_cache[1]
+
+    def _count(
+        self, texts: list[str] | None, bow: Any, vocabulary: Any, n_rows: int
+    ) -> sp.csr_matrix | None:
+        """Set vocabulary and vectorizer; return the bag of words, None without words."""
+        self.vectorizer_ = None
+        if bow is not None:
+            counts, self.vocabulary_ = check_bow(bow, vocabulary, n_rows)
+        elif vocabulary is not None:
+            raise ValueError("vocabulary names the columns of bow, which is None")
+        elif texts is not None:
+            counts, self.vocabulary_, self.vectorizer_ = count_words(texts, self.vectorizer)
+        else:
+            self.vocabulary_ = None
+            return None
+        wordless = int((np.diff(counts.indptr) == 0).sum())
+        if wordless:
+            warnings.warn(
+                f"{wordless} of {n_rows} documents hold no word of the vocabulary; "
+                "their mixtures come from their embeddings alone",
+                UserWarning,
+                stacklevel=3,
+            )
+        return counts
+
+    def _train(self, embeddings: np.ndarray) -> SparseAutoencoder:
+        return train_sae(
+            embeddings,
+            n_atoms=self.n_atoms,
+            k=self.k,
+            activation=self.activation,
+            device=self.device,
+            random_state=self._seed,
+            verbose=self.verbose,
+        )
+
+    def _doc_atoms(self, embeddings: np.ndarray) -> sp.csr_matrix:
+        return normalize_activations(self.sae_.transform(embeddings), self.sharpening)
+
+    def _learn_words(self, counts: sp.csr_matrix | None, embeddings: np.ndarray) -> None:
+        """Stage 2, and the views of the atoms that stage 3 merges by."""
+        self.emissions_: Emissions | None = None
+        self._atom_keywords: sp.csr_matrix | None = None
+        self._atom_vectors = self.sae_.decoder_
+        if counts is None:
+            return
+        self.emissions_ = fit_emissions(
+            self.doc_atoms_,
+            counts,
+            solver=self.solver,
+            n_iter=self.emission_n_iter,
+            device=self.device,
+            random_state=self._seed,
+            verbose=self.verbose,
+        )
+        vectors = self._word_vectors(counts, embeddings)
+        self._atom_vectors = atom_word_vectors(self.emissions_.atom_words, vectors)
+        self._atom_keywords = keyword_association(self.doc_atoms_, counts, embeddings, vectors)
+
+    def _word_vectors(self, counts: sp.csr_matrix, embeddings: np.ndarray) -> np.ndarray:
+        if isinstance(self.word_vectors, str) and self.word_vectors == "corpus":
+            return corpus_word_vectors(counts, embeddings)
+        if isinstance(self.word_vectors, str):
+            return encode_texts(self._encoder(), list(self.vocabulary_), verbose=self.verbose)
+        return lookup_word_vectors(self.vocabulary_, self.word_vectors)
+
+    def _choose_merge(self, merge: str) -> str:
+        check_choice(merge, "merge", ("auto", *MERGES))
+        with_words = self._atom_keywords is not None
+        if merge == "nmf" and not with_words:
+            raise ValueError("merge='nmf' merges atoms by their words; fit with documents")
+        return ("nmf" if with_words else "ward") if merge == "auto" else merge
+
+    def _set_cut(self, cut: TopicCut, labels: list[str | None] | None = None) -> None:
+        """Derive everything that depends on the cut, then set it at once."""
+        prevalence = self.atom_prevalence_ @ cut.atom_topics
+        order = np.argsort(-prevalence, kind="stable")
+        atom_topics = sp.csr_matrix(cut.atom_topics[:, order], dtype=np.float32)
+        topic_words = None if cut.topic_words is None else cut.topic_words[order]
+        if topic_words is None and self.atom_words_ is not None:
+            topic_words = mix_words(atom_topics, self.atom_prevalence_, self.atom_words_)
+        doc_topics = mix_topics(self.doc_atoms_, atom_topics, prevalence[order])
+        self.atom_topics_ = atom_topics
+        self.components_ = topic_words
+        self.topic_prevalence_ = prevalence[order].astype(np.float32)
+        self.doc_topics_ = doc_topics
+        self.labels_ = doc_topics.argmax(axis=1)
+        self.n_topics_ = len(order)
+        self.topic_labels_ = [None] * len(order) if labels is None else [labels[t] for t in order]
+        self._edits: list[Any] = []
+
+    def _atom_word_source(self) -> np.ndarray:
+        """Return what words of hand-made topics are mixed from, shape (n_atoms, V)."""
+        if self._atom_keywords is None or self._atom_keywords.nnz == 0:
+            return self.atom_words_
+        return self._atom_keywords.toarray()
+
+    @property
+    def atom_words_(self) -> np.ndarray | None:
+        """P(word|atom), shape (n_atoms, V), float32; None without words."""
+        return None if self.emissions_ is None else self.emissions_.atom_words
+
+    @property
+    def background_(self) -> np.ndarray | None:
+        """P(word) of the words no atom accounts for, shape (V,), float32; None without words."""
+        return None if self.emissions_ is None else self.emissions_.background
+
+
+def _check_n_topics(n_topics: Any) -> None:
+    if isinstance(n_topics, str):
+        check_choice(n_topics, "n_topics", ("auto",))
+    else:
+        check_count(n_topics, "n_topics")

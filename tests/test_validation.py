@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+
+from saetm_plugins.validation import (
+    all_or_nothing,
+    check_choice,
+    check_count,
+    check_embeddings,
+)
+
+
+def test_embeddings_come_back_as_contiguous_float32():
+    found = check_embeddings(np.arange(6, dtype=np.float16).reshape(2, 3).T)
+    assert found.dtype == np.float32
+    assert found.flags.c_contiguous
+    assert found.shape == (3, 2)
+
+
+def test_float32_embeddings_are_not_copied():
+    embeddings = np.ones((2, 3), dtype=np.float32)
+    assert np.shares_memory(check_embeddings(embeddings), embeddings)
+
+
+def test_a_bfloat16_tensor_is_taken():
+    assert check_embeddings(torch.ones(2, 3, dtype=torch.bfloat16)).sum() == 6
+
+
+@pytest.mark.parametrize(
+    ("embeddings", "message"),
+    [
+        (sp.eye(3), "sparse"),
+        (np.ones(3), r"2-D .* \(3,\)"),
+        (np.ones((0, 3)), "empty"),
+        ([["a"]], "real numbers"),
+        (np.array([[1.0, 2], [np.nan, 1]]), "row 1, NaN"),
+        (np.array([[1.0, 2], [1, -np.inf]]), "row 1, infinity"),
+    ],
+)
+def test_bad_embeddings_are_named(embeddings, message):
+    with pytest.raises(ValueError, match=message):
+        check_embeddings(embeddings)
+
+
+def test_rows_and_width_are_compared():
+    with pytest.raises(ValueError, match="2 rows for 3 documents"):
+        check_embeddings(np.ones((2, 4)), n_rows=3)
+    with pytest.raises(ValueError, match="4 dimensions; the sparse autoencoder was trained on 5"):
+        check_embeddings(np.ones((2, 4)), width=5)
+
+
+def test_huge_finite_rows_are_not_taken_for_infinite():
+    row = np.full((1, 4), np.finfo(np.float32).max, dtype=np.float32)
+    assert np.isfinite(check_embeddings(row)).all()
+
+
+def test_counts_and_choices_name_the_argument():
+    with pytest.raises(TypeError, match="n_topics must be an integer; found 2.5"):
+        check_count(2.5, "n_topics")
+    with pytest.raises(ValueError, match="n_topics must be at least 1; found 0"):
+        check_count(0, "n_topics")
+    with pytest.raises(ValueError, match="merge must be one of a, b; found 'c'"):
+        check_choice("c", "merge", ("a", "b"))
+
+
+def test_a_failed_block_leaves_no_trace():
+    class Estimator:
+        pass
+
+    estimator = Estimator()
+    estimator.kept = 1
+
+    def fail():
+        with all_or_nothing(estimator):
+            estimator.kept, estimator.added = 2, 3
+            raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert vars(estimator) == {"kept": 1}
