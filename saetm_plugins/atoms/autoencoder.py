@@ -1,0 +1,277 @@
+"""Stage 1, the trained model: embeddings in, sparse document-atom activations out (paper, sec. 3).
+
+Decoder rows are topic directions (atoms); a document's activations, divided by their sum, are its
+mixture of atoms.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+
+from saetm_plugins.atoms.config import ACTIVATIONS
+from saetm_plugins.atoms.encoding import encode_block
+from saetm_plugins.atoms.normalization import Normalizer
+from saetm_plugins.persistence import load_folder, save_folder
+from saetm_plugins.validation import check_choice, check_embeddings
+
+KIND = "sparse-autoencoder"
+_ARRAYS = ("encoder", "encoder_bias", "decoder", "decoder_bias", "thresholds", "mean")
+
+
+class SparseAutoencoder:
+    """A sparse autoencoder over embeddings, ready to use; :func:`train_sae` makes one.
+
+    Parameters
+    ----------
+    weights : mapping of str to ndarray
+        ``encoder`` and ``decoder`` (n_atoms, d), ``encoder_bias`` and ``thresholds`` (n_atoms,),
+        ``decoder_bias`` and ``mean`` (d,); float32. An atom is active where
+        ``encoder @ x + encoder_bias`` is above its threshold.
+    activation : {"topk", "batch_topk", "l1", "jumprelu"}
+        What the model was trained with; "topk" also keeps only the `k` strongest atoms of a row.
+    k : int
+        Active atoms per document: the exact limit for "topk", the average aimed at otherwise.
+    normalization : {"unit", "scale", "none"}
+        What is done to an embedding after subtracting the mean: its norm made 1, multiplied by
+        `scale`, or nothing.
+    scale : float, default=1.0
+        See `normalization`.
+    keep_strongest : bool, default=True
+        A document that activates nothing keeps its strongest atom.
+    encoder_name : str, optional
+        The model that made the embeddings.
+    statistics : mapping, optional
+        Figures of the training run: ``fvu`` (fraction of variance unexplained), ``l0`` (mean active
+        atoms), ``n_dead``.
+    settings : mapping, optional
+        JSON-able settings of the training run.
+
+    Attributes
+    ----------
+    encoder_, decoder_ : ndarray of shape (n_atoms, d), float32
+        `decoder_` has unit rows where the model is ours.
+    encoder_bias_, thresholds_ : ndarray of shape (n_atoms,), float32
+    decoder_bias_, mean_ : ndarray of shape (d,), float32
+    statistics_, settings_ : dict
+    """
+
+    def __init__(
+        self,
+        weights: Mapping[str, np.ndarray],
+        *,
+        activation: str,
+        k: int,
+        normalization: str = "unit",
+        scale: float = 1.0,
+        keep_strongest: bool = True,
+        encoder_name: str | None = None,
+        statistics: Mapping[str, Any] | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.activation = check_choice(activation, "activation", ACTIVATIONS)
+        self.k = int(k)
+        self.keep_strongest = bool(keep_strongest)
+        self.encoder_name = encoder_name
+        self.statistics_ = dict(statistics or {})
+        self.settings_ = dict(settings or {})
+        arrays = {name: _float32(weights, name) for name in _ARRAYS}
+        self.encoder_, self.decoder_ = arrays["encoder"], arrays["decoder"]
+        self.encoder_bias_, self.decoder_bias_ = arrays["encoder_bias"], arrays["decoder_bias"]
+        self.thresholds_ = arrays["thresholds"]
+        self.normalizer_ = Normalizer(arrays["mean"], normalization, float(scale))
+        self._check_shapes()
+
+    @property
+    def n_atoms(self) -> int:
+        """Number of atoms K."""
+        return self.decoder_.shape[0]
+
+    @property
+    def n_features(self) -> int:
+        """Dimension d of the embeddings."""
+        return self.decoder_.shape[1]
+
+    @property
+    def mean_(self) -> np.ndarray:
+        """What is subtracted from every embedding, (d,) float32."""
+        return self.normalizer_.mean
+
+    def __repr__(self) -> str:
+        return (
+            f"SparseAutoencoder(n_atoms={self.n_atoms}, n_features={self.n_features}, "
+            f"activation={self.activation!r}, k={self.k})"
+        )
+
+    def transform(
+        self, embeddings: Any, *, block_size: int = 4096, device: str = "auto"
+    ) -> sp.csr_matrix:
+        """Return the activations of every document.
+
+        A row depends on its own embedding alone, whatever the other rows and the block size.
+
+        Parameters
+        ----------
+        embeddings : array-like of shape (n, d)
+            Any real dtype; a memory-mapped array is read block by block.
+        block_size : int, default=4096
+            Rows whose dense scores (block_size × n_atoms floats) are in memory at a time.
+        device : {"auto", "cpu", "cuda", ...}
+            Where the dense products run.
+
+        Returns
+        -------
+        scipy.sparse.csr_matrix of shape (n, n_atoms), float32
+            Non-negative, sorted indices, not normalised.
+
+        Raises
+        ------
+        ValueError
+            When embeddings are not finite or of another dimension than the model's.
+        """
+        device = resolve_device(device)
+        parts = [
+            encode_block(self, block, device) for block in self._blocks(embeddings, block_size)
+        ]
+        return _stack(parts, self.n_atoms)
+
+    def reconstruct(self, embeddings: Any, *, block_size: int = 4096) -> np.ndarray:
+        """Return what the atoms explain of every embedding, in the original embedding space.
+
+        Parameters
+        ----------
+        embeddings : array-like of shape (n, d)
+        block_size : int, default=4096
+
+        Returns
+        -------
+        ndarray of shape (n, d), float32
+
+        Raises
+        ------
+        ValueError
+            As :meth:`transform`.
+        """
+        parts = []
+        for block in self._blocks(embeddings, block_size):
+            codes = _stack([encode_block(self, block, "cpu")], self.n_atoms)
+            decoded = codes @ self.decoder_ + self.decoder_bias_
+            parts.append(self.normalizer_.undo(decoded, block))
+        return np.concatenate(parts)
+
+    def save_pretrained(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the model to a folder of JSON and safetensors.
+
+        Parameters
+        ----------
+        path : path
+            The folder to create.
+        overwrite : bool, default=False
+            Replace a sparse autoencoder that is there.
+
+        Raises
+        ------
+        FileExistsError
+            When `path` exists and may not be replaced.
+        """
+        config = {
+            "activation": self.activation,
+            "k": self.k,
+            "normalization": self.normalizer_.mode,
+            "scale": self.normalizer_.scale,
+            "keep_strongest": self.keep_strongest,
+            "encoder_name": self.encoder_name,
+            "statistics": self.statistics_,
+            "settings": self.settings_,
+        }
+        tensors = {name: getattr(self, f"{name}_") for name in _ARRAYS}
+        save_folder(path, KIND, config, tensors, overwrite=overwrite)
+
+    @classmethod
+    def from_pretrained(cls, path: str | os.PathLike[str]) -> SparseAutoencoder:
+        """Read a model that :meth:`save_pretrained` wrote.
+
+        Parameters
+        ----------
+        path : path
+            A folder.
+
+        Raises
+        ------
+        FileNotFoundError
+            When there is no model.
+        ValueError
+            When it is truncated or holds something else.
+        """
+        config, tensors = load_folder(path, KIND)
+        try:
+            return cls(tensors, **config)
+        except (TypeError, KeyError) as error:
+            raise ValueError(f"{str(path)!r} is not a complete {KIND}: {error}") from error
+
+    def _blocks(self, embeddings: Any, block_size: int) -> Any:
+        if not isinstance(embeddings, np.memmap):
+            embeddings = check_embeddings(embeddings, width=self.n_features)
+        elif embeddings.ndim != 2 or embeddings.shape[0] == 0:
+            raise ValueError(
+                f"embeddings must be 2-D and not empty; found shape {embeddings.shape}"
+            )
+        for start in range(0, embeddings.shape[0], block_size):
+            block = embeddings[start : start + block_size]
+            if isinstance(embeddings, np.memmap):
+                name = f"embeddings[{start}:{start + len(block)}]"
+                block = check_embeddings(block, name=name, width=self.n_features)
+            yield block
+
+    def _check_shapes(self) -> None:
+        n_atoms, d = self.decoder_.shape
+        wanted = {
+            "encoder": (n_atoms, d),
+            "encoder_bias": (n_atoms,),
+            "thresholds": (n_atoms,),
+            "decoder_bias": (d,),
+            "mean": (d,),
+        }
+        for name, shape in wanted.items():
+            found = getattr(self, f"{name}_").shape
+            if found != shape:
+                raise ValueError(f"weights[{name!r}] must have shape {shape}; found {found}")
+
+
+def resolve_device(device: str | torch.device) -> str:
+    """Return "cuda" or "cpu" for "auto", and any other name as it is, after asking torch for it.
+
+    Raises
+    ------
+    ValueError
+        When torch does not know the device, or it is CUDA and there is none.
+    """
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        kind = torch.device(device).type
+    except RuntimeError as error:
+        raise ValueError(f"device {device!r} is not a device of torch: {error}") from error
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device is {str(device)!r}, but torch finds no CUDA device")
+    return str(device)
+
+
+def _float32(weights: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+    return np.ascontiguousarray(weights[name], dtype=np.float32)
+
+
+def _stack(parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]], n_atoms: int) -> sp.csr_matrix:
+    """Join blocks of (indptr, indices, values) into one CSR matrix."""
+    row_lengths = np.concatenate([np.diff(indptr) for indptr, _, _ in parts])
+    indptr = np.concatenate([[0], np.cumsum(row_lengths)])
+    indices = np.concatenate([indices for _, indices, _ in parts])
+    values = np.concatenate([values for _, _, values in parts])
+    matrix = sp.csr_matrix((values, indices, indptr), shape=(len(row_lengths), n_atoms))
+    matrix.has_sorted_indices = True
+    return matrix

@@ -1,0 +1,97 @@
+"""Settings of stage 1, shared by :func:`train_sae`, the command line and the saved model."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from saetm_plugins.atoms.normalization import NORMALIZATIONS
+from saetm_plugins.validation import check_choice, check_count
+
+ACTIVATIONS = ("topk", "batch_topk", "l1", "jumprelu")
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How a sparse autoencoder is trained; None means: chosen from the size of the corpus.
+
+    Attributes
+    ----------
+    n_atoms : int, optional
+        Size K of the dictionary.
+    activation : {"topk", "batch_topk", "l1", "jumprelu"}
+        What makes the code sparse.
+    k : int, optional
+        Active atoms per document, exact for "topk", on average for the others.
+    n_steps, batch_size : int, optional
+        Optimizer steps, and documents in each.
+    learning_rate : float
+        Peak of Adam's rate.
+    warmup : float
+        Share of the steps over which the rate rises, and the sparsity penalty as well.
+    decay : float
+        Share of the steps, at the end, over which the rate falls to zero.
+    sparsity : float, optional
+        Weight of the penalty of "l1" (on the summed activations) and "jumprelu" (on the number of
+        active atoms); None: steered so that `k` atoms are active on average.
+    resample : float
+        Share of the steps, at the start, in which dead atoms are put where reconstruction is worst.
+    normalization : {"unit", "scale", "none"}
+        See :class:`SparseAutoencoder`.
+    """
+
+    n_atoms: int | None = None
+    activation: str = "batch_topk"
+    k: int | None = None
+    n_steps: int | None = None
+    batch_size: int | None = None
+    learning_rate: float = 2e-3
+    warmup: float = 0.1
+    decay: float = 0.6
+    sparsity: float | None = None
+    resample: float = 0.6
+    normalization: str = "unit"
+
+    def __post_init__(self) -> None:
+        check_choice(self.activation, "activation", ACTIVATIONS)
+        check_choice(self.normalization, "normalization", NORMALIZATIONS)
+        for name in ("n_atoms", "k", "n_steps", "batch_size"):
+            if getattr(self, name) is not None:
+                check_count(getattr(self, name), name)
+        if not 0 < self.learning_rate < math.inf:
+            raise ValueError(f"learning_rate must be positive; found {self.learning_rate!r}")
+        for name in ("warmup", "decay", "resample"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be between 0 and 1; found {getattr(self, name)!r}")
+        if self.sparsity is not None and not 0 <= self.sparsity < math.inf:
+            raise ValueError(f"sparsity must not be negative; found {self.sparsity!r}")
+        if self.n_atoms is not None and self.k is not None and self.k > self.n_atoms:
+            raise ValueError(f"k must be at most n_atoms ({self.n_atoms}); found {self.k}")
+
+    def resolve(self, n_documents: int) -> TrainingConfig:
+        """Fill in what was left to the size of the corpus.
+
+        Small corpora get few atoms and few steps: more of either made worse topics on them.
+        """
+        n_atoms = self.n_atoms
+        if n_atoms is None:
+            n_atoms = max(1, min(4096, n_documents, 2 ** round(0.7 * math.log2(n_documents))))
+            n_atoms = max(n_atoms, self.k or 1)
+        k = self.k or max(1, min(n_atoms // 16, 16 if n_atoms >= 4096 else 8))
+        batch_size = self.batch_size or min(n_documents, 1024 if n_documents < 2**20 else 8192)
+        n_steps = self.n_steps or max(100, min(300, 16 * n_documents // batch_size))
+        if self.n_steps is None:
+            n_steps = max(n_steps, n_documents // batch_size)
+        return replace(self, n_atoms=n_atoms, k=k, batch_size=batch_size, n_steps=n_steps)
+
+    def rate_at(self, step: int) -> float:
+        """Return the learning rate of `step` (from 0): up, level, and down to zero, in lines."""
+        assert self.n_steps is not None
+        rise = (step + 1) / max(1.0, self.warmup * self.n_steps)
+        fall = (self.n_steps - step) / max(1.0, self.decay * self.n_steps)
+        return self.learning_rate * min(1.0, rise, fall)
+
+    def sparsity_at(self, step: int) -> float:
+        """Return the share of the sparsity penalty in force at `step`."""
+        assert self.n_steps is not None
+        return min(1.0, (step + 1) / max(1.0, self.warmup * self.n_steps))
