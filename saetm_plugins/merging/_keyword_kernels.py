@@ -111,7 +111,7 @@ def associate(
 
 @njit(cache=True, nogil=True)
 def mass_thresholds(start, stop, atom_words, top_p, thresholds):
-    """Find for atoms `start` to `stop` the probability whose upper set holds `top_p` of the mass."""
+    """Find for each atom the probability above which lies `top_p` of the mass."""
     n_words = atom_words.shape[1]
     for atom in range(start, stop):
         row = atom_words[atom]

@@ -39,7 +39,9 @@ class NMFMerge(Merge):
         self.min_share = min_share
 
     def _prepare(self) -> None:
-        keywords = sp.csr_matrix(self.views_.keywords, dtype=np.float32)[self.live_]
+        keywords = sp.csr_matrix(self.views_.keywords, dtype=np.float32)
+        self._n_words = keywords.shape[1]
+        keywords = keywords[self.live_]
         keywords.eliminate_zeros()
         if keywords.nnz == 0:
             raise ValueError("views.keywords is empty: no live atom has a keyword")
@@ -60,7 +62,7 @@ class NMFMerge(Merge):
         memberships = self._memberships(rows * word_mass)
         mass = np.asarray(self.views_.prevalence)[self.live_] @ memberships
         order = np.argsort(-mass, kind="stable")
-        topic_words = np.zeros((n_topics, self.views_.keywords.shape[1]), dtype=np.float32)
+        topic_words = np.zeros((n_topics, self._n_words), dtype=np.float32)
         topic_words[:, self._words] = (columns / word_mass).T[order]
         return TopicCut(self._spread(memberships[:, order]), topic_words)
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,7 @@ def run_blocks(kernel: Callable[..., Any], indptr: np.ndarray, *arguments: Any) 
         return
     jobs = [
         _pool(os.getpid()).submit(kernel, int(start), int(stop), *arguments)
-        for start, stop in zip(bounds[:-1], bounds[1:], strict=True)
+        for start, stop in pairwise(bounds)
     ]
     for job in jobs:
         job.result()
