@@ -1,0 +1,45 @@
+"""BERTopic with its defaults (UMAP, HDBSCAN), reduced to the wanted number of topics."""
+
+from peers import N_WORDS, Fitted
+
+VERSION_OF = "bertopic"
+
+
+def fit(corpus, n_topics, seed):
+    from bertopic import BERTopic
+    from umap import UMAP
+
+    # BERTopic's own UMAP settings; only the seed is added.
+    umap_model = UMAP(
+        n_neighbors=15,
+        n_components=5,
+        min_dist=0.0,
+        metric="cosine",
+        low_memory=False,
+        random_state=seed,
+    )
+    # One more than wanted: the topic of outliers is counted.
+    model = BERTopic(
+        nr_topics=n_topics + 1,
+        umap_model=umap_model,
+        vectorizer_model=corpus.vectorizer(),
+        top_n_words=N_WORDS,
+    )
+    labels, _ = model.fit_transform(corpus.texts, corpus.embeddings)
+    return result(model, labels)
+
+
+def retopic(fitted, corpus, n_topics, seed):
+    model = fitted.model.reduce_topics(corpus.texts, nr_topics=n_topics + 1)
+    return result(model, model.topics_)
+
+
+def result(model, labels):
+    import numpy as np
+
+    topics = [
+        [word for word, _ in words if word]
+        for topic, words in sorted(model.get_topics().items())
+        if topic >= 0
+    ]
+    return Fitted(topics, np.asarray(labels), None, model)

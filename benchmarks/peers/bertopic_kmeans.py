@@ -1,0 +1,21 @@
+"""BERTopic with k-means on the embeddings as they are, no UMAP."""
+
+from peers import N_WORDS
+from peers.bertopic_hdbscan import result
+
+VERSION_OF = "bertopic"
+
+
+def fit(corpus, n_topics, seed):
+    from bertopic import BERTopic
+    from bertopic.dimensionality import BaseDimensionalityReduction
+    from sklearn.cluster import KMeans
+
+    model = BERTopic(
+        umap_model=BaseDimensionalityReduction(),
+        hdbscan_model=KMeans(n_topics, random_state=seed),
+        vectorizer_model=corpus.vectorizer(),
+        top_n_words=N_WORDS,
+    )
+    labels, _ = model.fit_transform(corpus.texts, corpus.embeddings)
+    return result(model, labels)

@@ -1,0 +1,154 @@
+"""What quality.py found, as a table on the screen, Markdown, CSV and plots."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+KEYS = ["corpus", "n_topics", "model"]
+COLUMNS = {
+    "npmi": ("NPMI", 3),
+    "c_v": ("C_V", 3),
+    "diversity": ("diversity", 3),
+    "inverted_rbo": ("inv. RBO", 3),
+    "intruder": ("intruder", 3),
+    "wmd": ("WMD", 3),
+    "nmi": ("NMI", 3),
+    "purity": ("purity", 3),
+    "f1": ("F1", 3),
+    "coverage": ("coverage", 2),
+    "fit_seconds": ("fit, s", 1),
+    "change_seconds": ("change, s", 2),
+    "peak_megabytes": ("peak, MB", 0),
+}
+PLOTTED = ["npmi", "c_v", "diversity", "intruder", "nmi"]
+
+
+def summarise(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Return one line per corpus, count and model: medians, spreads (max − min), failures.
+
+    Later rows of one corpus, count, model and seed replace earlier ones.
+    """
+    frame = pd.DataFrame(rows).drop_duplicates([*KEYS, "seed"], keep="last")
+    frame = frame.reindex(columns=[*KEYS, "seed", "error", "change", *COLUMNS])
+    # Without a re-cut, another number of topics costs another fit.
+    refits = frame["change"].eq("refit")
+    frame.loc[refits, "change_seconds"] = frame.loc[refits, "fit_seconds"]
+    groups = frame.groupby(KEYS, sort=False)
+    values = groups[list(COLUMNS)]
+    spread = (values.max() - values.min()).add_suffix("_spread")
+    summary = pd.concat([values.median(), spread], axis=1)
+    summary["seeds"] = groups["seed"].count()
+    summary["error"] = groups["error"].agg(lambda found: next(iter(found.dropna()), None))
+    return summary.sort_index(level=["corpus", "n_topics"], sort_remaining=False).reset_index()
+
+
+def cell(line: pd.Series, column: str) -> str:
+    """Write one median, with ± half the spread where there are several seeds."""
+    digits = COLUMNS[column][1]
+    if pd.isna(line[column]):
+        return "–"
+    half = line[f"{column}_spread"] / 2
+    text = f"{line[column]:.{digits}f}"
+    timed = column in ("fit_seconds", "change_seconds", "peak_megabytes")
+    return text if line["seeds"] < 2 or timed else f"{text} ±{half:.{digits}f}"
+
+
+def print_table(rows: list[dict[str, Any]]) -> None:
+    """Print the summary as a rich table, one per corpus and number of topics."""
+    if not rows:
+        return
+    for (corpus, n_topics), lines in summarise(rows).groupby(["corpus", "n_topics"], sort=False):
+        table = Table(title=f"{corpus}, {n_topics} topics")
+        table.add_column("model")
+        for title, _ in COLUMNS.values():
+            table.add_column(title, justify="right")
+        for _, line in lines.iterrows():
+            if pd.isna(line["npmi"]):
+                table.add_row(line["model"], f"[red]{line['error']}[/red]")
+            else:
+                table.add_row(line["model"], *[cell(line, column) for column in COLUMNS])
+        Console(width=190).print(table)
+
+
+def write_report(rows: list[dict[str, Any]], folder: Path) -> None:
+    """Write quality.md, quality.csv and the plots into `folder`."""
+    summary = summarise(rows)
+    summary.to_csv(folder / "quality.csv", index=False, float_format="%.5g")
+    (folder / "quality.md").write_text(as_markdown(summary, rows), encoding="utf-8")
+    plot_by_count(summary, folder)
+    plot_by_seconds(summary, folder)
+
+
+def as_markdown(summary: pd.DataFrame, rows: list[dict[str, Any]]) -> str:
+    """Write the summary as Markdown tables; best of a column in bold."""
+    last = rows[-1]
+    versions = ", ".join(f"{name} {number}" for name, number in last["versions"].items())
+    parts = [
+        f"Measured on {last['machine']}; {versions}. Median over seeds, ± half the range. "
+        "NPMI, C_V, diversity and intruder on the top 10 words, the corpus itself as reference. "
+        "'change' is the time to another number of topics: a re-cut where the model has one, "
+        "else another fit.\n"
+    ]
+    for (corpus, n_topics), lines in summary.groupby(["corpus", "n_topics"], sort=False):
+        titles = [title for title, _ in COLUMNS.values()]
+        parts.append(f"\n### {corpus}, {n_topics} topics\n")
+        parts.append("| model | " + " | ".join(titles) + " |")
+        parts.append("|---|" + "---:|" * len(titles))
+        for _, line in lines.iterrows():
+            if pd.isna(line["npmi"]):
+                parts.append(f"| {line['model']} | {line['error']} |" + " |" * (len(titles) - 1))
+                continue
+            cells = [mark(cell(line, column), line, lines, column) for column in COLUMNS]
+            parts.append(f"| {line['model']} | " + " | ".join(cells) + " |")
+    return "\n".join(parts) + "\n"
+
+
+def mark(text: str, line: pd.Series, lines: pd.DataFrame, column: str) -> str:
+    """Put the best of a column in bold."""
+    smaller = column in ("fit_seconds", "change_seconds", "peak_megabytes")
+    best = lines[column].min() if smaller else lines[column].max()
+    return f"**{text}**" if line[column] == best else text
+
+
+def plot_by_count(summary: pd.DataFrame, folder: Path) -> None:
+    """Plot each measure against the number of topics, one figure per corpus."""
+    import matplotlib.pyplot as plt
+
+    for corpus, lines in summary.dropna(subset="npmi").groupby("corpus"):
+        figure, axes = plt.subplots(1, len(PLOTTED), figsize=(4 * len(PLOTTED), 3.6))
+        for axis, column in zip(axes, PLOTTED, strict=True):
+            for model, points in lines.groupby("model", sort=False):
+                points = points.sort_values("n_topics")
+                ours = {"color": "black", "linewidth": 2.5} if model == "ours" else {}
+                axis.plot(points["n_topics"], points[column], marker="o", label=model, **ours)
+            axis.set(title=COLUMNS[column][0], xlabel="topics", xscale="log")
+        axes[-1].legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8)
+        figure.suptitle(corpus)
+        figure.savefig(folder / f"quality-{corpus}-topics.png", dpi=120, bbox_inches="tight")
+        plt.close(figure)
+
+
+def plot_by_seconds(summary: pd.DataFrame, folder: Path) -> None:
+    """Plot NPMI against seconds of fitting, one panel per corpus, at the commonest count."""
+    import matplotlib.pyplot as plt
+
+    lines = summary.dropna(subset="npmi")
+    if lines.empty:
+        return
+    lines = lines[lines["n_topics"] == lines["n_topics"].mode()[0]]
+    corpora = list(lines["corpus"].unique())
+    figure, axes = plt.subplots(1, len(corpora), figsize=(5 * len(corpora), 4), squeeze=False)
+    for axis, corpus in zip(axes[0], corpora, strict=True):
+        for _, line in lines[lines["corpus"] == corpus].iterrows():
+            color = "black" if line["model"] == "ours" else None
+            axis.scatter(line["fit_seconds"], line["npmi"], color=color)
+            axis.annotate(line["model"], (line["fit_seconds"], line["npmi"]), fontsize=8)
+        axis.set(title=corpus, xlabel="seconds to fit, given embeddings", ylabel="NPMI")
+        axis.set_xscale("log")
+    figure.savefig(folder / "quality-seconds.png", dpi=120, bbox_inches="tight")
+    plt.close(figure)

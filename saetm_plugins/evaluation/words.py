@@ -1,0 +1,238 @@
+"""Evaluation by words: what a topic's most probable words say about it.
+
+Everything here takes topics as lists of words, most probable first, as every topic model gives
+them, so it serves our estimator, its adapters and other libraries' models alike. The measures are
+those of SAE-TM (arXiv 2511.16309, section 5) that need no language model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from saetm_plugins.validation import check_choice, check_count
+
+Topics = Sequence[Sequence[str]]
+
+
+def check_topics(topics: Topics, n_words: int, *, least: int = 1) -> list[list[str]]:
+    """Return the first `n_words` words of each topic.
+
+    Raises
+    ------
+    TypeError
+        When `topics` is not a list of lists of words.
+    ValueError
+        When there are fewer than `least` topics, or a topic has fewer than `n_words` words.
+    """
+    check_count(n_words, "n_words")
+    if isinstance(topics, (str, bytes)):
+        raise TypeError("topics must be a list of lists of words; found one string")
+    shortened = []
+    for row, words in enumerate(topics):
+        if isinstance(words, (str, bytes)):
+            raise TypeError(f"topics[{row}] must be a list of words; found one string")
+        words = list(words)[:n_words]
+        if len(words) < n_words:
+            raise ValueError(f"topics[{row}] has {len(words)} words; n_words asks for {n_words}")
+        shortened.append(words)
+    if len(shortened) < least:
+        raise ValueError(f"topics must hold at least {least} topics; found {len(shortened)}")
+    return shortened
+
+
+def topic_diversity(topics: Topics, n_words: int = 10) -> float:
+    """Return the share of unique words among the top words of all topics.
+
+    Dieng, Ruiz & Blei, "Topic modeling in embedding spaces", TACL 2020, section 6.
+
+    Parameters
+    ----------
+    topics : list of lists of str
+    n_words : int, default=10
+
+    Returns
+    -------
+    float
+        1 when no word occurs twice.
+    """
+    shortened = check_topics(topics, n_words)
+    return len({word for words in shortened for word in words}) / (n_words * len(shortened))
+
+
+def topic_coherence(
+    topics: Topics,
+    texts: Sequence[Sequence[str]],
+    measure: str = "c_npmi",
+    n_words: int = 10,
+    n_jobs: int = 1,
+) -> np.ndarray:
+    """Return each topic's coherence in a reference corpus; gensim's ``CoherenceModel`` does it.
+
+    Röder, Both & Hinneburg, "Exploring the space of topic coherence measures", WSDM 2015.
+
+    Parameters
+    ----------
+    topics : list of lists of str
+        Every word must occur in `texts`.
+    texts : list of lists of str
+        Tokens of the reference corpus.
+    measure : {"c_npmi", "c_v", "c_uci", "u_mass"}
+    n_words : int, default=10
+    n_jobs : int, default=1
+        Processes that gensim starts.
+
+    Returns
+    -------
+    ndarray of shape (T,), float64
+
+    Raises
+    ------
+    ImportError
+        When gensim is not installed.
+    ValueError
+        When a word of a topic does not occur in `texts`.
+    """
+    check_choice(measure, "measure", ("c_npmi", "c_v", "c_uci", "u_mass"))
+    shortened = check_topics(topics, n_words)
+    try:
+        from gensim.corpora import Dictionary
+        from gensim.models import CoherenceModel
+    except ImportError as error:
+        raise ImportError("coherence needs gensim: pip install 'saetm-plugins[gensim]'") from error
+    # Only words of topics are counted, and windows are as wide with the others in them: gensim
+    # skips tokens unknown to the dictionary only after the windows are cut.
+    dictionary = Dictionary(shortened)
+    unseen = set(dictionary.token2id).difference(*texts)
+    if unseen:
+        raise ValueError(f"texts hold no {sorted(unseen)[0]!r}, a word of topics")
+    model = CoherenceModel(
+        topics=shortened,
+        texts=texts,
+        dictionary=dictionary,
+        coherence=measure,
+        topn=n_words,
+        processes=n_jobs,
+    )
+    return np.asarray(model.get_coherence_per_topic(), dtype=np.float64)
+
+
+def embedding_intruder_accuracy(
+    topics: Topics,
+    word_vectors: Any,
+    n_words: int = 5,
+    n_repeats: int = 10,
+    random_state: int | np.random.Generator = 0,
+) -> float:
+    """Return how often the word farthest from a topic's top words is the intruder among them.
+
+    A stand-in for the intruder task without a judge: the top words of a topic are mixed with a
+    top word of another topic, and the word with the lowest mean cosine to the rest is picked.
+
+    Parameters
+    ----------
+    topics : list of lists of str
+        An intruder is never a word of the topic's own list, however long that is.
+    word_vectors : mapping of str to vector, or gensim ``KeyedVectors``
+        A topic with fewer than two known top words counts as wrong.
+    n_words : int, default=5
+        Top words shown per topic, and the depth intruders are drawn from.
+    n_repeats : int, default=10
+        Intruders tried per topic.
+    random_state : int or Generator, default=0
+
+    Returns
+    -------
+    float
+        Between 0 and 1; chance is ``1 / (n_words + 1)``.
+
+    Raises
+    ------
+    ValueError
+        When there are fewer than two topics, or `word_vectors` holds none of their words.
+    """
+    shortened = check_topics(topics, n_words, least=2)
+    check_count(n_repeats, "n_repeats")
+    known = _unit_vectors({word for words in shortened for word in words}, word_vectors)
+    rng = np.random.default_rng(random_state)
+    hits = 0
+    for row, words in enumerate(shortened):
+        own = set(topics[row])
+        candidates = sorted({word for other in shortened for word in other if word in known} - own)
+        shown = [known[word] for word in words if word in known]
+        if len(shown) < 2 or not candidates:
+            continue
+        for intruder in rng.choice(len(candidates), size=n_repeats):
+            vectors = np.stack([*shown, known[candidates[intruder]]])
+            # A row's cosine with itself is 1 for all, so sums order as means of the others do.
+            hits += int((vectors @ vectors.sum(axis=0)).argmin() == len(shown))
+    return hits / (n_repeats * len(shortened))
+
+
+def wmd_diversity(topics: Topics, word_vectors: Any, n_words: int = 20) -> float:
+    """Return D, the mean Word Mover's Distance between the topics' top words.
+
+    SAE-TM, arXiv 2511.16309, section 5: word2vec vectors, top 20 words, every pair of topics.
+    The distance is exact optimal transport (POT) between uniform weights, Euclidean cost.
+
+    Parameters
+    ----------
+    topics : list of lists of str
+    word_vectors : mapping of str to vector, or gensim ``KeyedVectors``
+        Words it lacks are left out; a topic without any known word is left out too. Vectors are
+        used as they are: the figure is in their units, comparable between models only.
+    n_words : int, default=20
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ImportError
+        When POT is not installed.
+    ValueError
+        When fewer than two topics have a known word.
+    """
+    shortened = check_topics(topics, n_words, least=2)
+    try:
+        import ot
+    except ImportError as error:
+        raise ImportError("WMD diversity needs POT: pip install POT") from error
+    from scipy.spatial.distance import cdist
+
+    clouds = [
+        np.asarray([word_vectors[word] for word in words if word in word_vectors], dtype=float)
+        for words in shortened
+    ]
+    clouds = [cloud for cloud in clouds if len(cloud)]
+    if len(clouds) < 2:
+        raise ValueError(f"word_vectors holds words of only {len(clouds)} topics; two are needed")
+    distances = [
+        ot.emd2([], [], cdist(clouds[row], clouds[other]))
+        for row in range(len(clouds))
+        for other in range(row)
+    ]
+    return float(np.mean(distances))
+
+
+def _unit_vectors(words: set[str], word_vectors: Any) -> Mapping[str, np.ndarray]:
+    """Look up `words` and scale their vectors to length 1; words without a direction are left out.
+
+    Raises
+    ------
+    ValueError
+        When none is known.
+    """
+    found = {}
+    for word in words:
+        if word in word_vectors:
+            vector = np.asarray(word_vectors[word], dtype=np.float64)
+            length = np.linalg.norm(vector)
+            if length > 0:
+                found[word] = vector / length
+    if not found:
+        raise ValueError(f"word_vectors holds none of the {len(words)} words of topics")
+    return found
