@@ -38,11 +38,11 @@ $(INSTALLED): pyproject.toml constraints.txt
 # OCTIS pins a scientific stack of 2022, yet runs on today's: installed without its pins, beside
 # what it imports (the `octis` extra).
 $(INSTALLED_TEST): $(INSTALLED)
-	$(PIP) --editable '.[all,octis,test]'
+	$(PIP) --editable '.[test]'
 	$(PIP) --no-deps octis
 	touch $@
 
 $(INSTALLED_BENCH): $(INSTALLED_TEST)
-	$(PIP) --editable '.[all,octis,test,bench]'
+	$(PIP) --editable '.[test,bench]'
 	$(PIP) --no-deps turftopic fastopic topmost
 	touch $@

@@ -353,6 +353,11 @@ class SAETopicModel(CurationMixin, TransformerMixin, BaseEstimator):
 
     def _encoder(self) -> Any:
         """Load the encoder once: the parameter, else the one the autoencoder names."""
+        if self.encoder is None and getattr(self, "_encoder_lost", False):
+            raise ValueError(
+                "documents need the encoder the model was fitted with, an object that was not "
+                "saved: pass it as load(path, encoder=…), or give embeddings"
+            )
         wanted = self.encoder
         if wanted is None:
             sae = getattr(self, "sae_", self.sae)

@@ -115,7 +115,7 @@ def _rebuild(cls: type, path: Path, config: Any, tensors: Any, encoder: Any) -> 
     if encoder is not None:
         model.encoder = encoder
     elif "encoder" in config["not_saved"]:
-        model._lost_encoder = True
+        model._encoder_lost = True
     model._seed = config["seed"]
     model.sae_ = sae
     model.doc_atoms_ = unpack_csr("doc_atoms", tensors)

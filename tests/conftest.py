@@ -18,7 +18,7 @@ class PlantedCorpus(NamedTuple):
     themes: np.ndarray
 
 
-def plant_corpus(n_documents: int = 400, seed: int = 0) -> PlantedCorpus:
+def draw_corpus(n_documents: int = 400, seed: int = 0) -> PlantedCorpus:
     """Draw documents of one or two themes; each theme has its own words and direction."""
     rng = np.random.default_rng(seed)
     themes = rng.integers(N_THEMES, size=n_documents)
@@ -41,4 +41,10 @@ def plant_corpus(n_documents: int = 400, seed: int = 0) -> PlantedCorpus:
 
 @pytest.fixture(scope="session")
 def corpus() -> PlantedCorpus:
-    return plant_corpus()
+    return draw_corpus()
+
+
+@pytest.fixture(scope="session")
+def plant_corpus():
+    """The function that draws such a corpus, for tests that need another one."""
+    return draw_corpus
