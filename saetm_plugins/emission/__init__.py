@@ -1,6 +1,7 @@
 """Stage 2: from documents' atoms and word counts to the words of each atom (paper, sec. 4)."""
 
+from saetm_plugins.emission.blocks import BlockFolder
 from saetm_plugins.emission.emissions import Emissions
-from saetm_plugins.emission.solver import fit_emissions
+from saetm_plugins.emission.solver import fit_emissions, fit_emissions_blocks
 
-__all__ = ["Emissions", "fit_emissions"]
+__all__ = ["BlockFolder", "Emissions", "fit_emissions", "fit_emissions_blocks"]

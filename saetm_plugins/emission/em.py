@@ -12,78 +12,184 @@ documents pass by, and no two threads write to the same row.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from saetm_plugins.emission import kernels
 from saetm_plugins.emission.inputs import Corpus
 from saetm_plugins.emission.parallel import balanced_ranges, map_ranges
 
+Arrays = tuple[np.ndarray, ...]
+
+
+class Block(NamedTuple):
+    """Documents laid out for the compiled loops.
+
+    Attributes
+    ----------
+    arrays : tuple of ndarray
+        Counts by word (pointers, documents, counts), then θ by document (pointers, atoms, weights).
+    ranges : list of (int, int)
+        Runs of words of about equal work.
+    """
+
+    arrays: Arrays
+    ranges: list[tuple[int, int]]
+
 
 class NumbaEM:
-    """The parameters of one fit and the pass that improves them.
+    """The parameters of one fit and the passes that improve them.
 
     Parameters
     ----------
-    corpus : Corpus
+    word_totals : ndarray of shape (V,)
+        Weighted counts of the whole corpus.
+    n_atoms : int
     background_weight : float
         π.
     prior : float
         η, in weighted tokens per atom.
     """
 
-    def __init__(self, corpus: Corpus, background_weight: float, prior: float):
-        n_words, n_atoms = corpus.bow.shape[1], corpus.doc_atoms.shape[1]
-        theta, bow = corpus.doc_atoms, corpus.bow
-        self.mean = (corpus.word_totals / corpus.word_totals.sum()).astype(np.float32)
-        self.background = self.mean.copy()
+    def __init__(
+        self, word_totals: np.ndarray, n_atoms: int, background_weight: float, prior: float
+    ):
+        self.total = float(word_totals.sum())
+        self.mean = (word_totals / self.total).astype(np.float32)
+        self.background: np.ndarray = self.mean.copy()
         self.word_atoms = np.repeat(self.mean[:, None], n_atoms, axis=1)
         self.scale = np.ones(n_atoms, np.float32)
-        self.total = float(corpus.word_totals.sum())
+        self.atom_mass: np.ndarray = np.zeros(n_atoms)
         self.pi = np.float32(background_weight)
         self.prior = np.float32(prior)
+        self._sums: tuple[np.ndarray, np.ndarray] | None = None
+
+    @classmethod
+    def of_distributions(
+        cls,
+        atom_words: np.ndarray,
+        background: np.ndarray,
+        word_totals: np.ndarray,
+        background_weight: float,
+        prior: float,
+    ) -> NumbaEM:
+        """Start from known distributions, (K, V) and (V,), instead of the corpus' unigram."""
+        engine = cls(word_totals, 0, background_weight, prior)
+        engine.word_atoms = np.ascontiguousarray(atom_words.T)
+        engine.background = background
+        engine.scale = np.ones(len(atom_words), np.float32)
+        return engine
+
+    def load(self, corpus: Corpus) -> Block:
+        """Lay out documents for :meth:`sweep`, :meth:`accumulate` and :meth:`score`."""
+        theta, bow = corpus.doc_atoms, corpus.bow
+        n_atoms = theta.shape[1]
         # A quarter less memory to read per pass: what the inner loops wait for is θ.
         narrow = np.uint16 if n_atoms <= np.iinfo(np.uint16).max else np.int32
-        self._block = (
-            bow.indptr.astype(np.int64),
-            bow.indices.astype(np.int32, copy=False),
-            bow.data,
-            theta.indptr.astype(np.int64),
-            theta.indices.astype(narrow),
-            theta.data,
+        per_count = 2 * theta.nnz / theta.shape[0]
+        return Block(
+            (
+                bow.indptr.astype(np.int64, copy=False),
+                bow.indices.astype(np.int32, copy=False),
+                bow.data,
+                theta.indptr.astype(np.int64, copy=False),
+                theta.indices.astype(narrow),
+                theta.data,
+            ),
+            balanced_ranges(np.diff(bow.indptr) * per_count + 2.0 * n_atoms),
         )
-        per_count = 2 * theta.nnz / max(theta.shape[0], 1)
-        self._ranges = balanced_ranges(np.diff(bow.indptr) * per_count + 2.0 * n_atoms)
-        self._word_mass = np.zeros(n_words, np.float32)
 
-    def step(self) -> float:
-        """Do one pass; return the objective per weighted token at the parameters it started from."""
-        masses = np.zeros((len(self._ranges), len(self.scale)))
+    def sweep(self, block: Block) -> float:
+        """Do one pass over a corpus of one block.
 
-        def task(i: int, first: int, last: int) -> tuple[float, float]:
-            return kernels.em_words(
-                first,
-                last,
-                *self._block,
-                self.word_atoms,
-                self.scale,
-                self.background,
-                self.pi,
-                self.mean,
-                self.prior,
-                self._word_mass,
-                masses[i],
+        Returns
+        -------
+        float
+            The objective per weighted token of the parameters before the pass.
+        """
+        word_mass = np.zeros(len(self.mean), np.float32)
+        masses = np.zeros((len(block.ranges), len(self.scale)))
+        parts = map_ranges(
+            lambda i, first, last: kernels.em_words(
+                first, last, block.arrays, self._state, self.pi, self.prior, word_mass, masses[i]
+            ),
+            block.ranges,
+        )
+        log_likelihood, log_prior = np.array(parts).sum(axis=0)
+        return self._normalize(word_mass, masses, log_likelihood, log_prior)
+
+    def accumulate(self, block: Block) -> float:
+        """Add one block's statistics to those of the pass under way (E-step); return Σ n log q."""
+        responses, ratios = self.sums()
+        return sum(
+            map_ranges(
+                lambda _, first, last: kernels.gather_words(
+                    first, last, block.arrays, self._state, self.pi, responses, ratios
+                ),
+                block.ranges,
             )
-
-        parts = np.array(map_ranges(task, self._ranges)).sum(axis=0)
-        self.atom_mass = masses.sum(axis=0)
-        live = self.atom_mass > 0
-        self.scale = np.divide(1.0, self.atom_mass, where=live, out=np.zeros(len(live))).astype(
-            np.float32
         )
-        background_mass = self._word_mass.sum(dtype=np.float64)
-        if background_mass > 0:
-            self.background = (self._word_mass / background_mass).astype(np.float32)
-        return float((parts[0] + float(self.prior) * parts[1]) / self.total)
+
+    def sums(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the pass's statistics: Σ θ n / q per word and atom (V, K), Σ n / q per word."""
+        if self._sums is None:
+            self._sums = np.zeros_like(self.word_atoms), np.zeros_like(self.mean)
+        return self._sums
+
+    def update(self, log_likelihood: float) -> float:
+        """End the pass under way (M-step); return what :meth:`sweep` does.
+
+        Parameters
+        ----------
+        log_likelihood : float
+            What :meth:`accumulate` returned, summed over the blocks of all processes.
+        """
+        responses, ratios = self.sums()
+        ranges = balanced_ranges(np.ones(len(self.mean)))
+        word_mass = np.zeros(len(self.mean), np.float32)
+        masses = np.zeros((len(ranges), len(self.scale)))
+        log_prior = sum(
+            map_ranges(
+                lambda i, first, last: kernels.update_words(
+                    first,
+                    last,
+                    self._state,
+                    self.pi,
+                    self.prior,
+                    responses,
+                    ratios,
+                    word_mass,
+                    masses[i],
+                ),
+                ranges,
+            )
+        )
+        responses[:] = 0
+        ratios[:] = 0
+        return self._normalize(word_mass, masses, log_likelihood, log_prior)
+
+    def update_from(self, word_atom_counts: np.ndarray, word_counts: np.ndarray) -> None:
+        """End the pass under way on top of counts (V, K) and (V,) of documents not at hand."""
+        responses, ratios = self.sums()
+        expected = self.word_atoms * self.scale * (np.float32(1) - self.pi) * responses
+        expected += word_atom_counts + self.prior * self.mean[:, None]
+        word_mass = self.pi * self.background * ratios + word_counts
+        self.word_atoms = expected
+        responses[:] = 0
+        ratios[:] = 0
+        self._normalize(word_mass, expected.sum(axis=0, dtype=np.float64)[None], 0.0, 0.0)
+
+    def score(self, block: Block) -> tuple[float, float]:
+        """Return Σ n log q over a block and the Σ n of its words that have a probability."""
+        parts = map_ranges(
+            lambda _, first, last: kernels.score_words(
+                first, last, block.arrays, self._state, self.pi
+            ),
+            block.ranges,
+        )
+        log_likelihood, total = np.array(parts).sum(axis=0)
+        return float(log_likelihood), float(total)
 
     def atom_words(self) -> np.ndarray:
         """Return B, (K, V) float32; rows sum to 1, or to 0 for an atom that nothing was seen of."""
@@ -96,3 +202,20 @@ class NumbaEM:
             balanced_ranges(np.ones(n_atoms)),
         )
         return result
+
+    @property
+    def _state(self) -> Arrays:
+        return self.word_atoms, self.scale, self.background, self.mean
+
+    def _normalize(
+        self, word_mass: np.ndarray, masses: np.ndarray, log_likelihood: float, log_prior: float
+    ) -> float:
+        """Turn expected counts into distributions; return the objective per weighted token."""
+        self.atom_mass = masses.sum(axis=0)
+        inverse = np.zeros_like(self.atom_mass)
+        np.divide(1.0, self.atom_mass, out=inverse, where=self.atom_mass > 0)
+        self.scale = inverse.astype(np.float32)
+        background_mass = word_mass.sum(dtype=np.float64)
+        if background_mass > 0:
+            self.background = (word_mass / background_mass).astype(np.float32)
+        return float(log_likelihood + float(self.prior) * log_prior) / self.total

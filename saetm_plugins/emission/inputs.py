@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,13 +19,45 @@ class Corpus(NamedTuple):
         Mixtures θ; rows sum to 1 (0 for a document without atoms).
     bow : csc_matrix of shape (N, V), float32
         Word counts times word weights; no stored zeros.
-    word_totals : ndarray of shape (V,), float64
-        Weighted counts of the words over all documents.
     """
 
     doc_atoms: sp.csr_matrix
     bow: sp.csc_matrix
-    word_totals: np.ndarray
+
+
+class Totals(NamedTuple):
+    """Sums over documents that must be known before the first pass; they add up over blocks.
+
+    Attributes
+    ----------
+    n_docs : ndarray of shape (1,), float64
+    doc_freq : ndarray of shape (V,), float64
+        Documents that hold each word.
+    counts : ndarray of shape (V,), float64
+        Unweighted counts of each word.
+    atom_docs : ndarray of shape (K,), float64
+        Documents that hold each atom.
+    """
+
+    n_docs: np.ndarray
+    doc_freq: np.ndarray
+    counts: np.ndarray
+    atom_docs: np.ndarray
+
+    @classmethod
+    def of(cls, theta: sp.csr_matrix, counts: sp.csr_matrix) -> Totals:
+        """Sum over the documents of one block."""
+        n_words = counts.shape[1]
+        return cls(
+            np.array([counts.shape[0]], dtype=np.float64),
+            np.bincount(counts.indices, minlength=n_words).astype(np.float64),
+            np.bincount(counts.indices, weights=counts.data, minlength=n_words),
+            np.bincount(theta.indices, minlength=theta.shape[1]).astype(np.float64),
+        )
+
+    def add(self, other: Totals) -> Totals:
+        """Return the sums over both."""
+        return Totals(*(a + b for a, b in zip(self, other, strict=True)))
 
 
 def check_counts(bow: Any, *, name: str = "bow", n_words: int | None = None) -> sp.csr_matrix:
@@ -66,34 +99,43 @@ def check_mixtures(
     return theta
 
 
-def weigh_words(word_weights: Any, bow: sp.csr_matrix) -> np.ndarray:
+def check_fraction(value: Any, name: str) -> None:
+    """Raise a ValueError unless `value` is a number in [0, 1)."""
+    if not isinstance(value, numbers.Real) or not 0 <= float(value) < 1:
+        raise ValueError(f"{name} must be a number in [0, 1); found {value!r}")
+
+
+def check_not_negative(value: Any, name: str) -> None:
+    """Raise a ValueError unless `value` is a finite number of at least 0."""
+    if not isinstance(value, numbers.Real) or not 0 <= float(value) < np.inf:
+        raise ValueError(f"{name} must be a finite number of at least 0; found {value!r}")
+
+
+def weigh_words(word_weights: Any, totals: Totals) -> np.ndarray:
     """Return the weight of each word, (V,) float32.
 
     Parameters
     ----------
     word_weights : "idf", None or array-like of shape (V,)
         ``"idf"`` is the paper's log(N / df) scaled to a maximum of 1 (sec. 4); None is all ones.
-    bow : csr_matrix of shape (N, V)
+    totals : Totals
 
     Raises
     ------
     ValueError
-        When it is none of these, of another length, negative or not finite.
+        When it is none of these, of another length, negative or not finite, or leaves no word.
     """
-    n_docs, n_words = bow.shape
+    n_words = len(totals.counts)
     if word_weights is None:
-        return np.ones(n_words, np.float32)
-    if isinstance(word_weights, str):
+        weights = np.ones(n_words, np.float32)
+    elif isinstance(word_weights, str):
         if word_weights != "idf":
             raise ValueError(
                 f"word_weights must be 'idf', None or an array; found {word_weights!r}"
             )
-        doc_freq = np.bincount(bow.indices, minlength=n_words)
-        idf = np.log(n_docs / np.maximum(doc_freq, 1))
-        idf[doc_freq == 0] = 0.0
-        # Words of every document alone (a single document, say) would all weigh nothing.
-        return (idf / idf.max() if idf.max() > 0 else np.ones(n_words)).astype(np.float32)
-    weights = np.asarray(word_weights, dtype=np.float32)
+        weights = _inverse_document_frequency(totals)
+    else:
+        weights = np.asarray(word_weights, dtype=np.float32)
     if weights.shape != (n_words,):
         raise ValueError(f"word_weights has shape {weights.shape}; bow has {n_words} words")
     if not np.isfinite(weights).all() or (weights < 0).any():
@@ -101,30 +143,29 @@ def weigh_words(word_weights: Any, bow: sp.csr_matrix) -> np.ndarray:
         raise ValueError(
             f"word_weights must be finite and not negative; found {weights[worst]} at {worst}"
         )
+    if not (weights * totals.counts).sum() > 0:
+        raise ValueError(
+            f"bow has no words to learn from: its {int(totals.n_docs[0])} documents hold "
+            f"{int((totals.counts > 0).sum())} words of the vocabulary, all of weight 0"
+        )
     return weights
 
 
-def build_corpus(doc_atoms: sp.csr_matrix, bow: sp.csr_matrix, weights: np.ndarray) -> Corpus:
-    """Weigh the counts and lay them out by word.
-
-    Raises
-    ------
-    ValueError
-        When no weighted count is left.
-    """
-    by_word = bow.tocsc()
-    frequencies = np.diff(by_word.indptr)
-    by_word.data = by_word.data * np.repeat(weights, frequencies)
-    words = np.repeat(np.arange(bow.shape[1]), frequencies)
-    totals = np.bincount(words, weights=by_word.data, minlength=bow.shape[1])
-    if not totals.sum() > 0:
-        raise ValueError(
-            f"bow has no words to learn from: {bow.nnz} nonzero counts in {bow.shape[0]} "
-            "documents, all of weight 0"
-        )
+def lay_out(theta: sp.csr_matrix, counts: sp.csr_matrix, weights: np.ndarray) -> Corpus:
+    """Weigh the counts and sort them by word."""
+    by_word = counts.tocsc()
+    by_word.data = by_word.data * np.repeat(weights, np.diff(by_word.indptr))
     if (weights == 0).any():
         by_word.eliminate_zeros()
-    return Corpus(doc_atoms, by_word, totals)
+    return Corpus(theta, by_word)
+
+
+def _inverse_document_frequency(totals: Totals) -> np.ndarray:
+    idf = np.log(totals.n_docs / np.maximum(totals.doc_freq, 1))
+    idf[totals.doc_freq == 0] = 0.0
+    if idf.max() <= 0:  # every word in every document (a single document, say): all the same
+        return np.ones(len(idf), np.float32)
+    return (idf / idf.max()).astype(np.float32)
 
 
 def _as_csr(matrix: Any, name: str) -> sp.csr_matrix:

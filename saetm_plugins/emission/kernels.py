@@ -77,61 +77,131 @@ def log_ratio_sum(row, mean, buffer):
 
 
 @njit(nogil=True, cache=True, fastmath=True)
-def em_words(
-    first,
-    last,
-    word_ptr,
-    docs,
-    counts,
-    doc_ptr,
-    atoms,
-    weights,
-    word_atoms,
-    scale,
-    background,
-    pi,
-    mean,
-    prior,
-    word_mass,
-    atom_mass,
-):
-    """One EM pass over the words [first, last): E-step and M-step, in place.
-
-    `word_atoms` (V, K) times `scale` (K,) is Bᵀ on entry; on exit it holds this pass's expected
-    counts plus prior · mean, whose sums are added to `atom_mass` (K,). `word_mass` (V,) receives
-    the background's expected counts. Returns the log-likelihood and the log prior / prior of the
-    words on entry.
-    """
-    n_atoms = word_atoms.shape[1]
-    row = np.empty(n_atoms, np.float32)
-    responses = np.empty(n_atoms, np.float32)
+def longest_word(word_ptr, first, last):
+    """Return the largest number of documents of a word in [first, last)."""
     longest = 0
     for v in range(first, last):
         longest = max(longest, word_ptr[v + 1] - word_ptr[v])
-    probs = np.empty(longest, np.float32)
+    return longest
+
+
+@njit(nogil=True, cache=True, fastmath=True)
+def scale_row(unscaled, scale, pi, mean, prior, row, buffer):
+    """Fill `row` with (1 − π) B_kw of one word; return its log prior / prior."""
+    log_prior = 0.0
+    for k in range(row.shape[0]):
+        row[k] = unscaled[k] * scale[k]
+    if prior > 0 and mean > 0:
+        log_prior = mean * log_ratio_sum(row, mean, buffer)
+    for k in range(row.shape[0]):
+        row[k] *= np.float32(1) - pi
+    return log_prior
+
+
+@njit(nogil=True, cache=True, fastmath=True)
+def expected_row(row, responses, pseudo, expected, atom_mass):
+    """M-step of one word: its expected counts plus `pseudo`, summed into `atom_mass`."""
+    for k in range(row.shape[0]):
+        count = row[k] * responses[k]
+        count = (count if count > _TINY else np.float32(0)) + pseudo
+        expected[k] = count
+        atom_mass[k] += count
+
+
+@njit(nogil=True, cache=True, fastmath=True)
+def em_words(first, last, block, state, pi, prior, word_mass, atom_mass):
+    """One EM pass over the words [first, last): E-step and M-step, in place.
+
+    `block` is (word_ptr, docs, counts, doc_ptr, atoms, weights), the counts by word and θ by
+    document. `state` is (word_atoms, scale, background, mean): `word_atoms` (V, K) times `scale`
+    (K,) is Bᵀ on entry, and on exit this pass's expected counts plus prior · mean, whose sums are
+    added to `atom_mass` (K,). `word_mass` (V,) receives the background's expected counts. Returns
+    the log-likelihood and the log prior / prior of the words on entry.
+    """
+    word_ptr, docs, counts, doc_ptr, atoms, weights = block
+    word_atoms, scale, background, mean = state
+    row = np.empty(word_atoms.shape[1], np.float32)
+    responses = np.empty(word_atoms.shape[1], np.float32)
+    probs = np.empty(longest_word(word_ptr, first, last), np.float32)
     log_likelihood = 0.0
     log_prior = 0.0
     for v in range(first, last):
-        for k in range(n_atoms):
-            row[k] = word_atoms[v, k] * scale[k]
-        if prior > 0 and mean[v] > 0:
-            log_prior += mean[v] * log_ratio_sum(row, mean[v], responses)
-        for k in range(n_atoms):
-            row[k] *= np.float32(1) - pi
-            responses[k] = 0
+        log_prior += scale_row(word_atoms[v], scale, pi, mean[v], prior, row, responses)
+        responses[:] = 0
         start, stop = word_ptr[v], word_ptr[v + 1]
         floor = pi * background[v]
         word_mass[v] = floor * gather_word(
             start, stop, docs, counts, doc_ptr, atoms, weights, row, floor, responses, probs
         )
         log_likelihood += weighted_log_sum(probs, counts, start, stop)
-        pseudo = prior * mean[v]
-        for k in range(n_atoms):
-            expected = row[k] * responses[k]
-            expected = (expected if expected > _TINY else np.float32(0)) + pseudo
-            word_atoms[v, k] = expected
-            atom_mass[k] += expected
+        expected_row(row, responses, prior * mean[v], word_atoms[v], atom_mass)
     return log_likelihood, log_prior
+
+
+@njit(nogil=True, cache=True, fastmath=True)
+def gather_words(first, last, block, state, pi, responses, ratios):
+    """E-step alone over the words [first, last): adds to `responses` (V, K) and `ratios` (V,)."""
+    word_ptr, docs, counts, doc_ptr, atoms, weights = block
+    word_atoms, scale, background, mean = state
+    row = np.empty(word_atoms.shape[1], np.float32)
+    probs = np.empty(longest_word(word_ptr, first, last), np.float32)
+    log_likelihood = 0.0
+    for v in range(first, last):
+        start, stop = word_ptr[v], word_ptr[v + 1]
+        if start == stop:
+            continue
+        scale_row(word_atoms[v], scale, pi, mean[v], np.float32(0), row, row)
+        ratios[v] += gather_word(
+            start,
+            stop,
+            docs,
+            counts,
+            doc_ptr,
+            atoms,
+            weights,
+            row,
+            pi * background[v],
+            responses[v],
+            probs,
+        )
+        log_likelihood += weighted_log_sum(probs, counts, start, stop)
+    return log_likelihood
+
+
+@njit(nogil=True, cache=True, fastmath=True)
+def update_words(first, last, state, pi, prior, responses, ratios, word_mass, atom_mass):
+    """M-step alone over the words [first, last), in place; returns their log prior / prior."""
+    word_atoms, scale, background, mean = state
+    row = np.empty(word_atoms.shape[1], np.float32)
+    buffer = np.empty(word_atoms.shape[1], np.float32)
+    log_prior = 0.0
+    for v in range(first, last):
+        log_prior += scale_row(word_atoms[v], scale, pi, mean[v], prior, row, buffer)
+        word_mass[v] = pi * background[v] * ratios[v]
+        expected_row(row, responses[v], prior * mean[v], word_atoms[v], atom_mass)
+    return log_prior
+
+
+@njit(nogil=True, cache=True, fastmath=True)
+def score_words(first, last, block, state, pi):
+    """Return Σ n log q over the words [first, last), and the Σ n of those that q can explain."""
+    word_ptr, docs, counts, doc_ptr, atoms, weights = block
+    word_atoms, scale, background, _ = state
+    probs = np.empty(longest_word(word_ptr, first, last), np.float32)
+    log_likelihood = 0.0
+    total = 0.0
+    for v in range(first, last):
+        start, stop = word_ptr[v], word_ptr[v + 1]
+        if background[v] <= 0:
+            continue
+        for p in range(start, stop):
+            q = np.float32(0)
+            for j in range(doc_ptr[docs[p]], doc_ptr[docs[p] + 1]):
+                q += weights[j] * word_atoms[v, atoms[j]] * scale[atoms[j]]
+            probs[p - start] = pi * background[v] + (np.float32(1) - pi) * q
+            total += counts[p]
+        log_likelihood += weighted_log_sum(probs, counts, start, stop)
+    return log_likelihood, total
 
 
 @njit(nogil=True, cache=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
@@ -21,7 +22,7 @@ def balanced_ranges(costs: np.ndarray, n_ranges: int = N_RANGES) -> list[tuple[i
         return []
     cuts = np.searchsorted(cumulative, np.linspace(0, cumulative[-1], n_ranges + 1)[1:-1])
     edges = np.unique(np.concatenate(([0], cuts + 1, [len(costs)])).clip(0, len(costs)))
-    return [(int(a), int(b)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [(int(a), int(b)) for a, b in pairwise(edges)]
 
 
 def map_ranges(
@@ -31,9 +32,9 @@ def map_ranges(
 
     The number of threads is numba's (``NUMBA_NUM_THREADS``, by default the usable cores).
     """
-    from numba import config
+    from numba.core import config
 
-    n_threads = min(config.NUMBA_NUM_THREADS, len(ranges))
+    n_threads = min(int(vars(config)["NUMBA_NUM_THREADS"]), len(ranges))
     if n_threads <= 1:
         return [task(i, first, last) for i, (first, last) in enumerate(ranges)]
     with ThreadPoolExecutor(n_threads) as pool:

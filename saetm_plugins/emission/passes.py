@@ -1,0 +1,127 @@
+"""How many passes, and over what: the loop that every EM backend shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+import numpy as np
+import scipy.sparse as sp
+from tqdm.auto import tqdm
+
+from saetm_plugins.emission.inputs import Corpus
+
+MAX_PASSES = 50
+
+
+class Engine(Protocol):
+    """What a backend of EM offers; documented where it is done, see `em.NumbaEM`."""
+
+    @property
+    def background(self) -> np.ndarray:
+        """P0, (V,) float32."""
+
+    @property
+    def atom_mass(self) -> np.ndarray:
+        """Expected weighted tokens of each atom plus the prior's, (K,) float64."""
+
+    def load(self, corpus: Corpus) -> Any:
+        """Lay out documents for the methods below."""
+
+    def sweep(self, block: Any) -> float:
+        """Do one pass over a corpus of one block; return the objective before it."""
+
+    def accumulate(self, block: Any) -> float:
+        """Add one block's statistics; return its Σ n log q."""
+
+    def sums(self) -> tuple[Any, Any]:
+        """Return the statistics accumulated, (V, K) and (V,)."""
+
+    def update(self, log_likelihood: float) -> float:
+        """End the pass; return the objective before it."""
+
+    def score(self, block: Any) -> tuple[float, float]:
+        """Return Σ n log q of a block, and Σ n."""
+
+    def atom_words(self) -> np.ndarray:
+        """Return B, (K, V) float32."""
+
+
+def run_passes(
+    one_pass: Callable[[], float], n_iter: int | None, tol: float, verbose: bool
+) -> list[float]:
+    """Call `one_pass` `n_iter` times, or until it gains less than `tol`; return its results."""
+    history: list[float] = []
+    for _ in tqdm(range(n_iter or MAX_PASSES), desc="emission", unit="pass", disable=not verbose):
+        history.append(one_pass())
+        if n_iter is None and len(history) > 1 and history[-1] - history[-2] < tol:
+            break
+    return history
+
+
+def pass_over(
+    engine: Engine, blocks: Iterable[Corpus], reduce: Callable[..., float] | None
+) -> float:
+    """Do one pass over all blocks, of all processes where `reduce` sums over them."""
+    log_likelihood = sum(engine.accumulate(engine.load(corpus)) for corpus in blocks)
+    if reduce is not None:
+        log_likelihood = reduce(log_likelihood, *engine.sums())
+    return engine.update(log_likelihood)
+
+
+def choose_passes(
+    make_engine: Callable[..., Engine],
+    corpus: Corpus,
+    prior: float,
+    tol: float,
+    random_state: int,
+) -> int:
+    """Return the number of passes after which held-out words are predicted best.
+
+    EM overfits the rare words of small corpora long before it converges. A fifth of the nonzero
+    counts of a sample of the words is held out, and the rest of the sample is fitted until the
+    held-out part gains less than `tol` per weighted token. Leaving out whole words hardly changes
+    what EM does to the others, so a sample of them costs a fraction of a fit and is enough.
+    """
+    rng = np.random.default_rng(random_state)
+    seen, unseen = hold_out(sample_words(corpus.bow, rng), rng)
+    totals = np.asarray(seen.sum(axis=0), dtype=np.float64).ravel()
+    if not totals.sum() > 0 or unseen.nnz == 0:
+        return 1
+    share = totals.sum() / float(corpus.bow.data.sum(dtype=np.float64))
+    engine = make_engine(totals, prior=prior * share)
+    train = engine.load(Corpus(corpus.doc_atoms, seen))
+    test = engine.load(Corpus(corpus.doc_atoms, unseen))
+    best = -np.inf
+    for n_passes in range(MAX_PASSES):
+        engine.sweep(train)
+        log_likelihood, total = engine.score(test)
+        if total == 0 or log_likelihood / total < best + tol:
+            return max(n_passes, 1)
+        best = log_likelihood / total
+    return MAX_PASSES
+
+
+def sample_words(bow: sp.csc_matrix, rng: np.random.Generator) -> sp.csc_matrix:
+    """Return the columns of some words that together hold about 200,000 counts, or a quarter."""
+    share = max(200_000 / max(bow.nnz, 1), 0.25)
+    if share >= 1:
+        return bow
+    words = rng.permutation(bow.shape[1])
+    cumulative = np.cumsum(np.diff(bow.indptr)[words])
+    n_words = int(np.searchsorted(cumulative, share * bow.nnz)) + 1
+    return bow[:, np.sort(words[:n_words])]
+
+
+def hold_out(
+    bow: sp.csc_matrix, rng: np.random.Generator, share: float = 0.2
+) -> tuple[sp.csc_matrix, sp.csc_matrix]:
+    """Split the nonzero counts of `bow` at random into (1 − share) and share."""
+    held = rng.random(bow.nnz) < share
+    parts = []
+    for keep in (~held, held):
+        ends = np.concatenate(([0], np.cumsum(keep)))
+        parts.append(
+            sp.csc_matrix((bow.data[keep], bow.indices[keep], ends[bow.indptr]), shape=bow.shape)
+        )
+    return parts[0], parts[1]
