@@ -2,6 +2,7 @@
 
 from saetm_plugins.emission.blocks import BlockFolder
 from saetm_plugins.emission.emissions import Emissions
+from saetm_plugins.emission.inference import infer_doc_atoms
 from saetm_plugins.emission.solver import fit_emissions, fit_emissions_blocks
 
-__all__ = ["BlockFolder", "Emissions", "fit_emissions", "fit_emissions_blocks"]
+__all__ = ["BlockFolder", "Emissions", "fit_emissions", "fit_emissions_blocks", "infer_doc_atoms"]

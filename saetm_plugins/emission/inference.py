@@ -1,0 +1,136 @@
+"""Mixtures of documents known only by their words: θ with B fixed (the paper's model, sec. 4).
+
+The same concave objective as stage 2, maximised over θ instead of B, one document at a time:
+``θ_k ∝ θ_k Σ_w n_w (1 − π) B_kw / q_w + α p_k`` with a Dirichlet prior toward the prevalence p.
+A first step over all atoms picks the candidates of a document; the others can hardly gain mass.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from saetm_plugins.emission.emissions import Emissions
+from saetm_plugins.emission.inputs import check_counts, check_not_negative
+from saetm_plugins.emission.parallel import balanced_ranges, map_ranges
+from saetm_plugins.validation import check_count
+
+
+def infer_doc_atoms(
+    bow: Any,
+    emissions: Emissions,
+    prevalence: np.ndarray | None = None,
+    n_iter: int = 20,
+    n_candidates: int = 64,
+    n_active: int | None = None,
+    prior: float = 1.0,
+    sharpening: float = 1.0,
+) -> sp.csr_matrix:
+    """Infer documents' atoms from their words alone.
+
+    Parameters
+    ----------
+    bow : sparse or dense matrix of shape (N, V)
+        Counts or weights, not negative; words that the emissions give no probability are ignored.
+    emissions : Emissions
+    prevalence : ndarray of shape (K,), optional
+        p, the mean mixture of documents; where it is 0 an atom is never used. None: the atoms'
+        share of the words seen by `emissions`.
+    n_iter : int, default=20
+        Passes over the candidates of a document.
+    n_candidates : int, default=64
+        Atoms considered for a document.
+    n_active : int, optional
+        Atoms kept of a document, the strongest; None keeps all candidates above 1e-4.
+    prior : float, default=1
+        α: weighted words that the prevalence is worth.
+    sharpening : float, default=1
+        Exponent applied to a mixture before it is normalised.
+
+    Returns
+    -------
+    csr_matrix of shape (N, K), float32
+        Rows sum to 1. A document without known words has the strongest atoms of `prevalence`.
+
+    Raises
+    ------
+    ValueError
+        When `bow` is not non-negative and finite or has another vocabulary, or `prevalence` is
+        not K finite numbers of at least 0 with a positive sum.
+    """
+    n_atoms, n_words = emissions.atom_words.shape
+    counts = check_counts(bow, n_words=n_words)
+    for value, name in ((n_iter, "n_iter"), (n_candidates, "n_candidates")):
+        check_count(value, name)
+    check_not_negative(prior, "prior")
+    check_not_negative(sharpening, "sharpening")
+    p = _check_prevalence(emissions.atom_mass if prevalence is None else prevalence, n_atoms)
+    width = min(n_candidates, int((p > 0).sum()))
+    kept = width if n_active is None else min(check_count(n_active, "n_active"), width)
+    return _infer(counts, emissions, p, n_iter, width, kept, prior, sharpening)
+
+
+def _infer(
+    counts: sp.csr_matrix,
+    emissions: Emissions,
+    prevalence: np.ndarray,
+    n_iter: int,
+    width: int,
+    kept: int,
+    prior: float,
+    sharpening: float,
+) -> sp.csr_matrix:
+    from saetm_plugins.emission import inference_kernels as kernels
+
+    n_docs, n_atoms = counts.shape[0], len(prevalence)
+    used = np.unique(counts.indices)
+    place = np.zeros(counts.shape[1], np.int32)
+    place[used] = np.arange(len(used), dtype=np.int32)
+    # Only the rows of words at hand, so that one document costs little.
+    word_atoms = np.empty((len(used), n_atoms), np.float32)
+    map_ranges(
+        lambda _, first, last: kernels.gather_transposed(
+            first, last, emissions.atom_words, used, word_atoms
+        ),
+        balanced_ranges(np.ones(len(used))),
+    )
+    pi = np.float32(emissions.background_weight)
+    mixed = (word_atoms @ prevalence) * (1 - pi) + pi * emissions.background[used]
+    bag = (
+        counts.indptr.astype(np.int64),
+        place[counts.indices],
+        counts.data * emissions.word_weights[counts.indices],
+    )
+    model = (word_atoms, emissions.background[used], mixed.astype(np.float32), prevalence)
+    atoms = np.empty((n_docs, kept), np.int32)
+    weights = np.empty((n_docs, kept), np.float32)
+    map_ranges(
+        lambda _, first, last: kernels.infer_documents(
+            first,
+            last,
+            bag,
+            model,
+            (pi, np.float32(prior), np.float32(sharpening), n_iter, width),
+            atoms,
+            weights,
+        ),
+        balanced_ranges(np.diff(counts.indptr) + 10.0),
+    )
+    theta = sp.csr_matrix(
+        (weights.ravel(), atoms.ravel(), np.arange(n_docs + 1, dtype=np.int64) * kept),
+        shape=(n_docs, n_atoms),
+    )
+    theta.eliminate_zeros()
+    theta.sort_indices()
+    return theta
+
+
+def _check_prevalence(prevalence: Any, n_atoms: int) -> np.ndarray:
+    p = np.asarray(prevalence, dtype=np.float64)
+    if p.shape != (n_atoms,):
+        raise ValueError(f"prevalence has shape {p.shape}; the emissions have {n_atoms} atoms")
+    if not np.isfinite(p).all() or (p < 0).any() or not p.sum() > 0:
+        raise ValueError("prevalence must be finite and at least 0, and not 0 everywhere")
+    return (p / p.sum()).astype(np.float32)

@@ -1,0 +1,127 @@
+"""Compiled loops of `inference.py`; each works on a range of documents and writes to it only."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+_SMALLEST = np.float32(1e-4)  # a smaller share of a document is not worth a stored entry
+
+
+@njit(nogil=True, cache=True)
+def gather_transposed(first, last, atom_words, words, word_atoms):
+    """Write word_atoms[i, k] = atom_words[k, words[i]] for i in [first, last)."""
+    for i0 in range(first, last, 64):
+        for k in range(atom_words.shape[0]):
+            for i in range(i0, min(i0 + 64, last)):
+                word_atoms[i, k] = atom_words[k, words[i]]
+
+
+@njit(nogil=True, cache=True, fastmath=True)
+def explain_all(words, counts, model, pi, prior, theta):
+    """One EM step from the prevalence over all atoms: fill `theta` (K,), unnormalised."""
+    word_atoms, _, mixed, prevalence = model
+    theta[:] = 0
+    for i in range(words.shape[0]):
+        if mixed[words[i]] > 0:
+            ratio = (np.float32(1) - pi) * counts[i] / mixed[words[i]]
+            row = word_atoms[words[i]]
+            for k in range(theta.shape[0]):
+                theta[k] += ratio * row[k]
+    for k in range(theta.shape[0]):
+        theta[k] = prevalence[k] * (theta[k] + prior)
+
+
+@njit(nogil=True, cache=True)
+def strongest(theta, atoms):
+    """Fill `atoms` with the places of the largest entries of `theta`, in rising order."""
+    n = atoms.shape[0]
+    threshold = np.partition(theta, theta.shape[0] - n)[theta.shape[0] - n]
+    found = 0
+    for k in range(theta.shape[0]):
+        if theta[k] > threshold:
+            atoms[found] = k
+            found += 1
+    for k in range(theta.shape[0]):
+        if found < n and theta[k] == threshold:
+            atoms[found] = k
+            found += 1
+
+
+@njit(nogil=True, cache=True, fastmath=True)
+def normalize_in_place(theta):
+    """Scale `theta` to sum to 1."""
+    total = np.float32(0)
+    for k in range(theta.shape[0]):
+        total += theta[k]
+    for k in range(theta.shape[0]):
+        theta[k] /= total
+
+
+@njit(nogil=True, cache=True, fastmath=True)
+def mix(counts, local, floors, pulls, n_iter, theta, responses):
+    """Run EM over the candidates of a document, from `theta` and in place.
+
+    `local` (n, C) is (1 − π) B of its words and candidates, `floors` (n,) is π P0 of its words,
+    `pulls` (C,) is α p of its candidates.
+    """
+    for _ in range(n_iter):
+        responses[:] = 0
+        for i in range(local.shape[0]):
+            q = floors[i]
+            row = local[i]
+            for c in range(row.shape[0]):
+                q += row[c] * theta[c]
+            if q > 0:
+                ratio = counts[i] / q
+                for c in range(row.shape[0]):
+                    responses[c] += ratio * row[c]
+        for c in range(theta.shape[0]):
+            theta[c] = theta[c] * responses[c] + pulls[c]
+        normalize_in_place(theta)
+
+
+@njit(nogil=True, cache=True, fastmath=True)
+def infer_documents(first, last, bag, model, settings, atoms, weights):
+    """Infer the documents [first, last): fill `atoms` and `weights` (N, kept).
+
+    `bag` is (doc_ptr, words, counts); `model` is (word_atoms (U, K), background (U,), the words'
+    probability at the prevalence (U,), prevalence (K,)); `settings` is (π, α, sharpening, passes,
+    candidates).
+    """
+    doc_ptr, all_words, all_counts = bag
+    word_atoms, background, _, prevalence = model
+    pi, prior, sharpening, n_iter, width = settings
+    theta_all = np.empty(prevalence.shape[0], np.float32)
+    candidates = np.empty(width, np.int32)
+    theta = np.empty(width, np.float32)
+    pulls = np.empty(width, np.float32)
+    responses = np.empty(width, np.float32)
+    best = np.empty(atoms.shape[1], np.int32)
+    for d in range(first, last):
+        words = all_words[doc_ptr[d] : doc_ptr[d + 1]]
+        counts = all_counts[doc_ptr[d] : doc_ptr[d + 1]]
+        explain_all(words, counts, model, pi, max(prior, np.float32(1e-6)), theta_all)
+        strongest(theta_all, candidates)
+        for c in range(width):
+            theta[c] = theta_all[candidates[c]]
+            pulls[c] = prior * prevalence[candidates[c]]
+        normalize_in_place(theta)
+        local = np.empty((words.shape[0], width), np.float32)
+        floors = np.empty(words.shape[0], np.float32)
+        for i in range(words.shape[0]):
+            floors[i] = pi * background[words[i]]
+            for c in range(width):
+                local[i, c] = (np.float32(1) - pi) * word_atoms[words[i], candidates[c]]
+        if counts.sum() > 0:
+            mix(counts, local, floors, pulls, n_iter, theta, responses)
+        strongest(theta, best)
+        total = np.float32(0)
+        for b in range(best.shape[0]):
+            share = theta[best[b]]
+            share = share**sharpening if share > _SMALLEST else np.float32(0)
+            atoms[d, b] = candidates[best[b]]
+            weights[d, b] = share
+            total += share
+        for b in range(best.shape[0]):
+            weights[d, b] /= total
