@@ -1,0 +1,269 @@
+"""Topics counted and numbered as BERTopic does: by the documents each is the main topic of.
+
+In BERTopic a topic is a set of documents, so one that owns none cannot be; topic 0 owns the most,
+and -1 means no topic. All else is :class:`~saetm_plugins.SAETopicModel`'s.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from saetm_plugins.merging import TopicCut
+from saetm_plugins.merging.base import unit_rows
+from saetm_plugins.mixtures import mix_topics
+from saetm_plugins.model import SAETopicModel
+from saetm_plugins.validation import check_embeddings
+
+DEFAULT_N_TOPICS = 50
+_MAX_TRIES = 5
+
+
+class NumberedTopicModel(SAETopicModel):
+    """A topic model in which every topic owns a document and topic 0 owns the most.
+
+    Parameters are those of :class:`~saetm_plugins.SAETopicModel`; ``n_topics=None`` means 50, or
+    one per ten documents where that is fewer, and never more than there are live atoms.
+
+    Attributes
+    ----------
+    deleted_ : csr_matrix of shape (n_atoms, n_deleted), float32
+        Weights of atoms in deleted topics. What an atom gave them it gives no other topic, in
+        this cut and in later ones; a document that belongs mostly to one of them has label -1.
+    """
+
+    deleted_: sp.csr_matrix | None = None
+    _keep_numbers = False
+
+    def fit(self, documents: Any, embeddings: Any = None, y: Any = None, **fit_params: Any) -> Any:
+        """Fit as :meth:`SAETopicModel.fit` does; nothing is deleted any more."""
+        before, self.deleted_ = self.deleted_, None
+        try:
+            return super().fit(documents, embeddings, y, **fit_params)
+        except BaseException:
+            self.deleted_ = before
+            raise
+
+    def transform(self, documents: Any, embeddings: Any = None) -> np.ndarray:
+        """Return mixtures; with deleted topics, rows sum to what is left.
+
+        Returns
+        -------
+        ndarray of shape (n, n_topics), float32
+        """
+        return self.predict(documents, embeddings)[1]
+
+    def predict(self, documents: Any, embeddings: Any = None) -> tuple[np.ndarray, np.ndarray]:
+        """Return the main topic of each document, -1 for a deleted one, and its mixture.
+
+        Returns
+        -------
+        labels : ndarray of shape (n,), int64
+        doc_topics : ndarray of shape (n, n_topics), float32
+        """
+        if self.deleted_ is None:
+            doc_topics = super().transform(documents, embeddings)
+            return doc_topics.argmax(axis=1), doc_topics
+        _, embeddings = self._read(documents, embeddings)
+        return self._mix(self._doc_atoms(embeddings))
+
+    def retopic(self, n_topics: int | str | None, merge: str | None = None) -> Any:
+        """Cut anew, into exactly `n_topics` topics that own documents wherever that can be.
+
+        A cut whose topics are not all some document's main topic is made finer until enough
+        are, and the smallest ones too many are left out.
+        """
+        if n_topics is None:
+            n_topics = self._carried()
+        super().retopic(n_topics, merge)
+        if isinstance(n_topics, str) or self.n_topics_ == n_topics:
+            return self
+        n_live, cut_into = int((self.atom_prevalence_ > 0).sum()), n_topics
+        for _ in range(_MAX_TRIES):
+            if self.n_topics_ >= n_topics or cut_into == n_live:
+                break
+            cut_into = min(n_live, cut_into + 2 * (n_topics - self.n_topics_))
+            super().retopic(cut_into, merge)
+        if self.n_topics_ > n_topics:
+            words = None if self.components_ is None else self.components_[:n_topics]
+            self._set_cut(TopicCut(self.atom_topics_[:, :n_topics], words))
+        if self.n_topics_ < n_topics:
+            warnings.warn(
+                f"only {self.n_topics_} of the {n_topics} topics asked for are the main topic of "
+                "a document; the others are left out",
+                UserWarning,
+                stacklevel=3,
+            )
+        return self
+
+    def guide(self, y: Any, target_weight: float) -> None:
+        """Let atoms that fire on the same classes merge first, for this cut and later ones.
+
+        Parameters
+        ----------
+        y : array-like of shape (n,)
+            Class of each fitted document, -1 where it is not known.
+        target_weight : float
+            0: the classes do not matter; 1: nothing else does.
+
+        Raises
+        ------
+        ValueError
+            When `y` is of another length, or `target_weight` outside of [0, 1].
+        """
+        classes = np.asarray(y).ravel()
+        if len(classes) != self.doc_atoms_.shape[0]:
+            raise ValueError(f"y has {len(classes)} entries for {self.doc_atoms_.shape[0]} rows")
+        if not 0 <= target_weight <= 1:
+            raise ValueError(f"target_weight must lie in [0, 1]; found {target_weight!r}")
+        known = classes != -1
+        if not known.any() or target_weight == 0:
+            return
+        names, codes = np.unique(classes[known], return_inverse=True)
+        one_hot = sp.csr_matrix(
+            (np.ones(len(codes), np.float32), (np.flatnonzero(known), codes)),
+            shape=(len(classes), len(names)),
+        )
+        atom_classes = np.asarray((self.doc_atoms_.T @ one_hot).todense(), dtype=np.float32)
+        self._atom_vectors = np.hstack(
+            [
+                np.float32((1 - target_weight) ** 0.5) * unit_rows(self._atom_vectors),
+                np.float32(target_weight**0.5) * unit_rows(atom_classes),
+            ]
+        )
+        if self.merge in ("auto", "nmf"):  # which merges by words alone
+            self.merge = "ward"
+        self._merges = {}
+        self.retopic(self.n_topics)
+
+    def follow(self, labels: Sequence[int]) -> None:
+        """Give atoms to topics as the documents were: W_kt = Σ_{d in t} θ_dk / Σ_d θ_dk.
+
+        Topics keep the numbers, and documents the topics, that `labels` gives them; the mixtures
+        follow the atoms.
+
+        Parameters
+        ----------
+        labels : sequence of int, length n
+            Topics 0 to T - 1, none of them empty, or -1.
+        """
+        labels = np.asarray(labels, dtype=np.int64)
+        owned = np.flatnonzero(labels >= 0)
+        one_hot = sp.csr_matrix(
+            (np.ones(len(owned), np.float32), (owned, labels[owned])),
+            shape=(len(labels), int(labels.max()) + 1),
+        )
+        atom_topics = _unit_sum_rows(self.doc_atoms_.T @ one_hot)
+        self.deleted_ = None
+        self.atom_prevalence_ = np.asarray(self.doc_atoms_.mean(axis=0), np.float32).ravel()
+        words = None if self.components_ is None else self._mix_atom_words(atom_topics)
+        prevalence = self.atom_prevalence_ @ atom_topics
+        self.atom_topics_, self.components_ = atom_topics, words
+        self.topic_prevalence_ = np.asarray(prevalence, dtype=np.float32)
+        self.n_topics_ = atom_topics.shape[1]
+        self.topic_labels_, self._edits = [None] * self.n_topics_, []
+        self.doc_topics_ = mix_topics(self.doc_atoms_, atom_topics, self.topic_prevalence_)
+        self.labels_ = labels
+
+    def delete_topics(self, topics: Sequence[int]) -> None:
+        """Take topics, with the atoms' weight in them, out of this cut and of later ones.
+
+        Raises
+        ------
+        ValueError
+            When a topic does not exist, or none would be left; nothing is changed.
+        """
+        self._check_topics(list(topics), "topics_to_delete")
+        kept = np.setdiff1d(np.arange(self.n_topics_), topics)
+        if kept.size == 0:
+            raise ValueError(f"topics_to_delete names all {self.n_topics_} topics")
+        left = self._left()
+        going = sp.csr_matrix(sp.diags(left) @ self.atom_topics_[:, np.asarray(topics)])
+        if self.deleted_ is not None:
+            going = sp.hstack([self.deleted_, going])
+        self.deleted_ = sp.csr_matrix(going, dtype=np.float32)
+        prevalence = np.asarray(self.doc_atoms_.mean(axis=0), np.float32).ravel() * self._left()
+        self.atom_prevalence_ = np.asarray(prevalence, dtype=np.float32)
+        self._merges = {}
+        words = None if self.components_ is None else self.components_[kept]
+        labels = [self.topic_labels_[topic] for topic in kept]
+        self._set_cut(TopicCut(self.atom_topics_[:, kept], words), labels)
+
+    def atom_centroids(self, embeddings: Any) -> np.ndarray:
+        """Return the mean embedding (n_atoms, d) of each atom's fitted documents, by weight."""
+        embeddings = check_embeddings(embeddings, n_rows=self.doc_atoms_.shape[0])
+        mass = np.asarray(self.doc_atoms_.sum(axis=0), dtype=np.float32).reshape(-1, 1)
+        return (self.doc_atoms_.T @ embeddings) / np.maximum(mass, np.finfo(np.float32).tiny)
+
+    def _check_parameters(self) -> None:
+        asked = self.n_topics
+        self.n_topics = DEFAULT_N_TOPICS if asked is None else asked
+        try:
+            super()._check_parameters()
+        finally:
+            self.n_topics = asked
+
+    def _carried(self) -> int:
+        """Return how many topics the corpus can carry, at most the default."""
+        n_live = int((self.atom_prevalence_ > 0).sum())
+        return max(1, min(DEFAULT_N_TOPICS, n_live, self.doc_atoms_.shape[0] // 10))
+
+    def _set_cut(self, cut: TopicCut, labels: list[str | None] | None = None) -> None:
+        """Set the cut, leave out topics that own no document, number the others by size."""
+        super()._set_cut(TopicCut(_unit_sum_rows(cut.atom_topics), cut.topic_words), labels)
+        if self._keep_numbers:
+            return
+        if self.deleted_ is not None:
+            self.labels_, self.doc_topics_ = self._mix(self.doc_atoms_)
+        sizes = np.bincount(self.labels_[self.labels_ >= 0], minlength=self.n_topics_)
+        order = np.argsort(-sizes, kind="stable")
+        if sizes.min() == 0:
+            owned = np.sort(order[: np.count_nonzero(sizes)])
+            words = None if self.components_ is None else self.components_[owned]
+            names = [self.topic_labels_[topic] for topic in owned]
+            self._set_cut(TopicCut(self.atom_topics_[:, owned], words), names)
+        else:
+            self._renumber(order)
+
+    def _renumber(self, order: np.ndarray) -> None:
+        """Make topic ``order[i]`` topic i."""
+        self.atom_topics_ = sp.csr_matrix(self.atom_topics_[:, order])
+        if self.components_ is not None:
+            self.components_ = self.components_[order]
+        self.topic_prevalence_ = self.topic_prevalence_[order]
+        self.doc_topics_ = self.doc_topics_[:, order]
+        self.topic_labels_ = [self.topic_labels_[topic] for topic in order]
+        rank = np.empty(len(order) + 1, dtype=np.int64)
+        rank[order], rank[-1] = np.arange(len(order)), -1
+        self.labels_ = rank[self.labels_]
+
+    def _left(self) -> np.ndarray:
+        """Return the share (n_atoms,) of each atom that deleted topics do not have."""
+        if self.deleted_ is None:
+            return np.ones(self.doc_atoms_.shape[1], dtype=np.float32)
+        left = 1 - np.asarray(self.deleted_.sum(axis=1), dtype=np.float32).ravel()
+        left[left < 1e-6] = 0
+        return left
+
+    def _mix(self, doc_atoms: sp.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
+        """Return labels and mixtures where topics were deleted."""
+        weights = sp.hstack([sp.diags(self._left()) @ self.atom_topics_, self.deleted_])
+        prevalence = np.zeros(weights.shape[1], dtype=np.float32)
+        prevalence[: self.n_topics_] = self.topic_prevalence_
+        mixtures = mix_topics(doc_atoms, sp.csr_matrix(weights), prevalence)
+        labels = mixtures.argmax(axis=1)
+        labels[labels >= self.n_topics_] = -1
+        return labels, mixtures[:, : self.n_topics_]
+
+
+def _unit_sum_rows(weights: sp.csr_matrix) -> sp.csr_matrix:
+    """Scale the rows of `weights` to sum to 1; empty rows stay empty."""
+    weights = sp.csr_matrix(weights, dtype=np.float32, copy=True)
+    mass = np.asarray(weights.sum(axis=1)).ravel()
+    weights.data /= np.repeat(mass, np.diff(weights.indptr))
+    weights.eliminate_zeros()
+    return weights
