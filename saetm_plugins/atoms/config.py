@@ -9,6 +9,7 @@ from saetm_plugins.atoms.normalization import NORMALIZATIONS
 from saetm_plugins.validation import check_choice, check_count
 
 ACTIVATIONS = ("topk", "batch_topk", "l1", "jumprelu")
+PRECISIONS = ("auto", "fp32", "bf16")
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,11 @@ class TrainingConfig:
         Share of the steps, at the start, in which dead atoms are put where reconstruction is worst.
     normalization : {"unit", "scale", "none"}
         See :class:`SparseAutoencoder`.
+    levels : tuple of float
+        Matryoshka: shares of the atoms whose prefixes must each reconstruct alone, ascending, the
+        last 1.0 (Bussmann et al. 2025).
+    precision : {"auto", "fp32", "bf16"}
+        Of the dense products; "auto": bfloat16 where the hardware multiplies it natively.
     """
 
     n_atoms: int | None = None
@@ -51,10 +57,13 @@ class TrainingConfig:
     sparsity: float | None = None
     resample: float = 0.6
     normalization: str = "unit"
+    levels: tuple[float, ...] = (1.0,)
+    precision: str = "auto"
 
     def __post_init__(self) -> None:
         check_choice(self.activation, "activation", ACTIVATIONS)
         check_choice(self.normalization, "normalization", NORMALIZATIONS)
+        check_choice(self.precision, "precision", PRECISIONS)
         for name in ("n_atoms", "k", "n_steps", "batch_size"):
             if getattr(self, name) is not None:
                 check_count(getattr(self, name), name)
@@ -65,6 +74,9 @@ class TrainingConfig:
                 raise ValueError(f"{name} must be between 0 and 1; found {getattr(self, name)!r}")
         if self.sparsity is not None and not 0 <= self.sparsity < math.inf:
             raise ValueError(f"sparsity must not be negative; found {self.sparsity!r}")
+        levels = tuple(self.levels)
+        if not levels or levels[-1] != 1 or sorted({0.0, *levels}) != [0.0, *levels]:
+            raise ValueError(f"levels must rise from above 0 to 1.0; found {self.levels!r}")
         if self.n_atoms is not None and self.k is not None and self.k > self.n_atoms:
             raise ValueError(f"k must be at most n_atoms ({self.n_atoms}); found {self.k}")
 
@@ -83,6 +95,11 @@ class TrainingConfig:
         if self.n_steps is None:
             n_steps = max(n_steps, n_documents // batch_size)
         return replace(self, n_atoms=n_atoms, k=k, batch_size=batch_size, n_steps=n_steps)
+
+    def level_ends(self) -> list[int]:
+        """Return the number of atoms in each nested prefix; one number unless Matryoshka."""
+        assert self.n_atoms is not None
+        return sorted({max(1, round(share * self.n_atoms)) for share in self.levels})
 
     def rate_at(self, step: int) -> float:
         """Return the learning rate of `step` (from 0): up, level, and down to zero, in lines."""

@@ -28,7 +28,13 @@ def encode_block(
     indices : ndarray of shape (nnz,), int32
     values : ndarray of shape (nnz,), float32
     """
-    batch = sae.normalizer_.apply(embeddings)
+    return encode_normalized(sae, sae.normalizer_.apply(embeddings), device)
+
+
+def encode_normalized(
+    sae: SparseAutoencoder, batch: np.ndarray, device: str = "cpu"
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The same for embeddings that are centred and scaled already."""
     if torch.device(device).type != "cpu":
         return _encode_on_device(sae, batch, device)
     from saetm_plugins.atoms.encode_kernel import encode_rows  # imports numba: only when used

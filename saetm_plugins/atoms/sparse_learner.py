@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import torch
 
 from saetm_plugins.atoms import training_kernels as kernels
 from saetm_plugins.atoms.config import TrainingConfig
+from saetm_plugins.atoms.learner import StepReport, half_products
 
+_TRAINED = ("encoder", "encoder_bias", "decoder", "decoder_bias")
 _BETA1, _BETA2 = np.float32(0.9), np.float32(0.999)
-
-
-class StepReport(NamedTuple):
-    """What one training step did.
-
-    Attributes
-    ----------
-    squared_error : float
-        Summed over the batch, in normalised space.
-    n_active : int
-        Activations in the batch.
-    errors : ndarray of shape (n,), float32
-        Squared error of every document of the batch.
-    """
-
-    squared_error: float
-    n_active: int
-    errors: np.ndarray
 
 
 class SparseLearner:
@@ -37,45 +19,45 @@ class SparseLearner:
     Parameters
     ----------
     weights : dict of str to ndarray
-        ``encoder``, ``encoder_bias``, ``decoder``, ``decoder_bias``; changed in place.
+        ``encoder``, ``encoder_bias``, ``decoder``, ``decoder_bias``; copied.
     config : TrainingConfig
         Resolved.
     """
 
     def __init__(self, weights: dict[str, np.ndarray], config: TrainingConfig) -> None:
-        self.weights = weights
+        self.weights = {name: weights[name].copy() for name in _TRAINED}
         self.config = config
         self.moments = {
             f"{name}.{moment}": np.zeros_like(array)
-            for name, array in weights.items()
+            for name, array in self.weights.items()
             for moment in ("first", "second")
         }
-        self.gradients = {name: np.zeros_like(array) for name, array in weights.items()}
-        self.silent = np.zeros(len(weights["decoder"]), dtype=np.int64)
-        self._level_ends = np.array([len(weights["decoder"])], dtype=np.int64)
-        self._level_weights = np.ones(1, dtype=np.float32)
-        self._dtype = torch.bfloat16
+        self.gradients = {name: np.zeros_like(array) for name, array in self.weights.items()}
+        self._silent = np.zeros(len(weights["decoder"]), dtype=np.int64)
+        self._level_ends = np.array(config.level_ends(), dtype=np.int64)
+        half = config.precision == "bf16" or (config.precision == "auto" and half_products("cpu"))
+        self._dtype = torch.bfloat16 if half else torch.float32
 
-    def step(self, batch: np.ndarray, rate: float, step: int) -> StepReport:
-        """Take one step on a (n, d) float32 batch of normalised embeddings."""
+    def step(self, batch: torch.Tensor, rate: float, step: int) -> StepReport:
+        """Take one step; see :class:`Learner`."""
         weights, gradients = self.weights, self.gradients
         indptr, indices = self._select(batch)
+        documents = batch.numpy()
         values = kernels.activate(
-            batch, weights["encoder"], weights["encoder_bias"], indptr, indices
+            documents, weights["encoder"], weights["encoder_bias"], indptr, indices
         )
         errors, value_gradients, squared_errors = kernels.backpropagate_codes(
-            batch,
+            documents,
             weights["decoder"],
             weights["decoder_bias"],
             indptr,
             indices,
             values,
             self._level_ends,
-            self._level_weights,
         )
-        grouped = kernels.group_by_atom(indptr, indices, len(self.silent))
+        grouped = kernels.group_by_atom(indptr, indices, len(self._silent))
         kernels.accumulate_gradients(
-            batch,
+            documents,
             errors,
             values,
             value_gradients,
@@ -88,24 +70,38 @@ class SparseLearner:
         )
         gradients["decoder_bias"][:] = errors[:, 0].mean(axis=0)
         self._descend(np.float32(rate), step + 1)
-        self.silent += len(batch)
-        self.silent[np.diff(grouped[0]) > 0] = 0
-        return StepReport(float(squared_errors.sum()), len(indices), squared_errors)
+        self._silent += len(batch)
+        self._silent[np.diff(grouped[0]) > 0] = 0
+        return StepReport(squared_errors, len(indices))
+
+    def silence(self) -> np.ndarray:
+        """See :class:`Learner`."""
+        return self._silent
 
     def revive(self, atoms: np.ndarray, directions: np.ndarray) -> None:
-        """Start `atoms` again from unit `directions` (n, d), with no memory of their gradients."""
+        """See :class:`Learner`."""
         self.weights["decoder"][atoms] = directions
         self.weights["encoder"][atoms] = directions
         self.weights["encoder_bias"][atoms] = 0
         for name in ("encoder", "encoder_bias", "decoder"):
             for moment in ("first", "second"):
                 self.moments[f"{name}.{moment}"][atoms] = 0
-        self.silent[atoms] = 0
+        self._silent[atoms] = 0
 
-    def _select(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def state(self) -> dict[str, np.ndarray]:
+        """See :class:`Learner`."""
+        state = {**self.weights, **self.moments, "silent": self._silent}
+        return {name: array.copy() for name, array in state.items()}
+
+    def load_state(self, state: dict[str, np.ndarray]) -> None:
+        """See :class:`Learner`."""
+        for name, array in {**self.weights, **self.moments, "silent": self._silent}.items():
+            array[...] = state[name]
+
+    def _select(self, batch: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
         scores = torch.addmm(
             torch.from_numpy(self.weights["encoder_bias"]).to(self._dtype),
-            torch.from_numpy(batch).to(self._dtype),
+            batch.to(self._dtype),
             torch.from_numpy(self.weights["encoder"]).to(self._dtype).T,
         )
         ordered = scores.to(torch.bfloat16).view(torch.int16).numpy()
@@ -117,7 +113,15 @@ class SparseLearner:
 
     def _descend(self, rate: np.float32, step: int) -> None:
         for name, array in self.weights.items():
-            rows = (array, self.gradients[name])
-            moments = (self.moments[f"{name}.first"], self.moments[f"{name}.second"])
-            shaped = [a.reshape(-1, array.shape[-1]) for a in rows + moments]
-            kernels.adam_rows(*shaped, rate, _BETA1, _BETA2, step, name == "decoder")
+            first, second = self.moments[f"{name}.first"], self.moments[f"{name}.second"]
+            kernels.adam_rows(
+                np.atleast_2d(array),
+                np.atleast_2d(self.gradients[name]),
+                np.atleast_2d(first),
+                np.atleast_2d(second),
+                rate,
+                _BETA1,
+                _BETA2,
+                step,
+                name == "decoder",
+            )

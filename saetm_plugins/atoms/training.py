@@ -7,14 +7,20 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
+import torch
 from tqdm.auto import tqdm
 
 from saetm_plugins.atoms.autoencoder import SparseAutoencoder, resolve_device
 from saetm_plugins.atoms.config import TrainingConfig
+from saetm_plugins.atoms.encoding import encode_normalized
+from saetm_plugins.atoms.learner import Learner, StepReport, make_learner
 from saetm_plugins.atoms.normalization import Normalizer, fit_normalizer
 from saetm_plugins.validation import check_embeddings
 
-_SAMPLE = 32_768  # documents that the threshold and the statistics are taken on
+_SAMPLE = 32_768  # documents that the statistics are taken on
+_CUT_SAMPLE = 8_192  # documents that a threshold is taken on
+_REVIVE_EVERY = 10  # steps
 
 
 def train_sae(
@@ -85,19 +91,17 @@ def train_sae(
 def _run(
     documents: np.ndarray, config: TrainingConfig, seed: int, device: str, verbose: bool
 ) -> Any:
-    from saetm_plugins.atoms.sparse_learner import SparseLearner  # imports numba: only when used
-
     assert config.n_steps is not None
     assert config.batch_size is not None
-    learner = SparseLearner(initial_weights(documents, config, _rng(seed, 0)), config)
+    learner = make_learner(initial_weights(documents, config, _rng(seed, 0)), config, device)
     batches = _index_batches(len(documents), config.batch_size, _rng(seed, 1))
     progress = tqdm(range(config.n_steps), desc="Training SAE", unit="step", disable=not verbose)
     for step in progress:
-        batch = documents[next(batches)]
+        batch = torch.from_numpy(documents[next(batches)])
         report = learner.step(batch, config.rate_at(step), step)
-        _revive_dead(learner, batch, report.errors, config, step, seed)
+        _revive_dead(learner, batch, report, config, step, seed)
         if verbose and step % 20 == 0:
-            progress.set_postfix(error=f"{report.squared_error / len(batch):.3f}")
+            progress.set_postfix(error=f"{float(report.squared_errors.mean()):.3f}")
     return learner
 
 
@@ -113,24 +117,49 @@ def initial_weights(
     config : TrainingConfig
         Resolved.
     rng : numpy.random.Generator
+
+    Returns
+    -------
+    dict of str to ndarray
+        ``encoder``, ``encoder_bias``, ``decoder``, ``decoder_bias``, ``thresholds``.
     """
     n_atoms, d = config.n_atoms, documents.shape[1]
     assert n_atoms is not None
     chosen = rng.permutation(len(documents))[:n_atoms]
-    decoder = 0.1 / np.sqrt(d) * rng.standard_normal((n_atoms, d), dtype=np.float32)
-    norms = np.linalg.norm(documents[chosen], axis=1, keepdims=True)
-    decoder[: len(chosen)] += documents[chosen] / np.maximum(norms, 1e-12)
-    decoder /= np.linalg.norm(decoder, axis=1, keepdims=True)
-    return {
-        "encoder": decoder.copy(),
+    decoder = float(0.1 / np.sqrt(d)) * rng.standard_normal((n_atoms, d), dtype=np.float32)
+    decoder[: len(chosen)] += _unit_rows(documents[chosen])
+    weights = {
+        "encoder": _unit_rows(decoder),
         "encoder_bias": np.zeros(n_atoms, dtype=np.float32),
-        "decoder": decoder,
+        "decoder": _unit_rows(decoder),
         "decoder_bias": np.zeros(d, dtype=np.float32),
     }
+    cut = average_cut(weights, documents[:_CUT_SAMPLE], config)
+    return {**weights, "thresholds": np.full(n_atoms, cut, dtype=np.float32)}
+
+
+def average_cut(
+    weights: dict[str, np.ndarray], documents: np.ndarray, config: TrainingConfig
+) -> float:
+    """Return the score above which `k` atoms are active on average, never below zero."""
+    assert config.k is not None
+    scores = torch.addmm(
+        torch.from_numpy(weights["encoder_bias"]),
+        torch.from_numpy(documents),
+        torch.from_numpy(weights["encoder"]).T,
+    ).numpy()
+    n_kept = config.k * len(documents)
+    if n_kept >= scores.size:
+        return 0.0
+    floor = np.quantile(scores[::64], max(0.0, 1 - 2 * n_kept / scores.size))
+    candidates = scores[scores > floor]
+    if len(candidates) <= n_kept:
+        candidates = scores.ravel()
+    return max(0.0, float(np.partition(candidates, -n_kept - 1)[-n_kept - 1]))
 
 
 def _index_batches(n_documents: int, batch_size: int, rng: np.random.Generator) -> Any:
-    """Yield row numbers batch by batch, every document once an epoch, epochs run into each other."""
+    """Yield row numbers, batch by batch; every document comes once an epoch."""
     queue = rng.permutation(n_documents)
     while True:
         while len(queue) < batch_size:
@@ -140,46 +169,44 @@ def _index_batches(n_documents: int, batch_size: int, rng: np.random.Generator) 
 
 
 def _revive_dead(
-    learner: Any,
-    batch: np.ndarray,
-    errors: np.ndarray,
+    learner: Learner,
+    batch: torch.Tensor,
+    report: StepReport,
     config: TrainingConfig,
     step: int,
     seed: int,
 ) -> None:
-    """Put atoms that went unused where documents are explained worst."""
+    """Put atoms that went unused where documents are explained worst (Bricken et al. 2023)."""
     assert config.n_steps is not None
     assert config.n_atoms is not None
     assert config.k is not None
-    if (step + 1) % 10 or step > config.resample * config.n_steps:
+    if (step + 1) % _REVIVE_EVERY or step > config.resample * config.n_steps:
         return
     patience = max(10 * len(batch), 20 * config.n_atoms // config.k)
-    dead = np.flatnonzero(learner.silent > patience)[: len(batch) // 8]
-    total = errors.sum(dtype=np.float64)
-    if len(dead) == 0 or total <= 0:
+    dead = np.flatnonzero(learner.silence() > patience)[: max(1, len(batch) // 8)]
+    errors = torch.as_tensor(report.squared_errors).cpu().numpy().astype(np.float64)
+    if len(dead) == 0 or errors.sum() <= 0:
         return
     rng = _rng(seed, 3, step)
-    chosen = rng.choice(len(batch), size=len(dead), p=errors.astype(np.float64) / total)
-    directions = batch[chosen]
-    norms = np.linalg.norm(directions, axis=1, keepdims=True)
-    learner.revive(dead, directions / np.maximum(norms, 1e-12))
+    chosen = rng.choice(len(batch), size=len(dead), p=errors / errors.sum())
+    learner.revive(dead, _unit_rows(batch[chosen].cpu().numpy()))
 
 
 def _finish(
-    learner: Any,
+    learner: Learner,
     sample: np.ndarray,
     normalizer: Normalizer,
     config: TrainingConfig,
     encoder_name: str | None,
 ) -> SparseAutoencoder:
     """Learn the threshold, measure, and put the model together."""
-    weights = dict(learner.weights)
     assert config.k is not None
-    thresholds = np.zeros(len(weights["decoder"]), dtype=np.float32)
+    weights = learner.weights
+    thresholds = weights.get("thresholds", np.zeros(len(weights["decoder"]), dtype=np.float32))
     if config.activation == "batch_topk":
-        scores = sample @ weights["encoder"].T + weights["encoder_bias"]
-        n_kept = min(scores.size, config.k * len(sample))
-        thresholds[:] = max(0.0, np.partition(scores.ravel(), scores.size - n_kept)[-n_kept])
+        thresholds = np.full_like(thresholds, average_cut(weights, sample[:_CUT_SAMPLE], config))
+    elif config.activation != "jumprelu":
+        thresholds = np.zeros_like(thresholds)
     sae = SparseAutoencoder(
         {**weights, "thresholds": thresholds, "mean": normalizer.mean},
         activation=config.activation,
@@ -189,27 +216,26 @@ def _finish(
         encoder_name=encoder_name,
         settings=asdict(config),
     )
-    plain = SparseAutoencoder(
-        {**weights, "thresholds": thresholds, "mean": np.zeros_like(normalizer.mean)},
-        activation=config.activation,
-        k=config.k,
-        normalization="none",
-    )
-    sae.statistics_ = measure(plain, sample)
+    sae.statistics_ = measure(sae, sample)
     return sae
 
 
-def measure(sae: SparseAutoencoder, embeddings: np.ndarray) -> dict[str, float]:
-    """Return ``fvu``, ``l0`` and ``n_dead`` of a model on (n, d) embeddings."""
-    codes = sae.transform(embeddings)
-    error = ((sae.reconstruct(embeddings) - embeddings) ** 2).sum(dtype=np.float64)
-    variance = ((embeddings - embeddings.mean(axis=0)) ** 2).sum(dtype=np.float64)
+def measure(sae: SparseAutoencoder, documents: np.ndarray) -> dict[str, float]:
+    """Return ``fvu``, ``l0`` and ``n_dead`` of a model on (n, d) normalised embeddings."""
+    indptr, indices, values = encode_normalized(sae, documents)
+    codes = sp.csr_matrix((values, indices, indptr), shape=(len(documents), sae.n_atoms))
+    error = np.square(codes @ sae.decoder_ + (sae.decoder_bias_ - documents)).sum(dtype=np.float64)
+    variance = np.square(documents - documents.mean(axis=0)).sum(dtype=np.float64)
     return {
         "fvu": float(error / variance) if variance > 0 else 0.0,
-        "l0": codes.nnz / codes.shape[0],
-        "n_dead": int((np.bincount(codes.indices, minlength=sae.n_atoms) == 0).sum()),
-        "n_documents": len(embeddings),
+        "l0": len(indices) / len(documents),
+        "n_dead": int((np.bincount(indices, minlength=sae.n_atoms) == 0).sum()),
+        "n_documents": len(documents),
     }
+
+
+def _unit_rows(rows: np.ndarray) -> np.ndarray:
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
 
 
 def _rng(seed: int, *stream: int) -> np.random.Generator:
@@ -219,7 +245,7 @@ def _rng(seed: int, *stream: int) -> np.random.Generator:
 def _seed_of(random_state: Any) -> int:
     if random_state is None:
         return int(np.random.SeedSequence().generate_state(1)[0])
-    if isinstance(random_state, numbers.Integral) and random_state >= 0:
+    if isinstance(random_state, numbers.Integral) and int(random_state) >= 0:
         return int(random_state)
     if isinstance(random_state, np.random.RandomState):
         return int(random_state.randint(2**31 - 1))

@@ -164,7 +164,7 @@ def activate(batch, encoder, encoder_bias, indptr, indices):
 
 
 @njit(parallel=True, fastmath=True, cache=True)
-def backpropagate_codes(batch, decoder, decoder_bias, indptr, indices, values, level_ends, weights):
+def backpropagate_codes(batch, decoder, decoder_bias, indptr, indices, values, level_ends):
     """Decode every nested prefix of atoms, and send its error back to the activations.
 
     Parameters
@@ -174,9 +174,7 @@ def backpropagate_codes(batch, decoder, decoder_bias, indptr, indices, values, l
     decoder_bias : ndarray of shape (d,), float32
     indptr, indices, values : activations as CSR, indices ascending within a row
     level_ends : ndarray of shape (n_levels,), int64
-        Ascending prefix lengths; the last is n_atoms. One level unless the model is Matryoshka.
-    weights : ndarray of shape (n_levels,), float32
-        Weight of each level's squared error in the loss.
+        Ascending prefix lengths, the last n_atoms; the loss is the mean error of the prefixes.
 
     Returns
     -------
@@ -188,6 +186,7 @@ def backpropagate_codes(batch, decoder, decoder_bias, indptr, indices, values, l
     """
     n, d = batch.shape
     n_levels = level_ends.size
+    share = np.float32(2 / n_levels)
     errors = np.empty((n, n_levels, d), dtype=np.float32)
     value_gradients = np.empty(values.size, dtype=np.float32)
     squared_errors = np.empty(n, dtype=np.float32)
@@ -201,7 +200,7 @@ def backpropagate_codes(batch, decoder, decoder_bias, indptr, indices, values, l
                     error[column] += value * decoder[atom, column]
                 slot += 1
             for column in range(d):
-                errors[row, level, column] = 2 * weights[level] * error[column]
+                errors[row, level, column] = share * error[column]
         total = np.float32(0)
         for column in range(d):
             total += error[column] * error[column]

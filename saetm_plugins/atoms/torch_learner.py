@@ -1,0 +1,210 @@
+"""Stage 1, training in torch operations: every activation, on CPU or on a GPU."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from saetm_plugins.atoms.config import TrainingConfig
+from saetm_plugins.atoms.learner import StepReport, half_products
+
+_FIRST_PENALTY = 0.05  # relative to the mean norm of a document; steered from there
+_STEERING = 0.02  # largest relative change of a steered penalty in one step
+_BANDWIDTH = 0.3  # of the pseudo-derivative of "jumprelu", relative to the threshold
+
+
+class TorchLearner:
+    """Holds the weights on one device and takes fused Adam steps on them.
+
+    Parameters
+    ----------
+    weights : dict of str to ndarray
+        ``encoder``, ``encoder_bias``, ``decoder``, ``decoder_bias``, for "jumprelu" ``thresholds``.
+    config : TrainingConfig
+        Resolved.
+    device : str
+    """
+
+    def __init__(self, weights: dict[str, np.ndarray], config: TrainingConfig, device: str) -> None:
+        self.config = config
+        self.device = torch.device(device)
+        self._tensors = {name: self._parameter(array) for name, array in weights.items()}
+        if config.activation == "jumprelu":
+            self._tensors["log_thresholds"] = self._parameter(
+                np.log(np.maximum(weights["thresholds"], 1e-6))
+            )
+        self._tensors.pop("thresholds", None)
+        self._silent = torch.zeros(len(weights["decoder"]), dtype=torch.int64, device=self.device)
+        self._penalty = torch.tensor(_FIRST_PENALTY, device=self.device)
+        self._optimizer = torch.optim.Adam(self._tensors.values(), fused=True)
+        self._level_ends = config.level_ends()
+        self._half = config.precision == "bf16" or (
+            config.precision == "auto" and half_products(device)
+        )
+
+    @property
+    def weights(self) -> dict[str, np.ndarray]:
+        """The weights as float32 arrays, the thresholds of "jumprelu" among them."""
+        arrays = {name: t.detach().cpu().numpy().copy() for name, t in self._tensors.items()}
+        if "log_thresholds" in arrays:
+            arrays["thresholds"] = np.exp(arrays.pop("log_thresholds"))
+        return arrays
+
+    def step(self, batch: torch.Tensor, rate: float, step: int) -> StepReport:
+        """Take one step; see :class:`Learner`."""
+        inputs = batch.to(self.device, non_blocking=True)
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self._half):
+            scores = torch.addmm(self._tensors["encoder_bias"], inputs, self._tensors["encoder"].T)
+            codes = self._activate(scores.float())
+            error, squared_errors = self._decode(codes, inputs)
+        loss = error + self.config.sparsity_at(step) * self._penalize(scores.float(), codes)
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self._descend(rate)
+        active = codes.detach() > 0
+        self._silent += len(inputs)
+        self._silent[active.any(dim=0)] = 0
+        return StepReport(squared_errors.detach(), active.sum())
+
+    def silence(self) -> np.ndarray:
+        """See :class:`Learner`."""
+        return self._silent.cpu().numpy()
+
+    @torch.no_grad()
+    def revive(self, atoms: np.ndarray, directions: np.ndarray) -> None:
+        """See :class:`Learner`."""
+        rows = torch.from_numpy(atoms).to(self.device)
+        starts = torch.from_numpy(directions).to(self.device)
+        replacements: dict[str, Any] = {"encoder": starts, "decoder": starts, "encoder_bias": 0.0}
+        if "log_thresholds" in self._tensors:
+            log_thresholds = self._tensors["log_thresholds"]
+            replacements["log_thresholds"] = log_thresholds.median()
+        for name, start in replacements.items():
+            self._tensors[name][rows] = start
+            for moment in ("exp_avg", "exp_avg_sq"):
+                self._optimizer.state[self._tensors[name]][moment][rows] = 0
+        self._silent[rows] = 0
+
+    def state(self) -> dict[str, np.ndarray]:
+        """See :class:`Learner`."""
+        state = {"silent": self._silent, "penalty": self._penalty}
+        for name, tensor in self._tensors.items():
+            state[name] = tensor.detach()
+            for key, value in self._optimizer.state[tensor].items():
+                state[f"{name}.{key}"] = value
+        return {name: tensor.cpu().numpy().copy() for name, tensor in state.items()}
+
+    @torch.no_grad()
+    def load_state(self, state: dict[str, np.ndarray]) -> None:
+        """See :class:`Learner`."""
+        for name, tensor in self._tensors.items():
+            tensor.copy_(torch.from_numpy(state[name]))
+            self._optimizer.state[tensor] = {
+                "step": torch.from_numpy(state[f"{name}.step"]).to(self.device),
+                "exp_avg": torch.from_numpy(state[f"{name}.exp_avg"]).to(self.device),
+                "exp_avg_sq": torch.from_numpy(state[f"{name}.exp_avg_sq"]).to(self.device),
+            }
+        self._silent.copy_(torch.from_numpy(state["silent"]))
+        self._penalty.copy_(torch.from_numpy(state["penalty"]))
+
+    def _parameter(self, array: np.ndarray) -> torch.Tensor:
+        return torch.tensor(array, device=self.device, requires_grad=True)
+
+    def _activate(self, scores: torch.Tensor) -> torch.Tensor:
+        """Return dense codes (n, n_atoms), zero where an atom is not active."""
+        activation, k = self.config.activation, self.config.k
+        assert k is not None
+        if activation == "l1":
+            return scores.relu()
+        if activation == "jumprelu":
+            return _JumpReLU.apply(scores, self._tensors["log_thresholds"].exp())
+        if activation == "topk":
+            best = scores.detach().topk(k, dim=1).indices
+            return torch.zeros_like(scores).scatter(1, best, scores.gather(1, best).relu())
+        cut = scores.detach().flatten().topk(k * len(scores)).values[-1].clamp(min=0)
+        return scores * ((scores >= cut) & (scores > 0))
+
+    def _decode(
+        self, codes: torch.Tensor, inputs: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the mean error over documents and levels, and each document's own error."""
+        decoder = self._tensors["decoder"]
+        error = self._tensors["decoder_bias"] - inputs
+        total, start = torch.zeros((), device=self.device), 0
+        for end in self._level_ends:
+            error = error + (codes[:, start:end] @ decoder[start:end]).float()
+            squared_errors = error.square().sum(dim=1)
+            total = total + squared_errors.mean() / len(self._level_ends)
+            start = end
+        return total, squared_errors
+
+    def _penalize(self, scores: torch.Tensor, codes: torch.Tensor) -> torch.Tensor | float:
+        """Return the sparsity term of "l1" (paper, eq. of the MAP objective) and "jumprelu"."""
+        activation, k = self.config.activation, self.config.k
+        assert k is not None
+        if activation == "l1":
+            if self.config.sparsity is not None:
+                return self.config.sparsity * codes.sum(dim=1).mean()
+            with torch.no_grad():
+                surplus = (codes > 0).sum(dim=1).float().mean() / k - 1
+                self._penalty *= torch.exp(_STEERING * surplus.clamp(-1, 1))
+            return self._penalty * codes.sum(dim=1).mean()
+        if activation == "jumprelu":
+            active = _Step.apply(scores, self._tensors["log_thresholds"].exp())
+            l0 = active.sum(dim=1).mean()
+            if self.config.sparsity is not None:
+                return self.config.sparsity * l0
+            return (l0 / k - 1).square()
+        return 0.0
+
+    @torch.no_grad()
+    def _descend(self, rate: float) -> None:
+        """Step along the sphere the decoder rows live on, and put them back on it."""
+        decoder = self._tensors["decoder"]
+        assert decoder.grad is not None
+        radial = (decoder.grad * decoder).sum(dim=1, keepdim=True)
+        decoder.grad -= radial * decoder
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        self._optimizer.step()
+        decoder /= decoder.norm(dim=1, keepdim=True).clamp(min=1e-12)
+
+
+class _Step(torch.autograd.Function):
+    """Whether a score is above its threshold; a rectangle stands in for the derivative.
+
+    Rajamanoharan et al. 2024 (JumpReLU SAEs), eq. 11-12.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, scores: torch.Tensor, thresholds: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(scores, thresholds)
+        return (scores > thresholds).to(scores.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[None, torch.Tensor]:
+        scores, thresholds = ctx.saved_tensors
+        return None, -(gradients[0] * _rectangle(scores, thresholds)).sum(dim=0)
+
+
+class _JumpReLU(torch.autograd.Function):
+    """The score where it is above its threshold, else zero (the same paper, eq. 11)."""
+
+    @staticmethod
+    def forward(ctx: Any, scores: torch.Tensor, thresholds: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(scores, thresholds)
+        return scores * (scores > thresholds)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        scores, thresholds = ctx.saved_tensors
+        towards = gradients[0] * thresholds * _rectangle(scores, thresholds)
+        return gradients[0] * (scores > thresholds), -towards.sum(dim=0)
+
+
+def _rectangle(scores: torch.Tensor, thresholds: torch.Tensor) -> torch.Tensor:
+    """Return the derivative of the step, smeared over a band around the threshold."""
+    width = _BANDWIDTH * thresholds
+    return ((scores - thresholds).abs() < width / 2) / width
