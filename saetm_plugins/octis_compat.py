@@ -5,10 +5,12 @@ Applied when :mod:`saetm_plugins.octis` is imported, by nothing else. It changes
 1. ``octis.models.early_stopping.pytorchtools``: ``np.Inf``, gone from NumPy 2, is found again; the
    neural models (ProdLDA, NeuralLDA, CTM, ETM) stop on it.
 2. ``octis.models.NMF_scikit``: the arguments ``alpha`` and ``regularization`` that scikit-learn 1.2
-   removed are handed on as the ``alpha_W`` and ``alpha_H`` that replaced them.
+   removed are handed on as the ``alpha_W`` and ``alpha_H`` that replaced them (which scikit-learn
+   scales by the size of the matrix; the default of 0 means the same).
 3. ``octis.optimization.optimizer_tool.importClass``, and the dashboard's when it is loaded: classes
    of this package are found by name, so that ``resume_optimization`` restarts a search over them.
-   For OCTIS' own classes nothing changes.
+   For OCTIS' own classes nothing changes. Our metrics are added to
+   ``octis.configuration.defaults.metric_parameters``, where it looks names up.
 """
 
 from __future__ import annotations
@@ -68,6 +70,13 @@ def enable_dashboard() -> Any:
     manager = import_octis("octis.dashboard.experimentManager")
     _find_our_classes(manager)
     return manager
+
+
+def register_metric(metric: type) -> None:
+    """Make a metric of ours known to OCTIS by name."""
+    OUR_CLASSES[metric.__name__] = metric
+    known = import_octis("octis.configuration.defaults").metric_parameters
+    known[metric.__name__] = {"name": metric.__name__, "module": metric.__module__}
 
 
 def _restore_infinity() -> None:

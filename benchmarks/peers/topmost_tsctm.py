@@ -12,9 +12,7 @@ VERSION_OF = "topmost"
 def fit(corpus, n_topics, seed):
     import torch
 
-    _stand_in_for_torchvision()
-    from topmost.models.basic.TSCTM.TSCTM import TSCTM
-    from topmost.trainers.basic.basic_trainer import BasicTrainer
+    model_class, trainer_class = _import_topmost()
     from torch.utils.data import DataLoader
 
     torch.manual_seed(seed)
@@ -24,15 +22,24 @@ def fit(corpus, n_topics, seed):
         train_data=counts,
         train_dataloader=DataLoader(counts, batch_size=200, shuffle=True),
     )
-    trainer = BasicTrainer(TSCTM(len(corpus.vocabulary), n_topics), dataset)
+    trainer = trainer_class(model_class(len(corpus.vocabulary), n_topics), dataset)
     _, doc_topics = trainer.train()
     return from_matrices(trainer.get_beta(), doc_topics, corpus.vocabulary)
 
 
-def _stand_in_for_torchvision():
-    """Let topmost be imported without torchvision, of which it uses one download function."""
-    if find_spec("torchvision") is not None:
-        return
-    for name in ("torchvision", "torchvision.datasets", "torchvision.datasets.utils"):
-        sys.modules[name] = ModuleType(name)
-    sys.modules["torchvision.datasets.utils"].download_url = None
+def _import_topmost():
+    """Import topmost, without torchvision where that is missing: it uses one download function."""
+    import sentence_transformers  # noqa: F401  (looks for torchvision too; must find the truth)
+
+    names = ("torchvision", "torchvision.datasets", "torchvision.datasets.utils")
+    missing = find_spec("torchvision") is None
+    if missing:
+        sys.modules.update({name: ModuleType(name) for name in names})
+        sys.modules[names[-1]].download_url = None
+    from topmost.models.basic.TSCTM.TSCTM import TSCTM
+    from topmost.trainers.basic.basic_trainer import BasicTrainer
+
+    if missing:
+        for name in names:
+            del sys.modules[name]
+    return TSCTM, BasicTrainer

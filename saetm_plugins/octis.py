@@ -1,0 +1,403 @@
+"""Leaf adapter: the topic model as an OCTIS model, to compare and to optimise.
+
+Nothing in the package imports this. OCTIS' contract is that of ``octis.models.LDA``; importing
+this module also applies :mod:`saetm_plugins.octis_compat`, which lets OCTIS run on today's NumPy.
+The measures of :mod:`saetm_plugins.octis_metrics` are reachable from here.
+"""
+
+from __future__ import annotations
+
+import numbers
+from collections import Counter, OrderedDict
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from saetm_plugins import octis_compat
+from saetm_plugins.merging import MERGES
+from saetm_plugins.model import SAETopicModel
+from saetm_plugins.octis_data import (
+    Documents,
+    count_tokens,
+    digest,
+    encode_cached,
+    read_embeddings,
+    read_partitions,
+    read_tokens,
+    read_vocabulary,
+)
+from saetm_plugins.validation import check_choice, check_count
+
+octis_compat.apply()
+
+from octis.models.model import AbstractModel  # noqa: E402
+
+from saetm_plugins.octis_compat import enable_dashboard  # noqa: E402
+from saetm_plugins.octis_metrics import (  # noqa: E402
+    CoherenceRating,
+    EmbeddingIntruder,
+    IntruderDetection,
+    TopicSignificance,
+    WMDDiversity,
+)
+
+__all__ = [
+    "SAETM",
+    "CoherenceRating",
+    "EmbeddingIntruder",
+    "IntruderDetection",
+    "TopicSignificance",
+    "WMDDiversity",
+    "enable_dashboard",
+]
+
+CITATION = """@inproceedings{girrbach2026sparse,
+  title     = {Sparse Autoencoders are Topic Models},
+  author    = {Girrbach, Leander and Akata, Zeynep},
+  booktitle = {International Conference on Machine Learning},
+  year      = {2026},
+  note      = {arXiv:2511.16309}
+}"""
+HYPERPARAMETERS_INFO = """num_topics (int or "auto") – topics; another count costs a re-cut only.
+
+n_atoms, k (int, optional) – atoms of the sparse autoencoder, and active atoms per document;
+chosen from the corpus size when not given.
+
+activation (str) – architecture of the autoencoder: topk, batch_topk, l1, jumprelu.
+
+merge (str) – how atoms become topics: auto, nmf, kmeans, ward, hdbscan.
+
+sharpening (float) – exponent on activations before they are normalised.
+
+word_vectors (str) – "corpus" or "encoder": where vectors of words come from.
+
+solver (str), emission_n_iter (int, optional) – how P(word | atom) is fitted, and in how many
+passes.
+
+encoder (str, optional) – a sentence-transformers name; all-MiniLM-L6-v2 when not given.
+
+embeddings_path (str, optional) – a .npy file with the embeddings of the dataset's documents, in
+its order.
+
+cache_folder (str, optional) – where embeddings are kept; ~/.cache/saetm-plugins when not given.
+
+random_state (int, optional) – when it is None, repeated runs with equal hyperparameters take the
+seeds 0, 1, 2 and so on.
+
+device (str) – torch device; "auto" is CUDA where there is one.
+"""
+CHOICES = {
+    "activation": ("topk", "batch_topk", "l1", "jumprelu"),
+    "merge": ("auto", *MERGES),
+    "word_vectors": ("corpus", "encoder"),
+    "solver": ("em", "adam"),
+}
+SAE_SETTINGS = ("n_atoms", "k", "activation", "device")
+FIT_SETTINGS = (*SAE_SETTINGS, "sharpening", "word_vectors", "solver", "emission_n_iter", "encoder")
+SMALLEST = 1e-9  # added to probabilities of words, so that none is zero
+KEPT = 8  # fitted models held at once; the least recently used goes first
+
+
+class SAETM(AbstractModel):
+    """Sparse-autoencoder topic model for OCTIS: ``Optimizer``, metrics, experiment manager.
+
+    Stages are kept between calls of :meth:`train_model`: a trial that changes ``num_topics`` or
+    ``merge`` alone re-cuts, one that changes the emission keeps the autoencoder.
+
+    Parameters
+    ----------
+    num_topics : int or "auto", default=50
+    n_atoms, k, activation, merge, sharpening, word_vectors, solver, emission_n_iter, device
+        As in :class:`saetm_plugins.SAETopicModel`.
+    encoder : str or object with ``encode(list[str])``, optional
+        Embeds the documents; an object is no hyperparameter, so a search over it cannot be resumed.
+    embeddings_path : str, optional
+        A ``.npy`` file with the embeddings of the dataset's documents, in its order.
+    cache_folder : str, optional
+        Where embeddings are kept, by content; None means ``~/.cache/saetm-plugins``.
+    random_state : int or None, default=0
+        None: calls with equal hyperparameters take the seeds 0, 1, 2, … (OCTIS' ``model_runs``).
+    use_partitions : bool, default=True
+        Train on the training partition, infer the test partition.
+    documents : list of str, optional
+        Raw texts to embed in place of the joined tokens, in the dataset's order.
+    embeddings : array-like of shape (n, d), optional
+        Embeddings of all documents of the dataset, in its order.
+
+    Attributes
+    ----------
+    hyperparameters : dict
+    trained_model : SAETopicModel
+        The model of the last call; the next call may cut it anew.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When a hyperparameter is of the wrong type or value; names it.
+    """
+
+    def __init__(
+        self,
+        num_topics: int | str = 50,
+        n_atoms: int | None = None,
+        k: int | None = None,
+        activation: str = "batch_topk",
+        merge: str = "auto",
+        sharpening: float = 2.0,
+        word_vectors: str = "corpus",
+        solver: str = "em",
+        emission_n_iter: int | None = None,
+        encoder: Any = None,
+        embeddings_path: str | None = None,
+        cache_folder: str | None = None,
+        random_state: int | None = 0,
+        device: str = "auto",
+        use_partitions: bool = True,
+        *,
+        documents: Any = None,
+        embeddings: Any = None,
+    ):
+        super().__init__()
+        named = encoder is None or isinstance(encoder, str)
+        self.hyperparameters = check_hyperparameters(
+            {
+                "num_topics": num_topics,
+                "n_atoms": n_atoms,
+                "k": k,
+                "activation": activation,
+                "merge": merge,
+                "sharpening": sharpening,
+                "word_vectors": word_vectors,
+                "solver": solver,
+                "emission_n_iter": emission_n_iter,
+                "encoder": encoder if named else None,
+                "embeddings_path": embeddings_path,
+                "cache_folder": cache_folder,
+                "random_state": random_state,
+                "device": device,
+            }
+        )
+        self.use_partitions = use_partitions
+        self.update_with_test = False
+        self._encoder = None if named else encoder
+        self._documents = documents
+        self._embeddings = embeddings
+        self._models: OrderedDict[tuple[Any, ...], SAETopicModel] = OrderedDict()
+        self._saes: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
+        self._runs: Counter[tuple[Any, ...]] = Counter()
+        self._read_before: Documents | None = None
+
+    def info(self) -> dict[str, str]:
+        """Return name and citation, as OCTIS' models do."""
+        return {"citation": CITATION, "name": "SAETM, sparse-autoencoder topic model"}
+
+    def hyperparameters_info(self) -> str:
+        """Return what each hyperparameter is, as OCTIS' models do."""
+        return HYPERPARAMETERS_INFO
+
+    def set_hyperparameters(self, **kwargs: Any) -> None:
+        """Set hyperparameters by name.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When one is unknown or of the wrong type; none is then changed.
+        """
+        self.hyperparameters = check_hyperparameters({**self.hyperparameters, **kwargs})
+
+    def partitioning(self, use_partitions: bool, update_with_test: bool = False) -> None:
+        """Choose one of OCTIS' three modes.
+
+        Parameters
+        ----------
+        use_partitions : bool
+            False trains on the whole dataset.
+        update_with_test : bool
+            With partitions: after training, words and topics are learned again from training and
+            test documents, the autoencoder staying as it is.
+        """
+        self.use_partitions = use_partitions
+        self.update_with_test = update_with_test
+
+    def train_model(
+        self,
+        dataset: Any,
+        hyperparameters: Mapping[str, Any] | None = None,
+        top_words: int = 10,
+    ) -> dict[str, Any]:
+        """Train, or cut anew what was trained before.
+
+        Parameters
+        ----------
+        dataset : octis.dataset.dataset.Dataset
+        hyperparameters : mapping, optional
+            Taken over into :attr:`hyperparameters`, as OCTIS' models do.
+        top_words : int, default=10
+            Words per topic; 0 leaves out ``topics``.
+
+        Returns
+        -------
+        dict
+            ``topics`` (list of lists of words); ``topic-word-matrix`` (T, V), columns in the order
+            of the dataset's vocabulary, rows sum to 1, nowhere zero; ``topic-document-matrix``
+            (T, n of training). With partitions also ``test-topic-document-matrix`` (T, n of test).
+            With ``update_with_test`` also ``test-topics`` and ``test-topic-word-matrix``, and the
+            test matrix then covers training and test documents, as in OCTIS' LDA.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When a hyperparameter is not legal, or the dataset is empty, lacks the partitions
+            asked for, or does not fit the embeddings given.
+        """
+        settings = check_hyperparameters({**self.hyperparameters, **(hyperparameters or {})})
+        check_count(top_words, "top_words", minimum=0)
+        documents = self._read(dataset, settings)
+        train, test = slice(0, len(documents.texts)), None
+        if self.use_partitions:
+            train, test = read_partitions(dataset)
+        trained_on = documents.rows(train)
+        seed = self._seed(trained_on, settings)
+        model = self._fit(trained_on, settings, seed)
+        model.retopic(settings["num_topics"], merge=settings["merge"])
+        self.hyperparameters = settings
+        self.trained_model = model
+        output = _describe(model, top_words)
+        if test is None:
+            return output
+        if self.update_with_test:
+            updated = self._fit(
+                trained_on.followed_by(documents.rows(test)), settings, seed, model.sae_
+            )
+            updated.retopic(settings["num_topics"], merge=settings["merge"])
+            self.trained_model = updated
+            found = _describe(updated, top_words)
+            return output | {f"test-{key}": value for key, value in found.items()}
+        mixtures = np.zeros((0, model.n_topics_), dtype=np.float32)
+        if test.start < test.stop:
+            mixtures = model.transform(documents.texts[test], documents.embeddings[test])
+        return output | {"test-topic-document-matrix": mixtures.T}
+
+    def _read(self, dataset: Any, settings: Mapping[str, Any]) -> Documents:
+        """Read the whole dataset; embeddings by content from memory, from disk, or made."""
+        tokens = read_tokens(dataset)
+        vocabulary = read_vocabulary(dataset, tokens)
+        texts = [" ".join(words) for words in tokens]
+        if self._documents is not None:
+            texts = list(self._documents)
+            if len(texts) != len(tokens):
+                raise ValueError(f"documents has {len(texts)} texts for {len(tokens)} documents")
+        given = self._embeddings if self._embeddings is not None else settings["embeddings_path"]
+        # An array's bytes are its name; a file's and an encoder's output are read once.
+        source = np.asarray(given).tobytes() if self._embeddings is not None else str(given)
+        name = digest(
+            *texts, "tokens", *map(" ".join, tokens), "vocabulary", *vocabulary, source,
+            str(settings["encoder"]),
+        )  # fmt: skip
+        if self._read_before is None or self._read_before.digest != name:
+            bow = count_tokens(tokens, vocabulary)
+            if given is not None:
+                embeddings = read_embeddings(given, len(tokens), bow)
+            else:
+                encoder = self._encoder or settings["encoder"]
+                folder = settings["cache_folder"]
+                embeddings = encode_cached(texts, encoder, settings["device"], folder)
+            self._read_before = Documents(texts, embeddings, bow, vocabulary, name)
+        return self._read_before
+
+    def _seed(self, documents: Documents, settings: Mapping[str, Any]) -> int:
+        """Return the seed of this call."""
+        if settings["random_state"] is not None:
+            return settings["random_state"]
+        key = (documents.digest, *settings.values())
+        self._runs[key] += 1
+        return self._runs[key] - 1
+
+    def _fit(
+        self, documents: Documents, settings: Mapping[str, Any], seed: int, sae: Any = None
+    ) -> SAETopicModel:
+        """Return a model fitted with these settings, from memory where there is one."""
+        key = (documents.digest, seed, *(settings[name] for name in FIT_SETTINGS))
+        sae_key = (documents.digest, seed, *(settings[name] for name in SAE_SETTINGS))
+        if key not in self._models:
+            chosen = {name: settings[name] for name in FIT_SETTINGS}
+            chosen["encoder"] = self._encoder or settings["encoder"]
+            # One topic: the cut follows, and one that is refused must not cost the training.
+            model = SAETopicModel(
+                n_topics=1,
+                sae=sae if sae is not None else self._saes.get(sae_key),
+                random_state=seed,
+                merge=settings["merge"],
+                **chosen,
+            )
+            self._models[key] = model.fit(
+                documents.texts,
+                documents.embeddings,
+                bow=documents.bow,
+                vocabulary=documents.vocabulary,
+            )
+            self._saes[sae_key] = model.sae_
+        for kept, last in ((self._models, key), (self._saes, sae_key)):
+            if last in kept:
+                kept.move_to_end(last)
+            while len(kept) > KEPT:
+                kept.popitem(last=False)
+        return self._models[key]
+
+
+def check_hyperparameters(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `given` as plain Python values.
+
+    Raises
+    ------
+    ValueError
+        When a name is unknown, or a value out of range.
+    TypeError
+        When a value is of the wrong type.
+    """
+    # skopt's search spaces hand out NumPy scalars.
+    checked = {
+        name: value.item() if isinstance(value, np.generic) else value
+        for name, value in given.items()
+    }
+    known = {"num_topics", "sharpening", "embeddings_path", "cache_folder", "random_state"}
+    known |= set(FIT_SETTINGS) | {"merge"}
+    for name, value in checked.items():
+        if name not in known:
+            raise ValueError(f"unknown hyperparameter {name!r}; known: {', '.join(sorted(known))}")
+        if name in CHOICES:
+            check_choice(value, name, CHOICES[name])
+        elif name == "num_topics":
+            if value != "auto":
+                check_count(value, name)
+        elif name in ("n_atoms", "k", "emission_n_iter"):
+            if value is not None:
+                check_count(value, name)
+        elif name == "random_state":
+            if value is not None:
+                check_count(value, name, minimum=0)
+        elif name == "sharpening":
+            if isinstance(value, bool) or not isinstance(value, numbers.Real):
+                raise TypeError(f"sharpening must be a number; found {value!r}")
+            if not 0 < float(value) < np.inf:
+                raise ValueError(f"sharpening must be positive; found {value!r}")
+        elif not (isinstance(value, str) or (value is None and name != "device")):
+            raise TypeError(f"{name} must be a string; found {value!r}")
+    return checked
+
+
+def _describe(model: SAETopicModel, top_words: int) -> dict[str, Any]:
+    """Return the model's output under OCTIS' names."""
+    # OCTIS' LogOddsRatio takes the logarithm of every entry, and a merge may leave zeros.
+    topic_words = model.components_ + SMALLEST
+    output: dict[str, Any] = {
+        "topic-word-matrix": topic_words / topic_words.sum(axis=1, keepdims=True),
+        "topic-document-matrix": model.doc_topics_.T,
+    }
+    if top_words > 0:
+        output["topics"] = model.get_topics(top_words)
+    return output
+
+
+octis_compat.OUR_CLASSES["SAETM"] = SAETM

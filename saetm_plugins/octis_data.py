@@ -1,0 +1,246 @@
+"""What :class:`saetm_plugins.octis.SAETM` reads from an OCTIS dataset: texts, counts, embeddings.
+
+Leaf of the adapter: imports nothing of OCTIS, works on the four getters of its ``Dataset``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.feature_extraction.text import TfidfTransformer
+
+from saetm_plugins.persistence import load_folder, save_folder
+from saetm_plugins.text import encode_texts, load_encoder
+from saetm_plugins.validation import check_embeddings
+
+CACHE_KIND = "embeddings"
+CACHE_FORMAT = 1
+
+
+class Documents(NamedTuple):
+    """Documents of one or more partitions, in the dataset's order.
+
+    ``texts`` (n,), ``embeddings`` (n, d) float32, ``bow`` (n, V) CSR float32 in the order of
+    ``vocabulary`` (V,). ``digest`` names the content.
+    """
+
+    texts: list[str]
+    embeddings: np.ndarray
+    bow: sp.csr_matrix
+    vocabulary: list[str]
+    digest: str
+
+    def rows(self, chosen: slice) -> Documents:
+        """Return a contiguous part."""
+        return Documents(
+            self.texts[chosen],
+            self.embeddings[chosen],
+            self.bow[chosen],
+            self.vocabulary,
+            f"{self.digest}[{chosen.start}:{chosen.stop}]",
+        )
+
+    def followed_by(self, other: Documents) -> Documents:
+        """Return these documents and then the `other` ones."""
+        return Documents(
+            self.texts + other.texts,
+            np.concatenate([self.embeddings, other.embeddings]),
+            sp.vstack([self.bow, other.bow], format="csr"),
+            self.vocabulary,
+            f"{self.digest}+{other.digest}",
+        )
+
+
+def read_tokens(dataset: Any) -> list[list[str]]:
+    """Return the dataset's documents as lists of words.
+
+    Raises
+    ------
+    ValueError
+        When the dataset is empty, or a document is not a list of words.
+    """
+    tokens = dataset.get_corpus()
+    if not tokens:
+        raise ValueError("dataset holds no documents; load it first")
+    for row, words in enumerate(tokens):
+        if isinstance(words, str) or not all(isinstance(word, str) for word in words):
+            raise ValueError(f"dataset: document {row} must be a list of words; found {words!r}")
+    return tokens
+
+
+def read_vocabulary(dataset: Any, tokens: Sequence[Sequence[str]]) -> list[str]:
+    """Return the dataset's vocabulary in its own order; the sorted words of `tokens` without one.
+
+    Raises
+    ------
+    ValueError
+        When a word stands in it twice, or none of its words occurs.
+    """
+    vocabulary = dataset.get_vocabulary()
+    if vocabulary is None:
+        return sorted({word for words in tokens for word in words})
+    vocabulary = list(vocabulary)
+    if len(set(vocabulary)) < len(vocabulary):
+        twice = next(word for word in vocabulary if vocabulary.count(word) > 1)
+        raise ValueError(f"dataset: the vocabulary holds {twice!r} more than once")
+    return vocabulary
+
+
+def read_partitions(dataset: Any) -> tuple[slice, slice]:
+    """Return the rows of the training and of the test partition; validation is left out of both.
+
+    As OCTIS' own models: ``get_partitioned_corpus(use_validation=False)``.
+
+    Raises
+    ------
+    ValueError
+        When the dataset has no partitions.
+    """
+    n_documents = len(dataset.get_corpus())
+    parts = dataset.get_partitioned_corpus(use_validation=False) if dataset.get_metadata() else None
+    if parts is None or len(parts) != 2:
+        raise ValueError(
+            "dataset has no partitions; call partitioning(use_partitions=False) to use all of it"
+        )
+    train, test = parts
+    if not train:
+        raise ValueError("dataset: the training partition is empty")
+    return slice(0, len(train)), slice(n_documents - len(test), n_documents)
+
+
+def count_tokens(tokens: Sequence[Sequence[str]], vocabulary: Sequence[str]) -> sp.csr_matrix:
+    """Count the words of the vocabulary; other words are passed over.
+
+    Returns
+    -------
+    csr_matrix of shape (n, V), float32
+
+    Raises
+    ------
+    ValueError
+        When no document holds a word of the vocabulary.
+    """
+    column = {word: place for place, word in enumerate(vocabulary)}
+    found = [[column[word] for word in words if word in column] for words in tokens]
+    lengths = np.fromiter(map(len, found), dtype=np.int64, count=len(found))
+    if not lengths.sum():
+        raise ValueError("dataset: no document holds a word of the vocabulary")
+    indices = np.fromiter((place for row in found for place in row), np.int32, lengths.sum())
+    indptr = np.concatenate([[0], np.cumsum(lengths)])
+    shape = (len(found), len(vocabulary))
+    bow = sp.csr_matrix((np.ones(len(indices), np.float32), indices, indptr), shape=shape)
+    bow.sum_duplicates()
+    return bow
+
+
+def read_embeddings(given: Any, n_documents: int, bow: sp.csr_matrix) -> np.ndarray:
+    """Return embeddings that came ready-made: an array, or the path of a ``.npy`` file.
+
+    Warns when documents that share words are no closer than others: then the rows are most likely
+    in another order than the dataset's (OCTIS' loader sorts by partition).
+
+    Raises
+    ------
+    FileNotFoundError
+        When the file is not there.
+    ValueError
+        When there are more or fewer than documents, or they are not finite.
+    """
+    name = "embeddings"
+    if isinstance(given, (str, os.PathLike)):
+        name = f"embeddings_path {str(given)!r}"
+        given = np.load(given, allow_pickle=False)
+    embeddings = check_embeddings(given, name=name, n_rows=n_documents)
+    if not _in_order(embeddings, bow):
+        warnings.warn(
+            f"{name}: documents that share words are no closer than others; "
+            "are the rows in the dataset's order?",
+            UserWarning,
+            stacklevel=4,
+        )
+    return embeddings
+
+
+def encode_cached(
+    texts: list[str], encoder: Any, device: str, folder: str | None, verbose: bool = False
+) -> np.ndarray:
+    """Embed `texts`, or fetch what was embedded before: the same texts by the same encoder.
+
+    Parameters
+    ----------
+    texts : list of str
+    encoder : str, object with ``encode``, or None
+        Only named encoders are remembered: of an object nobody knows what it will answer.
+    device : str
+    folder : str, optional
+        None means ``~/.cache/saetm-plugins`` (or under ``XDG_CACHE_HOME``).
+    verbose : bool
+
+    Returns
+    -------
+    ndarray of shape (n, d), float32
+    """
+    named = encoder is None or isinstance(encoder, str)
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    root = Path(folder) if folder is not None else home / "saetm-plugins"
+    path = root / f"embeddings-{digest('encoder', str(encoder), *texts)}"
+    if named and path.exists():
+        try:
+            config, tensors = load_folder(path, CACHE_KIND)
+            if config.get("format") != CACHE_FORMAT:
+                raise ValueError(f"format {config.get('format')!r}, not {CACHE_FORMAT}")
+            return check_embeddings(tensors["embeddings"], name="cache", n_rows=len(texts))
+        except (OSError, ValueError, KeyError) as error:
+            warnings.warn(
+                f"cached embeddings in {str(path)!r} are not usable ({error}); made anew",
+                UserWarning,
+                stacklevel=4,
+            )
+    loaded = load_encoder(encoder, None if device == "auto" else device)
+    embeddings = encode_texts(loaded, texts, verbose=verbose)
+    if named:
+        _remember(path, embeddings)
+    return embeddings
+
+
+def digest(*parts: str | bytes) -> str:
+    """Return a name for some content."""
+    total = hashlib.sha256()
+    for part in parts:
+        raw = part.encode("utf-8") if isinstance(part, str) else part
+        total.update(len(raw).to_bytes(8, "little") + raw)
+    return total.hexdigest()[:32]
+
+
+def _remember(path: Path, embeddings: np.ndarray) -> None:
+    """Write embeddings to the cache; a cache that cannot be written costs only time."""
+    config = {"format": CACHE_FORMAT}
+    try:
+        save_folder(path, CACHE_KIND, config, {"embeddings": embeddings}, overwrite=True)
+    except OSError as error:
+        warnings.warn(f"embeddings not cached: {error}", UserWarning, stacklevel=5)
+
+
+def _in_order(embeddings: np.ndarray, bow: sp.csr_matrix, n_sampled: int = 500) -> bool:
+    """Tell whether documents that share words have closer embeddings than random ones."""
+    worded = np.flatnonzero(np.diff(bow.indptr))
+    if len(worded) < 20:
+        return True  # too few to tell
+    rng = np.random.default_rng(0)
+    rows = rng.choice(worded, size=min(n_sampled, len(worded)), replace=False)
+    weights = TfidfTransformer().fit_transform(bow[rows])
+    overlap = (weights @ weights.T).toarray()
+    np.fill_diagonal(overlap, -1)
+    vectors = embeddings[rows] - embeddings[rows].mean(axis=0)
+    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    nearest = (vectors * vectors[overlap.argmax(axis=1)]).sum(axis=1)
+    shuffled = (vectors * vectors[rng.permutation(len(rows))]).sum(axis=1)
+    gap = nearest.mean() - shuffled.mean()
+    return bool(gap > 2 * np.sqrt((nearest.var() + shuffled.var()) / len(rows)))

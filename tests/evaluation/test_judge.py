@@ -1,0 +1,243 @@
+"""The judge, against a real HTTP server that answers well, late, too often asked, or in prose."""
+
+import re
+import sqlite3
+
+import numpy as np
+import pytest
+from judge_server import Reply, serve
+
+from saetm_plugins.evaluation import JudgeError, OpenAIChat, PipelineChat, TopicJudge
+from saetm_plugins.evaluation.judge import intruder_questions, parse_choice, parse_rating
+
+TOPICS = [[f"{theme}{letter}" for letter in "abcdefghij"] for theme in ("cat", "tax", "sun")]
+
+
+def chat_to(server, **settings):
+    settings = {"timeout": 10, "max_retries": 0, **settings}
+    return OpenAIChat("judge", server.base_url, "no key", **settings)
+
+
+def shown_words(messages):
+    return re.search(r"does not: (.*?)\.\n", messages[1]["content"])[1].split(", ")
+
+
+def find_intruder(messages):
+    """Answer as a good judge: the word whose theme occurs once."""
+    words = shown_words(messages)
+    themes = [word[:3] for word in words]
+    return next(word for word in words if themes.count(word[:3]) == 1)
+
+
+def good_judge(messages, number):
+    if "How coherent" in messages[1]["content"]:
+        return Reply("85")
+    return Reply(find_intruder(messages))
+
+
+def test_good_judge_finds_every_intruder_and_rates():
+    with serve(good_judge) as server:
+        judge = TopicJudge(chat_to(server))
+        np.testing.assert_array_equal(judge.intruder_detection(TOPICS), [1, 1, 1])
+        np.testing.assert_array_equal(judge.coherence_rating(TOPICS), [85, 85, 85])
+        assert len(server.requests) == 3 * 3 + 3
+
+
+def test_judge_that_names_a_member_is_wrong():
+    def first_member(messages, number):
+        return Reply(next(w for w in shown_words(messages) if w != find_intruder(messages)))
+
+    with serve(first_member) as server:
+        judge = TopicJudge(chat_to(server))
+        np.testing.assert_array_equal(judge.intruder_detection(TOPICS), [0, 0, 0])
+
+
+def test_questions_show_four_of_the_top_five_and_a_stranger():
+    for question in intruder_questions(TOPICS, n_repeats=3, random_state=0):
+        own = set(TOPICS[question.topic])
+        assert len(question.choices) == 5
+        assert len(set(question.choices) & set(TOPICS[question.topic][:5])) == 4
+        assert question.key_word not in own
+        assert set(question.choices) - own == {question.key_word}
+
+
+def test_questions_refuse_topics_no_word_can_intrude_on():
+    with pytest.raises(ValueError, match=r"topics\[0\] holds the top words of all others"):
+        intruder_questions([list("abcde"), list("edcba")], n_repeats=1, random_state=0)
+
+
+def test_questions_are_asked_at_once_but_no_more_than_allowed():
+    def slow(messages, number):
+        return good_judge(messages, number)._replace(delay=0.1)
+
+    with serve(slow) as server:
+        TopicJudge(chat_to(server, max_workers=3)).intruder_detection(TOPICS)
+        assert server.most_under_way == 3
+
+
+def test_rate_limits_and_server_errors_are_tried_again():
+    def moody(messages, number):
+        if number % 3:
+            return Reply(status=429 if number % 2 else 503, raw='{"error": {"message": "later"}}')
+        return good_judge(messages, number)
+
+    with serve(moody) as server:
+        judge = TopicJudge(chat_to(server, max_retries=8, max_workers=1))
+        np.testing.assert_array_equal(judge.coherence_rating(TOPICS), [85, 85, 85])
+        assert len(server.requests) == 9
+
+
+def test_rate_limit_that_stays_is_an_error():
+    with serve(lambda *_: Reply(status=429, raw='{"error": {"message": "quota"}}')) as server:
+        with pytest.raises(JudgeError, match="gave no answer after 2 tries"):
+            TopicJudge(chat_to(server, max_retries=1)).coherence_rating(TOPICS[:1])
+        assert len(server.requests) == 2
+
+
+def test_slow_judge_times_out():
+    with (
+        serve(lambda *_: Reply("85", delay=2)) as server,
+        pytest.raises(JudgeError, match=r"gave no answer after 1 tries: .*timed out"),
+    ):
+        TopicJudge(chat_to(server, timeout=0.2)).coherence_rating(TOPICS[:1])
+
+
+def test_judge_that_is_down_is_named():
+    with serve(good_judge) as server:
+        chat = chat_to(server)
+    with pytest.raises(JudgeError, match=r"'judge' at http://127\.0\.0\.1.*Connection"):
+        TopicJudge(chat).coherence_rating(TOPICS)
+
+
+@pytest.mark.parametrize(
+    "body", ["<html>hello</html>", "{}", '{"choices": []}', "[1, 2]", '{"choices": null}']
+)
+def test_garbage_in_place_of_a_completion_is_an_error(body):
+    with serve(lambda *_: Reply(raw=body)) as server, pytest.raises(JudgeError, match="127"):
+        TopicJudge(chat_to(server)).coherence_rating(TOPICS[:1])
+
+
+def test_prose_is_asked_about_again_and_then_refused():
+    with serve(lambda *_: Reply("I would say these are about pets.")) as server:
+        with pytest.raises(JudgeError, match=r"no legal answer in 2 attempts.*about pets"):
+            TopicJudge(chat_to(server), n_attempts=2).coherence_rating(TOPICS[:1])
+        assert "Answer again" in server.requests[1]["messages"][-1]["content"]
+
+
+def test_second_answer_counts_when_the_first_was_prose():
+    def second_thoughts(messages, number):
+        return Reply("Hmm, let me think." if len(messages) == 2 else "70")
+
+    with serve(second_thoughts) as server:
+        assert TopicJudge(chat_to(server)).coherence_rating(TOPICS[:1]) == [70]
+
+
+def test_answers_are_remembered_between_judges(tmp_path):
+    path = tmp_path / "answers.sqlite"
+    with serve(good_judge) as server:
+        first = TopicJudge(chat_to(server), path).intruder_detection(TOPICS)
+        asked = len(server.requests)
+        second = TopicJudge(chat_to(server), path).intruder_detection(TOPICS)
+        assert len(server.requests) == asked
+        np.testing.assert_array_equal(first, second)
+
+
+def test_interrupted_judgement_goes_on_where_it_stopped(tmp_path):
+    path = tmp_path / "answers.sqlite"
+    broken = True
+
+    def breaks_down(messages, number):
+        if broken and number > 4:
+            return Reply(status=400, raw='{"error": {"message": "broken"}}')
+        return good_judge(messages, number)
+
+    with serve(breaks_down) as server:
+        judge = TopicJudge(chat_to(server, max_workers=1), path)
+        with pytest.raises(JudgeError):
+            judge.intruder_detection(TOPICS)
+        asked, broken = len(server.requests), False
+        judge.intruder_detection(TOPICS)
+        assert len(server.requests) - asked == 9 - 4
+
+
+def test_other_settings_are_other_questions(tmp_path):
+    with serve(good_judge) as server:
+        for temperature in (0.0, 0.7):
+            chat = chat_to(server, temperature=temperature)
+            TopicJudge(chat, tmp_path / "answers").coherence_rating(TOPICS)
+        assert len(server.requests) == 6
+
+
+def test_cost_is_estimated_before_and_nothing_is_asked(tmp_path):
+    with serve(good_judge) as server:
+        judge = TopicJudge(chat_to(server, prices=(1.0, 2.0)), tmp_path / "answers")
+        before = judge.estimate_cost(TOPICS)
+        assert not server.requests
+        assert before.n_questions == 12
+        expected = (before.prompt_tokens + 2 * before.completion_tokens) / 1e6
+        assert before.cost == pytest.approx(expected)
+        judge.intruder_detection(TOPICS)
+        judge.coherence_rating(TOPICS)
+        assert judge.estimate_cost(TOPICS) == (0, 0, 0, 0.0)
+        assert TopicJudge(chat_to(server)).estimate_cost(TOPICS).cost is None
+
+
+def test_cache_of_another_version_is_refused(tmp_path):
+    path = tmp_path / "answers.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    with serve(good_judge) as server, pytest.raises(ValueError, match="another version"):
+        TopicJudge(chat_to(server), path)
+
+
+def test_foreign_file_is_no_cache(tmp_path):
+    path = tmp_path / "answers.sqlite"
+    path.write_bytes(b"something else entirely, and long enough to be looked at" * 20)
+    with serve(good_judge) as server, pytest.raises(ValueError, match="not a cache of answers"):
+        TopicJudge(chat_to(server), path)
+
+
+@pytest.mark.parametrize("text", ["catb", ' "Catb". ', "**catb**", "CATB\n"])
+def test_one_word_is_a_legal_answer(text):
+    assert parse_choice(text, ("cata", "catb")) == "catb"
+
+
+@pytest.mark.parametrize("text", ["", "cat", "The word is catb", "cata, catb", "catb because"])
+def test_anything_else_is_no_legal_answer(text):
+    with pytest.raises(ValueError, match="not one of"):
+        parse_choice(text, ("cata", "catb"))
+
+
+@pytest.mark.parametrize(("text", "number"), [("85", "85"), (" 7.5 ", "7.5"), ("100/100", "100")])
+def test_number_is_a_legal_rating(text, number):
+    assert parse_rating(text) == number
+
+
+@pytest.mark.parametrize("text", ["", "101", "-5", "about 80", "80 because", "eighty", "1e2"])
+def test_anything_else_is_no_legal_rating(text):
+    with pytest.raises(ValueError, match="not a number from 0 to 100"):
+        parse_rating(text)
+
+
+@pytest.fixture(scope="module")
+def tiny_pipeline():
+    """A real text-generation pipeline around a tiny, untrained model."""
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast, pipeline
+
+    words = ["[UNK]", "[EOS]", *{word for words in TOPICS for word in words}, "85", "Answer"]
+    tokenizer = Tokenizer(models.WordLevel({w: i for i, w in enumerate(words)}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="[EOS]", pad_token="[EOS]")
+    config = GPT2Config(
+        vocab_size=len(words), n_positions=256, n_embd=16, n_layer=1, n_head=2, eos_token_id=1
+    )
+    return pipeline("text-generation", model=GPT2LMHeadModel(config).eval(), tokenizer=fast)
+
+
+def test_local_pipeline_answers_and_its_prose_is_refused(tiny_pipeline):
+    chat = PipelineChat(tiny_pipeline, max_tokens=8)
+    messages = [{"role": "user", "content": "cata catb Answer"}]
+    assert chat.answer(messages) == chat.answer(messages)
+    with pytest.raises(JudgeError, match="no legal answer"):
+        TopicJudge(chat, n_attempts=1).coherence_rating(TOPICS[:1])

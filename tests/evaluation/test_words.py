@@ -1,0 +1,137 @@
+"""Evaluation by words: known answers on small lists, and gensim's own figures."""
+
+import numpy as np
+import pytest
+from gensim.corpora import Dictionary
+from gensim.models import CoherenceModel
+from gensim.test.utils import datapath
+from gensim.utils import simple_preprocess
+
+from saetm_plugins.evaluation import (
+    embedding_intruder_accuracy,
+    topic_coherence,
+    topic_diversity,
+    wmd_diversity,
+)
+
+
+@pytest.fixture(scope="module")
+def lee_tokens():
+    with open(datapath("lee_background.cor"), encoding="utf-8") as lines:
+        return [simple_preprocess(line) for line in lines]
+
+
+@pytest.fixture
+def themed():
+    """Six topics with a direction of their own, and the vectors of their words."""
+    rng = np.random.default_rng(0)
+    topics = [[f"topic{topic}word{word}" for word in range(20)] for topic in range(6)]
+    vectors = {
+        word: np.eye(6)[row] * 5 + 0.1 * rng.normal(size=6)
+        for row, words in enumerate(topics)
+        for word in words
+    }
+    return topics, vectors
+
+
+def test_diversity_is_share_of_unique_words():
+    topics = [["a", "b", "c"], ["a", "d", "e"]]
+    assert topic_diversity(topics, n_words=3) == 5 / 6
+    assert topic_diversity(topics, n_words=1) == 0.5
+
+
+@pytest.mark.parametrize("measure", ["c_npmi", "c_v"])
+def test_coherence_is_that_of_gensim_with_the_full_dictionary(lee_tokens, measure):
+    topics = [["police", "court", "charges"], ["cricket", "test", "wicket"]]
+    ours = topic_coherence(topics, lee_tokens, measure, n_words=3)
+    theirs = CoherenceModel(
+        topics=topics,
+        texts=lee_tokens,
+        dictionary=Dictionary(lee_tokens),
+        coherence=measure,
+        topn=3,
+        processes=1,
+    ).get_coherence_per_topic()
+    np.testing.assert_allclose(ours, theirs)
+
+
+def test_coherence_names_a_word_the_texts_lack(lee_tokens):
+    with pytest.raises(ValueError, match="texts hold no 'xyzzy'"):
+        topic_coherence([["police", "xyzzy"]], lee_tokens, n_words=2)
+
+
+def test_coherence_refuses_an_unknown_measure(lee_tokens):
+    with pytest.raises(ValueError, match="measure must be one of"):
+        topic_coherence([["police"]], lee_tokens, "npmi", n_words=1)
+
+
+def test_intruder_is_found_in_themed_topics(themed):
+    topics, vectors = themed
+    assert embedding_intruder_accuracy(topics, vectors) == 1.0
+
+
+def test_intruder_is_not_found_in_shuffled_topics(themed):
+    topics, vectors = themed
+    words = np.random.default_rng(1).permutation([word for words in topics for word in words])
+    shuffled = words.reshape(6, 20).tolist()
+    assert embedding_intruder_accuracy(shuffled, vectors, n_repeats=100) < 0.4
+
+
+def test_intruder_accuracy_repeats_with_one_seed(themed):
+    topics, vectors = themed
+    mixed = [words[:3] + topics[(row + 1) % 6][:2] for row, words in enumerate(topics)]
+    found = [embedding_intruder_accuracy(mixed, vectors, random_state=3) for _ in range(2)]
+    assert found[0] == found[1]
+
+
+def test_topic_without_vectors_counts_as_wrong(themed):
+    topics, vectors = themed
+    topics = [*topics, [f"unknown{word}" for word in range(20)]]
+    assert embedding_intruder_accuracy(topics, vectors) == pytest.approx(6 / 7)
+
+
+def test_wmd_of_single_words_is_their_distance():
+    vectors = {"a": np.array([0.0, 0.0]), "b": np.array([3.0, 4.0])}
+    assert wmd_diversity([["a"], ["b"]], vectors, n_words=1) == pytest.approx(5.0)
+
+
+def test_wmd_moves_words_the_cheapest_way():
+    vectors = {word: np.array([float(place)]) for place, word in enumerate("abcd")}
+    # {a, b} to {c, d}: every pairing costs 2 per word.
+    assert wmd_diversity([["a", "b"], ["d", "c"]], vectors, n_words=2) == pytest.approx(2.0)
+    assert wmd_diversity([["a", "b"], ["b", "a"]], vectors, n_words=2) == pytest.approx(0.0)
+
+
+def test_wmd_leaves_out_unknown_words_and_topics():
+    vectors = {"a": np.array([0.0]), "b": np.array([1.0])}
+    topics = [["a", "x"], ["y", "b"], ["x", "y"]]
+    assert wmd_diversity(topics, vectors, n_words=2) == pytest.approx(1.0)
+    with pytest.raises(ValueError, match="only 1 topics"):
+        wmd_diversity(topics[1:], vectors, n_words=2)
+
+
+def test_vectors_may_be_gensim_keyed_vectors(themed):
+    from gensim.models import KeyedVectors
+
+    topics, vectors = themed
+    keyed = KeyedVectors(6)
+    keyed.add_vectors(list(vectors), np.stack(list(vectors.values())))
+    assert embedding_intruder_accuracy(topics, keyed) == 1.0
+    assert wmd_diversity(topics, keyed) == pytest.approx(wmd_diversity(topics, vectors), rel=1e-5)
+
+
+def test_short_topic_is_named():
+    with pytest.raises(ValueError, match=r"topics\[1\] has 1 words"):
+        topic_diversity([["a", "b"], ["c"]], n_words=2)
+
+
+def test_one_string_is_no_topic():
+    with pytest.raises(TypeError, match=r"topics\[0\] must be a list of words"):
+        topic_diversity(["abc"], n_words=2)
+    with pytest.raises(TypeError, match="topics must be a list of lists"):
+        topic_diversity("abc", n_words=2)
+
+
+def test_one_topic_has_no_intruder():
+    with pytest.raises(ValueError, match="at least 2 topics"):
+        embedding_intruder_accuracy([["a"] * 5], {"a": np.ones(2)})
