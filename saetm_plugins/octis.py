@@ -73,7 +73,7 @@ sharpening (float) – exponent on activations before they are normalised.
 word_vectors (str) – "corpus" or "encoder": where vectors of words come from.
 
 solver (str), emission_n_iter (int, optional) – how P(word | atom) is fitted, and in how many
-passes.
+passes. The words of nmf's topics do not depend on it, those of the other merges do.
 
 encoder (str, optional) – a sentence-transformers name; all-MiniLM-L6-v2 when not given.
 

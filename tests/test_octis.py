@@ -1,0 +1,389 @@
+"""The OCTIS adapter: OCTIS' contract, what each mode returns, what is kept, what is refused."""
+
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+from octis.dataset.dataset import Dataset
+
+from saetm_plugins import SAETopicModel
+from saetm_plugins.octis import (
+    SAETM,
+    EmbeddingIntruder,
+    IntruderDetection,
+    TopicSignificance,
+    WMDDiversity,
+)
+from saetm_plugins.octis_compat import INSTALL
+from saetm_plugins.octis_data import encode_cached
+
+N_TRAIN, N_VALIDATION = 280, 320
+SMALL = {"n_atoms": 32, "k": 4, "num_topics": 5}
+
+
+def make_dataset(planted, /, **changes):
+    tokens = [text.split() for text in planted.documents]
+    parts = {
+        "corpus": tokens,
+        "vocabulary": sorted({word for words in tokens for word in words}, reverse=True),
+        "labels": planted.themes.tolist(),
+        "metadata": {"last-training-doc": N_TRAIN, "last-validation-doc": N_VALIDATION},
+    }
+    return Dataset(**{**parts, **changes})
+
+
+@pytest.fixture(scope="module")
+def dataset(corpus):
+    return make_dataset(corpus)
+
+
+@pytest.fixture
+def model(corpus):
+    return SAETM(**SMALL, embeddings=corpus.embeddings)
+
+
+@pytest.fixture(scope="module")
+def trained(corpus, dataset):
+    """A model that has trained; tests only call what is kept between calls anyway."""
+    model = SAETM(**SMALL, embeddings=corpus.embeddings)
+    return model, model.train_model(dataset)
+
+
+def count_trainings(monkeypatch):
+    """Count how often an autoencoder is trained."""
+    trainings = []
+    train = SAETopicModel._train
+
+    def counted(self, embeddings):
+        trainings.append(len(embeddings))
+        return train(self, embeddings)
+
+    monkeypatch.setattr(SAETopicModel, "_train", counted)
+    return trainings
+
+
+def test_output_has_octis_names_and_shapes(trained, dataset):
+    _, output = trained
+    assert set(output) == {
+        "topics",
+        "topic-word-matrix",
+        "topic-document-matrix",
+        "test-topic-document-matrix",
+    }
+    assert [len(words) for words in output["topics"]] == [10] * 5
+    assert output["topic-word-matrix"].shape == (5, len(dataset.get_vocabulary()))
+    assert output["topic-document-matrix"].shape == (5, N_TRAIN)
+    assert output["test-topic-document-matrix"].shape == (5, 400 - N_VALIDATION)
+    np.testing.assert_allclose(output["topic-word-matrix"].sum(axis=1), 1, rtol=1e-5)
+    np.testing.assert_allclose(output["topic-document-matrix"].sum(axis=0), 1, rtol=1e-5)
+    np.testing.assert_allclose(output["test-topic-document-matrix"].sum(axis=0), 1, rtol=1e-5)
+    assert (output["topic-word-matrix"] > 0).all()
+
+
+def test_columns_follow_the_dataset_vocabulary(trained, dataset):
+    _, output = trained
+    vocabulary = dataset.get_vocabulary()
+    for words, row in zip(output["topics"], output["topic-word-matrix"], strict=True):
+        assert [vocabulary[place] for place in np.argsort(-row, kind="stable")[:10]] == words
+
+
+def test_topics_are_the_planted_themes(trained, corpus):
+    _, output = trained
+    themes = {tuple({word[:6] for word in words[:6]}) for words in output["topics"]}
+    assert themes == {(f"theme{letter}",) for letter in "abcde"}
+    test_topics = output["test-topic-document-matrix"].argmax(axis=0)
+    pairs = set(zip(test_topics, corpus.themes[N_VALIDATION:], strict=True))
+    assert len(pairs) < 12  # nearly one to one; second themes blur it
+
+
+def test_without_partitions_all_documents_train(model, dataset):
+    model.partitioning(False)
+    output = model.train_model(dataset)
+    assert set(output) == {"topics", "topic-word-matrix", "topic-document-matrix"}
+    assert output["topic-document-matrix"].shape == (5, 400)
+
+
+def test_update_with_test_keeps_the_autoencoder(model, dataset, monkeypatch):
+    model.partitioning(True, update_with_test=True)
+    trainings = count_trainings(monkeypatch)
+    output = model.train_model(dataset)
+    assert trainings == [N_TRAIN]
+    assert output["topic-document-matrix"].shape == (5, N_TRAIN)
+    assert output["test-topic-document-matrix"].shape == (5, N_TRAIN + 400 - N_VALIDATION)
+    assert output["test-topic-word-matrix"].shape == output["topic-word-matrix"].shape
+    assert len(output["test-topics"]) == 5
+
+
+def test_top_words_zero_leaves_out_topics(trained, dataset):
+    model, _ = trained
+    assert "topics" not in model.train_model(dataset, top_words=0)
+    assert len(model.train_model(dataset, top_words=3)["topics"][0]) == 3
+
+
+def test_search_over_topics_and_merges_trains_once(model, dataset, monkeypatch):
+    trainings = count_trainings(monkeypatch)
+    for num_topics in (3, 8, 5):
+        for merge in ("nmf", "kmeans", "ward"):
+            output = model.train_model(dataset, {"num_topics": num_topics, "merge": merge})
+            assert len(output["topics"]) == num_topics
+    assert trainings == [N_TRAIN]
+
+
+def test_search_over_emission_settings_trains_once(model, dataset, monkeypatch):
+    trainings = count_trainings(monkeypatch)
+    fits = [
+        model.train_model(dataset, {"emission_n_iter": n, "merge": "kmeans"})["topic-word-matrix"]
+        for n in (1, 20)
+    ]
+    model.train_model(dataset, {"sharpening": 1.0})
+    assert trainings == [N_TRAIN]
+    assert not np.array_equal(*fits)
+
+
+def test_other_atoms_train_again(model, dataset, monkeypatch):
+    trainings = count_trainings(monkeypatch)
+    for n_atoms in (32, 48, 32):
+        model.train_model(dataset, {"n_atoms": n_atoms})
+    assert len(trainings) == 2
+
+
+def test_kept_stages_give_what_a_new_model_gives(model, dataset, corpus):
+    for settings in ({"num_topics": 8}, {"emission_n_iter": 3}, {"num_topics": 4}):
+        model.train_model(dataset, settings)
+    fresh = SAETM(**SMALL, embeddings=corpus.embeddings)
+    wanted = {"num_topics": 6, "emission_n_iter": 2}
+    one, other = model.train_model(dataset, wanted), fresh.train_model(dataset, wanted)
+    assert one["topics"] == other["topics"]
+    for name in ("topic-word-matrix", "topic-document-matrix", "test-topic-document-matrix"):
+        np.testing.assert_array_equal(one[name], other[name])
+
+
+def test_changed_dataset_is_seen(model, dataset, corpus, monkeypatch):
+    trainings = count_trainings(monkeypatch)
+    model.train_model(dataset)
+    fewer = [[word for word in text.split() if "themea" not in word] for text in corpus.documents]
+    output = model.train_model(make_dataset(corpus, corpus=fewer))
+    assert len(trainings) == 2
+    assert not any("themea" in word for words in output["topics"] for word in words[:3])
+
+
+def test_runs_without_a_seed_differ_and_can_be_had_again(dataset, corpus):
+    series = []
+    for _ in range(2):
+        model = SAETM(**SMALL, random_state=None, embeddings=corpus.embeddings)
+        series.append([model.train_model(dataset)["topic-document-matrix"] for _ in range(2)])
+    assert not np.array_equal(series[0][0], series[0][1])
+    np.testing.assert_array_equal(series[0], series[1])
+
+
+def test_hyperparameters_are_taken_over_and_checked(model):
+    model.set_hyperparameters(num_topics=np.int64(7), sharpening=np.float64(1.5))
+    assert model.hyperparameters["num_topics"] == 7
+    assert type(model.hyperparameters["num_topics"]) is int
+    assert "num_topics" in model.hyperparameters_info()
+    assert "Girrbach" in model.info()["citation"]
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ({"n_topics": 5}, ValueError, "unknown hyperparameter 'n_topics'"),
+        ({"num_topics": 2.5}, TypeError, "num_topics must be an integer; found 2.5"),
+        ({"num_topics": 0}, ValueError, "num_topics must be at least 1"),
+        ({"num_topics": "many"}, TypeError, "num_topics must be an integer; found 'many'"),
+        ({"k": "4"}, TypeError, "k must be an integer"),
+        ({"activation": "gelu"}, ValueError, "activation must be one of"),
+        ({"merge": None}, ValueError, "merge must be one of"),
+        ({"sharpening": "2"}, TypeError, "sharpening must be a number"),
+        ({"sharpening": -1.0}, ValueError, "sharpening must be positive"),
+        ({"random_state": -1}, ValueError, "random_state must be at least 0"),
+        ({"device": None}, TypeError, "device must be a string"),
+    ],
+)
+def test_wrong_hyperparameter_is_named_and_none_is_changed(model, dataset, given, error, message):
+    before = dict(model.hyperparameters)
+    for call in (
+        lambda: model.set_hyperparameters(**given),
+        lambda: model.train_model(dataset, given),
+    ):
+        with pytest.raises(error, match=message):
+            call()
+        assert model.hyperparameters == before
+
+
+def test_more_topics_than_atoms_is_refused_without_losing_the_training(model, dataset, monkeypatch):
+    trainings = count_trainings(monkeypatch)
+    with pytest.raises(ValueError, match="n_topics"):
+        model.train_model(dataset, {"num_topics": 33})
+    assert model.hyperparameters["num_topics"] == 5
+    assert len(model.train_model(dataset)["topics"]) == 5
+    assert trainings == [N_TRAIN]
+
+
+@pytest.mark.parametrize("metadata", [None, {}, {"last-training-doc": 400}])
+def test_dataset_without_partitions(model, corpus, metadata):
+    dataset = make_dataset(corpus, metadata=metadata)
+    if metadata:  # as OCTIS' loader leaves a folder without partitions: nothing to test on
+        assert model.train_model(dataset)["test-topic-document-matrix"].shape == (5, 0)
+    else:
+        with pytest.raises(ValueError, match=r"no partitions; call partitioning\("):
+            model.train_model(dataset)
+    model.partitioning(False)
+    assert model.train_model(dataset)["topic-document-matrix"].shape == (5, 400)
+
+
+def test_dataset_without_labels_trains(model, corpus):
+    output = model.train_model(make_dataset(corpus, labels=None))
+    assert len(output["topics"]) == 5
+
+
+def test_empty_documents_get_a_mixture(model, corpus):
+    tokens = [text.split() for text in corpus.documents]
+    tokens[3] = tokens[399] = []
+    with pytest.warns(UserWarning, match="1 of 280 documents hold no word"):
+        output = model.train_model(make_dataset(corpus, corpus=tokens))
+    assert output["topic-document-matrix"][:, 3].sum() == pytest.approx(1, rel=1e-5)
+    assert output["test-topic-document-matrix"][:, -1].sum() == pytest.approx(1, rel=1e-5)
+
+
+def test_vocabulary_larger_than_the_corpus(model, corpus, dataset):
+    words = ["neverseen", *dataset.get_vocabulary(), "notonce"]
+    output = model.train_model(make_dataset(corpus, vocabulary=words))
+    assert output["topic-word-matrix"].shape == (5, len(words))
+    assert (output["topic-word-matrix"][:, [0, -1]] < 1e-6).all()
+
+
+def test_vocabulary_smaller_than_the_corpus(model, corpus, dataset):
+    words = [word for word in dataset.get_vocabulary() if not word.startswith("common")]
+    output = model.train_model(make_dataset(corpus, vocabulary=words))
+    assert output["topic-word-matrix"].shape == (5, len(words))
+    assert {word for topic in output["topics"] for word in topic} <= set(words)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"corpus": None}, "holds no documents"),
+        ({"corpus": []}, "holds no documents"),
+        ({"corpus": ["a b c"]}, "document 0 must be a list of words"),
+        ({"vocabulary": ["themeaworda", "themeaworda"]}, "holds 'themeaworda' more than once"),
+        ({"vocabulary": ["other", "words"]}, "no document holds a word"),
+    ],
+)
+def test_unusable_dataset_is_refused(model, corpus, changes, message):
+    with pytest.raises(ValueError, match=message):
+        model.train_model(make_dataset(corpus, **changes))
+
+
+def test_embeddings_of_another_length_are_refused(corpus, dataset):
+    with pytest.raises(ValueError, match="embeddings has 399 rows for 400 documents"):
+        SAETM(**SMALL, embeddings=corpus.embeddings[1:]).train_model(dataset)
+
+
+def test_embeddings_in_another_order_are_warned_about(corpus, dataset):
+    shuffled = np.random.default_rng(0).permutation(corpus.embeddings)
+    with pytest.warns(UserWarning, match="in the dataset's order"):
+        SAETM(**SMALL, embeddings=shuffled).train_model(dataset)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        SAETM(**SMALL, embeddings=corpus.embeddings).train_model(dataset)
+
+
+def test_embeddings_may_be_a_file(corpus, dataset, trained, tmp_path):
+    np.save(tmp_path / "vectors.npy", corpus.embeddings)
+    model = SAETM(**SMALL, embeddings_path=str(tmp_path / "vectors.npy"))
+    assert model.train_model(dataset)["topics"] == trained[1]["topics"]
+    with pytest.raises(FileNotFoundError):
+        SAETM(**SMALL, embeddings_path=str(tmp_path / "none.npy")).train_model(dataset)
+
+
+def test_raw_documents_are_what_is_encoded(corpus, dataset):
+    seen = []
+
+    class Encoder:
+        def encode(self, texts):
+            seen.extend(texts)
+            return corpus.embeddings
+
+    raw = [text.title() for text in corpus.documents]
+    SAETM(**SMALL, encoder=Encoder(), documents=raw).train_model(dataset)
+    assert seen == raw
+    with pytest.raises(ValueError, match="documents has 1 texts for 400"):
+        SAETM(**SMALL, encoder=Encoder(), documents=raw[:1]).train_model(dataset)
+
+
+def test_embeddings_are_cached_on_disk_by_content(tmp_path, monkeypatch):
+    texts = ["the cat sat", "taxes rise again"]
+    first = encode_cached(texts, None, "cpu", str(tmp_path))
+    monkeypatch.setattr("saetm_plugins.octis_data.load_encoder", None)  # must not be needed
+    np.testing.assert_array_equal(encode_cached(texts, None, "cpu", str(tmp_path)), first)
+    with pytest.raises(TypeError):
+        encode_cached(texts[::-1], None, "cpu", str(tmp_path))
+
+
+@pytest.mark.parametrize("damage", ["version", "truncated", "foreign"])
+def test_unusable_cache_is_made_anew(tmp_path, damage):
+    texts = ["the cat sat", "taxes rise again"]
+    first = encode_cached(texts, None, "cpu", str(tmp_path))
+    (folder,) = tmp_path.iterdir()
+    config = folder / "config.json"
+    if damage == "version":
+        config.write_text(config.read_text().replace('"format": 1', '"format": 99'))
+    elif damage == "truncated":
+        tensors = folder / "model.safetensors"
+        tensors.write_bytes(tensors.read_bytes()[:100])
+    else:
+        config.write_text(config.read_text().replace("embeddings", "something-else"))
+    with pytest.warns(UserWarning, match="not usable"):
+        again = encode_cached(texts, None, "cpu", str(tmp_path))
+    np.testing.assert_array_equal(again, first)
+
+
+def test_missing_octis_says_how_to_install_it():
+    code = (
+        "import sys; sys.modules['octis'] = None\n"
+        "try: import saetm_plugins.octis\n"
+        "except ImportError as error: print(error)"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
+    assert INSTALL in printed
+
+
+def test_package_does_not_import_octis():
+    code = "import sys, saetm_plugins; print('octis' in sys.modules, 'gensim' in sys.modules)"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
+    assert printed.strip() == "False False"
+
+
+def test_metrics_score_any_models_words(trained, corpus):
+    _, output = trained
+    rng = np.random.default_rng(0)
+    directions = {letter: rng.normal(size=8) * 3 for letter in "abcde"}
+    vectors = {
+        word: directions.get(word[5], np.zeros(8)) + rng.normal(size=8)
+        for text in corpus.documents
+        for word in text.split()
+    }
+    topics = {"topics": trained[0].trained_model.get_topics(20)}
+    assert WMDDiversity(word_vectors=vectors).score(topics) > 1
+    assert EmbeddingIntruder(word_vectors=vectors).score(topics) > 0.8
+    for junk in ("uniform", "vacuous", "background"):
+        assert TopicSignificance(junk).score(output) > 0.1
+    with pytest.raises(ValueError, match="junk must be one of"):
+        TopicSignificance("none")
+
+
+def test_word_metrics_encode_words_themselves(trained):
+    topics = {"topics": [["cat", "dog", "horse", "mouse", "cow"], ["tax", "bank", "money", "loan",
+              "debt"]]}  # fmt: skip
+    assert EmbeddingIntruder().score(topics) > 0.8
+
+
+def test_metrics_keep_no_key_among_what_octis_saves(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "very secret")
+    metric = IntruderDetection(model="judge")
+    saved = {name: getattr(metric, name) for name in metric.get_params()}
+    assert "very secret" not in str(saved)
+    assert saved["model"] == "judge"
