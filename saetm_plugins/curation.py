@@ -22,19 +22,7 @@ from saetm_plugins.validation import all_or_nothing, check_count
 class CurationMixin:
     """Edits of the current cut, for :class:`~saetm_plugins.model.SAETopicModel`."""
 
-    # What the estimator provides.
-    atom_topics_: sp.csr_matrix
-    atom_prevalence_: np.ndarray
-    components_: np.ndarray | None
-    n_topics_: int
-    topic_prevalence_: np.ndarray
-    topic_labels_: list[str | None]
-    _atom_vectors: np.ndarray
-    _edits: list[tuple[TopicCut, list[str | None]]]
-    _set_cut: Any
-    _atom_word_source: Any
-
-    def merge_topics(self, topics_to_merge: Sequence[Any]) -> Any:
+    def merge_topics(self: Any, topics_to_merge: Sequence[Any]) -> Any:
         """Merge each group of topics into one; a document's shares of them add up.
 
         Parameters
@@ -68,7 +56,7 @@ class CurationMixin:
             labels[topic] = labels[topic] or label
         return self._edit(TopicCut(self.atom_topics_ @ joined, words), labels)
 
-    def split_topic(self, topic: int, n: int = 2) -> Any:
+    def split_topic(self: Any, topic: int, n: int = 2) -> Any:
         """Split one topic into `n`, by k-means over the vectors of its atoms.
 
         Parameters
@@ -102,7 +90,7 @@ class CurationMixin:
         cut = TopicCut(sp.csr_matrix(np.hstack([rest, pieces])), words)
         return self._edit(cut, labels + [None] * n)
 
-    def drop_atoms(self, atoms: Sequence[int]) -> Any:
+    def drop_atoms(self: Any, atoms: Sequence[int]) -> Any:
         """Take atoms out of all topics; a topic left without atoms goes.
 
         Parameters
@@ -134,7 +122,7 @@ class CurationMixin:
                 words[changed] = self._mix_atom_words(sp.csr_matrix(cut[:, changed]))
         return self._edit(TopicCut(cut, words), [self.topic_labels_[t] for t in kept])
 
-    def set_topic_labels(self, topic_labels: Mapping[int, str] | Sequence[str]) -> Any:
+    def set_topic_labels(self: Any, topic_labels: Mapping[int, str] | Sequence[str]) -> Any:
         """Name topics; an edit or :meth:`undo` carries the names along.
 
         Parameters
@@ -159,7 +147,7 @@ class CurationMixin:
         self.topic_labels_ = labels
         return self
 
-    def undo(self) -> Any:
+    def undo(self: Any) -> Any:
         """Take back the last edit since the topics were last cut.
 
         Raises
@@ -175,20 +163,20 @@ class CurationMixin:
         self._edits = earlier
         return self
 
-    def _edit(self, cut: TopicCut, labels: list[str | None]) -> Any:
+    def _edit(self: Any, cut: TopicCut, labels: list[str | None]) -> Any:
         with all_or_nothing(self):
             edits = [*self._edits, (self._current_cut(), self.topic_labels_)]
             self._set_cut(cut, labels)
             self._edits = edits
         return self
 
-    def _current_cut(self) -> TopicCut:
+    def _current_cut(self: Any) -> TopicCut:
         return TopicCut(self.atom_topics_, self.components_)
 
-    def _mix_atom_words(self, atom_topics: sp.csr_matrix) -> np.ndarray:
+    def _mix_atom_words(self: Any, atom_topics: sp.csr_matrix) -> np.ndarray:
         return mix_words(atom_topics, self.atom_prevalence_, self._atom_word_source())
 
-    def _check_topics(self, topics: list[Any], name: str) -> None:
+    def _check_topics(self: Any, topics: list[Any], name: str) -> None:
         unknown = [t for t in topics if t not in range(self.n_topics_)]
         if unknown:
             raise ValueError(f"{name} names topics {unknown}; there are 0 to {self.n_topics_ - 1}")

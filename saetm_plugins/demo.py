@@ -6,7 +6,6 @@ A leaf: needs the extras ``bertopic``, ``gensim`` (for its Lee news corpus), ``o
 
 from __future__ import annotations
 
-import shutil
 import time
 import warnings
 from pathlib import Path
@@ -92,9 +91,7 @@ def _show_new_documents(topic_model: object, unseen: list[str], console: Console
     console.print(table)
 
 
-def _write_pages(
-    topic_model: object, documents: list[str], embeddings: object, out: Path
-) -> None:
+def _write_pages(topic_model: object, documents: list[str], embeddings: object, out: Path) -> None:
     """Write BERTopic's own pages, unchanged."""
     model: object = topic_model
     out.mkdir(parents=True, exist_ok=True)

@@ -5,8 +5,10 @@ SAE-TM, Girrbach & Akata, ICML 2026 (arXiv 2511.16309), section 4.
 
 from __future__ import annotations
 
+import copy
+import numbers
 import os
-import warnings
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,24 +19,26 @@ from sklearn.utils.validation import check_is_fitted
 
 from saetm_plugins.atoms import SparseAutoencoder, train_sae
 from saetm_plugins.curation import CurationMixin
-from saetm_plugins.emission import Emissions, fit_emissions
+from saetm_plugins.emission import fit_emissions
 from saetm_plugins.merging import (
     MERGES,
     AtomViews,
+    Merge,
     TopicCut,
     atom_word_vectors,
+    document_centroids,
     keyword_association,
     make_merge,
 )
 from saetm_plugins.mixtures import mix_topics, mix_words, normalize_activations
 from saetm_plugins.text import (
-    check_bow,
-    check_documents,
     corpus_word_vectors,
     count_words,
     encode_texts,
     load_encoder,
     lookup_word_vectors,
+    read_documents,
+    recount_words,
 )
 from saetm_plugins.validation import (
     all_or_nothing,
@@ -101,6 +105,8 @@ class SAETopicModel(CurationMixin, TransformerMixin, BaseEstimator):
         Mixtures of the fitted documents, rows sum to 1.
     labels_ : ndarray of shape (n,), int64
         The largest topic of each fitted document.
+    n_documents_seen_ : int
+        Documents learned from, those of :meth:`partial_fit` included.
     n_topics_ : int
     topic_prevalence_ : ndarray of shape (n_topics,), float32
         Mean share of each topic; topics are numbered by it, largest first.
@@ -109,6 +115,20 @@ class SAETopicModel(CurationMixin, TransformerMixin, BaseEstimator):
     ----------
     Girrbach & Akata, "Sparse autoencoders are topic models", ICML 2026, arXiv 2511.16309.
     """
+
+    sae_: SparseAutoencoder
+    # None without words, which mypy cannot tell from the others being there.
+    vocabulary_: Any
+    emissions_: Any
+    components_: Any
+    doc_atoms_: sp.csr_matrix
+    _seed: int
+    _atom_centroids: np.ndarray
+    _atom_keywords: sp.csr_matrix | None
+    _word_vectors: Any
+    _merges: dict[str, Merge]
+    _encoder_cache: tuple[Any, Any] | None = None
+    _encoder_lost = False  # by saving: an object that JSON cannot hold
 
     def __init__(
         self,
@@ -177,17 +197,81 @@ class SAETopicModel(CurationMixin, TransformerMixin, BaseEstimator):
         """
         self._check_parameters()
         with all_or_nothing(self):
-            texts, embeddings = self._read(documents, embeddings, least=2)
-            counts = self._count(texts, bow, vocabulary, len(embeddings))
+            texts, embeddings = self._read(documents, embeddings, sae=self.sae, least=2)
+            counts, self.vocabulary_, self.vectorizer_ = count_words(
+                texts, len(embeddings), vectorizer=self.vectorizer, bow=bow, vocabulary=vocabulary
+            )
             self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
             self.sae_ = self.sae if self.sae is not None else self._train(embeddings)
             self.doc_atoms_ = self._doc_atoms(embeddings)
+            self.n_documents_seen_ = self.doc_atoms_.shape[0]
             self.atom_prevalence_ = np.asarray(
                 self.doc_atoms_.mean(axis=0), dtype=np.float32
             ).ravel()
             self._learn_words(counts, embeddings)
-            self._merges: dict[str, Any] = {}
+            self._merges = {}
             self.retopic(self.n_topics)
+        return self
+
+    def partial_fit(
+        self,
+        documents: Any,
+        embeddings: Any = None,
+        y: Any = None,
+        *,
+        bow: Any = None,
+        vocabulary: Any = None,
+        doc_atoms: sp.csr_matrix | None = None,
+        decay: float = 1.0,
+    ) -> SAETopicModel:
+        """Go on learning words and prevalence from more documents; the first call is a fit.
+
+        Atoms, vocabulary and the current cut stay; what is kept of earlier documents is sums, so
+        memory does not grow. :attr:`doc_atoms_`, :attr:`doc_topics_` and :attr:`labels_` describe
+        the last batch (as ``MiniBatchKMeans.labels_`` does).
+
+        Parameters
+        ----------
+        documents, embeddings, y, bow, vocabulary
+            As in :meth:`fit`.
+        doc_atoms : csr_matrix of shape (n, n_atoms), optional
+            Mixtures of documents known without embeddings, on a fitted model.
+        decay : float, default=1.0
+            What becomes of the earlier sums: 1 keeps them, 0 forgets them.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When an argument is not legal; the model is then as it was before.
+        """
+        if not hasattr(self, "atom_topics_"):
+            if doc_atoms is not None:
+                raise ValueError("doc_atoms needs a fitted model; the first batch needs embeddings")
+            return self.fit(documents, embeddings, y, bow=bow, vocabulary=vocabulary)
+        with all_or_nothing(self):
+            texts = None
+            if doc_atoms is None:
+                texts, embeddings = self._read(documents, embeddings, sae=self.sae_)
+                doc_atoms = self._doc_atoms(embeddings)
+            counts = recount_words(
+                texts,
+                doc_atoms.shape[0],
+                vectorizer=self.vectorizer_,
+                known=self.vocabulary_,
+                bow=bow,
+                vocabulary=vocabulary,
+            )
+            cut, labels, edits = self._current_cut(), self.topic_labels_, self._edits
+            words = cut.topic_words
+            emitted = None if words is None else self._emitted_words(cut)
+            self._add_documents(doc_atoms, counts, decay)
+            if words is not None:
+                # A soft cut has words of its own; they follow the shift of the atoms' words.
+                words = words * (self._emitted_words(cut) / emitted)
+                words /= words.sum(axis=1, keepdims=True)
+            self._merges = {}
+            self._set_cut(TopicCut(cut.atom_topics, words), labels)
+            self._edits = edits
         return self
 
     def fit_transform(
@@ -221,7 +305,7 @@ class SAETopicModel(CurationMixin, TransformerMixin, BaseEstimator):
             When the embeddings are not finite, or of another dimension than the autoencoder's.
         """
         check_is_fitted(self, "atom_topics_")
-        _, embeddings = self._read(documents, embeddings)
+        _, embeddings = self._read(documents, embeddings, sae=self.sae_)
         return mix_topics(self._doc_atoms(embeddings), self.atom_topics_, self.topic_prevalence_)
 
     def retopic(self, n_topics: int | str, merge: str | None = None) -> SAETopicModel:
@@ -245,12 +329,8 @@ class SAETopicModel(CurationMixin, TransformerMixin, BaseEstimator):
         _check_n_topics(n_topics)
         method = self._choose_merge(self.merge if merge is None else merge)
         if method not in self._merges:
-            views = AtomViews(
-                prevalence=self.atom_prevalence_,
-                vectors=self._atom_vectors,
-                keywords=self._atom_keywords,
-            )
-            self._merges[method] = make_merge(method, random_state=self._seed).fit(views)
+            fitted = make_merge(method, random_state=self._seed).fit(self._views(method))
+            self._merges = {**self._merges, method: fitted}
         self._set_cut(self._merges[method].cut(n_topics))
         return self
 
@@ -280,6 +360,22 @@ class SAETopicModel(CurationMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self, "atom_topics_")
         n_documents = min(check_count(n_documents, "n_documents"), len(self.doc_topics_))
         return np.argsort(-self.doc_topics_, axis=0, kind="stable")[:n_documents].T
+
+    def to_gensim(self, id2word: Any = None) -> Any:
+        """Return this model as a gensim topic model.
+
+        Parameters
+        ----------
+        id2word : gensim Dictionary or dict of int to str, optional
+            None makes one of :attr:`vocabulary_`.
+
+        Returns
+        -------
+        saetm_plugins.gensim.SaeModel
+        """
+        from saetm_plugins.gensim import SaeModel
+
+        return SaeModel.from_model(self, id2word=id2word)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Name the columns of :meth:`transform` (scikit-learn's transformer contract)."""
@@ -324,75 +420,42 @@ class SAETopicModel(CurationMixin, TransformerMixin, BaseEstimator):
             )
         if isinstance(self.word_vectors, str):
             check_choice(self.word_vectors, "word_vectors", ("corpus", "encoder"))
-        if not (np.isscalar(self.sharpening) and 0 < float(self.sharpening) < np.inf):
+        if not (isinstance(self.sharpening, numbers.Real) and 0 < self.sharpening < np.inf):
             raise ValueError(f"sharpening must be a positive number; found {self.sharpening!r}")
         if self.encoder is not None and not isinstance(self.encoder, str):
             load_encoder(self.encoder)
 
     def _read(
-        self, documents: Any, embeddings: Any, least: int = 1
+        self, documents: Any, embeddings: Any, *, sae: SparseAutoencoder | None, least: int = 1
     ) -> tuple[list[str] | None, np.ndarray]:
-        """Return texts (None if there are none) and checked embeddings."""
-        if embeddings is not None and np.ndim(embeddings) == 1 and documents is not None:
-            embeddings = None  # the labels a Pipeline passes on to every step
-        texts = None if documents is None else check_documents(documents)
-        if texts is None and embeddings is None:
-            raise ValueError("documents and embeddings are both None; give at least one")
-        n_rows = None if texts is None else len(texts)
-        if n_rows is not None and n_rows < least:
-            raise ValueError(f"documents must hold at least {least}; found {n_rows}")
-        sae = getattr(self, "sae_", self.sae) if least == 1 else self.sae
-        width = None if sae is None else sae.n_features
-        if embeddings is None:
-            encoded = encode_texts(self._encoder(), texts, verbose=self.verbose)
-            return texts, check_embeddings(encoded, name="the encoder's output", width=width)
-        embeddings = check_embeddings(embeddings, n_rows=n_rows, width=width)
-        if len(embeddings) < least:
-            raise ValueError(f"embeddings must hold at least {least} rows; found {len(embeddings)}")
-        return texts, embeddings
+        """Return texts (None if there are none) and embeddings fit for `sae`."""
+        texts, given = read_documents(documents, embeddings, least=least)
+        if given is None:
+            assert texts is not None
+            given = encode_texts(self._encoder(sae), texts, verbose=self.verbose)
+        if sae is not None:
+            given = check_embeddings(given, width=sae.n_features)
+        return texts, given
 
-    def _encoder(self) -> Any:
-        """Load the encoder once: the parameter, else the one the autoencoder names."""
-        if self.encoder is None and getattr(self, "_encoder_lost", False):
+    def _encoder(self, sae: SparseAutoencoder | None) -> Any:
+        """Load the encoder once: the parameter, else the one the autoencoder was trained with."""
+        if self.encoder is None and self._encoder_lost:
             raise ValueError(
                 "documents need the encoder the model was fitted with, an object that was not "
                 "saved: pass it as load(path, encoder=…), or give embeddings"
             )
-        wanted = self.encoder
-        if wanted is None:
-            sae = getattr(self, "sae_", self.sae)
-            wanted = getattr(sae, "encoder_name", None)
-        cached = getattr(self, "_encoder_cache", None)
-        if cached is None or cached[0] is not wanted:
+        wanted = self.encoder or getattr(sae, "encoder_name", None)
+        if self._encoder_cache is None or self._encoder_cache[0] is not wanted:
             device = None if self.device == "auto" else self.device
             self._encoder_cache = (wanted, load_encoder(wanted, device))
         return self._encoder_cache[1]
 
-    def _count(
-        self, texts: list[str] | None, bow: Any, vocabulary: Any, n_rows: int
-    ) -> sp.csr_matrix | None:
-        """Set vocabulary and vectorizer; return the bag of words, None without words."""
-        self.vectorizer_ = None
-        if bow is not None:
-            counts, self.vocabulary_ = check_bow(bow, vocabulary, n_rows)
-        elif vocabulary is not None:
-            raise ValueError("vocabulary names the columns of bow, which is None")
-        elif texts is not None:
-            counts, self.vocabulary_, self.vectorizer_ = count_words(texts, self.vectorizer)
-        else:
-            self.vocabulary_ = None
-            return None
-        wordless = int((np.diff(counts.indptr) == 0).sum())
-        if wordless:
-            warnings.warn(
-                f"{wordless} of {n_rows} documents hold no word of the vocabulary; "
-                "their mixtures come from their embeddings alone",
-                UserWarning,
-                stacklevel=3,
-            )
-        return counts
-
     def _train(self, embeddings: np.ndarray) -> SparseAutoencoder:
+        if (embeddings == embeddings[0]).all():
+            raise ValueError(
+                f"embeddings are identical in all {len(embeddings)} rows; there is nothing to "
+                "tell documents apart by"
+            )
         return train_sae(
             embeddings,
             n_atoms=self.n_atoms,
@@ -403,14 +466,28 @@ class SAETopicModel(CurationMixin, TransformerMixin, BaseEstimator):
             verbose=self.verbose,
         )
 
+    def _add_documents(
+        self, doc_atoms: sp.csr_matrix, counts: sp.csr_matrix | None, decay: float
+    ) -> None:
+        """Add a batch to the sums: prevalence, and the statistics of the emissions."""
+        if counts is not None and counts.nnz:
+            emissions = copy.copy(self.emissions_)
+            self.emissions_ = emissions.partial_fit(doc_atoms, counts, decay=decay)
+        kept = decay * self.n_documents_seen_
+        total = kept + doc_atoms.shape[0]
+        added = np.asarray(doc_atoms.sum(axis=0), dtype=np.float64).ravel()
+        self.atom_prevalence_ = ((kept * self.atom_prevalence_ + added) / total).astype(np.float32)
+        self.n_documents_seen_ = total
+        self.doc_atoms_ = doc_atoms
+
     def _doc_atoms(self, embeddings: np.ndarray) -> sp.csr_matrix:
         return normalize_activations(self.sae_.transform(embeddings), self.sharpening)
 
     def _learn_words(self, counts: sp.csr_matrix | None, embeddings: np.ndarray) -> None:
         """Stage 2, and the views of the atoms that stage 3 merges by."""
-        self.emissions_: Emissions | None = None
-        self._atom_keywords: sp.csr_matrix | None = None
-        self._atom_vectors = self.sae_.decoder_
+        self.__dict__.pop("_atom_vectors", None)
+        self.emissions_ = self._atom_keywords = self._word_vectors = None
+        self._atom_centroids = document_centroids(self.doc_atoms_, embeddings)
         if counts is None:
             return
         self.emissions_ = fit_emissions(
@@ -422,16 +499,33 @@ class SAETopicModel(CurationMixin, TransformerMixin, BaseEstimator):
             random_state=self._seed,
             verbose=self.verbose,
         )
-        vectors = self._word_vectors(counts, embeddings)
-        self._atom_vectors = atom_word_vectors(self.emissions_.atom_words, vectors)
-        self._atom_keywords = keyword_association(self.doc_atoms_, counts, embeddings, vectors)
+        self._word_vectors = self._find_word_vectors(counts, embeddings)
+        beside_documents = self._word_vectors
+        if beside_documents.shape[1] != embeddings.shape[1]:  # of another space, word2vec's say
+            beside_documents = corpus_word_vectors(counts, embeddings)
+        self._atom_keywords = keyword_association(
+            self.doc_atoms_, counts, embeddings, beside_documents
+        )
 
-    def _word_vectors(self, counts: sp.csr_matrix, embeddings: np.ndarray) -> np.ndarray:
-        if isinstance(self.word_vectors, str) and self.word_vectors == "corpus":
-            return corpus_word_vectors(counts, embeddings)
-        if isinstance(self.word_vectors, str):
-            return encode_texts(self._encoder(), list(self.vocabulary_), verbose=self.verbose)
-        return lookup_word_vectors(self.vocabulary_, self.word_vectors)
+    def _find_word_vectors(self, counts: sp.csr_matrix, embeddings: np.ndarray) -> np.ndarray:
+        words = list(self.vocabulary_)
+        if not isinstance(self.word_vectors, str):
+            return lookup_word_vectors(words, self.word_vectors)
+        if self.word_vectors == "encoder":
+            return encode_texts(self._encoder(self.sae_), words, verbose=self.verbose)
+        return corpus_word_vectors(counts, embeddings)
+
+    def _views(self, method: str) -> AtomViews:
+        """What the merge looks at: the soft one keywords, the others vectors of words."""
+        vectors = self._atom_centroids if method == "nmf" else self._atom_vectors
+        return AtomViews(self.atom_prevalence_, vectors, self._atom_keywords)
+
+    @cached_property
+    def _atom_vectors(self) -> np.ndarray:
+        """The paper's T_k, made when first asked for; without words, the documents' centroids."""
+        if self.emissions_ is None:
+            return self._atom_centroids
+        return atom_word_vectors(self.emissions_.atom_words, self._word_vectors)
 
     def _choose_merge(self, merge: str) -> str:
         check_choice(merge, "merge", ("auto", *MERGES))
@@ -447,7 +541,7 @@ class SAETopicModel(CurationMixin, TransformerMixin, BaseEstimator):
         atom_topics = sp.csr_matrix(cut.atom_topics[:, order], dtype=np.float32)
         topic_words = None if cut.topic_words is None else cut.topic_words[order]
         if topic_words is None and self.atom_words_ is not None:
-            topic_words = mix_words(atom_topics, self.atom_prevalence_, self.atom_words_)
+            topic_words = self._emitted_words(TopicCut(atom_topics))
         doc_topics = mix_topics(self.doc_atoms_, atom_topics, prevalence[order])
         self.atom_topics_ = atom_topics
         self.components_ = topic_words
@@ -456,7 +550,10 @@ class SAETopicModel(CurationMixin, TransformerMixin, BaseEstimator):
         self.labels_ = doc_topics.argmax(axis=1)
         self.n_topics_ = len(order)
         self.topic_labels_ = [None] * len(order) if labels is None else [labels[t] for t in order]
-        self._edits: list[Any] = []
+        self._edits = []
+
+    def _emitted_words(self, cut: TopicCut) -> np.ndarray:
+        return mix_words(cut.atom_topics, self.atom_prevalence_, self.atom_words_)
 
     def _atom_word_source(self) -> np.ndarray:
         """Return what words of hand-made topics are mixed from, shape (n_atoms, V)."""
@@ -465,12 +562,12 @@ class SAETopicModel(CurationMixin, TransformerMixin, BaseEstimator):
         return self._atom_keywords.toarray()
 
     @property
-    def atom_words_(self) -> np.ndarray | None:
+    def atom_words_(self) -> Any:
         """P(word|atom), shape (n_atoms, V), float32; None without words."""
         return None if self.emissions_ is None else self.emissions_.atom_words
 
     @property
-    def background_(self) -> np.ndarray | None:
+    def background_(self) -> Any:
         """P(word) of the words no atom accounts for, shape (V,), float32; None without words."""
         return None if self.emissions_ is None else self.emissions_.background
 

@@ -31,7 +31,6 @@ from saetm_plugins.persistence import load_folder, pack_csr, save_folder, unpack
 
 KIND = "topic-model"
 VERSION = 1
-_EMISSION_ARRAYS = ("atom_words", "background", "word_weights", "atom_mass")
 _OWN_FOLDER = ("sae",)  # parameters with files of their own
 
 
@@ -55,6 +54,7 @@ def save_model(model: Any, path: str | os.PathLike[str], *, overwrite: bool = Fa
         "parameters": parameters,
         "not_saved": left_out,
         "seed": model._seed,
+        "n_documents_seen": model.n_documents_seen_,
         "topic_labels": model.topic_labels_,
         "sae_was_given": model.sae is not None,
     }
@@ -62,10 +62,11 @@ def save_model(model: Any, path: str | os.PathLike[str], *, overwrite: bool = Fa
         **pack_csr("doc_atoms", model.doc_atoms_),
         **pack_csr("atom_topics", model.atom_topics_),
         "atom_prevalence": model.atom_prevalence_,
-        "atom_vectors": model._atom_vectors,
+        "atom_centroids": model._atom_centroids,
     }
     if model.emissions_ is not None:
         tensors["components"] = model.components_
+        tensors["atom_vectors"] = model._atom_vectors
         tensors |= pack_csr("atom_keywords", model._atom_keywords)
         for field, value in _fields(model.emissions_).items():
             if isinstance(value, np.ndarray):
@@ -120,14 +121,17 @@ def _rebuild(cls: type, path: Path, config: Any, tensors: Any, encoder: Any) -> 
     model.sae_ = sae
     model.doc_atoms_ = unpack_csr("doc_atoms", tensors)
     model.atom_prevalence_ = tensors["atom_prevalence"]
-    model._atom_vectors = tensors["atom_vectors"]
+    model._atom_centroids = tensors["atom_centroids"]
+    model.n_documents_seen_ = config["n_documents_seen"]
     model._merges, model._edits = {}, []
-    model.vectorizer_ = model.vocabulary_ = model.emissions_ = model._atom_keywords = None
+    model.vectorizer_ = model.vocabulary_ = model.emissions_ = None
+    model._atom_keywords = model._word_vectors = None
     components = tensors.get("components")
     if components is not None:
         words = json.loads((path / "vocabulary.json").read_text(encoding="utf-8"))
         model.vocabulary_ = np.asarray(words, dtype=object)
         model._atom_keywords = unpack_csr("atom_keywords", tensors)
+        model._atom_vectors = tensors["atom_vectors"]
         arrays = {
             name.removeprefix("emissions."): array
             for name, array in tensors.items()
@@ -147,7 +151,7 @@ def _check_fit(model: Any, atom_topics: sp.csr_matrix, components: Any, sae: Any
     expected = {
         "doc_atoms": (model.doc_atoms_.shape[1], n_atoms),
         "atom_prevalence": (len(model.atom_prevalence_), n_atoms),
-        "atom_vectors": (len(model._atom_vectors), n_atoms),
+        "atom_centroids": (len(model._atom_centroids), n_atoms),
         "sae": (sae.n_atoms, n_atoms),
     }
     if components is not None:

@@ -7,12 +7,14 @@ are scikit-learn's.
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.base import clone
 from sklearn.feature_extraction.text import CountVectorizer
 
 from saetm_plugins.validation import check_embeddings
@@ -163,30 +165,111 @@ def lookup_word_vectors(words: Sequence[str], source: Any) -> np.ndarray:
     return check_embeddings(vectors, name="word_vectors")
 
 
-def count_words(
-    documents: list[str], vectorizer: Any | None
-) -> tuple[sp.csr_matrix, np.ndarray, Any]:
-    """Count the words of `documents`.
+def read_documents(
+    documents: Any, embeddings: Any, *, least: int = 1
+) -> tuple[list[str] | None, np.ndarray | None]:
+    """Check documents and embeddings against each other; either may be None, not both.
 
     Returns
     -------
-    bow : csr_matrix of shape (N, V), float32
-    vocabulary : ndarray of shape (V,)
-    vectorizer : the fitted vectorizer
+    texts : list of str, or None
+    embeddings : ndarray of shape (n, d), float32, or None
+
+    Raises
+    ------
+    TypeError, ValueError
+        When one is not legal, they are of different length, or there are fewer than `least`.
+    """
+    if embeddings is not None and np.ndim(embeddings) == 1 and documents is not None:
+        embeddings = None  # the labels that a scikit-learn Pipeline passes on to every step
+    if documents is None and embeddings is None:
+        raise ValueError("documents and embeddings are both None; give at least one")
+    texts = None if documents is None else check_documents(documents)
+    if texts is not None and len(texts) < least:
+        raise ValueError(f"documents must hold at least {least}; found {len(texts)}")
+    if embeddings is None:
+        return texts, None
+    embeddings = check_embeddings(embeddings, n_rows=None if texts is None else len(texts))
+    if len(embeddings) < least:
+        raise ValueError(f"embeddings must hold at least {least} rows; found {len(embeddings)}")
+    return texts, embeddings
+
+
+def count_words(
+    texts: list[str] | None,
+    n_rows: int,
+    *,
+    vectorizer: Any = None,
+    bow: Any = None,
+    vocabulary: Any = None,
+) -> tuple[sp.csr_matrix | None, np.ndarray | None, Any]:
+    """Count the words of a corpus, unless `bow` holds the counts; say how many have none.
+
+    Returns
+    -------
+    counts : csr_matrix of shape (n_rows, V), float32; None without texts and bow
+    vocabulary : ndarray of shape (V,), or None
+    vectorizer : the fitted clone, or None
 
     Raises
     ------
     ValueError
-        When no word is left to count.
+        When no word is left to count, or `bow` and `vocabulary` do not fit.
     """
-    from sklearn.base import clone
+    fitted = None
+    if bow is not None:
+        counts, words = check_bow(bow, vocabulary, n_rows)
+    elif vocabulary is not None:
+        raise ValueError("vocabulary names the columns of bow, which is None")
+    elif texts is None:
+        return None, None, None
+    else:
+        fitted = default_vectorizer(n_rows) if vectorizer is None else clone(vectorizer)
+        try:
+            counts = sp.csr_matrix(fitted.fit_transform(texts), dtype=np.float32)
+        except ValueError as error:
+            raise ValueError(f"documents give no vocabulary: {error}") from error
+        words = np.asarray(fitted.get_feature_names_out(), dtype=object)
+    counts.sort_indices()  # sums over a row then do not depend on who counted
+    wordless = int((np.diff(counts.indptr) == 0).sum())
+    if wordless:
+        warnings.warn(
+            f"{wordless} of {n_rows} documents hold no word of the vocabulary; "
+            "their mixtures come from their embeddings alone",
+            UserWarning,
+            stacklevel=3,
+        )
+    return counts, words, fitted
 
-    fitted = default_vectorizer(len(documents)) if vectorizer is None else clone(vectorizer)
-    try:
-        bow = sp.csr_matrix(fitted.fit_transform(documents), dtype=np.float32)
-    except ValueError as error:
-        raise ValueError(f"documents give no vocabulary: {error}") from error
-    return bow, np.asarray(fitted.get_feature_names_out(), dtype=object), fitted
+
+def recount_words(
+    texts: list[str] | None,
+    n_rows: int,
+    *,
+    vectorizer: Any,
+    known: np.ndarray | None,
+    bow: Any = None,
+    vocabulary: Any = None,
+) -> sp.csr_matrix | None:
+    """Count further documents in the vocabulary `known`, as :func:`count_words` counted the first.
+
+    Raises
+    ------
+    ValueError
+        When there is nothing to count, or `bow` or `vocabulary` do not fit `known`.
+    """
+    if known is None:
+        return None
+    if bow is not None:
+        counts, words = check_bow(bow, known if vocabulary is None else vocabulary, n_rows)
+        if not np.array_equal(words, known):
+            raise ValueError("vocabulary differs from that of the fitted model")
+        return counts
+    if texts is None:
+        raise ValueError("the model was fitted with words; give documents or bow")
+    if vectorizer is None:
+        raise ValueError("the model was fitted to bow, without a vectorizer; give bow")
+    return sp.csr_matrix(vectorizer.transform(texts), dtype=np.float32)
 
 
 def check_bow(bow: Any, vocabulary: Any, n_rows: int) -> tuple[sp.csr_matrix, np.ndarray]:
@@ -209,8 +292,6 @@ def check_bow(bow: Any, vocabulary: Any, n_rows: int) -> tuple[sp.csr_matrix, np
     if not np.isfinite(counts.data).all() or (counts.data < 0).any():
         raise ValueError("bow holds a count that is negative or not finite")
     counts.eliminate_zeros()
-    if counts.nnz == 0:
-        raise ValueError("bow holds no counts")
     return counts, words
 
 

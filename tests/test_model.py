@@ -355,3 +355,53 @@ def test_no_warning_is_raised_by_an_ordinary_fit(corpus):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         SAETopicModel(n_topics=N_TOPICS).fit(corpus.documents, corpus.embeddings)
+
+
+class TestPartialFit:
+    def test_batches_add_up_to_all_documents(self, corpus):
+        first, second = slice(0, 300), slice(300, None)
+        model = SAETopicModel(N_TOPICS, vectorizer=CountVectorizer())
+        model.partial_fit(corpus.documents[first], corpus.embeddings[first])
+        topics, sae = model.get_topics(3), model.sae_
+        model.partial_fit(corpus.documents[second], corpus.embeddings[second])
+        assert model.n_documents_seen_ == 400
+        assert model.sae_ is sae
+        assert len(model.labels_) == 100
+        whole = SAETopicModel(N_TOPICS, sae=sae).fit(corpus.documents, corpus.embeddings)
+        np.testing.assert_allclose(model.atom_prevalence_, whole.atom_prevalence_, atol=1e-5)
+        np.testing.assert_allclose(model.components_.sum(axis=1), 1, atol=1e-4)
+        themes = {words[0][:6] for words in topics}
+        assert {words[0][:6] for words in model.get_topics(3)} == themes
+
+    def test_a_hard_cut_has_the_renewed_words_of_its_atoms(self, corpus):
+        model = SAETopicModel(N_TOPICS, merge="ward").fit(corpus.documents, corpus.embeddings)
+        before = model.components_
+        model.partial_fit(corpus.documents[:50], corpus.embeddings[:50], decay=0.1)
+        weights = model.atom_topics_.toarray() * model.atom_prevalence_[:, None]
+        mixed = weights.T @ model.atom_words_
+        mixed /= mixed.sum(axis=1, keepdims=True)
+        np.testing.assert_allclose(model.components_, mixed, atol=1e-5)
+        assert not np.array_equal(before, model.components_)
+
+    def test_bags_alone_teach_words(self, corpus):
+        model = SAETopicModel(N_TOPICS).fit(corpus.documents, corpus.embeddings)
+        bow = model.vectorizer_.transform(corpus.documents[:20])
+        model.partial_fit(None, bow=bow, doc_atoms=model.doc_atoms_[:20])
+        assert model.n_documents_seen_ == 420
+
+    def test_a_loaded_model_goes_on(self, fitted, corpus, tmp_path):
+        fitted.save(tmp_path / "model")
+        loaded = SAETopicModel.load(tmp_path / "model")
+        loaded.partial_fit(corpus.documents[:20], corpus.embeddings[:20])
+        assert loaded.n_documents_seen_ == 420
+
+    def test_a_failure_leaves_the_model_unchanged(self, fitted, corpus):
+        before = state_of(fitted)
+        with pytest.raises(ValueError, match="3 rows for 4 documents"):
+            fitted.partial_fit(corpus.documents[:4], corpus.embeddings[:3])
+        with pytest.raises(ValueError, match="give documents or bow"):
+            fitted.partial_fit(None, corpus.embeddings[:3])
+        with pytest.raises(ValueError, match="decay"):
+            fitted.partial_fit(corpus.documents[:4], corpus.embeddings[:4], decay=-1)
+        after = state_of(fitted)
+        assert all(before[name] is after[name] for name in before)

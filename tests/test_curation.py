@@ -1,0 +1,121 @@
+import numpy as np
+import pytest
+
+from saetm_plugins import SAETopicModel
+
+N_TOPICS = 6
+
+
+@pytest.fixture(params=["nmf", "ward"])
+def model(request, corpus):
+    model = SAETopicModel(N_TOPICS, merge=request.param)
+    return model.fit(corpus.documents, corpus.embeddings)
+
+
+def check_consistent(model):
+    np.testing.assert_allclose(model.doc_topics_.sum(axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(model.components_.sum(axis=1), 1, atol=1e-4)
+    np.testing.assert_array_equal(model.labels_, model.doc_topics_.argmax(axis=1))
+    assert model.doc_topics_.shape[1] == len(model.components_) == model.n_topics_
+    assert len(model.topic_labels_) == model.n_topics_
+    assert (np.diff(model.topic_prevalence_) <= 1e-7).all()
+
+
+def test_merged_topics_hold_the_sum_of_their_mixtures(model):
+    summed = model.doc_topics_[:, 1] + model.doc_topics_[:, 4]
+    assert model.merge_topics([[1, 4]]) is model
+    assert model.n_topics_ == N_TOPICS - 1
+    check_consistent(model)
+    distances = np.abs(model.doc_topics_ - summed[:, None]).max(axis=0)
+    assert distances.min() < 1e-5
+
+
+def test_one_flat_group_is_one_group(model):
+    model.merge_topics([0, 1, 2])
+    assert model.n_topics_ == N_TOPICS - 2
+
+
+def test_split_topics_share_the_mixture_of_the_whole(model):
+    whole = model.doc_topics_[:, 0].copy()
+    others = model.doc_topics_[:, 1:].copy()
+    model.split_topic(0, n=2)
+    assert model.n_topics_ == N_TOPICS + 1
+    check_consistent(model)
+    unchanged = [
+        np.abs(others.T - column).max(axis=1).min() < 1e-6 for column in model.doc_topics_.T
+    ]
+    parts = model.doc_topics_[:, ~np.array(unchanged)]
+    assert parts.shape[1] == 2
+    np.testing.assert_allclose(parts.sum(axis=1), whole, atol=1e-5)
+
+
+def test_dropped_atoms_weigh_nothing(model):
+    heaviest = np.argsort(-model.atom_prevalence_)[:3]
+    model.drop_atoms(heaviest)
+    assert model.atom_topics_[heaviest].nnz == 0
+    check_consistent(model)
+
+
+def test_a_topic_without_atoms_goes(model):
+    weights = model.atom_topics_.toarray()
+    model.drop_atoms(np.flatnonzero(weights[:, 2] > 0))
+    assert model.n_topics_ < N_TOPICS
+    check_consistent(model)
+
+
+def test_labels_follow_their_topics(model):
+    model.set_topic_labels({0: "first", 3: "fourth"})
+    words = dict(zip(model.topic_labels_, model.get_topics(5), strict=True))
+    model.merge_topics([[1, 2]])
+    after = dict(zip(model.topic_labels_, model.get_topics(5), strict=True))
+    assert after["first"] == words["first"]
+    assert after["fourth"] == words["fourth"]
+
+
+def test_every_edit_can_be_undone(model):
+    components, labels = model.components_.copy(), model.labels_.copy()
+    model.merge_topics([[1, 4]]).split_topic(0).drop_atoms([int(model.atom_prevalence_.argmax())])
+    model.set_topic_labels({0: "x"})
+    for _ in range(4):
+        model.undo()
+    np.testing.assert_allclose(model.components_, components, atol=1e-6)
+    np.testing.assert_array_equal(model.labels_, labels)
+    assert model.topic_labels_ == [None] * N_TOPICS
+    with pytest.raises(ValueError, match="no edit to undo"):
+        model.undo()
+
+
+def test_a_new_cut_starts_over(model):
+    model.set_topic_labels({0: "x"}).retopic(4)
+    assert model.topic_labels_ == [None] * 4
+    with pytest.raises(ValueError, match="no edit"):
+        model.undo()
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda m: m.merge_topics([[1, 99]]), r"topics_to_merge names topics \[99\]"),
+        (lambda m: m.merge_topics([[1, 2], [2, 3]]), "topics_to_merge names a topic twice"),
+        (lambda m: m.split_topic(99), r"topic names topics \[99\]"),
+        (lambda m: m.split_topic(0, n=1), "n must be at least 2"),
+        (lambda m: m.split_topic(0, n=10_000), "n=10000 is more than the"),
+        (lambda m: m.drop_atoms([-1]), "atoms must be numbers of atoms below"),
+        (lambda m: m.drop_atoms(range(m.sae_.n_atoms)), "no topic would be left"),
+        (lambda m: m.set_topic_labels({99: "x"}), r"topic_labels names topics \[99\]"),
+        (lambda m: m.set_topic_labels(["x"]), "1 names for 6 topics"),
+    ],
+)
+def test_a_failed_edit_changes_nothing(model, edit, message):
+    before = dict(vars(model))
+    with pytest.raises(ValueError, match=message):
+        edit(model)
+    after = vars(model)
+    assert all(before[name] is after[name] for name in before)
+
+
+def test_edits_of_a_model_without_words(corpus):
+    model = SAETopicModel(N_TOPICS).fit(None, corpus.embeddings)
+    model.merge_topics([[0, 1]]).split_topic(0)
+    assert model.n_topics_ == N_TOPICS
+    assert model.components_ is None
