@@ -166,7 +166,9 @@ class CurationMixin:
     def _edit(self: Any, cut: TopicCut, labels: list[str | None]) -> Any:
         with all_or_nothing(self):
             edits = [*self._edits, (self._current_cut(), self.topic_labels_)]
-            self._set_cut(cut, labels)
+            order = np.argsort(-(self.atom_prevalence_ @ cut.atom_topics), kind="stable")
+            words = None if cut.topic_words is None else cut.topic_words[order]
+            self._set_cut(TopicCut(cut.atom_topics[:, order], words), [labels[t] for t in order])
             self._edits = edits
         return self
 

@@ -109,7 +109,7 @@ class SAETopicModel(CurationMixin, TransformerMixin, BaseEstimator):
         Documents learned from, those of :meth:`partial_fit` included.
     n_topics_ : int
     topic_prevalence_ : ndarray of shape (n_topics,), float32
-        Mean share of each topic; topics are numbered by it, largest first.
+        Mean share of each topic; a new cut numbers topics by it, largest first.
 
     References
     ----------
@@ -226,7 +226,7 @@ class SAETopicModel(CurationMixin, TransformerMixin, BaseEstimator):
     ) -> SAETopicModel:
         """Go on learning words and prevalence from more documents; the first call is a fit.
 
-        Atoms, vocabulary and the current cut stay; what is kept of earlier documents is sums, so
+        Atoms, vocabulary, the current cut and its numbers stay; what is kept of earlier documents is sums, so
         memory does not grow. :attr:`doc_atoms_`, :attr:`doc_topics_` and :attr:`labels_` describe
         the last batch (as ``MiniBatchKMeans.labels_`` does).
 
@@ -536,20 +536,18 @@ class SAETopicModel(CurationMixin, TransformerMixin, BaseEstimator):
 
     def _set_cut(self, cut: TopicCut, labels: list[str | None] | None = None) -> None:
         """Derive everything that depends on the cut, then set it at once."""
-        prevalence = self.atom_prevalence_ @ cut.atom_topics
-        order = np.argsort(-prevalence, kind="stable")
-        atom_topics = sp.csr_matrix(cut.atom_topics[:, order], dtype=np.float32)
-        topic_words = None if cut.topic_words is None else cut.topic_words[order]
+        topic_words = cut.topic_words
         if topic_words is None and self.atom_words_ is not None:
-            topic_words = self._emitted_words(TopicCut(atom_topics))
-        doc_topics = mix_topics(self.doc_atoms_, atom_topics, prevalence[order])
-        self.atom_topics_ = atom_topics
+            topic_words = self._emitted_words(cut)
+        prevalence = self.atom_prevalence_ @ cut.atom_topics
+        doc_topics = mix_topics(self.doc_atoms_, cut.atom_topics, prevalence)
+        self.atom_topics_ = sp.csr_matrix(cut.atom_topics, dtype=np.float32)
         self.components_ = topic_words
-        self.topic_prevalence_ = prevalence[order].astype(np.float32)
+        self.topic_prevalence_ = prevalence.astype(np.float32)
         self.doc_topics_ = doc_topics
         self.labels_ = doc_topics.argmax(axis=1)
-        self.n_topics_ = len(order)
-        self.topic_labels_ = [None] * len(order) if labels is None else [labels[t] for t in order]
+        self.n_topics_ = len(prevalence)
+        self.topic_labels_ = [None] * self.n_topics_ if labels is None else labels
         self._edits = []
 
     def _emitted_words(self, cut: TopicCut) -> np.ndarray:
