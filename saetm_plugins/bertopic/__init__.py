@@ -8,5 +8,7 @@
 """
 
 from saetm_plugins.bertopic.clusterer import SAEClusterer
+from saetm_plugins.bertopic.representation import SAERepresentation
+from saetm_plugins.bertopic.topic_model import SAEBERTopic
 
-__all__ = ["SAEClusterer"]
+__all__ = ["SAEBERTopic", "SAEClusterer", "SAERepresentation"]

@@ -21,9 +21,7 @@ from saetm_plugins.bertopic.numbering import NumberedTopicModel
 from saetm_plugins.validation import all_or_nothing
 
 
-class SAEClusterer(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator
-):
+class SAEClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):
     """Cluster embeddings by the main topic of each, from a sparse autoencoder's atoms.
 
     Parameters

@@ -7,7 +7,8 @@ and -1 means no topic. All else is :class:`~saetm_plugins.SAETopicModel`'s.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from saetm_plugins.merging import TopicCut
 from saetm_plugins.merging.base import unit_rows
 from saetm_plugins.mixtures import mix_topics
 from saetm_plugins.model import SAETopicModel
-from saetm_plugins.validation import check_embeddings
+from saetm_plugins.validation import all_or_nothing, check_embeddings
 
 DEFAULT_N_TOPICS = 50
 _MAX_TRIES = 5
@@ -37,16 +38,22 @@ class NumberedTopicModel(SAETopicModel):
     """
 
     deleted_: sp.csr_matrix | None = None
-    _keep_numbers = False
+    online_ = False
 
     def fit(self, documents: Any, embeddings: Any = None, y: Any = None, **fit_params: Any) -> Any:
         """Fit as :meth:`SAETopicModel.fit` does; nothing is deleted any more."""
-        before, self.deleted_ = self.deleted_, None
-        try:
+        with all_or_nothing(self):
+            self.deleted_, self.online_ = None, False
             return super().fit(documents, embeddings, y, **fit_params)
-        except BaseException:
-            self.deleted_ = before
-            raise
+
+    def partial_fit(self, *args: Any, **kwargs: Any) -> Any:
+        """Go on as :meth:`SAETopicModel.partial_fit` does; topics keep their numbers from now on.
+
+        A batch says nothing of topics that it has no documents of, so none is left out.
+        """
+        with all_or_nothing(self):
+            self.online_ = hasattr(self, "atom_topics_")
+            return super().partial_fit(*args, **kwargs)
 
     def transform(self, documents: Any, embeddings: Any = None) -> np.ndarray:
         """Return mixtures; with deleted topics, rows sum to what is left.
@@ -77,20 +84,22 @@ class NumberedTopicModel(SAETopicModel):
         A cut whose topics are not all some document's main topic is made finer until enough
         are, and the smallest ones too many are left out.
         """
-        if n_topics is None:
-            n_topics = self._carried()
-        super().retopic(n_topics, merge)
-        if isinstance(n_topics, str) or self.n_topics_ == n_topics:
-            return self
-        n_live, cut_into = int((self.atom_prevalence_ > 0).sum()), n_topics
-        for _ in range(_MAX_TRIES):
-            if self.n_topics_ >= n_topics or cut_into == n_live:
-                break
-            cut_into = min(n_live, cut_into + 2 * (n_topics - self.n_topics_))
-            super().retopic(cut_into, merge)
-        if self.n_topics_ > n_topics:
-            words = None if self.components_ is None else self.components_[:n_topics]
-            self._set_cut(TopicCut(self.atom_topics_[:, :n_topics], words))
+        with all_or_nothing(self), self._without_deleted():
+            n_live = int((self.atom_prevalence_ > 0).sum())
+            if n_topics is None:
+                n_topics = min(DEFAULT_N_TOPICS, n_live, max(1, self.doc_atoms_.shape[0] // 10))
+            super().retopic(n_topics, merge)
+            if isinstance(n_topics, str) or self.n_topics_ == n_topics:
+                return self
+            cut_into = n_topics
+            for _ in range(_MAX_TRIES):
+                if self.n_topics_ >= n_topics or cut_into == n_live:
+                    break
+                cut_into = min(n_live, cut_into + 2 * (n_topics - self.n_topics_))
+                super().retopic(cut_into, merge)
+            if self.n_topics_ > n_topics:
+                words = None if self.components_ is None else self.components_[:n_topics]
+                self._set_cut(TopicCut(self.atom_topics_[:, :n_topics], words))
         if self.n_topics_ < n_topics:
             warnings.warn(
                 f"only {self.n_topics_} of the {n_topics} topics asked for are the main topic of "
@@ -158,8 +167,7 @@ class NumberedTopicModel(SAETopicModel):
             shape=(len(labels), int(labels.max()) + 1),
         )
         atom_topics = _unit_sum_rows(self.doc_atoms_.T @ one_hot)
-        self.deleted_ = None
-        self.atom_prevalence_ = np.asarray(self.doc_atoms_.mean(axis=0), np.float32).ravel()
+        self.deleted_, self._merges = None, {}
         words = None if self.components_ is None else self._mix_atom_words(atom_topics)
         prevalence = self.atom_prevalence_ @ atom_topics
         self.atom_topics_, self.components_ = atom_topics, words
@@ -185,13 +193,11 @@ class NumberedTopicModel(SAETopicModel):
         going = sp.csr_matrix(sp.diags(left) @ self.atom_topics_[:, np.asarray(topics)])
         if self.deleted_ is not None:
             going = sp.hstack([self.deleted_, going])
-        self.deleted_ = sp.csr_matrix(going, dtype=np.float32)
-        prevalence = np.asarray(self.doc_atoms_.mean(axis=0), np.float32).ravel() * self._left()
-        self.atom_prevalence_ = np.asarray(prevalence, dtype=np.float32)
-        self._merges = {}
         words = None if self.components_ is None else self.components_[kept]
         labels = [self.topic_labels_[topic] for topic in kept]
-        self._set_cut(TopicCut(self.atom_topics_[:, kept], words), labels)
+        with all_or_nothing(self):
+            self.deleted_, self._merges = sp.csr_matrix(going, dtype=np.float32), {}
+            self._set_cut(TopicCut(self.atom_topics_[:, kept], words), labels)
 
     def atom_centroids(self, embeddings: Any) -> np.ndarray:
         """Return the mean embedding (n_atoms, d) of each atom's fitted documents, by weight."""
@@ -207,18 +213,15 @@ class NumberedTopicModel(SAETopicModel):
         finally:
             self.n_topics = asked
 
-    def _carried(self) -> int:
-        """Return how many topics the corpus can carry, at most the default."""
-        n_live = int((self.atom_prevalence_ > 0).sum())
-        return max(1, min(DEFAULT_N_TOPICS, n_live, self.doc_atoms_.shape[0] // 10))
-
     def _set_cut(self, cut: TopicCut, labels: list[str | None] | None = None) -> None:
         """Set the cut, leave out topics that own no document, number the others by size."""
-        super()._set_cut(TopicCut(_unit_sum_rows(cut.atom_topics), cut.topic_words), labels)
-        if self._keep_numbers:
-            return
+        cut = TopicCut(_unit_sum_rows(cut.atom_topics), cut.topic_words)
+        with self._without_deleted():
+            super()._set_cut(cut, labels)
         if self.deleted_ is not None:
             self.labels_, self.doc_topics_ = self._mix(self.doc_atoms_)
+        if self.online_:
+            return
         sizes = np.bincount(self.labels_[self.labels_ >= 0], minlength=self.n_topics_)
         order = np.argsort(-sizes, kind="stable")
         if sizes.min() == 0:
@@ -240,6 +243,20 @@ class NumberedTopicModel(SAETopicModel):
         rank = np.empty(len(order) + 1, dtype=np.int64)
         rank[order], rank[-1] = np.arange(len(order)), -1
         self.labels_ = rank[self.labels_]
+
+    @contextmanager
+    def _without_deleted(self) -> Iterator[None]:
+        """Let the prevalence of atoms be what deleted topics leave of it, inside of the block."""
+        if self.deleted_ is None or getattr(self, "_whole_prevalence", None) is not None:
+            yield
+            return
+        self._whole_prevalence = self.atom_prevalence_
+        self.atom_prevalence_ = self.atom_prevalence_ * self._left()
+        try:
+            yield
+        finally:
+            self.atom_prevalence_ = self._whole_prevalence
+            del self._whole_prevalence
 
     def _left(self) -> np.ndarray:
         """Return the share (n_atoms,) of each atom that deleted topics do not have."""

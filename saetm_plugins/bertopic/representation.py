@@ -1,1 +1,247 @@
+"""Topic words from emissions, in the ``representation_model`` slot of BERTopic.
 
+P(word | topic) = Σ_k c_tk B_kw: the emission stage (paper, section 4) gives B, and the documents of
+the topic, whichever those are, give the weights c of the atoms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from bertopic.representation import BaseRepresentation
+
+from saetm_plugins.bertopic.clusterer import SAEClusterer
+from saetm_plugins.emission import Emissions, fit_emissions, infer_doc_atoms
+from saetm_plugins.text import count_words
+
+Words = dict[int, list[tuple[str, float]]]
+
+
+class CorpusWords(NamedTuple):
+    """What the words of any set of documents are made from.
+
+    Attributes
+    ----------
+    doc_atoms : csr_matrix of shape (N, K)
+        Mixtures of the fitted documents.
+    atom_words : ndarray of shape (K, V)
+        Rows need not sum to 1.
+    background : ndarray of shape (V,)
+        P(word) of the words no atom accounts for.
+    vocabulary : ndarray of shape (V,)
+    vectorizer : fitted scikit-learn vectorizer
+    """
+
+    doc_atoms: sp.csr_matrix
+    atom_words: np.ndarray
+    background: np.ndarray
+    vocabulary: np.ndarray
+    vectorizer: Any
+
+
+class SAERepresentation(BaseRepresentation):
+    """Describe topics by the words that their atoms emit.
+
+    For an unmodified BERTopic whose ``hdbscan_model`` is an
+    :class:`~saetm_plugins.bertopic.SAEClusterer`, and in
+    :class:`~saetm_plugins.bertopic.SAEBERTopic`; alone, or in a chain or dict of aspects. Topics
+    within a part of the documents (over time, per class) get the words of that part.
+
+    Parameters
+    ----------
+    top_n_words : int, optional
+        Words of a topic; None: the topic model's ``top_n_words``.
+    vectorizer : scikit-learn vectorizer, optional
+        Counts words (cloned, then fitted); None means
+        :func:`saetm_plugins.text.default_vectorizer`. An SAEBERTopic uses its own.
+    """
+
+    def __init__(self, top_n_words: int | None = None, vectorizer: Any = None):
+        self.top_n_words = top_n_words
+        self.vectorizer = vectorizer
+
+    def extract_topics(
+        self,
+        topic_model: Any,
+        documents: pd.DataFrame,
+        c_tf_idf: sp.csr_matrix,
+        topics: Mapping[int, list[tuple[str, float]]],
+    ) -> Words:
+        """Return each topic's words and their probabilities, most probable first.
+
+        Parameters
+        ----------
+        topic_model : BERTopic
+        documents : DataFrame with columns Document and Topic
+            All documents of the corpus, or a part; its index is their position in the corpus.
+        c_tf_idf : ignored
+        topics : dict of int to list of (str, float)
+            Words by c-TF-IDF; kept for a topic without a document.
+
+        Raises
+        ------
+        TypeError
+            When the topic model has no atoms.
+        """
+        n_words = self.top_n_words or topic_model.top_n_words
+        sae_model = getattr(topic_model, "sae_model_", None)
+        if sae_model is not None:
+            corpus = words_of_model(sae_model, topic_model.vectorizer_model)
+        else:
+            corpus = self._learn(topic_model, documents)
+        n_known = corpus.doc_atoms.shape[0]
+        part = len(documents) < n_known
+        rows = documents.index.to_numpy() if part else np.arange(n_known)
+        # A batch of online learning ends in blank stand-ins for the topics it holds nothing of.
+        names, groups = np.unique(documents.Topic.to_numpy(int)[: len(rows)], return_inverse=True)
+        own = np.asarray(topic_model.topics_)[rows] if part else groups
+        whole_own = np.asarray(topic_model.topics_) if part else groups
+        weights = _atom_weights(corpus.doc_atoms, rows, groups, own, whole_own)
+        probabilities = _unit_sum(weights @ corpus.atom_words)
+        if part:
+            counts = _group_counts(corpus.vectorizer, documents.Document, groups)
+            probabilities = _observe(probabilities, counts, corpus.background)
+        found = dict(zip(names, top_words(probabilities, corpus.vocabulary, n_words), strict=True))
+        return {topic: found.get(topic) or list(words)[:n_words] for topic, words in topics.items()}
+
+    def _learn(self, topic_model: Any, documents: pd.DataFrame) -> CorpusWords:
+        """Fit emissions to all documents, or to one more batch of them; else return the last."""
+        clusterer = topic_model.hdbscan_model
+        if not isinstance(clusterer, SAEClusterer):
+            if hasattr(
+                self, "_corpus"
+            ):  # zero-shot modelling drops the clusterer once it is fitted
+                return self._corpus
+            raise TypeError(
+                "SAERepresentation needs atoms: use hdbscan_model=SAEClusterer(), or SAEBERTopic; "
+                f"found {type(clusterer).__name__}"
+            )
+        model = clusterer.model_
+        state = (id(model), model.n_documents_seen_)
+        if getattr(self, "_state", None) == state:
+            return self._corpus
+        if getattr(self, "_state", (None, 0))[0] == id(model):
+            texts = documents.Document.tolist()[: model.doc_atoms_.shape[0]]
+            bow = self._corpus.vectorizer.transform(texts)
+            self._emissions = self._emissions.partial_fit(model.doc_atoms_, bow)
+            doc_atoms, vectorizer = model.doc_atoms_, self._corpus.vectorizer
+        else:
+            bow, _, vectorizer = count_words(documents.Document.tolist(), self.vectorizer)
+            clustered = _clustered_rows(topic_model, documents, model.doc_atoms_.shape[0])
+            self._emissions = fit_emissions(model.doc_atoms_, bow[clustered])
+            doc_atoms = _fill_in(model.doc_atoms_, clustered, bow, self._emissions)
+        self._corpus = CorpusWords(
+            doc_atoms,
+            self._emissions.atom_words,
+            self._emissions.background,
+            np.asarray(vectorizer.get_feature_names_out(), dtype=object),
+            vectorizer,
+        )
+        self._state = state
+        return self._corpus
+
+
+def words_of_model(model: Any, vectorizer: Any) -> CorpusWords:
+    """Return what the words of an :class:`~saetm_plugins.SAETopicModel`'s topics are made from."""
+    return CorpusWords(
+        model.doc_atoms_,
+        model._atom_word_source(),
+        model.background_,
+        model.vocabulary_,
+        vectorizer,
+    )
+
+
+def top_words(
+    probabilities: np.ndarray, vocabulary: np.ndarray, n_words: int
+) -> list[list[tuple[str, float]]]:
+    """Return the `n_words` most probable words of each row; BERTopic's blanks fill up.
+
+    Parameters
+    ----------
+    probabilities : ndarray of shape (T, V)
+    vocabulary : ndarray of shape (V,)
+    n_words : int
+    """
+    n_kept = min(n_words, probabilities.shape[1])
+    best = np.argpartition(-probabilities, n_kept - 1, axis=1)[:, :n_kept]
+    values = np.take_along_axis(probabilities, best, axis=1)
+    order = np.lexsort((best, -values))
+    best = np.take_along_axis(best, order, axis=1)
+    values = np.take_along_axis(values, order, axis=1).tolist()
+    blank = [("", 1e-05)]
+    return [
+        [(str(vocabulary[w]), p) if p > 0 else blank[0] for w, p in zip(row, probs, strict=True)]
+        + blank * (n_words - n_kept)
+        for row, probs in zip(best, values, strict=True)
+    ]
+
+
+def _clustered_rows(topic_model: Any, documents: pd.DataFrame, n_fitted: int) -> np.ndarray:
+    """Return the positions of the documents that the clusterer saw; zero-shot topics took others."""
+    if len(documents) == n_fitted:
+        return np.arange(n_fitted)
+    by_name = list(getattr(topic_model, "_topic_id_to_zeroshot_topic_idx", {}))
+    rows = np.flatnonzero(~documents.Topic.isin(by_name).to_numpy())
+    if len(rows) != n_fitted:
+        raise ValueError(f"documents holds {len(documents)} rows; the clusterer saw {n_fitted}")
+    return rows
+
+
+def _fill_in(
+    doc_atoms: sp.csr_matrix, rows: np.ndarray, bow: sp.csr_matrix, emissions: Emissions
+) -> sp.csr_matrix:
+    """Return mixtures of all documents: `doc_atoms` in `rows`, the others' from their words."""
+    if len(rows) == bow.shape[0]:
+        return doc_atoms
+    others = np.setdiff1d(np.arange(bow.shape[0]), rows)
+    stacked = sp.vstack([doc_atoms, infer_doc_atoms(bow[others], emissions)], format="csr")
+    return stacked[np.argsort(np.concatenate([rows, others]), kind="stable")]
+
+
+def _atom_weights(
+    doc_atoms: sp.csr_matrix,
+    rows: np.ndarray,
+    groups: np.ndarray,
+    own: np.ndarray,
+    whole_own: np.ndarray,
+) -> np.ndarray:
+    """Return c (G, K): the mass of each atom in each group, times how much it keeps to topics.
+
+    An atom that fires a little in documents of all topics says little of any: its mass in a
+    document counts by the share of its whole mass that is in that document's own topic.
+    """
+    topics, codes = np.unique(whole_own, return_inverse=True)
+    mass = np.asarray((_one_hot(codes, len(topics)).T @ doc_atoms).todense())
+    share = mass / np.maximum(mass.sum(axis=0), np.finfo(np.float32).tiny)
+    part = sp.csr_matrix(doc_atoms[rows], copy=True)
+    topic_of_row = np.searchsorted(topics, own)
+    part.data *= share[np.repeat(topic_of_row, np.diff(part.indptr)), part.indices]
+    return np.asarray((_one_hot(groups, int(groups.max()) + 1).T @ part).todense())
+
+
+def _group_counts(vectorizer: Any, documents: pd.Series, groups: np.ndarray) -> np.ndarray:
+    bow = vectorizer.transform(documents.tolist())
+    return np.asarray((_one_hot(groups, int(groups.max()) + 1).T @ bow).todense())
+
+
+def _observe(probabilities: np.ndarray, counts: np.ndarray, background: np.ndarray) -> np.ndarray:
+    """Average P(w|t) with the words actually counted, each by the odds that it is the topic's.
+
+    The odds against the background are one E-step of the emission model at the level of topics.
+    """
+    odds = probabilities / np.maximum(probabilities + background, np.finfo(np.float32).tiny)
+    return (probabilities + _unit_sum(counts * odds)) / 2
+
+
+def _one_hot(codes: np.ndarray, n_columns: int) -> sp.csr_matrix:
+    ones = np.ones(len(codes), dtype=np.float32)
+    return sp.csr_matrix((ones, (np.arange(len(codes)), codes)), shape=(len(codes), n_columns))
+
+
+def _unit_sum(rows: np.ndarray) -> np.ndarray:
+    return rows / np.maximum(rows.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)

@@ -1,0 +1,48 @@
+"""Embedding models: what SAEBERTopic takes beside all that BERTopic's ``select_backend`` knows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from bertopic.backend import BaseEmbedder
+from bertopic.backend._utils import select_backend
+
+from saetm_plugins.text import DEFAULT_ENCODER, encode_texts, load_encoder
+
+_DEFAULT_NAMES = (DEFAULT_ENCODER, DEFAULT_ENCODER.split("/")[1])
+
+
+class EncoderBackend(BaseEmbedder):
+    """Let anything with ``encode(list[str])`` be a BERTopic embedding model.
+
+    Parameters
+    ----------
+    encoder : object with ``encode``
+    """
+
+    def __init__(self, encoder: Any):
+        super().__init__()
+        self.embedding_model = encoder
+
+    def embed(self, documents: list[str], verbose: bool = False) -> np.ndarray:
+        """Return the embeddings (n, d), float32, of texts or words."""
+        return encode_texts(self.embedding_model, documents, verbose=verbose)
+
+
+def load_backend(embedding_model: Any, language: str | None, verbose: bool = False) -> Any:
+    """Return a BERTopic backend for whatever `embedding_model` is.
+
+    None with the default language, and all-MiniLM-L6-v2 by name, also load where the hub is out
+    of reach but the packaged copy is installed.
+    """
+    by_default = embedding_model is None and language in (None, "english")
+    if by_default or (isinstance(embedding_model, str) and embedding_model in _DEFAULT_NAMES):
+        backend = select_backend(load_encoder(), verbose=verbose)
+        backend._hf_model = DEFAULT_ENCODER  # the name that a saved model points to
+        return backend
+    has_encode = callable(getattr(embedding_model, "encode", None))
+    known = type(embedding_model).__module__.split(".")[0] in ("sentence_transformers", "model2vec")
+    if has_encode and not known and not isinstance(embedding_model, BaseEmbedder):
+        return EncoderBackend(embedding_model)
+    return select_backend(embedding_model, language=language, verbose=verbose)

@@ -1,0 +1,68 @@
+"""The matrices and lists that BERTopic keeps of its topics, from labels and word counts.
+
+Topics come as consecutive rows: -1 first where it exists, then 0, 1, … (BERTopic's order).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+N_REPRESENTATIVE = 3
+
+
+def class_tf_idf(topic_model: Any, labels: np.ndarray, bow: sp.csr_matrix) -> sp.csr_matrix:
+    """Fit the topic model's c-TF-IDF to the words of each topic's documents.
+
+    Parameters
+    ----------
+    topic_model : BERTopic
+        Its ``ctfidf_model`` is fitted; seed words count as they do in BERTopic.
+    labels : ndarray of shape (N,)
+        Topics, without gaps.
+    bow : csr_matrix of shape (N, V)
+
+    Returns
+    -------
+    csr_matrix of shape (T, V), float64
+    """
+    shifted = labels - labels.min()
+    one_hot = sp.csr_matrix(
+        (np.ones(len(labels)), (shifted, np.arange(len(labels)))),
+        shape=(int(shifted.max()) + 1, len(labels)),
+    )
+    counts = sp.csr_matrix(one_hot @ bow, dtype=np.float64)
+    multiplier = _seed_multiplier(topic_model)
+    topic_model.ctfidf_model = topic_model.ctfidf_model.fit(counts, multiplier=multiplier)
+    return sp.csr_matrix(topic_model.ctfidf_model.transform(counts))
+
+
+def representative_rows(labels: np.ndarray, shares: np.ndarray) -> dict[int, np.ndarray]:
+    """Return for each topic which of its documents have the largest share of it.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (N,)
+    shares : ndarray of shape (N,)
+        Share of each document's own topic.
+    """
+    order = np.lexsort((-shares, labels))
+    starts = np.flatnonzero(np.diff(labels[order], prepend=labels.min() - 1))
+    stops = np.append(starts[1:], len(labels))
+    return {
+        int(labels[order[start]]): order[start : min(stop, start + N_REPRESENTATIVE)]
+        for start, stop in zip(starts, stops, strict=True)
+    }
+
+
+def _seed_multiplier(topic_model: Any) -> np.ndarray | None:
+    """Return BERTopic's factors of seed words (V,), None where there are none."""
+    seeds = topic_model.ctfidf_model.seed_words or []
+    guided = {word for words in topic_model.seed_topic_list or [] for word in words}
+    if not seeds and not guided:
+        return None
+    strength = topic_model.ctfidf_model.seed_multiplier
+    words = topic_model.vectorizer_model.get_feature_names_out()
+    return np.array([1.2 if w in guided else strength if w in seeds else 1 for w in words])
