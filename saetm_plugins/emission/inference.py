@@ -13,7 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from saetm_plugins.emission.emissions import Emissions
-from saetm_plugins.emission.inputs import check_counts, check_not_negative
+from saetm_plugins.emission.inputs import check_counts, check_not_negative, check_weights
 from saetm_plugins.emission.parallel import balanced_ranges, map_ranges
 from saetm_plugins.validation import check_count
 
@@ -22,11 +22,11 @@ def infer_doc_atoms(
     bow: Any,
     emissions: Emissions,
     prevalence: np.ndarray | None = None,
-    n_iter: int = 20,
-    n_candidates: int = 64,
+    n_iter: int = 3,
+    n_candidates: int = 128,
     n_active: int | None = None,
     prior: float = 1.0,
-    sharpening: float = 1.0,
+    word_weights: Any = None,
 ) -> sp.csr_matrix:
     """Infer documents' atoms from their words alone.
 
@@ -38,16 +38,19 @@ def infer_doc_atoms(
     prevalence : ndarray of shape (K,), optional
         p, the mean mixture of documents; where it is 0 an atom is never used. None: the atoms'
         share of the words seen by `emissions`.
-    n_iter : int, default=20
-        Passes over the candidates of a document.
-    n_candidates : int, default=64
+    n_iter : int, default=3
+        Passes of EM, the first over all atoms and the others over the candidates. Few agree best
+        with the encoder's mixtures; 20 and more come close to the maximum, which explains the words
+        best.
+    n_candidates : int, default=128
         Atoms considered for a document.
     n_active : int, optional
-        Atoms kept of a document, the strongest; None keeps all candidates above 1e-4.
+        Atoms kept of a document, the strongest; None keeps all candidates of at least 1e-4.
     prior : float, default=1
         α: weighted words that the prevalence is worth.
-    sharpening : float, default=1
-        Exponent applied to a mixture before it is normalised.
+    word_weights : array-like of shape (V,), optional
+        Factor of each word's counts. None: plain counts, which agree better with the encoder's
+        mixtures than ``emissions.word_weights`` do.
 
     Returns
     -------
@@ -57,19 +60,23 @@ def infer_doc_atoms(
     Raises
     ------
     ValueError
-        When `bow` is not non-negative and finite or has another vocabulary, or `prevalence` is
-        not K finite numbers of at least 0 with a positive sum.
+        When `bow` is not non-negative and finite or has another vocabulary, `prevalence` is not K
+        finite numbers of at least 0 with a positive sum, or another argument is out of range.
     """
     n_atoms, n_words = emissions.atom_words.shape
     counts = check_counts(bow, n_words=n_words)
+    if word_weights is not None:
+        weights = check_weights(word_weights, n_words)
+        counts = sp.csr_matrix(
+            (counts.data * weights[counts.indices], counts.indices, counts.indptr), counts.shape
+        )
     for value, name in ((n_iter, "n_iter"), (n_candidates, "n_candidates")):
         check_count(value, name)
     check_not_negative(prior, "prior")
-    check_not_negative(sharpening, "sharpening")
     p = _check_prevalence(emissions.atom_mass if prevalence is None else prevalence, n_atoms)
     width = min(n_candidates, int((p > 0).sum()))
     kept = width if n_active is None else min(check_count(n_active, "n_active"), width)
-    return _infer(counts, emissions, p, n_iter, width, kept, prior, sharpening)
+    return _infer(counts, emissions, p, n_iter, width, kept, prior)
 
 
 def _infer(
@@ -80,7 +87,6 @@ def _infer(
     width: int,
     kept: int,
     prior: float,
-    sharpening: float,
 ) -> sp.csr_matrix:
     from saetm_plugins.emission import inference_kernels as kernels
 
@@ -101,7 +107,7 @@ def _infer(
     bag = (
         counts.indptr.astype(np.int64),
         place[counts.indices],
-        counts.data * emissions.word_weights[counts.indices],
+        counts.data,
     )
     model = (word_atoms, emissions.background[used], mixed.astype(np.float32), prevalence)
     atoms = np.empty((n_docs, kept), np.int32)
@@ -112,7 +118,7 @@ def _infer(
             last,
             bag,
             model,
-            (pi, np.float32(prior), np.float32(sharpening), n_iter, width),
+            (pi, np.float32(prior), n_iter, width),
             atoms,
             weights,
         ),

@@ -60,12 +60,12 @@ def normalize_in_place(theta):
 
 @njit(nogil=True, cache=True, fastmath=True)
 def mix(counts, local, floors, pulls, n_iter, theta, responses):
-    """Run EM over the candidates of a document, from `theta` and in place.
+    """Run the passes of EM after the first over the candidates of a document, in place.
 
     `local` (n, C) is (1 − π) B of its words and candidates, `floors` (n,) is π P0 of its words,
     `pulls` (C,) is α p of its candidates.
     """
-    for _ in range(n_iter):
+    for _ in range(n_iter - 1):
         responses[:] = 0
         for i in range(local.shape[0]):
             q = floors[i]
@@ -86,12 +86,11 @@ def infer_documents(first, last, bag, model, settings, atoms, weights):
     """Infer the documents [first, last): fill `atoms` and `weights` (N, kept).
 
     `bag` is (doc_ptr, words, counts); `model` is (word_atoms (U, K), background (U,), the words'
-    probability at the prevalence (U,), prevalence (K,)); `settings` is (π, α, sharpening, passes,
-    candidates).
+    probability at the prevalence (U,), prevalence (K,)); `settings` is (π, α, passes, candidates).
     """
     doc_ptr, all_words, all_counts = bag
     word_atoms, background, _, prevalence = model
-    pi, prior, sharpening, n_iter, width = settings
+    pi, prior, n_iter, width = settings
     theta_all = np.empty(prevalence.shape[0], np.float32)
     candidates = np.empty(width, np.int32)
     theta = np.empty(width, np.float32)
@@ -119,7 +118,7 @@ def infer_documents(first, last, bag, model, settings, atoms, weights):
         total = np.float32(0)
         for b in range(best.shape[0]):
             share = theta[best[b]]
-            share = share**sharpening if share > _SMALLEST else np.float32(0)
+            share = share if share >= _SMALLEST else np.float32(0)
             atoms[d, b] = candidates[best[b]]
             weights[d, b] = share
             total += share

@@ -135,18 +135,25 @@ def weigh_words(word_weights: Any, totals: Totals) -> np.ndarray:
             )
         weights = _inverse_document_frequency(totals)
     else:
-        weights = np.asarray(word_weights, dtype=np.float32)
-    if weights.shape != (n_words,):
-        raise ValueError(f"word_weights has shape {weights.shape}; bow has {n_words} words")
-    if not np.isfinite(weights).all() or (weights < 0).any():
-        worst = int(np.flatnonzero(~np.isfinite(weights) | (weights < 0))[0])
-        raise ValueError(
-            f"word_weights must be finite and not negative; found {weights[worst]} at {worst}"
-        )
+        weights = check_weights(word_weights, n_words)
     if not (weights * totals.counts).sum() > 0:
         raise ValueError(
             f"bow has no words to learn from: its {int(totals.n_docs[0])} documents hold "
             f"{int((totals.counts > 0).sum())} words of the vocabulary, all of weight 0"
+        )
+    return weights
+
+
+def check_weights(word_weights: Any, n_words: int) -> np.ndarray:
+    """Return `word_weights` as (V,) float32, or raise a ValueError saying what is wrong."""
+    weights = np.asarray(word_weights, dtype=np.float32)
+    if weights.shape != (n_words,):
+        raise ValueError(f"word_weights has shape {weights.shape}; bow has {n_words} words")
+    bad = ~(np.isfinite(weights) & (weights >= 0))
+    if bad.any():
+        worst = int(np.flatnonzero(bad)[0])
+        raise ValueError(
+            f"word_weights must be finite and not negative; found {weights[worst]} at {worst}"
         )
     return weights
 
