@@ -39,10 +39,10 @@ $(INSTALLED): pyproject.toml constraints.txt
 # what it imports (the `octis` extra).
 $(INSTALLED_TEST): $(INSTALLED)
 	$(PIP) --editable '.[test]'
-	$(PIP) --no-deps octis
+	$(PIP) --no-deps octis==1.14.0
 	touch $@
 
 $(INSTALLED_BENCH): $(INSTALLED_TEST)
 	$(PIP) --editable '.[test,bench]'
-	$(PIP) --no-deps turftopic fastopic topmost
+	$(PIP) --no-deps turftopic==0.28.0 fastopic==1.0.1 topmost==1.0.2
 	touch $@
