@@ -1,0 +1,119 @@
+"""Time and memory of the emission stage as the corpus grows; a log-log plot.
+
+    python benchmarks/emission_scale.py --data DIR                    # 20 k, 100 k, 1 M documents
+    python benchmarks/emission_scale.py --data DIR --sizes 20000,100000 --out DIR
+
+Rows of 20 Newsgroups' mixtures (1,024 atoms, 16 active) and counts (10,000 words) are drawn with
+replacement. Each size runs in a process of its own, so that its peak memory is its own: in memory
+(8 passes), and in blocks of 20,000 documents read from disk at every pass.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse as sp
+from emission_input import mixtures, newsgroups_counts, peak_gigabytes, tile
+
+from saetm_plugins.emission import BlockFolder, fit_emissions, fit_emissions_blocks
+
+PASSES = 8
+BLOCK = 20_000
+
+
+def measure(source: Path, n_docs: int, how: str) -> dict[str, object]:
+    """Fit `n_docs` documents in this process."""
+    theta, bow = (sp.load_npz(source / f"{name}.npz") for name in ("theta", "bow"))
+    fit_emissions(theta[:500], bow[:500], n_iter=1)  # compiles
+    rng = np.random.default_rng(0)
+    if how == "memory":
+        seed = int(rng.integers(2**31))
+        theta = tile(theta, n_docs, np.random.default_rng(seed))
+        bow = tile(bow, n_docs, np.random.default_rng(seed))
+        data_gb, start = peak_gigabytes(), time.perf_counter()
+        fit_emissions(theta, bow, n_iter=PASSES)
+        seconds = time.perf_counter() - start
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            blocks = BlockFolder(folder)
+            for first in range(0, n_docs, BLOCK):
+                rows = rng.integers(0, theta.shape[0], min(BLOCK, n_docs - first))
+                blocks.append(theta[rows], bow[rows])
+            data_gb, start = peak_gigabytes(), time.perf_counter()
+            fit_emissions_blocks(blocks, n_iter=PASSES)
+            seconds = time.perf_counter() - start
+    return {
+        "how": how,
+        "n_docs": n_docs,
+        "seconds": seconds,
+        "peak_gb": peak_gigabytes(),
+        "before_gb": data_gb,
+    }
+
+
+def plot(rows: list[dict], file: Path) -> None:
+    """Draw seconds and memory against documents, both axes logarithmic."""
+    import matplotlib.pyplot as plt
+
+    _, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    for how in ("memory", "blocks"):
+        mine = [row for row in rows if row["how"] == how]
+        sizes = [row["n_docs"] for row in mine]
+        for axis, key in zip(axes, ("seconds", "peak_gb"), strict=True):
+            axis.loglog(sizes, [row[key] for row in mine], "o-", label=f"in {how}")
+    linear = np.array([min(r["n_docs"] for r in rows), max(r["n_docs"] for r in rows)])
+    start = min(row["seconds"] for row in rows)
+    axes[0].loglog(linear, start * linear / linear[0], "k:", label="linear")
+    axes[0].set(xlabel="documents", ylabel=f"seconds, {PASSES} passes")
+    axes[1].set(xlabel="documents", ylabel="peak memory, GiB")
+    axes[0].legend()
+    plt.savefig(file, dpi=120)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    data = os.environ.get("SAETM_DATA")
+    parser.add_argument("--data", default=data, required=data is None, help="or SAETM_DATA")
+    parser.add_argument("--sizes", default="20000,100000,1000000")
+    parser.add_argument("--n-atoms", type=int, default=1024)
+    parser.add_argument("--active", type=int, default=16)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
+    parser.add_argument("--one", nargs=3, metavar=("FOLDER", "N", "HOW"), help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.one:
+        print(json.dumps(measure(Path(args.one[0]), int(args.one[1]), args.one[2])))
+        return
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        bow, embeddings = newsgroups_counts(args.data)
+        theta = mixtures(embeddings, args.n_atoms, args.active, seed=0)
+        sp.save_npz(Path(folder) / "theta.npz", theta)
+        sp.save_npz(Path(folder) / "bow.npz", bow)
+        for how in ("memory", "blocks"):
+            for size in args.sizes.split(","):
+                command = [sys.executable, __file__, "--data", args.data, "--one", folder]
+                done = subprocess.run([*command, size, how], check=True, capture_output=True)
+                rows.append(json.loads(done.stdout.splitlines()[-1]))
+                print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
+    print("| documents | read from | seconds, 8 passes | µs a document and pass | peak GiB |")
+    print("|---|---|---|---|---|")
+    for row in rows:
+        each = row["seconds"] / PASSES / row["n_docs"] * 1e6
+        print(
+            f"| {row['n_docs']:,} | {row['how']} | {row['seconds']:.1f} | {each:.1f} "
+            f"| {row['peak_gb']:.1f} ({row['before_gb']:.1f} before) |"
+        )
+    args.out.mkdir(parents=True, exist_ok=True)
+    plot(rows, args.out / "emission_scale.png")
+
+
+if __name__ == "__main__":
+    main()
