@@ -7,28 +7,25 @@ A leaf: needs the extras ``bertopic``, ``gensim`` (for its Lee news corpus), ``o
 from __future__ import annotations
 
 import time
-import warnings
+from copy import copy
 from pathlib import Path
 
+import numpy as np
+from gensim.test.utils import datapath
 from rich.console import Console
 from rich.table import Table
+from transformers.utils.logging import disable_progress_bar
+
+from saetm_plugins.bertopic import SAEBERTopic
+from saetm_plugins.cli import print_topics
+from saetm_plugins.text import encode_texts, load_encoder
 
 N_TOPICS = 10
 
 
 def run_demo(out: Path, console: Console) -> None:
-    """Fit, show, re-cut, classify, draw and save; everything written goes into `out`.
-
-    Raises
-    ------
-    ImportError
-        When an extra is missing.
-    """
-    warnings.filterwarnings("ignore", category=FutureWarning)
-    from saetm_plugins.bertopic import SAEBERTopic
-    from saetm_plugins.cli import print_topics
-    from saetm_plugins.text import encode_texts, load_encoder
-
+    """Fit, show, re-cut, classify, draw and save; everything written goes into `out`."""
+    disable_progress_bar()  # of loading the encoder's weights
     documents, unseen = _lee_corpus()
     encoder = load_encoder()
     with console.status(f"Embedding {len(documents)} news texts with all-MiniLM-L6-v2"):
@@ -43,7 +40,7 @@ def run_demo(out: Path, console: Console) -> None:
     console.print(f"Fitted in {time.perf_counter() - started:.1f} s (given the embeddings)")
     print_topics(topic_model.sae_model_, console, documents=documents)
 
-    _show_recuts(topic_model, documents, console)
+    _show_recuts(topic_model, console)
     _show_new_documents(topic_model, unseen, console)
     _write_pages(topic_model, documents, embeddings, out)
     topic_model.sae_model_.save(out / "model", overwrite=True)
@@ -54,21 +51,18 @@ def run_demo(out: Path, console: Console) -> None:
 
 def _lee_corpus() -> tuple[list[str], list[str]]:
     """Return the 300 background texts of the Lee corpus and two of its 50 other ones."""
-    from gensim.test.utils import datapath
-
-    documents = Path(datapath("lee_background.cor")).read_text(encoding="utf-8").splitlines()
-    others = Path(datapath("lee.cor")).read_text(encoding="utf-8").splitlines()
+    documents = Path(datapath("lee_background.cor")).read_text(encoding="latin-1").splitlines()
+    others = Path(datapath("lee.cor")).read_text(encoding="latin-1").splitlines()
     return documents, [others[0], others[10]]
 
 
-def _show_recuts(topic_model: object, documents: list[str], console: Console) -> None:
+def _show_recuts(topic_model: SAEBERTopic, console: Console) -> None:
     """Re-cut a copy of the model; the one with 10 topics stays for the pages."""
-    from copy import copy
-
-    model = copy(topic_model.sae_model_)  # type: ignore[attr-defined]
+    model = copy(topic_model.sae_model_)
     table = Table(title="The same atoms, cut anew")
-    for name in ("topics", "milliseconds", "largest topics"):
-        table.add_column(name, justify="left" if name.startswith("l") else "right")
+    table.add_column("topics", justify="right")
+    table.add_column("milliseconds", justify="right")
+    table.add_column("largest topics")
     for n_topics in (5, 10, 20):
         started = time.perf_counter()
         model.retopic(n_topics)
@@ -78,12 +72,12 @@ def _show_recuts(topic_model: object, documents: list[str], console: Console) ->
     console.print(table)
 
 
-def _show_new_documents(topic_model: object, unseen: list[str], console: Console) -> None:
+def _show_new_documents(topic_model: SAEBERTopic, unseen: list[str], console: Console) -> None:
     table = Table(title="Two documents the model has not seen")
     table.add_column("text", max_width=60)
     table.add_column("mixture")
-    _, mixtures = topic_model.transform(unseen)  # type: ignore[attr-defined]
-    words = topic_model.sae_model_.get_topics(3)  # type: ignore[attr-defined]
+    _, mixtures = topic_model.transform(unseen)
+    words = topic_model.sae_model_.get_topics(3)
     for text, mixture in zip(unseen, mixtures, strict=True):
         largest = mixture.argsort()[::-1][:3]
         lines = [f"{mixture[t]:4.0%}  {t}: {' '.join(words[t])}" for t in largest if mixture[t] > 0]
@@ -91,16 +85,17 @@ def _show_new_documents(topic_model: object, unseen: list[str], console: Console
     console.print(table)
 
 
-def _write_pages(topic_model: object, documents: list[str], embeddings: object, out: Path) -> None:
+def _write_pages(
+    topic_model: SAEBERTopic, documents: list[str], embeddings: np.ndarray, out: Path
+) -> None:
     """Write BERTopic's own pages, unchanged."""
-    model: object = topic_model
     out.mkdir(parents=True, exist_ok=True)
     figures = {
-        "topics": model.visualize_topics,  # type: ignore[attr-defined]
-        "barchart": lambda: model.visualize_barchart(top_n_topics=N_TOPICS),  # type: ignore[attr-defined]
-        "hierarchy": model.visualize_hierarchy,  # type: ignore[attr-defined]
-        "documents": lambda: model.visualize_documents(documents, embeddings=embeddings),  # type: ignore[attr-defined]
+        "topics": topic_model.visualize_topics(),
+        "barchart": topic_model.visualize_barchart(top_n_topics=N_TOPICS),
+        "hierarchy": topic_model.visualize_hierarchy(),
+        "documents": topic_model.visualize_documents(documents, embeddings=embeddings),
     }
-    for name, draw in figures.items():
+    for name, figure in figures.items():
         # The library's script is written once, beside the pages, so that they open offline.
-        draw().write_html(out / f"{name}.html", include_plotlyjs="directory")
+        figure.write_html(out / f"{name}.html", include_plotlyjs="directory")
