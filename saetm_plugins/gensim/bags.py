@@ -1,0 +1,207 @@
+"""gensim's corpora: streams of bags of words, each bag a list of (id, count).
+
+A corpus may be a list, a file on disk or a generator that can be read once and has no length; it is
+only ever read forward, a block at a time.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from gensim import interfaces
+
+logger = logging.getLogger(__name__)
+
+
+class FlatBags(NamedTuple):
+    """Bags laid end to end.
+
+    Attributes
+    ----------
+    lengths : ndarray of shape (n,), int64
+        Entries of each bag.
+    ids : ndarray of shape (entries,), int64
+    counts : ndarray of shape (entries,), float32
+    """
+
+    lengths: np.ndarray
+    ids: np.ndarray
+    counts: np.ndarray
+
+
+def flatten_bags(bags: list[Any]) -> FlatBags:
+    """Lay bags end to end.
+
+    Raises
+    ------
+    ValueError
+        When one is not a list of (id, count), an id is not an integer of at least 0, or a count is
+        negative or not finite.
+    """
+    try:
+        bags = [bag if hasattr(bag, "__len__") else list(bag) for bag in bags]
+        lengths = np.fromiter(map(len, bags), np.int64, len(bags))
+        n_entries = int(lengths.sum())
+        ids = np.fromiter(map(itemgetter(0), chain.from_iterable(bags)), np.float64, n_entries)
+        counts = np.fromiter(map(itemgetter(1), chain.from_iterable(bags)), np.float64, n_entries)
+    except (TypeError, ValueError, IndexError, KeyError) as error:
+        raise ValueError(
+            f"corpus must hold bags of words, lists of (id, count) such as doc2bow returns: {error}"
+        ) from error
+    wrong_id = (ids < 0) | (ids != np.floor(ids))
+    if wrong_id.any():
+        raise ValueError(
+            f"corpus holds the word id {ids[wrong_id][0]:g}; ids are integers of at least 0"
+        )
+    wrong_count = ~(np.isfinite(counts) & (counts >= 0))
+    if wrong_count.any():
+        raise ValueError(
+            f"corpus holds the count {counts[wrong_count][0]:g} of word id "
+            f"{ids[wrong_count][0]:g}; counts are finite and at least 0"
+        )
+    return FlatBags(lengths, ids.astype(np.int64), counts.astype(np.float32))
+
+
+def flatten_corpus(corpus: Iterable[Any], size: int = 10_000) -> FlatBags:
+    """Read a whole corpus into :class:`FlatBags`, twelve bytes an entry."""
+    parts = [flatten_bags(block) for block in blocks(corpus, size)]
+    if not parts:
+        return flatten_bags([])
+    return FlatBags(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def count_matrix(bags: FlatBags, columns: np.ndarray, n_words: int) -> sp.csr_matrix:
+    """Turn bags into rows of counts over the words of a model.
+
+    Parameters
+    ----------
+    bags : FlatBags
+    columns : ndarray of shape (num_terms,), int64
+        The column of each word id; -1 for an id the model knows no word for.
+    n_words : int
+
+    Returns
+    -------
+    csr_matrix of shape (n, n_words), float32
+        Canonical, no stored zeros. Entries of unknown ids, those past `columns` too, are left out.
+    """
+    inside = bags.ids < len(columns)
+    column = np.full(len(bags.ids), -1, dtype=np.int64)
+    column[inside] = columns[bags.ids[inside]]
+    known = (column >= 0) & (bags.counts > 0)
+    rows = np.repeat(np.arange(len(bags.lengths)), bags.lengths)[known]
+    indptr = np.zeros(len(bags.lengths) + 1, dtype=np.int64)
+    np.cumsum(np.bincount(rows, minlength=len(bags.lengths)), out=indptr[1:])
+    counts = sp.csr_matrix(
+        (bags.counts[known], column[known], indptr), shape=(len(bags.lengths), n_words)
+    )
+    counts.sum_duplicates()
+    return counts
+
+
+def blocks(stream: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    """Yield lists of up to `size` items, in order, without reading ahead."""
+    items = iter(stream)
+    while block := list(islice(items, size)):
+        yield block
+
+
+def blocks_beside(
+    corpus: Any, documents: Any, embeddings: Any, size: int
+) -> Iterator[tuple[list[Any], list[str] | None, np.ndarray | None]]:
+    """Yield blocks of bags with their texts and embeddings, where there are any.
+
+    Raises
+    ------
+    ValueError
+        When the three do not have the same length: beforehand where all have one, else when the
+        shorter one ends.
+    """
+    beside = {"documents": documents, "embeddings": embeddings}
+    beside = {name: stream for name, stream in beside.items() if stream is not None}
+    for name, stream in beside.items():
+        if isinstance(stream, str):
+            raise TypeError(f"{name} must hold one text per bag; found one string")
+        if hasattr(corpus, "__len__") and hasattr(stream, "__len__"):
+            _check_length(name, len(stream), len(corpus))
+    iterators = {name: iter(stream) for name, stream in beside.items()}
+    n_read = 0
+    for bags in blocks(corpus, size):
+        n_read += len(bags)
+        parts = {name: list(islice(items, len(bags))) for name, items in iterators.items()}
+        for name, part in parts.items():
+            if len(part) < len(bags):
+                _check_length(name, n_read - len(bags) + len(part), f"at least {n_read}")
+        texts = [as_text(text) for text in parts["documents"]] if "documents" in parts else None
+        vectors = np.stack(parts["embeddings"]) if "embeddings" in parts else None
+        yield bags, texts, vectors
+    for name, items in iterators.items():
+        if next(items, None) is not None:
+            _check_length(name, f"more than {n_read}", n_read)
+
+
+def gather_beside(documents: Any, embeddings: Any) -> tuple[list[str] | None, Any]:
+    """Read texts and embeddings to train on into memory; None stays None."""
+    if isinstance(documents, str):
+        raise TypeError("documents must hold one text per bag; found one string")
+    texts = None if documents is None else [as_text(document) for document in documents]
+    if embeddings is not None and not hasattr(embeddings, "__len__"):
+        embeddings = list(embeddings)
+    return texts, embeddings
+
+
+def as_text(document: Any) -> str:
+    """Return a document, a string or gensim's list of tokens, as one string."""
+    if isinstance(document, str):
+        return document
+    try:
+        return " ".join(document)
+    except TypeError:
+        raise TypeError(
+            f"documents must hold strings or lists of tokens; found {type(document).__name__}"
+        ) from None
+
+
+class TopicCorpus(interfaces.TransformedCorpus):
+    """The topics of a corpus' documents, inferred a block at a time while it is read.
+
+    Unlike gensim's own class it leaves the settings of the model as they were.
+
+    Parameters
+    ----------
+    model : SaeModel
+    corpus : iterable of list of (int, number)
+    read : callable
+        Returns an iterator over the topics of all documents.
+    lookup : callable
+        Maps a position in `corpus` to the topics of the document there.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        corpus: Iterable[Any],
+        read: Callable[[], Iterator[Any]],
+        lookup: Callable[[Any], Any],
+    ):
+        super().__init__(model, corpus, model.chunksize)
+        self._read, self._lookup = read, lookup
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._read()
+
+    def __getitem__(self, docno: Any) -> Any:
+        if not hasattr(self.corpus, "__getitem__"):
+            raise RuntimeError(f"{type(self.corpus).__name__} cannot be read at a position")
+        return self._lookup(docno)
+
+
+def _check_length(name: str, found: int | str, expected: int | str) -> None:
+    if found != expected:
+        raise ValueError(f"{name} has {found} entries and corpus {expected}; they go in pairs")

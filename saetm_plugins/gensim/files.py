@@ -1,0 +1,143 @@
+"""A SaeModel on disk: a folder of safetensors and JSON where gensim would put pickles.
+
+```
+model.gensim/
+  config.json        settings
+  model.safetensors  the column of each word id, priors given as arrays
+  id2word.json       the dictionary; absent when left out
+  model/             the topic model: SAETopicModel.load reads it without gensim
+```
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from gensim.corpora import Dictionary
+from gensim.utils import FakeDict
+
+from saetm_plugins.gensim.words import WordColumns, read_id2word
+from saetm_plugins.model import SAETopicModel
+from saetm_plugins.persistence import load_folder, save_folder
+
+KIND = "gensim-topic-model"
+VERSION = 1
+_SETTINGS = (
+    "chunksize",
+    "gamma_threshold",
+    "inference_passes",
+    "iterations",
+    "minimum_phi_value",
+    "minimum_probability",
+    "per_word_topics",
+)
+_DICTIONARY_COUNTS = ("num_docs", "num_pos", "num_nnz")
+
+
+def save_files(model: Any, path: str | os.PathLike[str], *, with_id2word: bool) -> None:
+    """Write a trained SaeModel, replacing one saved there before; all or nothing.
+
+    Raises
+    ------
+    FileExistsError
+        When something else is at `path`.
+    """
+    packed = _pack_dictionary(model.id2word) if with_id2word and model.id2word is not None else None
+    priors = {"alpha": model._alpha_given, "eta": model._eta_given}
+    arrays = {name: np.asarray(prior) for name, prior in priors.items() if np.ndim(prior)}
+    config = {
+        "version": VERSION,
+        "settings": {name: getattr(model, name) for name in _SETTINGS},
+        "priors": {name: prior for name, prior in priors.items() if name not in arrays},
+        "random_state": model._seed,
+        "num_updates": model.num_updates,
+        "with_id2word": packed is not None,
+        "lifecycle_events": model.lifecycle_events,
+    }
+
+    def write_more(folder: Path) -> None:
+        model.estimator.save(folder / "model")
+        if packed is not None:
+            text = json.dumps(packed, ensure_ascii=False, default=int)
+            (folder / "id2word.json").write_text(text, encoding="utf-8")
+
+    tensors = {"columns": model._columns.columns, **arrays}
+    save_folder(path, KIND, config, tensors, overwrite=True, write_more=write_more)
+
+
+def load_files(cls: Any, path: str | os.PathLike[str], encoder: Any) -> Any:
+    """Read a SaeModel that :func:`save_files` wrote.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is nothing at `path`, or a part is missing.
+    ValueError
+        When it holds something else, or is damaged.
+    """
+    path = Path(path)
+    if path.is_file():
+        raise ValueError(
+            f"{str(path)!r} is one file; a SaeModel is saved as a folder (gensim's pickles are "
+            "loaded by the class that saved them)"
+        )
+    config, tensors = load_folder(path, KIND)
+    if config.get("version", 0) > VERSION:
+        raise ValueError(f"{str(path)!r} was saved by a newer version of saetm-plugins")
+    estimator = SAETopicModel.load(path / "model", encoder=encoder)
+    try:
+        arrays = {name: tensors[name] for name in ("alpha", "eta") if name in tensors}
+        model = cls.__new__(cls)
+        model._set_settings(
+            **config["settings"],
+            **config["priors"],
+            **arrays,
+            random_state=config["random_state"],
+            training={},
+        )
+        model.id2word = _read_dictionary(path) if config["with_id2word"] else None
+        model._adopt(estimator, WordColumns(tensors["columns"], len(estimator.vocabulary_)))
+        model.num_updates = config["num_updates"]
+        model.lifecycle_events = config["lifecycle_events"]
+    except (KeyError, TypeError, IndexError, AttributeError, AssertionError) as error:
+        raise ValueError(f"{str(path)!r} holds a damaged SaeModel: {error!r}") from error
+    return model
+
+
+def _pack_dictionary(id2word: Any) -> dict[str, Any]:
+    if isinstance(id2word, Dictionary):
+        return {
+            "type": "Dictionary",
+            "token2id": id2word.token2id,
+            **{name: list(getattr(id2word, name).items()) for name in ("dfs", "cfs")},
+            **{name: getattr(id2word, name) for name in _DICTIONARY_COUNTS},
+        }
+    if isinstance(id2word, FakeDict):
+        return {"type": "FakeDict", "num_terms": id2word.num_terms}
+    ids, words = read_id2word(id2word)
+    return {"type": "dict", "words": list(zip(ids.tolist(), words, strict=True))}
+
+
+def _read_dictionary(path: Path) -> Any:
+    file = path / "id2word.json"
+    try:
+        packed = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{str(file)!r} is truncated or not JSON: {error}") from error
+    if packed["type"] == "FakeDict":
+        return FakeDict(packed["num_terms"])
+    if packed["type"] == "dict":
+        return {int(i): word for i, word in packed["words"]}
+    if packed["type"] != "Dictionary":
+        raise ValueError(f"unknown type {packed['type']!r}")
+    dictionary = Dictionary()
+    dictionary.token2id = {str(word): int(i) for word, i in packed["token2id"].items()}
+    for name in ("dfs", "cfs"):
+        setattr(dictionary, name, {int(i): int(count) for i, count in packed[name]})
+    for name in _DICTIONARY_COUNTS:
+        setattr(dictionary, name, int(packed[name]))
+    return dictionary
