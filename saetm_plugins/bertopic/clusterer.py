@@ -1,6 +1,4 @@
-"""SAE topics in the ``hdbscan_model`` slot of an unmodified BERTopic; any scikit-learn clusterer's
-place will do.
-"""
+"""SAE topics as a scikit-learn clusterer, for the ``hdbscan_model`` slot of any BERTopic."""
 
 from __future__ import annotations
 
@@ -19,6 +17,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from saetm_plugins.atoms import SparseAutoencoder
 from saetm_plugins.bertopic.numbering import NumberedTopicModel
 from saetm_plugins.validation import all_or_nothing
+
+_MODEL_PARAMETERS = [
+    *("n_topics", "sae", "merge", "n_atoms", "k", "activation", "sharpening"),
+    *("random_state", "device", "verbose"),
+]
 
 
 class SAEClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):
@@ -109,9 +112,7 @@ class SAEClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMix
         self._check_threshold()
         with all_or_nothing(self):
             X = validate_data(self, X, dtype=(np.float64, np.float32), ensure_min_samples=2)
-            names = ("n_topics", "sae", "merge", "n_atoms", "k", "activation", "sharpening")
-            names += ("random_state", "device", "verbose")
-            model = NumberedTopicModel(**{name: getattr(self, name) for name in names})
+            model = NumberedTopicModel(**{name: getattr(self, name) for name in _MODEL_PARAMETERS})
             try:
                 model.fit(None, embeddings=X)
             except ValueError as error:

@@ -18,7 +18,7 @@ from saetm_plugins.merging import TopicCut
 from saetm_plugins.merging.base import unit_rows
 from saetm_plugins.mixtures import mix_topics
 from saetm_plugins.model import SAETopicModel
-from saetm_plugins.validation import all_or_nothing, check_embeddings
+from saetm_plugins.validation import all_or_nothing
 
 DEFAULT_N_TOPICS = 50
 _MAX_TRIES = 5
@@ -75,7 +75,7 @@ class NumberedTopicModel(SAETopicModel):
         if self.deleted_ is None:
             doc_topics = super().transform(documents, embeddings)
             return doc_topics.argmax(axis=1), doc_topics
-        _, embeddings = self._read(documents, embeddings)
+        _, embeddings = self._read(documents, embeddings, sae=self.sae_)
         return self._mix(self._doc_atoms(embeddings))
 
     def retopic(self, n_topics: int | str | None, merge: str | None = None) -> Any:
@@ -144,7 +144,7 @@ class NumberedTopicModel(SAETopicModel):
                 np.float32(target_weight**0.5) * unit_rows(atom_classes),
             ]
         )
-        if self.merge in ("auto", "nmf"):  # which merges by words alone
+        if self.merge in ("auto", "nmf"):  # the soft merge looks at words alone
             self.merge = "ward"
         self._merges = {}
         self.retopic(self.n_topics)
@@ -160,14 +160,15 @@ class NumberedTopicModel(SAETopicModel):
         labels : sequence of int, length n
             Topics 0 to T - 1, none of them empty, or -1.
         """
-        labels = np.asarray(labels, dtype=np.int64)
-        owned = np.flatnonzero(labels >= 0)
+        topics = np.asarray(labels, dtype=np.int64)
+        owned = np.flatnonzero(topics >= 0)
         one_hot = sp.csr_matrix(
-            (np.ones(len(owned), np.float32), (owned, labels[owned])),
-            shape=(len(labels), int(labels.max()) + 1),
+            (np.ones(len(owned), np.float32), (owned, topics[owned])),
+            shape=(len(topics), int(topics.max()) + 1),
         )
         atom_topics = _unit_sum_rows(self.doc_atoms_.T @ one_hot)
-        self.deleted_, self._merges = None, {}
+        if self.deleted_ is not None:
+            self.deleted_, self._merges = None, {}
         words = None if self.components_ is None else self._mix_atom_words(atom_topics)
         prevalence = self.atom_prevalence_ @ atom_topics
         self.atom_topics_, self.components_ = atom_topics, words
@@ -175,7 +176,7 @@ class NumberedTopicModel(SAETopicModel):
         self.n_topics_ = atom_topics.shape[1]
         self.topic_labels_, self._edits = [None] * self.n_topics_, []
         self.doc_topics_ = mix_topics(self.doc_atoms_, atom_topics, self.topic_prevalence_)
-        self.labels_ = labels
+        self.labels_ = topics
 
     def delete_topics(self, topics: Sequence[int]) -> None:
         """Take topics, with the atoms' weight in them, out of this cut and of later ones.
@@ -199,11 +200,13 @@ class NumberedTopicModel(SAETopicModel):
             self.deleted_, self._merges = sp.csr_matrix(going, dtype=np.float32), {}
             self._set_cut(TopicCut(self.atom_topics_[:, kept], words), labels)
 
-    def atom_centroids(self, embeddings: Any) -> np.ndarray:
-        """Return the mean embedding (n_atoms, d) of each atom's fitted documents, by weight."""
-        embeddings = check_embeddings(embeddings, n_rows=self.doc_atoms_.shape[0])
-        mass = np.asarray(self.doc_atoms_.sum(axis=0), dtype=np.float32).reshape(-1, 1)
-        return (self.doc_atoms_.T @ embeddings) / np.maximum(mass, np.finfo(np.float32).tiny)
+    @classmethod
+    def load(cls, path: Any, *, encoder: Any = None) -> Any:
+        """Load a model saved by :meth:`SAETopicModel.save`, its topics numbered as they were."""
+        loaded = SAETopicModel.load(path, encoder=encoder)
+        model = cls(**loaded.get_params(deep=False))
+        model.__dict__.update(vars(loaded))
+        return model
 
     def _check_parameters(self) -> None:
         asked = self.n_topics
@@ -215,9 +218,9 @@ class NumberedTopicModel(SAETopicModel):
 
     def _set_cut(self, cut: TopicCut, labels: list[str | None] | None = None) -> None:
         """Set the cut, leave out topics that own no document, number the others by size."""
-        cut = TopicCut(_unit_sum_rows(cut.atom_topics), cut.topic_words)
         with self._without_deleted():
-            super()._set_cut(cut, labels)
+            weights = _unit_sum_rows(cut.atom_topics)
+            super()._set_cut(TopicCut(weights, cut.topic_words), labels)
         if self.deleted_ is not None:
             self.labels_, self.doc_topics_ = self._mix(self.doc_atoms_)
         if self.online_:
@@ -229,7 +232,7 @@ class NumberedTopicModel(SAETopicModel):
             words = None if self.components_ is None else self.components_[owned]
             names = [self.topic_labels_[topic] for topic in owned]
             self._set_cut(TopicCut(self.atom_topics_[:, owned], words), names)
-        else:
+        elif (np.diff(order) < 0).any():
             self._renumber(order)
 
     def _renumber(self, order: np.ndarray) -> None:

@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 from bertopic.representation import BaseRepresentation
+from sklearn.base import clone
 
 from saetm_plugins.bertopic.clusterer import SAEClusterer
 from saetm_plugins.emission import Emissions, fit_emissions, infer_doc_atoms
-from saetm_plugins.text import count_words
+from saetm_plugins.text import default_vectorizer
 
 Words = dict[int, list[tuple[str, float]]]
 
@@ -60,6 +61,9 @@ class SAERepresentation(BaseRepresentation):
         :func:`saetm_plugins.text.default_vectorizer`. An SAEBERTopic uses its own.
     """
 
+    _corpus: CorpusWords
+    _emissions: Emissions
+
     def __init__(self, top_n_words: int | None = None, vectorizer: Any = None):
         self.top_n_words = top_n_words
         self.vectorizer = vectorizer
@@ -102,6 +106,9 @@ class SAERepresentation(BaseRepresentation):
         whole_own = np.asarray(topic_model.topics_) if part else groups
         weights = _atom_weights(corpus.doc_atoms, rows, groups, own, whole_own)
         probabilities = _unit_sum(weights @ corpus.atom_words)
+        if sae_model is not None and not part:
+            known = names >= 0  # whose words the cut itself says
+            probabilities[known] = sae_model.components_[names[known]]
         if part:
             counts = _group_counts(corpus.vectorizer, documents.Document, groups)
             probabilities = _observe(probabilities, counts, corpus.background)
@@ -130,7 +137,7 @@ class SAERepresentation(BaseRepresentation):
             self._emissions = self._emissions.partial_fit(model.doc_atoms_, bow)
             doc_atoms, vectorizer = model.doc_atoms_, self._corpus.vectorizer
         else:
-            bow, _, vectorizer = count_words(documents.Document.tolist(), self.vectorizer)
+            bow, vectorizer = _count(documents.Document.tolist(), self.vectorizer)
             clustered = _clustered_rows(topic_model, documents, model.doc_atoms_.shape[0])
             self._emissions = fit_emissions(model.doc_atoms_, bow[clustered])
             doc_atoms = _fill_in(model.doc_atoms_, clustered, bow, self._emissions)
@@ -181,8 +188,13 @@ def top_words(
     ]
 
 
+def _count(documents: list[str], vectorizer: Any) -> tuple[sp.csr_matrix, Any]:
+    fitted = default_vectorizer(len(documents)) if vectorizer is None else clone(vectorizer)
+    return sp.csr_matrix(fitted.fit_transform(documents), dtype=np.float32), fitted
+
+
 def _clustered_rows(topic_model: Any, documents: pd.DataFrame, n_fitted: int) -> np.ndarray:
-    """Return the positions of the documents that the clusterer saw; zero-shot topics took others."""
+    """Return the rows of the documents that the clusterer saw; zero-shot topics take others."""
     if len(documents) == n_fitted:
         return np.arange(n_fitted)
     by_name = list(getattr(topic_model, "_topic_id_to_zeroshot_topic_idx", {}))

@@ -9,34 +9,55 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.base import clone
 
 N_REPRESENTATIVE = 3
 
 
-def class_tf_idf(topic_model: Any, labels: np.ndarray, bow: sp.csr_matrix) -> sp.csr_matrix:
-    """Fit the topic model's c-TF-IDF to the words of each topic's documents.
+def count_by_topic(
+    labels: np.ndarray, bow: sp.csr_matrix, n_topics: int, outliers: int
+) -> sp.csr_matrix:
+    """Add up the words of each topic's documents.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (N,)
+    bow : csr_matrix of shape (N, V)
+    n_topics : int
+        Without -1.
+    outliers : {0, 1}
+        Whether there is a row for -1.
+
+    Returns
+    -------
+    csr_matrix of shape (n_topics + outliers, V), float64
+    """
+    one_hot = sp.csr_matrix(
+        (np.ones(len(labels), dtype=bow.dtype), (labels + outliers, np.arange(len(labels)))),
+        shape=(n_topics + outliers, len(labels)),
+    )
+    return sp.csr_matrix(one_hot @ bow, dtype=np.float64)
+
+
+def class_tf_idf(topic_model: Any, counts: sp.csr_matrix) -> sp.csr_matrix:
+    """Fit the topic model's c-TF-IDF to the words of its topics.
 
     Parameters
     ----------
     topic_model : BERTopic
         Its ``ctfidf_model`` is fitted; seed words count as they do in BERTopic.
-    labels : ndarray of shape (N,)
-        Topics, without gaps.
-    bow : csr_matrix of shape (N, V)
+    counts : csr_matrix of shape (T, V)
+        Left as it is.
 
     Returns
     -------
     csr_matrix of shape (T, V), float64
     """
-    shifted = labels - labels.min()
-    one_hot = sp.csr_matrix(
-        (np.ones(len(labels)), (shifted, np.arange(len(labels)))),
-        shape=(int(shifted.max()) + 1, len(labels)),
-    )
-    counts = sp.csr_matrix(one_hot @ bow, dtype=np.float64)
-    multiplier = _seed_multiplier(topic_model)
-    topic_model.ctfidf_model = topic_model.ctfidf_model.fit(counts, multiplier=multiplier)
-    return sp.csr_matrix(topic_model.ctfidf_model.transform(counts))
+    ctfidf_model = clone(topic_model.ctfidf_model)
+    with np.errstate(divide="ignore"):  # words of topics that a batch held nothing of
+        ctfidf_model.fit(counts, multiplier=_seed_multiplier(topic_model))
+    topic_model.ctfidf_model = ctfidf_model
+    return sp.csr_matrix(ctfidf_model.transform(counts.copy()))
 
 
 def representative_rows(labels: np.ndarray, shares: np.ndarray) -> dict[int, np.ndarray]:

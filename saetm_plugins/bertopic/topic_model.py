@@ -8,25 +8,23 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import scipy.sparse as sp
 from bertopic import BERTopic
-from bertopic._bertopic import TopicMapper
 from bertopic._utils import check_documents_type, check_embeddings_shape, check_is_fitted
-from bertopic.backend import BaseEmbedder
 from bertopic.cluster import BaseCluster
 from bertopic.dimensionality import BaseDimensionalityReduction
 from sklearn.base import clone
 
 from saetm_plugins.atoms import SparseAutoencoder
-from saetm_plugins.bertopic import tables
+from saetm_plugins.bertopic import tables, zeroshot
+from saetm_plugins.bertopic.analysis import AnalysedTopics
 from saetm_plugins.bertopic.backend import load_backend
+from saetm_plugins.bertopic.editing import EditedTopics
+from saetm_plugins.bertopic.files import SavedTopics
 from saetm_plugins.bertopic.numbering import NumberedTopicModel
-from saetm_plugins.bertopic.representation import SAERepresentation, top_words
 from saetm_plugins.text import default_vectorizer
 from saetm_plugins.validation import all_or_nothing
 
@@ -35,10 +33,9 @@ _MODEL_PARAMETERS = (
     + ("emission_n_iter", "random_state", "device", "verbose")
 )  # fmt: skip
 _OWN_PARAMETERS = ("n_topics", "sae", "target_weight", *_MODEL_PARAMETERS[:-1])
-_CANDIDATES = 30  # words that BERTopic hands to the first of a chain of representation models
 
 
-class SAEBERTopic(BERTopic):
+class SAEBERTopic(EditedTopics, AnalysedTopics, SavedTopics):
     """BERTopic with mixtures, words from emissions, no outliers, and any number of topics at once.
 
     Parameters
@@ -72,8 +69,6 @@ random_state, device
     Grootendorst, "BERTopic", arXiv 2203.05794; Girrbach & Akata, "Sparse autoencoders are topic
     models", arXiv 2511.16309.
     """
-
-    sae_model_: NumberedTopicModel | None = None
 
     def __init__(
         self,
@@ -158,22 +153,24 @@ random_state, device
             model is then as it was before.
         """
         with all_or_nothing(self):
-            documents, embeddings = self._read(documents, embeddings, images)
+            texts, embeddings = self._read(documents, embeddings, images)
             if self.seed_topic_list is not None and self.embedding_model is not None:
                 y, embeddings = self._guided_topic_modeling(embeddings.copy())
-            self._bow = self._count(documents)
-            # The cut asked for comes once the views that it is made by are complete.
+            self._bow = self._count(texts)
+            # The cut asked for comes once all that it is made by is there.
             model = NumberedTopicModel(n_topics=1, sae=self.sae, **self._model_parameters())
             words = None if self._bow is None else self.vectorizer_model.get_feature_names_out()
             model.fit(None, embeddings, bow=self._bow, vocabulary=words)
             model.vectorizer_ = None if self._bow is None else self.vectorizer_model
-            self._atom_centroids = model.atom_centroids(embeddings)
+            model.n_topics = self.n_topics if self.nr_topics is None else self.nr_topics
             if y is not None:
                 model.guide(y, self.target_weight)
-            model.n_topics = self.n_topics
             self.sae_model_ = model
-            self._cut(self.n_topics if self.nr_topics is None else self.nr_topics)
-            self._describe(documents, images)
+            self._zeroshot = zeroshot.assign(self, embeddings) if self._is_zeroshot() else None
+            self._cut(model.n_topics)
+            self._describe(texts, images)
+            if texts is None:
+                self._describe_images(images, embeddings)
         return self.topics_, self.probabilities_
 
     def transform(
@@ -211,69 +208,43 @@ random_state, device
         labels, doc_topics = self.sae_model_.predict(None, embeddings)
         return labels.tolist(), self._probabilities(labels, doc_topics)
 
-    def reduce_topics(
-        self,
-        docs: list[str],
-        nr_topics: int | str = 20,
-        images: list[Any] | None = None,
-        use_ctfidf: bool = False,
+    def partial_fit(
+        self, documents: list[str], embeddings: np.ndarray | None = None, y: Any = None
     ) -> SAEBERTopic:
-        """Cut the atoms anew, into fewer topics or more; nothing is retrained.
+        """Fit on a first batch; then keep atoms, vocabulary and topics, and go on learning words.
 
-        BERTopic can only merge the topics that there are.
+        :attr:`topics_` and :attr:`probabilities_` describe the last batch, as in BERTopic; sizes
+        add up. No ``OnlineCountVectorizer`` is needed: emissions and counts are sums.
 
         Parameters
         ----------
-        docs : list of str
-            The fitted documents.
-        nr_topics : int or "auto", default=20
-            "auto" cuts by HDBSCAN over the atoms.
-        images : list, optional
-        use_ctfidf : ignored
-            Topics are not merged by their words, atoms are.
+        documents : list of str
+        embeddings : ndarray of shape (n, d), optional
+        y : array-like of shape (n,), optional
+            Looked at in the first batch only.
 
         Raises
         ------
-        ValueError
-            When `nr_topics` is above the number of live atoms, or the model has no atoms; it is
-            then as it was before.
+        TypeError, ValueError
+            When an argument is not legal; the model is then as it was before.
         """
-        self._check_atoms("reduce_topics")
-        self._check_docs(docs)
+        documents = [documents] if isinstance(documents, str) else documents
+        if self.topics_ is None:
+            self.fit_transform(documents, embeddings, y=y)
+            return self
+        self._check_atoms("partial_fit")
+        sizes, counts = self.topic_sizes_, self._topic_counts
         with all_or_nothing(self, self.sae_model_):
-            self._cut(nr_topics)
-            self.nr_topics = nr_topics
-            self._describe(docs, images)
+            texts, embeddings = self._read(documents, embeddings, None)
+            self._bow = sp.csr_matrix(self.vectorizer_model.transform(texts), dtype=np.float32)
+            self.sae_model_.partial_fit(None, embeddings, bow=self._bow)
+            earlier = self.representative_docs_
+            self._describe(texts)
+            self.topic_sizes_ = sizes + Counter(self.topics_)
+            self._topic_counts = counts + self._topic_counts
+            self.c_tf_idf_ = tables.class_tf_idf(self, self._topic_counts)
+            self.representative_docs_ = {**self.representative_docs_, **earlier}
         return self
-
-    def merge_topics(
-        self,
-        docs: list[str],
-        topics_to_merge: Sequence[int | Iterable[int]],
-        images: list[Any] | None = None,
-    ) -> None:
-        """Merge topics as BERTopic does; a document's shares of them add up.
-
-        Parameters
-        ----------
-        docs : list of str
-            The fitted documents.
-        topics_to_merge : list of int, or list of lists of int
-            One group, or several.
-        images : list, optional
-
-        Raises
-        ------
-        ValueError
-            When a topic does not exist; the model is then as it was before.
-        """
-        if self.sae_model_ is None:
-            super().merge_topics(docs, topics_to_merge, images)
-            return
-        self._check_docs(docs)
-        with all_or_nothing(self, self.sae_model_):
-            self.sae_model_.merge_topics(list(topics_to_merge))
-            self._describe(docs, images)
 
     def _read(
         self, documents: list[str] | None, embeddings: np.ndarray | None, images: Any
@@ -288,22 +259,6 @@ random_state, device
         if embeddings is None:
             embeddings = self._embed(documents, images)
         return documents, embeddings
-
-    def _embed(self, documents: list[str] | None, images: Any) -> np.ndarray:
-        if images is not None and not hasattr(self.embedding_model, "embed_images"):
-            raise ValueError(
-                "images need embeddings=, or an embedding_model that embeds images, such as "
-                "bertopic.backend.MultiModalBackend; found "
-                f"{type(self.embedding_model).__name__}"
-            )
-        if documents is None and images is None:
-            raise ValueError("documents, embeddings and images are all None; give at least one")
-        if self.embedding_model is None or type(self.embedding_model) is BaseEmbedder:
-            raise ValueError("texts need embeddings=, or embedding_model= at construction or load")
-        texts = [None] * len(images) if documents is None else documents
-        return self._extract_embeddings(
-            texts, images=images, method="document", verbose=self.verbose
-        )
 
     def _count(self, documents: list[str] | None) -> sp.csr_matrix | None:
         """Fit the vectorizer, count words per document."""
@@ -320,97 +275,3 @@ random_state, device
 
     def _model_parameters(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in _MODEL_PARAMETERS}
-
-    def _cut(self, n_topics: int | str | None) -> None:
-        merge = "hdbscan" if n_topics == "auto" else None
-        self.sae_model_.retopic(n_topics, merge)
-
-    def _describe(self, documents: list[str] | None, images: list[Any] | None = None) -> None:
-        """Set what BERTopic keeps of its topics from the current cut."""
-        model = self.sae_model_
-        labels = model.labels_
-        self.topics_ = labels.tolist()
-        self.topic_sizes_ = Counter(self.topics_)
-        self.topic_mapper_ = TopicMapper(self.topics_)
-        self.probabilities_ = self._probabilities(labels, model.doc_topics_)
-        self.custom_labels_, self.topic_aspects_ = None, {}
-        self.topic_embeddings_ = self._topic_centroids()
-        if documents is None:
-            return
-        if self._bow is None:
-            self._bow = sp.csr_matrix(self.vectorizer_model.transform(documents), dtype=np.float32)
-        self.c_tf_idf_ = tables.class_tf_idf(self, labels, self._bow)
-        self.topic_representations_ = self._describe_words(documents, images)
-        shares = np.take_along_axis(model.doc_topics_, np.maximum(labels, 0)[:, None], axis=1)[:, 0]
-        self.representative_docs_ = {
-            topic: [documents[row] for row in rows]
-            for topic, rows in tables.representative_rows(labels, shares).items()
-        }
-
-    def _describe_words(self, documents: list[str], images: Any) -> Any:
-        if self.representation_model is None and self._outliers == 0:
-            words = top_words(
-                self.sae_model_.components_, self.sae_model_.vocabulary_, self.top_n_words
-            )
-            return dict(enumerate(words))
-        frame = pd.DataFrame(
-            {"Document": documents, "Topic": self.topics_, "ID": range(len(documents))}
-        )
-        frame["Image"] = images
-        return self._extract_words_per_topic(self.sae_model_.vocabulary_, frame)
-
-    def _topic_centroids(self) -> np.ndarray:
-        """Return the mean embedding of each topic's documents, weighted by their share of it."""
-        weights = [self.sae_model_.atom_topics_]
-        if self._outliers:
-            weights.insert(0, sp.csr_matrix(self.sae_model_.deleted_.sum(axis=1)))
-        mass = sp.hstack(weights).T.multiply(self.sae_model_.atom_prevalence_)
-        total = np.maximum(np.asarray(mass.sum(axis=1)), np.finfo(np.float32).tiny)
-        return np.asarray(mass @ self._atom_centroids / total, dtype=np.float32)
-
-    def _extract_words_per_topic(
-        self, words: Any, documents: pd.DataFrame, *args: Any, **kwargs: Any
-    ) -> Any:
-        """Put the emissions' words where BERTopic begins with c-TF-IDF's; models asked for follow.
-
-        BERTopic calls this for the fit, over time, per class and along the hierarchy.
-        """
-        if self.sae_model_ is None or self.sae_model_.components_ is None:
-            return super()._extract_words_per_topic(words, documents, *args, **kwargs)
-        asked = self.representation_model
-        self.representation_model = _after_emissions(asked)
-        try:
-            return super()._extract_words_per_topic(words, documents, *args, **kwargs)
-        finally:
-            self.representation_model = asked
-
-    def _probabilities(self, labels: np.ndarray, doc_topics: np.ndarray) -> np.ndarray:
-        if self.calculate_probabilities:
-            return doc_topics
-        return np.where(labels < 0, np.float32(0), doc_topics.max(axis=1))
-
-    def _check_atoms(self, method: str) -> None:
-        check_is_fitted(self)
-        if self.sae_model_ is None:
-            raise ValueError(
-                f"{method} cuts atoms, and this model was saved by stock BERTopic, without any: "
-                "fit SAEBERTopic on the documents, or open it with BERTopic.load to merge topics"
-            )
-
-    def _check_docs(self, docs: Any) -> None:
-        check_is_fitted(self)
-        check_documents_type(docs)
-        if len(docs) != len(self.topics_):
-            raise ValueError(f"docs holds {len(docs)} texts; the model knows {len(self.topics_)}")
-
-
-def _after_emissions(asked: Any) -> Any:
-    """Return BERTopic's ``representation_model`` with the emissions' words as its beginning."""
-    if asked is None:
-        return SAERepresentation()
-    if isinstance(asked, Mapping):
-        return {**asked, "Main": _after_emissions(asked.get("Main"))}
-    chain = list(asked) if isinstance(asked, (list, tuple)) else [asked]
-    if any(isinstance(model, SAERepresentation) for model in chain):
-        return chain
-    return [SAERepresentation(top_n_words=_CANDIDATES), *chain]

@@ -1,0 +1,245 @@
+"""SAEBERTopic's views of its topics: their hierarchy, their course over time, single documents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from bertopic._utils import check_is_fitted
+from sklearn.metrics.pairwise import cosine_similarity
+
+from saetm_plugins.bertopic.base import CutTopics
+from saetm_plugins.bertopic.representation import top_words
+from saetm_plugins.merging import WardTree
+from saetm_plugins.merging.base import unit_rows
+
+_LABEL_WORDS = 5
+
+
+class AnalysedTopics(CutTopics):
+    """The hierarchy of topics, soft counts over time and class, the atoms of documents."""
+
+    def hierarchical_topics(
+        self,
+        docs: list[str],
+        use_ctfidf: bool = True,
+        linkage_function: Callable[..., np.ndarray] | None = None,
+        distance_function: Callable[..., Any] | None = None,
+    ) -> pd.DataFrame:
+        """Return which topics merge in which order, by Ward's criterion over their atoms.
+
+        A topic is the centroid of its atoms, by weight, so the tree of topics goes on where that
+        of the atoms was cut. The words of a merged topic are those of its atoms; BERTopic counts
+        c-TF-IDF again at every step.
+
+        Parameters
+        ----------
+        docs : list of str
+            The fitted documents.
+        use_ctfidf, linkage_function, distance_function : optional
+            As in BERTopic; one of the functions brings BERTopic's own hierarchy back.
+
+        Returns
+        -------
+        DataFrame
+            BERTopic's columns; the root comes first.
+        """
+        if self.sae_model_ is None or linkage_function or distance_function:
+            return super().hierarchical_topics(
+                docs, use_ctfidf, linkage_function, distance_function
+            )
+        self._check_docs(docs)
+        model = self.sae_model_
+        n_topics = model.n_topics_
+        members = [[topic] for topic in range(n_topics)]
+        names = [_name(self.get_topic(topic)) for topic in range(n_topics)]
+        rows = []
+        linkage = self._linkage(np.arange(n_topics))
+        for left, right, distance in linkage[:, :3]:
+            left, right = int(left), int(right)
+            members.append(sorted(members[left] + members[right]))
+            names.append(self._name_merged(members[-1]))
+            rows.append(
+                (str(len(names) - 1), names[-1], members[-1])
+                + (str(left), names[left], str(right), names[right], distance)
+            )
+        columns = ["Parent_ID", "Parent_Name", "Topics", "Child_Left_ID", "Child_Left_Name"]
+        columns += ["Child_Right_ID", "Child_Right_Name", "Distance"]
+        return pd.DataFrame(rows[::-1], columns=columns)
+
+    def visualize_hierarchy(
+        self,
+        orientation: str = "left",
+        topics: Any = None,
+        top_n_topics: Any = None,
+        **options: Any,
+    ) -> Any:
+        """Draw the tree of :meth:`hierarchical_topics`; parameters are BERTopic's."""
+        if not (
+            self.sae_model_ is None
+            or options.get("linkage_function")
+            or options.get("distance_function")
+        ):
+            shown = self._shown(topics, top_n_topics)
+            linkage = self._linkage(np.asarray(shown))
+            options["linkage_function"] = lambda _: linkage
+            options["distance_function"] = lambda x: 1 - cosine_similarity(x)
+            options.setdefault("color_threshold", 0.7 * linkage[:, 2].max(initial=0))
+        return super().visualize_hierarchy(
+            orientation=orientation, topics=topics, top_n_topics=top_n_topics, **options
+        )
+
+    def topics_over_time(
+        self,
+        docs: list[str],
+        timestamps: Any,
+        topics: list[int] | None = None,
+        nr_bins: int | None = None,
+        datetime_format: str | None = None,
+        evolution_tuning: bool = True,
+        global_tuning: bool = True,
+        *,
+        soft: bool = False,
+    ) -> pd.DataFrame:
+        """Return how frequent each topic is at each time, and its words then.
+
+        Parameters
+        ----------
+        docs, timestamps, topics, nr_bins, datetime_format, evolution_tuning, global_tuning
+            As in BERTopic.
+        soft : bool, default=False
+            Add up documents' shares of a topic instead of counting the documents that belong
+            mostly to it: frequencies are then not whole numbers, and every topic has one.
+
+        Returns
+        -------
+        DataFrame
+            Columns Topic, Words, Frequency and Timestamp.
+
+        Raises
+        ------
+        ValueError
+            When `soft` goes with `topics`, which has no mixtures.
+        """
+        times = pd.Series(list(timestamps))
+        if len(times) and isinstance(times.iloc[0], str):
+            # BERTopic 0.17.4 asks pandas for an option that pandas 3 no longer has.
+            times = pd.to_datetime(times, format=datetime_format)
+        hard = super().topics_over_time(
+            docs,
+            list(times),
+            topics=topics,
+            nr_bins=nr_bins,
+            evolution_tuning=evolution_tuning,
+            global_tuning=global_tuning,
+        )
+        if not soft:
+            return hard
+        if topics:
+            raise ValueError("soft=True counts mixtures, and topics= has none; give one of them")
+        if nr_bins:
+            times = pd.Series([interval.left for interval in pd.cut(times, bins=nr_bins)])
+        return self._soften(hard, times, "Timestamp")
+
+    def topics_per_class(
+        self, docs: list[str], classes: Any, global_tuning: bool = True, *, soft: bool = False
+    ) -> pd.DataFrame:
+        """Return how frequent each topic is in each class, and its words there.
+
+        Parameters
+        ----------
+        docs, classes, global_tuning
+            As in BERTopic.
+        soft : bool, default=False
+            Add up shares instead of documents, see :meth:`topics_over_time`.
+
+        Returns
+        -------
+        DataFrame
+            Columns Topic, Words, Frequency and Class.
+        """
+        hard = super().topics_per_class(docs, classes, global_tuning)
+        return self._soften(hard, pd.Series(list(classes)), "Class") if soft else hard
+
+    def explain_document(self, document: int | str, n_words: int = 10) -> pd.DataFrame:
+        """Return the atoms of a document, the heaviest first.
+
+        Parameters
+        ----------
+        document : int or str
+            The position of a fitted document, or a text.
+        n_words : int, default=10
+
+        Returns
+        -------
+        DataFrame
+            Columns Atom; Weight, its share of the document; Topic, the one it gives most to (-1
+            if deleted); Words, its most probable ones.
+
+        Raises
+        ------
+        IndexError
+            When there is no fitted document of that position.
+        """
+        self._check_atoms("explain_document")
+        model = self.sae_model_
+        if isinstance(document, str):
+            doc_atoms = model._doc_atoms(self._embed([document], None))
+        elif not -model.doc_atoms_.shape[0] <= document < model.doc_atoms_.shape[0]:
+            raise IndexError(f"document {document} of {model.doc_atoms_.shape[0]} documents")
+        else:
+            doc_atoms = model.doc_atoms_[document]
+        order = np.argsort(-doc_atoms.data, kind="stable")
+        atoms = doc_atoms.indices[order]
+        weights = model.atom_topics_[atoms].toarray()
+        topics = np.where(weights.max(axis=1) > 0, weights.argmax(axis=1), -1)
+        words: list[list[str]] = [[] for _ in atoms]
+        if model.atom_words_ is not None:
+            described = top_words(model.atom_words_[atoms], model.vocabulary_, n_words)
+            words = [[word for word, _ in pairs] for pairs in described]
+        return pd.DataFrame(
+            {"Atom": atoms, "Weight": doc_atoms.data[order], "Topic": topics, "Words": words}
+        )
+
+    def _linkage(self, topics: np.ndarray) -> np.ndarray:
+        """Return the Ward tree of `topics` in SciPy's format."""
+        model = self.sae_model_
+        mass = model.atom_topics_[:, topics].T.multiply(model.atom_prevalence_).tocsr()
+        weights = np.maximum(np.asarray(mass.sum(axis=1)).ravel(), np.finfo(np.float32).tiny)
+        centroids = np.asarray(mass @ unit_rows(model._atom_vectors)) / weights[:, None]
+        if len(topics) < 2:
+            return np.empty((0, 4))
+        return WardTree(centroids, weights).linkage
+
+    def _name_merged(self, topics: list[int]) -> str:
+        model = self.sae_model_
+        if model.components_ is None:
+            return "_".join(str(topic) for topic in topics)
+        mixed = model.topic_prevalence_[topics] @ model.components_[topics]
+        return _name(top_words(mixed[None], model.vocabulary_, _LABEL_WORDS)[0])
+
+    def _shown(self, topics: Any, top_n_topics: int | None) -> list[int]:
+        """Return the topics a plot of BERTopic shows, in its order."""
+        check_is_fitted(self)
+        if topics is not None:
+            return list(topics)
+        by_size = [topic for topic in self.get_topic_freq().Topic.to_list() if topic != -1]
+        return sorted(by_size[:top_n_topics])
+
+    def _soften(self, hard: pd.DataFrame, groups: pd.Series, column: str) -> pd.DataFrame:
+        """Put sums of mixtures where `hard` counts documents, for all topics."""
+        self._check_atoms("soft=True")
+        sums = pd.DataFrame(self.sae_model_.doc_topics_.astype(float)).groupby(groups).sum()
+        words = {(row.Topic, getattr(row, column)): row.Words for row in hard.itertuples()}
+        rows = []
+        for group, frequencies in sums.iterrows():
+            for topic, frequency in frequencies.items():
+                general = ", ".join(word for word, _ in self.get_topic(topic)[:_LABEL_WORDS])
+                rows.append((topic, words.get((topic, group), general), frequency, group))
+        return pd.DataFrame(rows, columns=["Topic", "Words", "Frequency", column])
+
+
+def _name(words: list[tuple[str, float]]) -> str:
+    return "_".join(word for word, _ in words[:_LABEL_WORDS])

@@ -1,0 +1,196 @@
+"""What an SAEBERTopic is at any time: a fitted SAETopicModel, and BERTopic's tables of it.
+
+BERTopic keeps lists and matrices of its topics in public attributes, from which its methods and
+plots are made; after every change of the cut they are written anew from ``sae_model_``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from bertopic import BERTopic
+from bertopic._bertopic import TopicMapper
+from bertopic._utils import check_is_fitted
+from bertopic.backend import BaseEmbedder
+
+from saetm_plugins.bertopic import tables, zeroshot
+from saetm_plugins.bertopic.representation import SAERepresentation, top_words
+
+_CANDIDATES = 30  # words that BERTopic hands to the first of a chain of representation models
+
+
+class CutTopics(BERTopic):
+    """BERTopic's state, written from a cut of atoms; the base of SAEBERTopic's parts."""
+
+    sae_model_: Any = None
+    embedding_model: Any
+    vectorizer_model: Any
+    topic_embeddings_: Any
+    topic_representations_: Any
+    topic_sizes_: Any
+    topic_mapper_: Any
+    topics_: Any
+    probabilities_: Any
+    c_tf_idf_: Any
+    custom_labels_: Any
+    topic_aspects_: Any
+    representation_model: Any
+    ctfidf_model: Any
+    representative_docs_: Any
+    _topic_id_to_zeroshot_topic_idx: dict[int, int]
+    _topic_counts: sp.csr_matrix  # words by topic, -1 first
+    _bow: sp.csr_matrix | None = None  # word counts of the fitted documents, unless just loaded
+    _zeroshot: np.ndarray | None = None  # zero-shot topic of each fitted document, -1: none
+
+    def _cut(self, n_topics: int | str | None) -> None:
+        """Cut the atoms anew; zero-shot topics, where there are any, stay and count."""
+        merge = "hdbscan" if n_topics == "auto" else None
+        if self._zeroshot is None:
+            self.sae_model_.retopic(n_topics, merge)
+        else:
+            zeroshot.cut(self, n_topics, merge)
+
+    def _describe(self, documents: list[str] | None, images: list[Any] | None = None) -> None:
+        """Write what BERTopic keeps of its topics, from the current cut."""
+        model = self.sae_model_
+        labels = model.labels_
+        self._describe_sizes()
+        self.custom_labels_, self.topic_aspects_ = None, {}
+        if documents is None:
+            return
+        if self._bow is None:
+            self._bow = sp.csr_matrix(self.vectorizer_model.transform(documents), dtype=np.float32)
+        self._topic_counts = tables.count_by_topic(
+            labels, self._bow, model.n_topics_, self._outliers
+        )
+        self.c_tf_idf_ = tables.class_tf_idf(self, self._topic_counts)
+        self.topic_representations_ = self._describe_words(documents, images)
+        shares = np.take_along_axis(model.doc_topics_, np.maximum(labels, 0)[:, None], axis=1)[:, 0]
+        self.representative_docs_ = {
+            topic: [documents[row] for row in rows]
+            for topic, rows in tables.representative_rows(labels, shares).items()
+        }
+
+    def _describe_sizes(self) -> None:
+        """Write all that needs no documents."""
+        model = self.sae_model_
+        self.topics_ = model.labels_.tolist()
+        self.topic_sizes_ = Counter(self.topics_)
+        if model.online_:  # of earlier batches only sums are left
+            expected = np.rint(model.topic_prevalence_ * model.n_documents_seen_)
+            self.topic_sizes_ = Counter(dict(enumerate(expected.astype(int).tolist())))
+            if model.deleted_ is not None:
+                self.topic_sizes_[-1] = int(model.n_documents_seen_ - expected.sum())
+        self.topic_mapper_ = TopicMapper(list(self.topic_sizes_))
+        self._topic_id_to_zeroshot_topic_idx = zeroshot.named_topics(self)
+        self.probabilities_ = self._probabilities(model.labels_, model.doc_topics_)
+        self.topic_embeddings_ = self._topic_centroids()
+
+    def _describe_images(self, images: Any, embeddings: np.ndarray) -> None:
+        """Describe topics of images by captions of the most central ones, as BERTopic does."""
+        frame = pd.DataFrame({"Document": None, "ID": range(len(images)), "Topic": self.topics_})
+        frame["Image"] = images
+        captions = self._images_to_text(frame, embeddings)
+        if captions.Document.isna().any():  # no representation model that captions
+            blank = [("", 1e-05)] * self.top_n_words
+            self.topic_representations_ = {topic: blank for topic in sorted(self.topic_sizes_)}
+            self.representative_docs_ = {}
+            return
+        centroids = self.topic_embeddings_
+        self._extract_topics(captions)
+        self._save_representative_docs(captions)
+        self.topic_embeddings_ = centroids
+
+    def _describe_words(self, documents: list[str], images: Any) -> Any:
+        model = self.sae_model_
+        if self.representation_model is None and self._outliers == 0:
+            return dict(
+                enumerate(top_words(model.components_, model.vocabulary_, self.top_n_words))
+            )
+        frame = pd.DataFrame(
+            {"Document": documents, "Topic": self.topics_, "ID": range(len(documents))}
+        )
+        frame["Image"] = images
+        return self._extract_words_per_topic(model.vocabulary_, frame)
+
+    def _topic_centroids(self) -> np.ndarray:
+        """Return the mean embedding of each topic's documents, weighted by their share of it."""
+        model = self.sae_model_
+        mass = np.asarray(model.atom_topics_.T.multiply(model.atom_prevalence_).todense())
+        if self._outliers:
+            lost = model.doc_atoms_[model.labels_ == -1].sum(axis=0)
+            mass = np.vstack([np.asarray(lost), mass])
+        total = np.maximum(mass.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
+        return np.asarray(mass @ model._atom_centroids / total, dtype=np.float32)
+
+    def _extract_words_per_topic(
+        self, words: Any, documents: pd.DataFrame, *args: Any, **kwargs: Any
+    ) -> Any:
+        """Put the emissions' words where BERTopic begins with c-TF-IDF's; models asked for follow.
+
+        BERTopic calls this for the fit, over time, per class and along the hierarchy.
+        """
+        if self.sae_model_ is None or self.sae_model_.components_ is None:
+            return super()._extract_words_per_topic(words, documents, *args, **kwargs)
+        asked = self.representation_model
+        self.representation_model = _after_emissions(asked)
+        try:
+            return super()._extract_words_per_topic(words, documents, *args, **kwargs)
+        finally:
+            self.representation_model = asked
+
+    def _probabilities(self, labels: np.ndarray, doc_topics: np.ndarray) -> np.ndarray:
+        if self.calculate_probabilities:
+            return doc_topics
+        return np.where(labels < 0, np.float32(0), doc_topics.max(axis=1))
+
+    def _embed(self, documents: list[str] | None, images: Any) -> np.ndarray:
+        if images is not None and not hasattr(self.embedding_model, "embed_images"):
+            raise ValueError(
+                "images need embeddings=, or an embedding_model that embeds images, such as "
+                "bertopic.backend.MultiModalBackend; found "
+                f"{type(self.embedding_model).__name__}"
+            )
+        if documents is None and images is None:
+            raise ValueError("documents, embeddings and images are all None; give at least one")
+        if self.embedding_model is None or type(self.embedding_model) is BaseEmbedder:
+            raise ValueError("texts need embeddings=, or embedding_model= at construction or load")
+        texts = [None] * len(images) if documents is None else documents
+        return self._extract_embeddings(
+            texts, images=images, method="document", verbose=self.verbose
+        )
+
+    def _check_atoms(self, method: str) -> None:
+        check_is_fitted(self)
+        if self.sae_model_ is None:
+            raise ValueError(
+                f"{method} cuts atoms, and this model was saved by stock BERTopic, without any: "
+                "fit SAEBERTopic on the documents, or open it with BERTopic.load to merge topics"
+            )
+
+    def _check_docs(self, docs: Any) -> None:
+        check_is_fitted(self)
+        if isinstance(docs, (str, pd.DataFrame)) or not hasattr(docs, "__len__"):
+            raise TypeError(f"docs must be a list of strings; found {type(docs).__name__}")
+        kinds = {kind.__name__ for kind in set(map(type, docs)) if not issubclass(kind, str)}
+        if kinds:
+            raise TypeError(f"docs must hold strings only; found {', '.join(sorted(kinds))}")
+        if len(docs) != len(self.topics_):
+            raise ValueError(f"docs holds {len(docs)} texts; the model knows {len(self.topics_)}")
+
+
+def _after_emissions(asked: Any) -> Any:
+    """Return BERTopic's ``representation_model`` with the emissions' words as its beginning."""
+    if asked is None:
+        return SAERepresentation()
+    if isinstance(asked, Mapping):
+        return {**asked, "Main": _after_emissions(asked.get("Main"))}
+    chain = list(asked) if isinstance(asked, (list, tuple)) else [asked]
+    if any(isinstance(model, SAERepresentation) for model in chain):
+        return chain
+    return [SAERepresentation(top_n_words=_CANDIDATES), *chain]

@@ -1,0 +1,253 @@
+"""SAEBERTopic's edits: every one is another cut of the same atoms, so all follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from bertopic._utils import check_is_fitted
+from sklearn.base import clone
+from sklearn.feature_extraction.text import CountVectorizer
+
+from saetm_plugins.bertopic.base import CutTopics
+from saetm_plugins.validation import all_or_nothing
+
+
+class EditedTopics(CutTopics):
+    """Reduce, merge, delete and update; atoms, mixtures, words and sizes stay together."""
+
+    def reduce_topics(
+        self,
+        docs: list[str],
+        nr_topics: int | str = 20,
+        images: list[Any] | None = None,
+        use_ctfidf: bool = False,
+    ) -> EditedTopics:
+        """Cut the atoms anew, into fewer topics or more; nothing is retrained.
+
+        BERTopic can only merge the topics that there are.
+
+        Parameters
+        ----------
+        docs : list of str
+            The fitted documents.
+        nr_topics : int or "auto", default=20
+            "auto" cuts by HDBSCAN over the atoms.
+        images : list, optional
+        use_ctfidf : ignored
+            Topics are not merged by their words, atoms are.
+
+        Raises
+        ------
+        ValueError
+            When `nr_topics` is above the number of live atoms, or the model has no atoms; it is
+            then as it was before.
+        """
+        self._check_atoms("reduce_topics")
+        self._check_docs(docs)
+        with all_or_nothing(self, self.sae_model_):
+            self._cut(nr_topics)
+            self.nr_topics = nr_topics
+            self._describe(docs, images)
+        return self
+
+    def merge_topics(
+        self,
+        docs: list[str],
+        topics_to_merge: Sequence[int | Iterable[int]],
+        images: list[Any] | None = None,
+    ) -> None:
+        """Merge topics as BERTopic does; a document's shares of them add up.
+
+        Parameters
+        ----------
+        docs : list of str
+            The fitted documents.
+        topics_to_merge : list of int, or list of lists of int
+            One group, or several.
+        images : list, optional
+
+        Raises
+        ------
+        ValueError
+            When a topic does not exist; the model is then as it was before.
+        """
+        if self.sae_model_ is None:
+            super().merge_topics(docs, topics_to_merge, images)
+            return
+        self._check_docs(docs)
+        with all_or_nothing(self, self.sae_model_):
+            self.sae_model_.merge_topics(list(topics_to_merge))
+            self._describe(docs, images)
+
+    def delete_topics(self, topics_to_delete: list[int]) -> None:
+        """Delete topics as BERTopic does: what belongs mostly to them gets topic -1.
+
+        Their atoms' weight is out of later re-cuts too, and out of the mixtures.
+
+        Parameters
+        ----------
+        topics_to_delete : list of int
+
+        Raises
+        ------
+        ValueError
+            When a topic does not exist, or none would be left; the model is then as before.
+        """
+        check_is_fitted(self)
+        if self.sae_model_ is None:
+            super().delete_topics(topics_to_delete)
+            return
+        model = self.sae_model_
+        with all_or_nothing(self, model):
+            names = model.topic_labels_
+            model.topic_labels_ = [str(topic) for topic in range(model.n_topics_)]
+            had_outliers = self._outliers
+            model.delete_topics(topics_to_delete)
+            kept = [int(label) for label in model.topic_labels_]
+            model.topic_labels_ = [names[topic] for topic in kept]
+            self._describe_sizes()
+            self._keep_descriptions(kept, had_outliers)
+
+    def _keep_descriptions(self, kept: list[int], had_outliers: int) -> None:
+        """Carry words and documents of the topics `kept` over to their new numbers."""
+        blank = [("", 1e-05)] * self.top_n_words
+        self.topic_representations_ = _renumber(self.topic_representations_, kept, blank)
+        self.representative_docs_ = _renumber(self.representative_docs_, kept, [])
+        self.topic_aspects_ = {
+            aspect: _renumber(described, kept, blank)
+            for aspect, described in self.topic_aspects_.items()
+        }
+        if self.custom_labels_ is not None:
+            labels = [self.custom_labels_[topic + had_outliers] for topic in kept]
+            self.custom_labels_ = ["", *labels] if self._outliers else labels
+        rows = np.asarray(kept) + had_outliers
+        for table in ("_topic_counts", "c_tf_idf_"):
+            matrix = getattr(self, table, None)
+            if matrix is None:
+                continue
+            gone = np.setdiff1d(np.arange(matrix.shape[0]), rows)
+            parts = [sp.csr_matrix(matrix[gone].sum(axis=0))] if self._outliers else []
+            setattr(self, table, sp.vstack([*parts, matrix[rows]], format="csr"))
+
+    def update_topics(
+        self,
+        docs: list[str],
+        images: list[Any] | None = None,
+        topics: Sequence[int] | None = None,
+        top_n_words: int = 10,
+        n_gram_range: tuple[int, int] | None = None,
+        vectorizer_model: CountVectorizer | None = None,
+        ctfidf_model: Any = None,
+        representation_model: Any = None,
+    ) -> None:
+        """Describe topics anew, or put documents into other ones; the atoms stay.
+
+        Another vectorizer or n-gram range means another vocabulary, and emissions are learned for
+        it in seconds. With `topics`, atoms follow the documents: an atom is shared among topics
+        as its documents are, and so are mixtures and words. Numbers left out are closed up.
+
+        Parameters
+        ----------
+        docs : list of str
+            The fitted documents.
+        images : list, optional
+        topics : sequence of int, optional
+            The topic of each document, or -1.
+        top_n_words : int, default=10
+        n_gram_range : (int, int), optional
+        vectorizer_model, ctfidf_model, representation_model : optional
+            As in BERTopic; the vectorizer stays if none is given.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When `docs` or `topics` is of another length; the model is then as it was before.
+        """
+        if self.sae_model_ is None:
+            super().update_topics(
+                docs,
+                images=images,
+                topics=topics,
+                top_n_words=top_n_words,
+                n_gram_range=n_gram_range,
+                vectorizer_model=vectorizer_model,
+                ctfidf_model=ctfidf_model,
+                representation_model=representation_model,
+            )
+            return
+        self._check_docs(docs)
+        with all_or_nothing(self, self.sae_model_):
+            self.top_n_words = top_n_words
+            self.representation_model = representation_model
+            self.ctfidf_model = ctfidf_model or self.ctfidf_model
+            if vectorizer_model is not None or n_gram_range is not None:
+                self._learn_vocabulary(docs, vectorizer_model, n_gram_range)
+            if topics is not None:
+                self._follow(topics)
+            self._describe(docs, images)
+
+    def reduce_outliers(
+        self,
+        documents: list[str],
+        topics: list[int],
+        images: list[Any] | None = None,
+        strategy: str = "distributions",
+        probabilities: np.ndarray | None = None,
+        threshold: float = 0,
+        embeddings: np.ndarray | None = None,
+        distributions_params: Mapping[str, Any] | None = None,
+    ) -> list[int]:
+        """Find topics for documents of topic -1, as BERTopic does.
+
+        ``strategy="probabilities"`` needs no `probabilities` here: the mixtures are known.
+        Parameters are BERTopic's.
+        """
+        if strategy.lower() == "probabilities" and probabilities is None and self.sae_model_:
+            probabilities = self.sae_model_.doc_topics_
+        found = super().reduce_outliers(
+            documents,
+            topics,
+            images=images,
+            strategy=strategy,
+            probabilities=probabilities,
+            threshold=threshold,
+            embeddings=embeddings,
+            distributions_params=dict(distributions_params or {}),
+        )
+        return [int(topic) for topic in found]
+
+    def _learn_vocabulary(
+        self, docs: list[str], vectorizer_model: Any, n_gram_range: tuple[int, int] | None
+    ) -> None:
+        """Count other words, and learn the atoms' emissions of them."""
+        model = self.sae_model_
+        vectorizer = clone(self.vectorizer_model if vectorizer_model is None else vectorizer_model)
+        if n_gram_range is not None:
+            vectorizer.set_params(ngram_range=n_gram_range)
+        self._bow = sp.csr_matrix(vectorizer.fit_transform(docs), dtype=np.float32)
+        self.vectorizer_model = model.vectorizer_ = vectorizer
+        model.vocabulary_ = np.asarray(vectorizer.get_feature_names_out(), dtype=object)
+        # The embeddings are not kept; what the atoms say of them is near enough to weigh words by.
+        model._learn_words(self._bow, np.asarray(model.doc_atoms_ @ model._atom_centroids))
+        model._merges = {}
+        model.components_ = model._mix_atom_words(model.atom_topics_)
+
+    def _follow(self, topics: Sequence[int]) -> None:
+        labels = np.asarray(topics)
+        if labels.shape != (len(self.topics_),) or labels.dtype.kind not in "iu":
+            raise ValueError(f"topics must be {len(self.topics_)} integers, one per document")
+        if labels.min() < -1 or labels.max() < 0:
+            raise ValueError("topics must be numbers from 0, or -1; and not -1 alone")
+        numbers = np.unique(labels[labels >= 0])
+        if not np.array_equal(labels, self.topics_):
+            self.sae_model_.follow(np.where(labels < 0, -1, np.searchsorted(numbers, labels)))
+
+
+def _renumber(described: Mapping[int, Any], kept: list[int], outliers: Any) -> dict[int, Any]:
+    """Return what `described` says of the topics `kept`, under their new numbers."""
+    renumbered = {-1: described.get(-1, outliers)}
+    renumbered |= {new: described[old] for new, old in enumerate(kept) if old in described}
+    return renumbered

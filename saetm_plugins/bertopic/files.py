@@ -1,0 +1,217 @@
+"""SAEBERTopic on disk: BERTopic's own folder, which stock BERTopic opens, and ours inside of it.
+
+```
+folder/
+  config.json, topics.json, topic_embeddings.*, ctfidf*   BERTopic's
+  saetm/config.json, model.safetensors                    parameters; labels, deleted atoms
+  saetm/model/                                            the SAETopicModel
+```
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from bertopic import BERTopic
+from bertopic import _save_utils as save_utils
+from bertopic._bertopic import _create_model_from_files
+from bertopic._utils import check_is_fitted
+from bertopic.backend import BaseEmbedder
+
+from saetm_plugins.bertopic.backend import load_backend
+from saetm_plugins.bertopic.base import CutTopics
+from saetm_plugins.bertopic.numbering import NumberedTopicModel
+from saetm_plugins.persistence import load_folder, pack_csr, save_folder, unpack_csr
+from saetm_plugins.validation import check_choice
+
+KIND = "sae-bertopic"
+FOLDER = "saetm"
+
+
+class SavedTopics(CutTopics):
+    """Save and load, in BERTopic's formats with the atoms beside them."""
+
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        serialization: str = "safetensors",
+        save_embedding_model: bool | str = True,
+        save_ctfidf: bool = True,
+    ) -> None:
+        """Save so that stock ``BERTopic.load`` opens it, and ours restores atoms and re-cuts.
+
+        The default is safetensors with c-TF-IDF, where BERTopic's is a pickle: atoms, emissions
+        and mixtures are never pickled unless asked for.
+
+        Parameters
+        ----------
+        path : path
+            A folder, or a file for "pickle".
+        serialization : {"safetensors", "pytorch", "pickle"}, default="safetensors"
+            "pickle" writes the whole object as BERTopic does. Loading one can run code: load only
+            your own.
+        save_embedding_model : bool or str, default=True
+            The name of the embedding model, True for the name it was loaded by.
+        save_ctfidf : bool, default=True
+
+        Raises
+        ------
+        ValueError
+            When the serialization is unknown or the model is not fitted; nothing is written.
+        """
+        check_choice(serialization, "serialization", ("safetensors", "pytorch", "pickle"))
+        check_is_fitted(self)
+        if serialization == "pickle" or self.sae_model_ is None:
+            super().save(path, serialization, save_embedding_model, save_ctfidf)
+            return
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+        try:
+            BERTopic.save(
+                self._as_stock(), staging, serialization, save_embedding_model,
+                save_ctfidf and self.c_tf_idf_ is not None,
+            )  # fmt: skip
+            self._save_atoms(staging / FOLDER)
+            _move_into(staging, path)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], embedding_model: Any = None) -> Any:
+        """Load a model saved by :meth:`save`, or by stock BERTopic (then without atoms).
+
+        Parameters
+        ----------
+        path : path or str
+            A folder, a pickled file, or the name of a repository on the Hugging Face hub.
+        embedding_model : optional
+            As in BERTopic; None: the one whose name was saved.
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            When there is no model, or a damaged one.
+        """
+        folder = Path(path)
+        if folder.is_file():
+            return _dress(cls, super().load(str(path), embedding_model))
+        if not folder.is_dir():
+            folder = _download(str(path))
+        topics, params, tensors, *more = save_utils.load_local_files(folder)
+        saved_name = params.pop("embedding_model", None)
+        stock = _create_model_from_files(topics, params, tensors, *more, warn_no_backend=False)
+        stock.embedding_model = _find_backend(embedding_model or saved_name, embedding_model)
+        loaded = _dress(cls, stock)
+        if (folder / FOLDER).is_dir():
+            loaded._load_atoms(folder / FOLDER)
+        return loaded
+
+    def _as_stock(self) -> BERTopic:
+        """Return this model as BERTopic itself, whose files must name no parameter of ours."""
+        stock = BERTopic.__new__(BERTopic)
+        vars(stock).update({k: v for k, v in vars(self).items() if not k.startswith("sae")})
+        stock.representation_model = None
+        return stock
+
+    def _save_atoms(self, folder: Path) -> None:
+        model = self.sae_model_
+        own = set(self._get_param_names()) - set(BERTopic._get_param_names())
+        config = {
+            "parameters": {name: getattr(self, name) for name in own if _is_plain(self, name)},
+            "counts_by_default": self._counts_by_default,
+            "representative_docs": {str(k): v for k, v in self.representative_docs_.items()},
+            "online": model.online_,
+        }
+        tensors = {"labels": model.labels_, "doc_topics": model.doc_topics_}
+        if model.deleted_ is not None:
+            tensors |= pack_csr("deleted", model.deleted_)
+        if self._zeroshot is not None:
+            tensors["zeroshot"] = self._zeroshot
+        if self._topic_counts is not None:
+            tensors |= pack_csr("topic_counts", self._topic_counts)
+        save_folder(
+            folder, KIND, config, tensors, write_more=lambda inner: model.save(inner / "model")
+        )
+
+    def _load_atoms(self, folder: Path) -> None:
+        config, tensors = load_folder(folder, KIND)
+        try:
+            for name, value in config["parameters"].items():
+                setattr(self, name, value)
+            self._counts_by_default = config["counts_by_default"]
+            self.representative_docs_ = {
+                int(topic): docs for topic, docs in config["representative_docs"].items()
+            }
+            model = NumberedTopicModel.load(folder / "model")
+            model.online_ = config["online"]
+            model.labels_, model.doc_topics_ = tensors["labels"], tensors["doc_topics"]
+            if "deleted.data" in tensors:
+                model.deleted_ = unpack_csr("deleted", tensors)
+            if "topic_counts.data" in tensors:
+                self._topic_counts = unpack_csr("topic_counts", tensors)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"{str(folder)!r} holds a damaged model: {error!r}") from error
+        self._zeroshot = tensors.get("zeroshot")
+        self.sae_model_ = model
+        self.vectorizer_model = model.vectorizer_ or self.vectorizer_model
+        sizes, labels = self.topic_sizes_, self.custom_labels_
+        self._describe_sizes()
+        self.topic_sizes_, self.custom_labels_ = type(self.topic_sizes_)(sizes), labels
+
+
+def _dress(cls: type, stock: BERTopic) -> Any:
+    """Return a stock BERTopic as one of ours."""
+    if isinstance(stock, cls):
+        return stock
+    parameters = {
+        name: getattr(stock, name)
+        for name in BERTopic._get_param_names()
+        if name not in ("umap_model", "hdbscan_model")
+    }
+    model = cls(**parameters)
+    vars(model).update(vars(stock))
+    return model
+
+
+def _find_backend(asked: Any, explicit: Any) -> Any:
+    """Return the embedding model; one known by a saved name may be out of reach."""
+    if asked is None:
+        return BaseEmbedder()
+    try:
+        return load_backend(asked, None)
+    except (OSError, ValueError, ImportError):
+        if explicit is not None:
+            raise
+        return BaseEmbedder()
+
+
+def _download(name: str) -> Path:
+    if name.count("/") != 1 or name.startswith((".", "/", "~")):
+        raise FileNotFoundError(f"path {name!r} is no file, folder or hub repository")
+    from huggingface_hub import snapshot_download
+
+    return Path(snapshot_download(name))
+
+
+def _is_plain(model: Any, name: str) -> bool:
+    try:
+        json.dumps(getattr(model, name))
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _move_into(staging: Path, path: Path) -> None:
+    """Move what `staging` holds into `path`, which BERTopic allows to exist."""
+    path.mkdir(exist_ok=True)
+    for item in sorted(staging.iterdir()):
+        target = path / item.name
+        if item.is_dir() and target.is_dir():
+            shutil.rmtree(target)
+        os.replace(item, target)
