@@ -37,6 +37,10 @@ def tile(matrix: sp.csr_matrix, n_rows: int, rng: np.random.Generator) -> sp.csr
 
 
 def peak_gigabytes() -> float:
-    """Return the largest resident memory of this process so far."""
+    """Return the largest resident memory of this process so far (Linux: since its exec)."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(row for row in status.read_text().splitlines() if row.startswith("VmHWM"))
+        return int(line.split()[1]) / 2**20
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**30 if sys.platform == "darwin" else 2**20)

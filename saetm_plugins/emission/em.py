@@ -81,6 +81,12 @@ class NumbaEM:
         engine.scale = np.ones(len(atom_words), np.float32)
         return engine
 
+    def admit_words(self) -> None:
+        """Give words of the corpus that had no probability their share of its unigram."""
+        new = (self.background == 0) & (self.mean > 0)
+        self.background = np.where(new, self.mean, self.background)
+        self.word_atoms[new] = self.mean[new, None]
+
     def load(self, corpus: Corpus) -> Block:
         """Lay out documents for :meth:`sweep`, :meth:`accumulate` and :meth:`score`."""
         theta, bow = corpus.doc_atoms, corpus.bow

@@ -135,6 +135,7 @@ class Emissions:
         if not word_totals.sum() > 0:
             raise ValueError("bow holds no words, and decay=0 forgets those seen before")
         engine = self._engine(word_totals)
+        engine.admit_words()
         old_counts, old_background = self._expected_counts(decay)
         block = engine.load(corpus)
         for _ in range(n_iter):

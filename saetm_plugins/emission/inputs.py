@@ -168,11 +168,13 @@ def lay_out(theta: sp.csr_matrix, counts: sp.csr_matrix, weights: np.ndarray) ->
 
 
 def _inverse_document_frequency(totals: Totals) -> np.ndarray:
+    """Return log(N / df) scaled to a maximum of 1; a word not seen yet weighs as the rarest."""
+    seen = totals.doc_freq > 0
     idf = np.log(totals.n_docs / np.maximum(totals.doc_freq, 1))
-    idf[totals.doc_freq == 0] = 0.0
-    if idf.max() <= 0:  # every word in every document (a single document, say): all the same
+    highest = idf[seen].max(initial=0.0)
+    if highest <= 0:  # every word in every document (a single document, say): all the same
         return np.ones(len(idf), np.float32)
-    return (idf / idf.max()).astype(np.float32)
+    return np.where(seen, idf / highest, 1.0).astype(np.float32)
 
 
 def _as_csr(matrix: Any, name: str) -> sp.csr_matrix:

@@ -60,19 +60,20 @@ def run_passes(
 
 
 def pass_over(
-    engine: Engine, blocks: Iterable[Corpus], reduce: Callable[..., float] | None
+    engine: Engine,
+    load_blocks: Callable[[], Iterable[Any]],
+    reduce: Callable[..., float] | None,
 ) -> float:
     """Do one pass over all blocks, of all processes where `reduce` sums over them."""
-    log_likelihood = sum(engine.accumulate(engine.load(corpus)) for corpus in blocks)
+    log_likelihood = sum(engine.accumulate(block) for block in load_blocks())
     if reduce is not None:
         log_likelihood = reduce(log_likelihood, *engine.sums())
     return engine.update(log_likelihood)
 
 
 def choose_passes(
-    make_engine: Callable[..., Engine],
+    start: Callable[[np.ndarray], Engine],
     corpus: Corpus,
-    prior: float,
     tol: float,
     random_state: int,
 ) -> int:
@@ -88,8 +89,7 @@ def choose_passes(
     totals = np.asarray(seen.sum(axis=0), dtype=np.float64).ravel()
     if not totals.sum() > 0 or unseen.nnz == 0:
         return 1
-    share = totals.sum() / float(corpus.bow.data.sum(dtype=np.float64))
-    engine = make_engine(totals, prior=prior * share)
+    engine = start(totals)
     train = engine.load(Corpus(corpus.doc_atoms, seen))
     test = engine.load(Corpus(corpus.doc_atoms, unseen))
     best = -np.inf

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -25,6 +26,8 @@ from saetm_plugins.emission.passes import Engine, choose_passes, pass_over, run_
 from saetm_plugins.validation import check_choice, check_count
 
 Pair = tuple[Any, Any]
+Checked = tuple[sp.csr_matrix, sp.csr_matrix]
+Reduce = Callable[..., float]
 
 
 def fit_emissions(
@@ -106,18 +109,19 @@ def fit_emissions(
             random_state=random_state,
             verbose=verbose,
         )
-    return _fit_em(
-        lambda: [(theta, counts)],
-        n_iter=n_iter,
-        background_weight=background_weight,
-        word_weights=word_weights,
-        prior=prior,
-        tol=tol,
-        make_engine=choose_engine(backend, device),
-        process_group=process_group,
-        hold_out_seed=random_state if process_group is None else None,
-        verbose=verbose,
-    )
+    _check_passes(n_iter, tol)
+    make_engine = choose_engine(backend, device)
+    reduce = _summing_over(process_group)
+    problem = Problem.of([(theta, counts)], reduce, word_weights, prior, background_weight)
+    corpus = lay_out(theta, counts, problem.word_weights)
+    if n_iter is None and reduce is None:
+        n_iter = choose_passes(partial(problem.start, make_engine), corpus, tol, random_state)
+    engine = problem.start(make_engine)
+    block = engine.load(corpus)
+    one_pass = partial(engine.sweep, block)
+    if reduce is not None:
+        one_pass = partial(pass_over, engine, lambda: [block], reduce)
+    return problem.read(engine, run_passes(one_pass, n_iter, tol, verbose))
 
 
 def fit_emissions_blocks(
@@ -159,94 +163,104 @@ def fit_emissions_blocks(
         not as :func:`fit_emissions` takes it.
     """
     check_fraction(background_weight, "background_weight")
+    _check_passes(n_iter, tol)
+    make_engine = choose_engine(backend, device)
+    reduce = _summing_over(process_group)
     read = blocks if callable(blocks) else partial(_iterate_again, blocks)
-    return _fit_em(
-        lambda: _check_blocks(read()),
-        n_iter=n_iter,
-        background_weight=background_weight,
-        word_weights=word_weights,
-        prior=prior,
-        tol=tol,
-        make_engine=choose_engine(backend, device),
-        process_group=process_group,
-        hold_out_seed=None,
-        verbose=verbose,
-    )
+    problem = Problem.of(_check_blocks(read()), reduce, word_weights, prior, background_weight)
+    engine = problem.start(make_engine)
+
+    def load_blocks() -> Iterable[Any]:
+        for theta, counts in _check_blocks(read()):
+            yield engine.load(lay_out(theta, counts, problem.word_weights))
+
+    one_pass = partial(pass_over, engine, load_blocks, reduce)
+    return problem.read(engine, run_passes(one_pass, n_iter, tol, verbose))
 
 
-def _fit_em(
-    read: Callable[[], Iterable[tuple[sp.csr_matrix, sp.csr_matrix]]],
-    *,
-    n_iter: int | None,
-    background_weight: float,
-    word_weights: Any,
-    prior: float | str,
-    tol: float,
-    make_engine: Callable[..., Engine],
-    process_group: Any,
-    hold_out_seed: int | None,
-    verbose: bool,
-) -> Emissions:
-    """Fit checked blocks; a corpus of one block is laid out once and its passes are fused."""
+@dataclass
+class Problem:
+    """What is maximised: all that EM knows of a corpus besides the documents themselves.
+
+    Attributes
+    ----------
+    word_weights : ndarray of shape (V,), float32
+    word_totals : ndarray of shape (V,), float64
+        Weighted counts.
+    live : ndarray of shape (K,), bool
+        Atoms that have documents.
+    prior, background_weight : float
+    """
+
+    word_weights: np.ndarray
+    word_totals: np.ndarray
+    live: np.ndarray
+    prior: float
+    background_weight: float
+
+    @classmethod
+    def of(
+        cls,
+        blocks: Iterable[Checked],
+        reduce: Reduce | None,
+        word_weights: Any,
+        prior: float | str,
+        background_weight: float,
+    ) -> Problem:
+        """Sum up all blocks, of all processes."""
+        if prior != "auto":
+            check_not_negative(prior, "prior")
+        totals: Totals | None = None
+        for theta, counts in blocks:
+            block = Totals.of(theta, counts)
+            totals = block if totals is None else totals.add(block)
+        if totals is None:
+            raise ValueError("blocks is empty: no documents to learn from")
+        if reduce is not None:
+            reduce(0.0, *totals)
+        weights = weigh_words(word_weights, totals)
+        word_totals = totals.counts * weights
+        live = totals.atom_docs > 0
+        per_atom = word_totals.sum() / max(live.sum(), 1)
+        eta = np.sqrt(per_atom) if prior == "auto" else prior
+        return cls(weights, word_totals, live, float(eta), float(background_weight))
+
+    def start(
+        self, make_engine: Callable[..., Engine], word_totals: np.ndarray | None = None
+    ) -> Engine:
+        """Start EM at the unigram of `word_totals`, the whole corpus' or a part's."""
+        totals = self.word_totals if word_totals is None else word_totals
+        prior = self.prior * totals.sum() / self.word_totals.sum()
+        return make_engine(totals, len(self.live), self.background_weight, prior)
+
+    def read(self, engine: Engine, history: list[float]) -> Emissions:
+        """Read the result of the passes."""
+        return Emissions.of_engine(
+            engine,
+            live=self.live,
+            word_totals=self.word_totals,
+            background_weight=self.background_weight,
+            word_weights=self.word_weights,
+            prior=self.prior,
+            log_likelihood_=history,
+        )
+
+
+def _check_passes(n_iter: int | None, tol: float) -> None:
     if n_iter is not None:
         check_count(n_iter, "n_iter")
-    if prior != "auto":
-        check_not_negative(prior, "prior")
     check_not_negative(tol, "tol")
-    reduce = None
-    if process_group is not None:
-        from saetm_plugins.emission.distributed import sum_over_group
-
-        reduce = partial(sum_over_group, process_group)
-    totals = _measure(read(), reduce)
-    weights = weigh_words(word_weights, totals)
-    word_totals = totals.counts * weights
-    live = totals.atom_docs > 0
-    per_atom = word_totals.sum() / max(live.sum(), 1)
-    eta = float(np.sqrt(per_atom) if prior == "auto" else prior)
-    start = partial(make_engine, n_atoms=len(live), background_weight=background_weight)
-    engine = start(word_totals, prior=eta)
-    in_memory = read()
-    if isinstance(in_memory, list) and reduce is None:
-        theta, counts = in_memory[0]
-        corpus = lay_out(theta, counts, weights)
-        if n_iter is None and hold_out_seed is not None:
-            n_iter = choose_passes(start, corpus, eta, tol, hold_out_seed)
-        history = run_passes(partial(engine.sweep, engine.load(corpus)), n_iter, tol, verbose)
-    else:
-        history = run_passes(
-            lambda: pass_over(engine, (lay_out(t, n, weights) for t, n in read()), reduce),
-            n_iter,
-            tol,
-            verbose,
-        )
-    return Emissions.of_engine(
-        engine,
-        live=live,
-        word_totals=word_totals,
-        background_weight=float(background_weight),
-        word_weights=weights,
-        prior=eta,
-        log_likelihood_=history,
-    )
 
 
-def _measure(
-    pairs: Iterable[tuple[sp.csr_matrix, sp.csr_matrix]], reduce: Callable[..., float] | None
-) -> Totals:
-    """Sum up all blocks, of all processes."""
-    totals: Totals | None = None
-    for theta, counts in pairs:
-        block = Totals.of(theta, counts)
-        totals = block if totals is None else totals.add(block)
-    if totals is None:
-        raise ValueError("blocks is empty: no documents to learn from")
-    if reduce is not None:
-        reduce(0.0, *totals)
-    return totals
+def _summing_over(process_group: Any) -> Reduce | None:
+    if process_group is None:
+        return None
+    from saetm_plugins.emission.distributed import sum_over_group
+
+    return partial(sum_over_group, process_group)
 
 
-def _check_blocks(pairs: Iterable[Pair]) -> Iterable[tuple[sp.csr_matrix, sp.csr_matrix]]:
+def _check_blocks(pairs: Iterable[Pair]) -> Iterable[Checked]:
     n_words = n_atoms = None
     for doc_atoms, bow in pairs:
         counts = check_counts(bow, n_words=n_words)

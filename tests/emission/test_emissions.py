@@ -50,6 +50,19 @@ def test_partial_fit_wakes_an_atom_without_documents(plant_documents):
     assert np.minimum(em.atom_words[0], atom_words[0]).sum() > 0.7
 
 
+def test_partial_fit_learns_a_word_that_had_not_occurred(plant_documents):
+    theta, bow, _ = plant_documents()
+    without = bow.tolil()
+    without[:, 7] = 0
+    em = fit_emissions(theta, without.tocsr(), n_iter=3, word_weights=None)
+    assert em.background[7] == 0
+    assert em.atom_words[:, 7].max() == 0
+    whole = fit_emissions(theta, bow, n_iter=6, word_weights=None)
+    em.partial_fit(theta, bow, decay=0, n_iter=6)
+    np.testing.assert_allclose(em.atom_words[:, 7], whole.atom_words[:, 7], rtol=0.2, atol=1e-3)
+    assert em.background[7] > 0
+
+
 def test_partial_fit_improves_the_likelihood_of_new_documents(plant_documents):
     theta, bow, _ = plant_documents(n_docs=60)
     new_theta, new_bow, _ = plant_documents(n_docs=800, seed=0)
