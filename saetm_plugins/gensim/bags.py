@@ -123,14 +123,9 @@ def blocks_beside(
         When the three do not have the same length: beforehand where all have one, else when the
         shorter one ends.
     """
+    check_lengths(corpus, documents, embeddings)
     beside = {"documents": documents, "embeddings": embeddings}
-    beside = {name: stream for name, stream in beside.items() if stream is not None}
-    for name, stream in beside.items():
-        if isinstance(stream, str):
-            raise TypeError(f"{name} must hold one text per bag; found one string")
-        if hasattr(corpus, "__len__") and hasattr(stream, "__len__"):
-            _check_length(name, len(stream), len(corpus))
-    iterators = {name: iter(stream) for name, stream in beside.items()}
+    iterators = {name: iter(stream) for name, stream in beside.items() if stream is not None}
     n_read = 0
     for bags in blocks(corpus, size):
         n_read += len(bags)
@@ -146,10 +141,25 @@ def blocks_beside(
             _check_length(name, f"more than {n_read}", n_read)
 
 
+def check_lengths(corpus: Any, documents: Any, embeddings: Any) -> None:
+    """Raise unless texts and embeddings, as far as they tell, are as many as bags.
+
+    Raises
+    ------
+    TypeError
+        When `documents` is one string.
+    ValueError
+        When the lengths differ.
+    """
+    for name, stream in (("documents", documents), ("embeddings", embeddings)):
+        if isinstance(stream, str):
+            raise TypeError(f"{name} must hold one text per bag; found one string")
+        if hasattr(corpus, "__len__") and hasattr(stream, "__len__"):
+            _check_length(name, len(stream), len(corpus))
+
+
 def gather_beside(documents: Any, embeddings: Any) -> tuple[list[str] | None, Any]:
     """Read texts and embeddings to train on into memory; None stays None."""
-    if isinstance(documents, str):
-        raise TypeError("documents must hold one text per bag; found one string")
     texts = None if documents is None else [as_text(document) for document in documents]
     if embeddings is not None and not hasattr(embeddings, "__len__"):
         embeddings = list(embeddings)

@@ -30,6 +30,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from saetm_plugins.gensim.bags import (
     blocks_beside,
+    check_lengths,
     flatten_bags,
     flatten_corpus,
     gather_beside,
@@ -80,9 +81,10 @@ class SaeModel(TopicsOfDocuments):
     alpha : {"auto", "symmetric", "asymmetric"}, float or array-like of shape (num_topics,)
         Prior over the topics of a document, in words; "auto" is the topics' prevalence. It steers
         what is inferred from bags.
-    eta : {"symmetric", "auto"}, float or array-like of shape (num_terms,) or (num_topics, num_terms)
-        Words each topic is given beforehand; "symmetric" (and None) is 1 / num_topics of each,
-        "auto" as many in the proportions of the background. It smoothes ``get_topics()``, so that
+    eta : {"symmetric", "auto"}, float or array-like
+        Words each topic is given beforehand, of shape (num_terms,) or (num_topics, num_terms);
+        "symmetric" (and None) is 1 / num_topics of each, "auto" as many in all, in the
+        proportions of the background. It smoothes ``get_topics()``, so that
         no word is impossible.
     chunksize : int, default=2000
         Documents held at once by :meth:`update`, :meth:`inference` and ``model[corpus]``.
@@ -160,7 +162,7 @@ class SaeModel(TopicsOfDocuments):
             n_topics=num_topics,
             encoder=encoder,
             sae=sae,
-            random_state=random_state,
+            random_state=self._seed,
             **_estimator_options(options),
         )
         self.num_topics, self.id2word = num_topics, id2word
@@ -349,12 +351,12 @@ class SaeModel(TopicsOfDocuments):
         self.optimize_alpha = self.optimize_eta = False
         self.num_updates = 0
         self.state = None
-        self._seed = random_state if isinstance(random_state, numbers.Integral) else None
-        self.random_state = (
-            np.random.RandomState()
-            if random_state is None
-            else utils.get_random_state(random_state)
-        )
+        if random_state is None:  # which to gensim means the global generator
+            random_state = np.random.RandomState()
+        if not isinstance(random_state, numbers.Integral):
+            random_state = utils.get_random_state(random_state).randint(2**31 - 1)
+        self._seed = int(random_state)
+        self.random_state = np.random.RandomState(self._seed)
 
     def _adopt(self, estimator: SAETopicModel, columns: WordColumns) -> None:
         """Take over a fitted estimator."""
@@ -384,9 +386,11 @@ class SaeModel(TopicsOfDocuments):
                 "a corpus alone does not say what its words mean: give documents= (the texts, for "
                 "the encoder) or embeddings=; or wrap a trained model by SaeModel.from_model"
             )
+        check_lengths(corpus, documents, embeddings)
         texts, vectors = gather_beside(documents, embeddings)
         bags = flatten_corpus(corpus)
         n_documents = len(bags.lengths)
+        check_lengths(bags.lengths, texts, vectors)
         if n_documents == 0:
             if self.id2word is None:
                 raise ValueError("corpus is empty and id2word is None, so there are no words")

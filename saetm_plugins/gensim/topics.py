@@ -102,7 +102,13 @@ class WordsOfTopics(LdaModel):
         """Raise NotImplementedError: topics are not learned by variational Bayes here."""
         raise NotImplementedError("topics follow from the emissions; update(corpus) trains them")
 
-    def _set_state(self, prevalence: np.ndarray, topic_words: np.ndarray, n_documents: int) -> None:
+    def _set_state(
+        self,
+        prevalence: np.ndarray,
+        topic_words: np.ndarray,
+        background: np.ndarray,
+        n_documents: int,
+    ) -> None:
         """Renew priors and state.
 
         Parameters
@@ -115,8 +121,8 @@ class WordsOfTopics(LdaModel):
         """
         alpha = make_alpha(self._alpha_given, prevalence)
         named = self._columns.named
-        background = self._columns.spread(background[None, :])[0]
-        eta = make_eta(self._eta_given, len(prevalence), named, background)
+        spread_background = self._columns.spread(background[None, :])[0]
+        eta = make_eta(self._eta_given, len(prevalence), named, spread_background)
         state = LdaState(eta, (len(prevalence), self.num_terms), dtype=np.float32)
         state.sstats[...] = self._columns.spread(topic_words)
         state.numdocs = n_documents

@@ -1,0 +1,401 @@
+"""SaeModel as code written for LdaModel uses it."""
+
+import copy
+import logging
+
+import numpy as np
+import pytest
+from gensim import interfaces, matutils, utils
+from gensim.corpora import Dictionary
+from gensim.models import LdaModel, Nmf, basemodel
+from sklearn.exceptions import NotFittedError
+
+from saetm_plugins import SAETopicModel
+from saetm_plugins.gensim import SaeModel
+from saetm_plugins.gensim.bound import DocumentBound, TopicPosterior, topics_score
+
+N_TOPICS = 5
+
+
+@pytest.fixture(scope="module")
+def dictionary(corpus):
+    return Dictionary(text.split() for text in corpus.documents)
+
+
+@pytest.fixture(scope="module")
+def bags(corpus, dictionary):
+    return [dictionary.doc2bow(text.split()) for text in corpus.documents]
+
+
+@pytest.fixture(scope="module")
+def fitted(corpus, bags, dictionary):
+    return SaeModel(bags, N_TOPICS, dictionary, embeddings=corpus.embeddings)
+
+
+@pytest.fixture
+def model(fitted):
+    """A model of the test's own: no array of a fitted model is ever changed in place."""
+    mine = copy.copy(fitted)
+    mine.estimator = copy.copy(fitted.estimator)
+    return mine
+
+
+@pytest.fixture(scope="module")
+def lda(bags, dictionary):
+    return LdaModel(bags, N_TOPICS, dictionary, passes=2, random_state=0)
+
+
+def theme_of_word(word):
+    return word[5] if word.startswith("theme") else None
+
+
+def test_it_has_the_faces_of_gensims_models(model):
+    for face in (LdaModel, basemodel.BaseTopicModel, interfaces.TransformationABC, utils.SaveLoad):
+        assert isinstance(model, face)
+
+
+def test_topics_find_the_planted_themes(model):
+    found = set()
+    for topic in range(N_TOPICS):
+        themes = [theme_of_word(word) for word, _ in model.show_topic(topic, 8)]
+        assert len(set(themes)) == 1
+        found.add(themes[0])
+    assert found == set("abcde")
+
+
+def test_get_topics_are_distributions_in_the_order_of_the_estimators_words(model):
+    topics = model.get_topics()
+    assert topics.shape == (N_TOPICS, model.num_terms)
+    assert (topics > 0).all()
+    np.testing.assert_allclose(topics.sum(axis=1), 1, atol=1e-5)
+    for topic, words in enumerate(model.estimator.get_topics(8)):
+        assert [word for word, _ in model.show_topic(topic, 8)] == words
+
+
+def test_state_holds_the_expected_words_of_topics_plus_the_prior(model):
+    expected = model.estimator.emissions_.atom_mass.sum()
+    np.testing.assert_allclose(model.state.sstats.sum(), expected, rtol=1e-4)
+    np.testing.assert_allclose(model.state.get_lambda() - model.state.sstats, 0.2, rtol=1e-4)
+    assert model.state.numdocs == 400
+
+
+def test_bags_and_encoder_agree_on_planted_documents(model, bags, corpus):
+    by_words, _ = model.inference(bags)
+    by_encoder, _ = model.inference(bags, embeddings=corpus.embeddings)
+    assert np.mean(by_words.argmax(axis=1) == by_encoder.argmax(axis=1)) > 0.95
+    expected = model.estimator.transform(None, corpus.embeddings)
+    mixtures = by_encoder / by_encoder.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(mixtures, expected, atol=1e-5)
+
+
+def test_gamma_sums_to_the_prior_and_the_words_off_the_background(model, bags):
+    gamma, sstats = model.inference(bags[:20])
+    assert gamma.dtype == np.float32
+    assert sstats is None
+    words = np.array([sum(count for _, count in bag) for bag in bags[:20]])
+    weight = model.estimator.emissions_.background_weight
+    np.testing.assert_allclose(gamma.sum(axis=1), 1 + (1 - weight) * words, rtol=1e-4)
+
+
+def test_sufficient_statistics_are_the_documents_words_off_the_background(model, bags):
+    _, sstats = model.inference(bags[:50], collect_sstats=True)
+    _, twice = model.inference(bags[:50] + bags[:50], collect_sstats=True)
+    counts = matutils.corpus2dense(bags[:50], model.num_terms).sum(axis=1)
+    assert sstats.shape == model.get_topics().shape
+    assert (sstats.sum(axis=0) <= counts + 1e-3).all()
+    assert 0.5 * counts.sum() < sstats.sum() < counts.sum()
+    np.testing.assert_allclose(twice, 2 * sstats, rtol=1e-4, atol=1e-5)
+
+
+def test_a_document_is_the_same_alone_and_in_a_corpus(model, bags):
+    together, _ = model.inference(bags[:30])
+    alone = np.vstack([model.inference([bag])[0] for bag in bags[:30]])
+    np.testing.assert_allclose(alone, together, rtol=1e-4, atol=1e-6)
+    assert [t for t, _ in model[bags[3]]] == [t for t, _ in model[bags][3]]
+
+
+def test_document_topics_leave_out_what_is_below_the_threshold(model, bags):
+    everything = model.get_document_topics(bags[0], minimum_probability=0)
+    assert len(everything) == N_TOPICS
+    assert sum(share for _, share in everything) == pytest.approx(1, abs=1e-5)
+    large = model.get_document_topics(bags[0], minimum_probability=0.3)
+    assert large == [(topic, share) for topic, share in everything if share >= 0.3]
+
+
+def test_a_corpus_is_transformed_lazily_and_again_and_again(model, bags):
+    read = []
+
+    class Watched:
+        def __iter__(self):
+            for number, bag in enumerate(bags):
+                read.append(number)
+                yield bag
+
+        def __len__(self):
+            return len(bags)
+
+    model.chunksize = 10
+    transformed = model[Watched()]
+    read.clear()  # is_corpus() has looked at the first
+    assert isinstance(transformed, interfaces.TransformedCorpus)
+    assert len(transformed) == len(bags)
+    next(iter(transformed))
+    assert len(read) <= 11
+    assert list(transformed) == list(transformed)
+
+
+def test_asking_for_words_of_a_corpus_leaves_the_models_settings(model, bags):
+    list(model.get_document_topics(bags, 0.5, per_word_topics=True))
+    assert model.per_word_topics is False
+    assert model.minimum_probability == 0.01
+
+
+def test_words_of_a_document_go_to_the_topic_of_their_theme(model, bags):
+    topics, word_topics, word_phi = model.get_document_topics(bags[0], per_word_topics=True)
+    main = max(topics, key=lambda pair: pair[1])[0]
+    theme = theme_of_word(model.show_topic(main, 1)[0][0])
+    assert [word for word, _ in word_topics] == [word for word, _ in bags[0]]
+    for (word, ranked), (same, phi), (_, count) in zip(word_topics, word_phi, bags[0], strict=True):
+        assert word == same
+        assert set(ranked) == {topic for topic, _ in phi}
+        assert sum(share for _, share in phi) <= count + 1e-4
+        if theme_of_word(model.id2word[word]) == theme:
+            assert ranked[0] == main
+            assert dict(phi)[main] > 0.5 * count
+
+
+def test_per_word_topics_is_a_setting_too(corpus, bags, dictionary):
+    model = SaeModel(bags, N_TOPICS, dictionary, embeddings=corpus.embeddings, per_word_topics=True)
+    assert len(model[bags[0]]) == 3
+    assert len(next(iter(model[bags]))) == 3
+
+
+def test_term_topics_take_an_id_or_a_word(model, dictionary):
+    word, _ = model.show_topic(2, 1)[0]
+    best = max(model.get_term_topics(word), key=lambda pair: pair[1])
+    assert best[0] == 2
+    assert model.get_term_topics(dictionary.token2id[word]) == model.get_term_topics(word)
+    with pytest.raises(ValueError, match="'nonsense' is not in id2word"):
+        model.get_term_topics("nonsense")
+    with pytest.raises(ValueError, match="word_id must lie in"):
+        model.get_term_topics(10_000)
+
+
+@pytest.mark.parametrize("distance", ["kullback_leibler", "hellinger", "jaccard", "jensen_shannon"])
+def test_diff_works_in_both_directions_with_annotation(model, lda, distance):
+    forward, annotation = model.diff(lda, distance=distance, normed=False)
+    backward, _ = lda.diff(model, distance=distance, normed=False)
+    assert forward.shape == (N_TOPICS, N_TOPICS)
+    assert np.isfinite(forward).all()
+    assert len(annotation[0, 0]) == 2
+    if distance != "kullback_leibler":
+        np.testing.assert_allclose(forward, backward.T, atol=1e-5)
+    itself, _ = model.diff(model, distance=distance, normed=False, diagonal=True)
+    np.testing.assert_allclose(itself, 0, atol=1e-3)
+
+
+def test_diff_refuses_what_it_cannot_compare(model, bags, dictionary):
+    with pytest.raises(ValueError, match="found Nmf"):
+        model.diff(Nmf(bags[:50], 2, id2word=dictionary))
+    other = LdaModel([[(0, 1)], [(1, 2)]], 2, {0: "a", 1: "b"})
+    with pytest.raises(ValueError, match="jaccard"):
+        model.diff(other)
+    assert model.diff(other, distance="jaccard")[0].shape == (N_TOPICS, 2)
+
+
+def test_the_bound_without_background_is_ldamodels(lda, bags):
+    gamma, _ = lda.inference(bags)
+    topics = lda.state.get_lambda()
+    posterior = TopicPosterior(topics, lda.eta, lda.alpha, np.zeros(topics.shape[1]), 0.0)
+    ours = DocumentBound(posterior).score(matutils.corpus2csc(bags).T.tocsr(), gamma)
+    ours += topics_score(posterior)
+    assert ours == pytest.approx(lda.bound(bags, gamma=gamma[:, None]), rel=1e-4)  # 2-D rows
+
+
+def test_fitting_gamma_raises_the_bound(model, bags):
+    gamma, _ = model.inference(bags)
+    given = model.bound(bags, gamma=gamma)
+    fitted = model.bound(bags)
+    assert fitted > given
+    per_word = fitted / sum(count for bag in bags for _, count in bag)
+    assert model.log_perplexity(bags) == pytest.approx(per_word, rel=1e-6)
+
+
+def test_perplexity_prefers_the_planted_words_to_shuffled_ones(model, bags):
+    rng = np.random.default_rng(0)
+    shuffled = [[(int(rng.integers(model.num_terms)), count) for _, count in bag] for bag in bags]
+    assert model.log_perplexity(bags) > model.log_perplexity(shuffled) + 0.5
+    assert model.log_perplexity(iter(bags)) == model.log_perplexity(bags)
+
+
+def test_retopic_changes_everything_that_depends_on_the_number(model, bags):
+    assert model.retopic(3) is model
+    assert model.num_topics == 3
+    assert model.alpha.shape == (3,)
+    assert model.get_topics().shape == model.expElogbeta.shape == (3, model.num_terms)
+    assert model.inference(bags[:2])[0].shape == (2, 3)
+    model.retopic("auto")
+    assert model.num_topics == model.estimator.n_topics_ == len(model.get_topics())
+
+
+def test_a_refused_retopic_leaves_the_model(model, bags):
+    before = model.inference(bags)[0]
+    with pytest.raises(ValueError, match="n_topics"):
+        model.retopic(10_000)
+    model._alpha_given = [0.1] * N_TOPICS
+    with pytest.raises(AssertionError, match="alpha has shape"):
+        model.retopic(3)
+    assert model.num_topics == model.estimator.n_topics_ == N_TOPICS
+    np.testing.assert_array_equal(model.inference(bags)[0], before)
+
+
+def test_alpha_steers_what_is_inferred_from_bags(corpus, bags, dictionary):
+    pull = SaeModel(
+        bags, N_TOPICS, dictionary, embeddings=corpus.embeddings, alpha=[50, 1, 1, 1, 1]
+    )
+    free = SaeModel(bags, N_TOPICS, dictionary, embeddings=corpus.embeddings)
+    share = [m.inference(bags)[0] / m.inference(bags)[0].sum(1)[:, None] for m in (pull, free)]
+    assert share[0][:, 0].mean() > share[1][:, 0].mean() + 0.2
+    np.testing.assert_allclose(pull[[]][0][1], 50 / 54, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("eta", "floor"), [(None, 0.2), (0.3, 0.3), ("symmetric", 0.2)])
+def test_eta_is_the_floor_of_every_topic(model, eta, floor):
+    smoothed = SaeModel.from_model(model.estimator, eta=eta)
+    assert smoothed.state.get_lambda().min() == pytest.approx(floor, abs=0.05)
+
+
+def test_eta_auto_has_the_proportions_of_the_background(model):
+    smoothed = SaeModel.from_model(model.estimator, eta="auto")
+    expected = model.estimator.background_ * model.num_terms / N_TOPICS
+    np.testing.assert_allclose(smoothed.eta, expected, rtol=1e-4)
+
+
+def test_the_same_seed_gives_the_same_model(corpus, bags, dictionary, fitted):
+    again = SaeModel(bags, N_TOPICS, dictionary, embeddings=corpus.embeddings)
+    np.testing.assert_array_equal(again.get_topics(), fitted.get_topics())
+    np.testing.assert_array_equal(again.inference(bags)[0], fitted.inference(bags)[0])
+
+
+def test_the_global_random_state_is_left_alone(corpus, bags, dictionary):
+    np.random.seed(3)  # noqa: NPY002
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    model = SaeModel(bags, N_TOPICS, dictionary, embeddings=corpus.embeddings, random_state=None)
+    model.show_topics(2)
+    np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
+
+
+def test_a_fitted_estimator_becomes_a_gensim_model_and_stays_its_own(corpus):
+    estimator = SAETopicModel(n_topics=N_TOPICS).fit(corpus.documents, corpus.embeddings)
+    model = estimator.to_gensim()
+    assert isinstance(model, SaeModel)
+    bag = model.id2word.doc2bow(corpus.documents[0].split())
+    assert bag
+    assert model[bag]
+    model.retopic(3)
+    assert estimator.n_topics_ == N_TOPICS
+    estimator.retopic(4)
+    assert model.inference([bag])[0].shape == (1, 3)
+
+
+def test_a_dictionary_of_the_users_own_renumbers_the_words(corpus, model, dictionary):
+    renumbered = {2 * i + 7: word for i, word in enumerate(sorted(dictionary.token2id)) if i % 3}
+    renumbered[1] = "unknown"
+    mine = SaeModel.from_model(model.estimator, id2word=renumbered)
+    assert mine.num_terms == max(renumbered) + 1
+    known = {word: i for i, word in renumbered.items()}
+    text = [word for word in corpus.documents[0].split() if word in known]
+    bag = [(known[word], 1) for word in text]
+    same = dictionary.doc2bow(text)
+    np.testing.assert_allclose(mine.inference([bag])[0], model.inference([same])[0], rtol=1e-4)
+    assert {word for word, _ in mine.show_topic(0)} <= set(renumbered.values())
+    assert np.isfinite(mine.log_perplexity([bag]))
+
+
+def test_str_names_the_class_and_sizes(model):
+    atoms = model.estimator.sae_.n_atoms
+    assert str(model) == (
+        f"SaeModel<num_terms={model.num_terms}, num_topics=5, num_atoms={atoms}, chunksize=2000>"
+    )
+
+
+def test_clear_frees_the_state_and_inference_goes_on(model, bags):
+    before = model.inference(bags[:5])[0]
+    model.clear()
+    assert model.state is None
+    np.testing.assert_array_equal(model.inference(bags[:5])[0], before)
+
+
+def test_parameters_of_ldas_training_are_accepted_and_logged(corpus, bags, dictionary, caplog):
+    with caplog.at_level(logging.INFO, logger="saetm_plugins"):
+        model = SaeModel(
+            bags,
+            num_topics=N_TOPICS,
+            id2word=dictionary,
+            embeddings=corpus.embeddings,
+            passes=10,
+            workers=2,
+            eval_every=None,
+        )
+    assert model.passes == 10
+    assert "without effect on SaeModel" in caplog.text
+
+
+def test_parameters_of_the_estimator_reach_it(corpus, bags, dictionary):
+    model = SaeModel(
+        bags, N_TOPICS, dictionary, embeddings=corpus.embeddings, merge="ward", n_atoms=16
+    )
+    assert model.estimator.sae_.n_atoms == 16
+    assert model.estimator.merge == "ward"
+
+
+def test_an_untrained_model_knows_its_prior_only(dictionary, bags):
+    model = SaeModel(num_topics=4, id2word=dictionary)
+    np.testing.assert_allclose(model.get_topics(), 1 / len(dictionary), rtol=1e-5)
+    assert str(model).startswith("SaeModel<")
+    for ask in (model.inference, model.bound, model.__getitem__):
+        with pytest.raises(NotFittedError, match="update"):
+            ask(bags)
+    with pytest.raises(NotImplementedError):
+        model.do_mstep(0.5, None)
+
+
+def test_bad_parameters_are_named(corpus, bags, dictionary):
+    def make(**kwargs):
+        arguments = {"corpus": bags, "id2word": dictionary, "embeddings": corpus.embeddings}
+        return SaeModel(**{**arguments, "num_topics": N_TOPICS, **kwargs})
+
+    with pytest.raises(TypeError, match="unknown parameters: n_topic"):
+        make(n_topic=3)
+    with pytest.raises(ValueError, match="num_topics"):
+        make(num_topics=0)
+    with pytest.raises(ValueError, match="chunksize"):
+        make(chunksize=0)
+    with pytest.raises(ValueError, match="alpha cannot be 'gensim is cool'"):
+        make(alpha="gensim is cool")
+    with pytest.raises(AssertionError, match="eta has shape"):
+        make(eta=[0.1, 0.2])
+    with pytest.raises(ValueError, match="alpha must be positive"):
+        make(alpha=-1.0)
+    with pytest.raises(ValueError, match="embeddings has 3 entries and corpus 400"):
+        make(embeddings=corpus.embeddings[:3])
+    with pytest.raises(TypeError, match="found one string"):
+        make(documents="text", embeddings=None)
+
+
+def test_neither_documents_nor_embeddings_names_the_ways_out(bags, dictionary):
+    with pytest.raises(ValueError, match=r"documents= .*embeddings=.*from_model"):
+        SaeModel(bags, N_TOPICS, dictionary)
+
+
+def test_wrapping_what_is_no_fitted_model_is_refused(corpus):
+    with pytest.raises(TypeError, match="SAETopicModel"):
+        SaeModel.from_model("model")
+    with pytest.raises(NotFittedError):
+        SaeModel.from_model(SAETopicModel())
+    wordless = SAETopicModel(n_topics=N_TOPICS).fit(None, corpus.embeddings)
+    with pytest.raises(ValueError, match="without documents"):
+        SaeModel.from_model(wordless)
+    worded = SAETopicModel(n_topics=N_TOPICS).fit(corpus.documents, corpus.embeddings)
+    with pytest.raises(ValueError, match="id2word has none"):
+        SaeModel.from_model(worded, id2word={0: "elsewhere"})
