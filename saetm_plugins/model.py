@@ -304,9 +304,25 @@ class SAETopicModel(CurationMixin, TransformerMixin, BaseEstimator):
         ValueError
             When the embeddings are not finite, or of another dimension than the autoencoder's.
         """
+        doc_atoms = self.transform_atoms(documents, embeddings)
+        return mix_topics(doc_atoms, self.atom_topics_, self.topic_prevalence_)
+
+    def transform_atoms(self, documents: Any, embeddings: Any = None) -> sp.csr_matrix:
+        """Return the mixture of atoms of each document, which every cut of topics adds up.
+
+        Parameters
+        ----------
+        documents, embeddings
+            As in :meth:`transform`.
+
+        Returns
+        -------
+        csr_matrix of shape (n, n_atoms), float32
+            Rows sum to 1.
+        """
         check_is_fitted(self, "atom_topics_")
         _, embeddings = self._read(documents, embeddings, sae=self.sae_)
-        return mix_topics(self._doc_atoms(embeddings), self.atom_topics_, self.topic_prevalence_)
+        return self._doc_atoms(embeddings)
 
     def retopic(self, n_topics: int | str, merge: str | None = None) -> SAETopicModel:
         """Cut the atoms into another number of topics, in place; nothing is retrained.

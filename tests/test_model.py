@@ -67,6 +67,13 @@ def test_transform_of_the_fitted_documents_gives_their_mixtures(fitted, corpus):
     np.testing.assert_array_equal(mixtures, fitted.doc_topics_)
 
 
+def test_atoms_of_new_documents_add_up_to_their_topics(fitted, corpus):
+    doc_atoms = fitted.transform_atoms(None, corpus.embeddings[:5])
+    np.testing.assert_allclose(
+        (doc_atoms @ fitted.atom_topics_).toarray(), fitted.doc_topics_[:5], atol=1e-5
+    )
+
+
 def test_a_document_does_not_depend_on_its_neighbours(fitted, corpus):
     together = fitted.transform(None, corpus.embeddings[:50])
     alone = np.vstack([fitted.transform(None, row[None]) for row in corpus.embeddings[:50]])
