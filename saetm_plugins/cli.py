@@ -113,12 +113,12 @@ def print_topics(
 
     sizes = np.bincount(model.labels_, minlength=model.n_topics_)
     table = Table(title=f"{model.n_topics_} topics of {len(model.labels_):,} documents")
-    table.add_column("topic", justify="right")
-    table.add_column("documents", justify="right")
-    table.add_column("share", justify="right")
-    table.add_column("words")
+    table.add_column("topic", justify="right", no_wrap=True)
+    table.add_column("docs", justify="right", no_wrap=True)
+    table.add_column("share", justify="right", no_wrap=True)
+    table.add_column("words", min_width=24)
     if documents is not None:
-        table.add_column("most typical document", overflow="ellipsis", no_wrap=True, max_width=60)
+        table.add_column("most typical document", overflow="ellipsis", no_wrap=True, max_width=48)
     words = model.get_topics(n_words)
     typical = model.get_representative_indices(1)[:, 0]
     for topic in range(model.n_topics_):

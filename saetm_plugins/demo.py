@@ -75,13 +75,13 @@ def _show_recuts(topic_model: SAEBERTopic, console: Console) -> None:
 def _show_new_documents(topic_model: SAEBERTopic, unseen: list[str], console: Console) -> None:
     table = Table(title="Two documents the model has not seen")
     table.add_column("text", max_width=60)
-    table.add_column("mixture")
+    table.add_column("mixture", no_wrap=True)
     _, mixtures = topic_model.transform(unseen)
     words = topic_model.sae_model_.get_topics(3)
     for text, mixture in zip(unseen, mixtures, strict=True):
         largest = mixture.argsort()[::-1][:3]
         lines = [f"{mixture[t]:4.0%}  {t}: {' '.join(words[t])}" for t in largest if mixture[t] > 0]
-        table.add_row(text[:160] + " …", "\n".join(lines))
+        table.add_row(text[:120] + " …", "\n".join(lines))
     console.print(table)
 
 
