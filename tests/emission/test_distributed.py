@@ -1,4 +1,5 @@
 import multiprocessing
+import queue
 
 import numpy as np
 import torch.distributed as dist
@@ -26,16 +27,15 @@ def test_two_processes_equal_one(corpus, tmp_path):
     context = multiprocessing.get_context("spawn")
     results = context.Queue()
     rendezvous = f"file://{tmp_path}/rendezvous"
-    shards = [(theta[:100], bow[:100]), (theta[100:], bow[100:])]
-    workers = [
-        context.Process(target=fit_shard, args=(rank, 2, rendezvous, *shard, results))
-        for rank, shard in enumerate(shards)
-    ]
-    for worker in workers:
-        worker.start()
-    found = {(row[0], row[1]): row[2:] for row in (results.get(timeout=120) for _ in range(4))}
-    for worker in workers:
-        worker.join()
+    other = context.Process(
+        target=fit_shard, args=(1, 2, rendezvous, theta[100:], bow[100:], results)
+    )
+    other.start()
+    mine = queue.Queue()
+    fit_shard(0, 2, rendezvous, theta[:100], bow[:100], mine)
+    rows = [source.get(timeout=60) for source in (mine, mine, results, results)]
+    other.join()
+    found = {row[:2]: row[2:] for row in rows}
     whole = fit_emissions(theta, bow, n_iter=5)
     for atom_words, background, history in found.values():
         np.testing.assert_allclose(atom_words, whole.atom_words, rtol=1e-3, atol=1e-6)
