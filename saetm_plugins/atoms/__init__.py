@@ -2,6 +2,16 @@
 
 from saetm_plugins.atoms.autoencoder import SparseAutoencoder
 from saetm_plugins.atoms.config import TrainingConfig
+from saetm_plugins.atoms.matching import atom_stability, match_directions
+from saetm_plugins.atoms.synthetic import CTMSample, sample_ctm
 from saetm_plugins.atoms.training import train_sae
 
-__all__ = ["SparseAutoencoder", "TrainingConfig", "train_sae"]
+__all__ = [
+    "CTMSample",
+    "SparseAutoencoder",
+    "TrainingConfig",
+    "atom_stability",
+    "match_directions",
+    "sample_ctm",
+    "train_sae",
+]

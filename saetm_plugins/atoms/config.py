@@ -4,12 +4,45 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 from saetm_plugins.atoms.normalization import NORMALIZATIONS
 from saetm_plugins.validation import check_choice, check_count
 
 ACTIVATIONS = ("topk", "batch_topk", "l1", "jumprelu")
 PRECISIONS = ("auto", "fp32", "bf16")
+
+# The paper's text recipe (sec. 4): L1 with lambda 2, four atoms a dimension, batches of 1000,
+# 50,000 steps at rate 1e-3, warm-ups over the first tenth. Lambda is relative to the scale of the
+# data: squared norms of d on average.
+PRESETS: dict[str, dict[str, Any]] = {
+    "saetm-paper": {
+        "activation": "l1",
+        "sparsity": 2.0,
+        "expansion": 4.0,
+        "k": 32,
+        "batch_size": 1000,
+        "n_steps": 50_000,
+        "learning_rate": 1e-3,
+        "warmup": 0.1,
+        "decay": 0.2,
+        "normalization": "scale",
+    },
+    "gpu": {"expansion": 4.0, "k": 32, "batch_size": 16_384, "learning_rate": 2e-3},
+}
+
+
+def preset_settings(preset: str | None) -> dict[str, Any]:
+    """Return the settings of a preset; none for None.
+
+    Raises
+    ------
+    ValueError
+        When there is no such preset.
+    """
+    if preset is None:
+        return {}
+    return PRESETS[check_choice(preset, "preset", tuple(PRESETS))]
 
 
 @dataclass(frozen=True)
@@ -20,12 +53,17 @@ class TrainingConfig:
     ----------
     n_atoms : int, optional
         Size K of the dictionary.
+    expansion : float, optional
+        Atoms per embedding dimension, where `n_atoms` is not given.
     activation : {"topk", "batch_topk", "l1", "jumprelu"}
         What makes the code sparse.
     k : int, optional
         Active atoms per document, exact for "topk", on average for the others.
     n_steps, batch_size : int, optional
         Optimizer steps, and documents in each.
+    anneal : float
+        Multiple of `k` to start from, falling to `k` over the first half of the steps. Above 1,
+        more of the true directions are found, at the price of a slower fit.
     learning_rate : float
         Peak of Adam's rate.
     warmup : float
@@ -44,21 +82,26 @@ class TrainingConfig:
         last 1.0 (Bussmann et al. 2025).
     precision : {"auto", "fp32", "bf16"}
         Of the dense products; "auto": bfloat16 where the hardware multiplies it natively.
+    compile : bool
+        Compile the training step with ``torch.compile`` (GPU; needs a compiler on the machine).
     """
 
     n_atoms: int | None = None
+    expansion: float | None = None
     activation: str = "batch_topk"
     k: int | None = None
     n_steps: int | None = None
     batch_size: int | None = None
-    learning_rate: float = 2e-3
+    anneal: float = 1.0
+    learning_rate: float = 5e-3
     warmup: float = 0.1
-    decay: float = 0.6
+    decay: float = 0.8
     sparsity: float | None = None
     resample: float = 0.6
     normalization: str = "unit"
     levels: tuple[float, ...] = (1.0,)
     precision: str = "auto"
+    compile: bool = False
 
     def __post_init__(self) -> None:
         check_choice(self.activation, "activation", ACTIVATIONS)
@@ -69,23 +112,29 @@ class TrainingConfig:
                 check_count(getattr(self, name), name)
         if not 0 < self.learning_rate < math.inf:
             raise ValueError(f"learning_rate must be positive; found {self.learning_rate!r}")
+        if not 1 <= self.anneal < math.inf:
+            raise ValueError(f"anneal must be at least 1; found {self.anneal!r}")
         for name in ("warmup", "decay", "resample"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be between 0 and 1; found {getattr(self, name)!r}")
         if self.sparsity is not None and not 0 <= self.sparsity < math.inf:
             raise ValueError(f"sparsity must not be negative; found {self.sparsity!r}")
+        if self.expansion is not None and not 0 < self.expansion < math.inf:
+            raise ValueError(f"expansion must be positive; found {self.expansion!r}")
         levels = tuple(self.levels)
         if not levels or levels[-1] != 1 or sorted({0.0, *levels}) != [0.0, *levels]:
             raise ValueError(f"levels must rise from above 0 to 1.0; found {self.levels!r}")
         if self.n_atoms is not None and self.k is not None and self.k > self.n_atoms:
             raise ValueError(f"k must be at most n_atoms ({self.n_atoms}); found {self.k}")
 
-    def resolve(self, n_documents: int) -> TrainingConfig:
+    def resolve(self, n_documents: int, n_features: int) -> TrainingConfig:
         """Fill in what was left to the size of the corpus.
 
         Small corpora get few atoms and few steps: more of either made worse topics on them.
         """
         n_atoms = self.n_atoms
+        if n_atoms is None and self.expansion is not None:
+            n_atoms = max(1, round(self.expansion * n_features))
         if n_atoms is None:
             n_atoms = max(1, min(4096, n_documents, 2 ** round(0.7 * math.log2(n_documents))))
             n_atoms = max(n_atoms, self.k or 1)
@@ -107,6 +156,14 @@ class TrainingConfig:
         rise = (step + 1) / max(1.0, self.warmup * self.n_steps)
         fall = (self.n_steps - step) / max(1.0, self.decay * self.n_steps)
         return self.learning_rate * min(1.0, rise, fall)
+
+    def k_at(self, step: int) -> int:
+        """Return the number of active atoms aimed at in `step`."""
+        assert self.n_steps is not None
+        assert self.n_atoms is not None
+        assert self.k is not None
+        left = max(0.0, 1 - step / (0.5 * self.n_steps))
+        return min(self.n_atoms, round(self.k * (1 + (self.anneal - 1) * left)))
 
     def sparsity_at(self, step: int) -> float:
         """Return the share of the sparsity penalty in force at `step`."""

@@ -17,13 +17,16 @@ class StepReport(NamedTuple):
 
     Attributes
     ----------
-    squared_errors : Tensor or ndarray of shape (n,), float32
-        Squared error of every document of the batch, in normalised space.
+    mean_error : Tensor or float
+        Mean squared error of the documents of the batch, in normalised space.
+    residuals : Tensor or ndarray of shape (n, d)
+        What was not explained of every document, up to a positive factor.
     n_active : Tensor or int
         Activations in the batch.
     """
 
-    squared_errors: Any
+    mean_error: Any
+    residuals: Any
     n_active: Any
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import torch
 
 NORMALIZATIONS = ("unit", "scale", "none")
 
@@ -40,6 +41,14 @@ class Normalizer(NamedTuple):
             centred *= np.float32(self.scale)
         return centred
 
+    def apply_tensor(self, rows: torch.Tensor) -> torch.Tensor:
+        """The same for a tensor, on its device."""
+        centred = rows - torch.from_numpy(self.mean).to(rows.device)
+        if self.mode == "unit":
+            norms = centred.norm(dim=1, keepdim=True)
+            return torch.where(norms < self._negligible(), 0, centred / norms)
+        return centred * self.scale if self.mode == "scale" else centred
+
     def undo(self, decoded: np.ndarray, embeddings: np.ndarray) -> np.ndarray:
         """Bring (n, d) decoded rows back to the space of the `embeddings` they came from."""
         if self.mode == "unit":
@@ -51,8 +60,11 @@ class Normalizer(NamedTuple):
     def _norms(self, centred: np.ndarray) -> np.ndarray:
         """Return row norms; what is rounding error of the subtraction counts as zero."""
         norms = np.sqrt(np.einsum("nd,nd->n", centred, centred))
-        norms[norms < 1e-6 * (1e-6 + np.linalg.norm(self.mean))] = 0
+        norms[norms < self._negligible()] = 0
         return norms
+
+    def _negligible(self) -> float:
+        return 1e-6 * (1e-6 + float(np.linalg.norm(self.mean)))
 
 
 def fit_normalizer(embeddings: np.ndarray, mode: str) -> Normalizer:

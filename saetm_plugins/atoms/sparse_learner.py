@@ -7,6 +7,7 @@ import torch
 
 from saetm_plugins.atoms import training_kernels as kernels
 from saetm_plugins.atoms.config import TrainingConfig
+from saetm_plugins.atoms.distributed import average_, sum_, world
 from saetm_plugins.atoms.learner import StepReport, half_products
 
 _TRAINED = ("encoder", "encoder_bias", "decoder", "decoder_bias")
@@ -41,7 +42,7 @@ class SparseLearner:
     def step(self, batch: torch.Tensor, rate: float, step: int) -> StepReport:
         """Take one step; see :class:`Learner`."""
         weights, gradients = self.weights, self.gradients
-        indptr, indices = self._select(batch)
+        indptr, indices = self._select(batch, self.config.k_at(step))
         documents = batch.numpy()
         values = kernels.activate(
             documents, weights["encoder"], weights["encoder_bias"], indptr, indices
@@ -69,10 +70,12 @@ class SparseLearner:
             gradients["encoder_bias"],
         )
         gradients["decoder_bias"][:] = errors[:, 0].mean(axis=0)
+        average_([torch.from_numpy(gradient) for gradient in gradients.values()])
         self._descend(np.float32(rate), step + 1)
-        self._silent += len(batch)
-        self._silent[np.diff(grouped[0]) > 0] = 0
-        return StepReport(squared_errors, len(indices))
+        uses = sum_(torch.from_numpy(np.diff(grouped[0]))).numpy()
+        self._silent += len(batch) * world()[1]
+        self._silent[uses > 0] = 0
+        return StepReport(float(squared_errors.mean()), -errors[:, -1], len(indices))
 
     def silence(self) -> np.ndarray:
         """See :class:`Learner`."""
@@ -98,18 +101,21 @@ class SparseLearner:
         for name, array in {**self.weights, **self.moments, "silent": self._silent}.items():
             array[...] = state[name]
 
-    def _select(self, batch: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+    def _select(self, batch: torch.Tensor, k: int) -> tuple[np.ndarray, np.ndarray]:
         scores = torch.addmm(
             torch.from_numpy(self.weights["encoder_bias"]).to(self._dtype),
             batch.to(self._dtype),
             torch.from_numpy(self.weights["encoder"]).to(self._dtype).T,
         )
         ordered = scores.to(torch.bfloat16).view(torch.int16).numpy()
-        k = self.config.k
-        assert k is not None
         if self.config.activation == "topk":
             return kernels.select_topk(ordered, min(k, ordered.shape[1]))
-        return kernels.select_above(ordered, kernels.batch_cut(ordered, k * len(batch)))
+        if world()[1] == 1:
+            cut = kernels.batch_cut(ordered, k * len(batch))
+        else:
+            histogram = sum_(torch.from_numpy(kernels.score_histogram(ordered, 1))).numpy()
+            cut, _ = kernels.cut_of_histogram(histogram, 1, k * len(batch) * world()[1])
+        return kernels.select_above(ordered, cut)
 
     def _descend(self, rate: np.float32, step: int) -> None:
         for name, array in self.weights.items():

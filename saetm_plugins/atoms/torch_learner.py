@@ -8,11 +8,13 @@ import numpy as np
 import torch
 
 from saetm_plugins.atoms.config import TrainingConfig
+from saetm_plugins.atoms.distributed import average_, gather_rows, sum_, world
 from saetm_plugins.atoms.learner import StepReport, half_products
 
 _FIRST_PENALTY = 0.05  # relative to the mean norm of a document; steered from there
 _STEERING = 0.02  # largest relative change of a steered penalty in one step
-_BANDWIDTH = 0.3  # of the pseudo-derivative of "jumprelu", relative to the threshold
+_THRESHOLD_RATE = 10  # thresholds move on a log scale: this many times the rate of the weights
+_BANDWIDTH = 0.5  # of the pseudo-derivative of "jumprelu", relative to the threshold
 
 
 class TorchLearner:
@@ -38,8 +40,11 @@ class TorchLearner:
         self._tensors.pop("thresholds", None)
         self._silent = torch.zeros(len(weights["decoder"]), dtype=torch.int64, device=self.device)
         self._penalty = torch.tensor(_FIRST_PENALTY, device=self.device)
-        self._optimizer = torch.optim.Adam(self._tensors.values(), fused=True)
+        self._optimizer = torch.optim.Adam(
+            [{"params": [t], "name": name} for name, t in self._tensors.items()], fused=True
+        )
         self._level_ends = config.level_ends()
+        self._forward = torch.compile(self._loss) if config.compile else self._loss
         self._half = config.precision == "bf16" or (
             config.precision == "auto" and half_products(device)
         )
@@ -55,18 +60,15 @@ class TorchLearner:
     def step(self, batch: torch.Tensor, rate: float, step: int) -> StepReport:
         """Take one step; see :class:`Learner`."""
         inputs = batch.to(self.device, non_blocking=True)
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self._half):
-            scores = torch.addmm(self._tensors["encoder_bias"], inputs, self._tensors["encoder"].T)
-            codes = self._activate(scores.float())
-            error, squared_errors = self._decode(codes, inputs)
-        loss = error + self.config.sparsity_at(step) * self._penalize(scores.float(), codes)
+        k = self.config.k_at(step)
+        loss, codes, residuals = self._forward(inputs, k, self.config.sparsity_at(step))
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self._descend(rate)
         active = codes.detach() > 0
-        self._silent += len(inputs)
-        self._silent[active.any(dim=0)] = 0
-        return StepReport(squared_errors.detach(), active.sum())
+        uses = sum_(active.sum(dim=0))
+        self._silent = torch.where(uses > 0, 0, self._silent + len(inputs) * world()[1])
+        return StepReport(residuals.square().sum(dim=1).mean(), residuals, active.sum())
 
     def silence(self) -> np.ndarray:
         """See :class:`Learner`."""
@@ -112,10 +114,20 @@ class TorchLearner:
     def _parameter(self, array: np.ndarray) -> torch.Tensor:
         return torch.tensor(array, device=self.device, requires_grad=True)
 
-    def _activate(self, scores: torch.Tensor) -> torch.Tensor:
+    def _loss(
+        self, inputs: torch.Tensor, k: int, sparsity: float
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return the loss, the dense codes and the residuals of a batch."""
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self._half):
+            scores = torch.addmm(self._tensors["encoder_bias"], inputs, self._tensors["encoder"].T)
+            scores = scores.float()
+            codes = self._activate(scores, k)
+            loss, residuals = self._decode(codes, inputs)
+            return loss + sparsity * self._penalize(scores, codes, k), codes, residuals
+
+    def _activate(self, scores: torch.Tensor, k: int) -> torch.Tensor:
         """Return dense codes (n, n_atoms), zero where an atom is not active."""
-        activation, k = self.config.activation, self.config.k
-        assert k is not None
+        activation = self.config.activation
         if activation == "l1":
             return scores.relu()
         if activation == "jumprelu":
@@ -123,32 +135,31 @@ class TorchLearner:
         if activation == "topk":
             best = scores.detach().topk(k, dim=1).indices
             return torch.zeros_like(scores).scatter(1, best, scores.gather(1, best).relu())
-        cut = scores.detach().flatten().topk(k * len(scores)).values[-1].clamp(min=0)
+        best = gather_rows(scores.detach().flatten().topk(k * len(scores)).values)
+        cut = best.topk(k * len(scores) * world()[1]).values[-1]
         return scores * ((scores >= cut) & (scores > 0))
 
     def _decode(
         self, codes: torch.Tensor, inputs: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the mean error over documents and levels, and each document's own error."""
+        """Return the mean error over documents and levels, and what stays unexplained."""
         decoder = self._tensors["decoder"]
         error = self._tensors["decoder_bias"] - inputs
         total, start = torch.zeros((), device=self.device), 0
         for end in self._level_ends:
             error = error + (codes[:, start:end] @ decoder[start:end]).float()
-            squared_errors = error.square().sum(dim=1)
-            total = total + squared_errors.mean() / len(self._level_ends)
+            total = total + error.square().sum(dim=1).mean() / len(self._level_ends)
             start = end
-        return total, squared_errors
+        return total, -error.detach()
 
-    def _penalize(self, scores: torch.Tensor, codes: torch.Tensor) -> torch.Tensor | float:
+    def _penalize(self, scores: torch.Tensor, codes: torch.Tensor, k: int) -> torch.Tensor | float:
         """Return the sparsity term of "l1" (paper, eq. of the MAP objective) and "jumprelu"."""
-        activation, k = self.config.activation, self.config.k
-        assert k is not None
+        activation = self.config.activation
         if activation == "l1":
             if self.config.sparsity is not None:
                 return self.config.sparsity * codes.sum(dim=1).mean()
             with torch.no_grad():
-                surplus = (codes > 0).sum(dim=1).float().mean() / k - 1
+                surplus = self._mean_active(codes) / k - 1
                 self._penalty *= torch.exp(_STEERING * surplus.clamp(-1, 1))
             return self._penalty * codes.sum(dim=1).mean()
         if activation == "jumprelu":
@@ -156,18 +167,26 @@ class TorchLearner:
             l0 = active.sum(dim=1).mean()
             if self.config.sparsity is not None:
                 return self.config.sparsity * l0
-            return (l0 / k - 1).square()
+            # The gradient of (l0 / k - 1)^2, where l0 is that of all processes together.
+            return 2 / k * (self._mean_active(codes) / k - 1) * l0
         return 0.0
+
+    @torch.no_grad()
+    def _mean_active(self, codes: torch.Tensor) -> torch.Tensor:
+        mean = (codes > 0).sum(dim=1).float().mean()
+        average_([mean])
+        return mean
 
     @torch.no_grad()
     def _descend(self, rate: float) -> None:
         """Step along the sphere the decoder rows live on, and put them back on it."""
+        average_([t.grad for t in self._tensors.values() if t.grad is not None])
         decoder = self._tensors["decoder"]
         assert decoder.grad is not None
         radial = (decoder.grad * decoder).sum(dim=1, keepdim=True)
         decoder.grad -= radial * decoder
         for group in self._optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * (_THRESHOLD_RATE if group["name"] == "log_thresholds" else 1)
         self._optimizer.step()
         decoder /= decoder.norm(dim=1, keepdim=True).clamp(min=1e-12)
 

@@ -2,50 +2,84 @@
 
 from __future__ import annotations
 
+import itertools
 import numbers
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 from tqdm.auto import tqdm
 
 from saetm_plugins.atoms.autoencoder import SparseAutoencoder, resolve_device
-from saetm_plugins.atoms.config import TrainingConfig
-from saetm_plugins.atoms.encoding import encode_normalized
-from saetm_plugins.atoms.learner import Learner, StepReport, make_learner
+from saetm_plugins.atoms.batches import (
+    RowNumbers,
+    prefetch,
+    sample_rows,
+    shuffled_batches,
+    streamed_batches,
+)
+from saetm_plugins.atoms.checkpoints import CheckpointFolder
+from saetm_plugins.atoms.config import TrainingConfig, preset_settings
+from saetm_plugins.atoms.distributed import own_slice, process_group, world
+from saetm_plugins.atoms.finishing import finish
+from saetm_plugins.atoms.initialization import initial_weights
+from saetm_plugins.atoms.learner import Learner, make_learner
 from saetm_plugins.atoms.normalization import Normalizer, fit_normalizer
-from saetm_plugins.validation import check_embeddings
+from saetm_plugins.atoms.revival import revive_dead
+from saetm_plugins.atoms.run_logging import open_logger
+from saetm_plugins.atoms.sources import is_stream, iterate_rows, open_reader
 
-_SAMPLE = 32_768  # documents that the statistics are taken on
-_CUT_SAMPLE = 8_192  # documents that a threshold is taken on
-_REVIVE_EVERY = 10  # steps
+_SAMPLE = 65_536  # rows that the centre, the starting atoms and the statistics are taken from
+_STREAM_LENGTH = 2**20  # documents assumed in an iterator that does not say
+_RESIDENT = 2**30  # bytes up to which an in-memory corpus is normalised once, not batch by batch
+
+
+class _Corpus(NamedTuple):
+    """Where batches come from: `sample` rows, `batches(first)` from batch number `first` on."""
+
+    n_documents: int
+    sample: np.ndarray
+    reader: Any
+    batches: Any
 
 
 def train_sae(
     embeddings: Any,
     n_atoms: int | None = None,
-    activation: str = "batch_topk",
+    activation: str | None = None,
     k: int | None = None,
     n_steps: int | None = None,
     batch_size: int | None = None,
     device: str = "auto",
     random_state: Any = 0,
     verbose: bool = False,
+    *,
+    preset: str | None = None,
     encoder_name: str | None = None,
+    checkpoint_dir: str | os.PathLike[str] | None = None,
+    checkpoint_every: int | None = None,
+    checkpoint_minutes: float | None = None,
+    logger: str | None = None,
+    log_dir: str | None = None,
     **settings: Any,
 ) -> SparseAutoencoder:
     """Train a sparse autoencoder whose decoder rows are topic atoms.
 
     Parameters
     ----------
-    embeddings : array-like of shape (n, d)
-        One row per document, any real dtype.
+    embeddings : array-like of shape (n, d), path, or iterable of batches
+        An array, tensor or memory map of any real dtype; the path of a ``.npy``, ``.safetensors``,
+        ``.parquet`` or ``.arrow`` file or of a folder of such shards; a torch DataLoader or other
+        iterable of (m, d) batches (a generator gives one pass).
     n_atoms : int, optional
         Size of the dictionary; None: from the number of documents.
-    activation : {"batch_topk", "topk", "l1", "jumprelu"}
-        What makes the code sparse.
+    activation : {"batch_topk", "topk", "l1", "jumprelu"}, optional
+        What makes the code sparse; None: "batch_topk", or the preset's.
     k : int, optional
         Active atoms per document: the limit for "topk", the average for the others.
     n_steps, batch_size : int, optional
@@ -55,8 +89,19 @@ def train_sae(
         The same number gives the same model, bit for bit, on one CPU machine.
     verbose : bool, default=False
         Show a progress bar.
+    preset : {"saetm-paper", "gpu"}, optional
+        Settings under the other arguments: the paper's recipe, or one for tens of millions of
+        documents.
     encoder_name : str, optional
         The model that made the embeddings; stored.
+    checkpoint_dir : path, optional
+        Where checkpoints go. A run that finds one of its own there goes on from it.
+    checkpoint_every, checkpoint_minutes : int, float, optional
+        Steps or minutes between checkpoints; neither: ten minutes.
+    logger : {"tensorboard", "wandb"}, optional
+        Log training curves with this library.
+    log_dir : str, optional
+        Where the logger writes.
     **settings
         Further fields of :class:`TrainingConfig`.
 
@@ -67,175 +112,158 @@ def train_sae(
     Raises
     ------
     ValueError
-        When embeddings are empty or not finite, or a setting is out of its range.
+        When embeddings are empty, not finite or not of one width (a shard is named with its row),
+        a setting is out of its range, or `checkpoint_dir` holds a run with other settings.
     """
-    config = TrainingConfig(
-        n_atoms=n_atoms,
-        activation=activation,
-        k=k,
-        n_steps=n_steps,
-        batch_size=batch_size,
-        **settings,
-    )
-    device = resolve_device(device)
-    embeddings = check_embeddings(embeddings)
-    config = config.resolve(len(embeddings))
+    named = {"n_atoms": n_atoms, "activation": activation, "k": k, "n_steps": n_steps}
+    named |= {"batch_size": batch_size, **settings}
+    given = {name: value for name, value in named.items() if value is not None}
+    config = TrainingConfig(**{**preset_settings(preset), **given})
     seed = _seed_of(random_state)
-    normalizer = fit_normalizer(embeddings, config.normalization)
-    documents = normalizer.apply(embeddings)
-    learner = _run(documents, config, seed, device, verbose)
-    sample = _rng(seed, 2).permutation(len(documents))[:_SAMPLE]
-    return _finish(learner, documents[sample], normalizer, config, encoder_name)
+    with process_group(resolve_device(device)) as device:
+        corpus = _open_corpus(embeddings, config, seed)
+        config = config.resolve(corpus.n_documents, corpus.sample.shape[1])
+        normalizer = fit_normalizer(corpus.sample, config.normalization)
+        sample = normalizer.apply(corpus.sample)
+        learner = make_learner(initial_weights(sample, config, _rng(seed, 0)), config, device)
+        checkpoints = None
+        if checkpoint_dir is not None:
+            facts = {**asdict(config), "random_state": seed, "n_documents": corpus.n_documents}
+            checkpoints = CheckpointFolder(
+                checkpoint_dir, facts, checkpoint_every, checkpoint_minutes
+            )
+        log, close_log = open_logger(logger if world()[0] == 0 else None, log_dir, asdict(config))
+        try:
+            with _fast_products(device):
+                _run(learner, corpus, normalizer, config, seed, device, checkpoints, log, verbose)
+        finally:
+            close_log()
+        return finish(learner, sample, normalizer, config, encoder_name)
+
+
+def _open_corpus(embeddings: Any, config: TrainingConfig, seed: int) -> _Corpus:
+    """Make one thing of all the kinds of embeddings, without reading more than a sample."""
+    if not is_stream(embeddings):
+        reader = open_reader(embeddings)
+        sample = sample_rows(reader, _SAMPLE, _rng(seed, 2))
+        return _Corpus(reader.n_documents, sample, reader, None)
+    rows = iterate_rows(embeddings)
+    head, n_head = [], 0
+    for batch in rows:
+        head.append(batch)
+        n_head += len(batch)
+        if n_head >= _SAMPLE:
+            break
+    if not head:
+        raise ValueError("embeddings is an iterable without batches")
+    sample = np.concatenate(head)
+    if n_head < _SAMPLE:  # it fits in memory
+        return _open_corpus(sample, config, seed)
+    again = None if iter(embeddings) is embeddings else embeddings
+    length = len(getattr(embeddings, "dataset", ())) or _STREAM_LENGTH
+
+    def batches(batch_size: int) -> Iterator[np.ndarray]:
+        return streamed_batches(sample, rows, again, batch_size, seed)
+
+    return _Corpus(length, sample, None, batches)
+
+
+def _tensor_batches(
+    corpus: _Corpus,
+    normalizer: Normalizer,
+    config: TrainingConfig,
+    seed: int,
+    first: int,
+    device: str,
+) -> Iterator[torch.Tensor]:
+    """Yield this process's share of every batch, normalised, on the device."""
+    assert config.batch_size is not None
+    share = own_slice(config.batch_size)
+    reader = corpus.reader
+    if reader is not None and reader.in_memory and reader.rows.nbytes <= _budget(device):
+        documents = torch.from_numpy(normalizer.apply(reader.rows)).to(device)
+        numbers_of_rows = RowNumbers(len(documents))
+        for picked in shuffled_batches(numbers_of_rows, config.batch_size, seed, first):
+            yield documents[torch.from_numpy(picked[share, 0]).to(device)]
+        return
+    batches: Iterator[np.ndarray]
+    if reader is None:
+        batches = itertools.islice(corpus.batches(config.batch_size), first, None)
+    else:
+        batches = shuffled_batches(reader, config.batch_size, seed, first)
+    on_gpu = torch.device(device).type == "cuda"
+    for batch in prefetch(batches):
+        rows = torch.from_numpy(np.ascontiguousarray(batch[share]))
+        if on_gpu:
+            rows = rows.pin_memory().to(device, non_blocking=True)
+        yield normalizer.apply_tensor(rows)
 
 
 def _run(
-    documents: np.ndarray, config: TrainingConfig, seed: int, device: str, verbose: bool
-) -> Any:
-    assert config.n_steps is not None
-    assert config.batch_size is not None
-    learner = make_learner(initial_weights(documents, config, _rng(seed, 0)), config, device)
-    batches = _index_batches(len(documents), config.batch_size, _rng(seed, 1))
-    progress = tqdm(range(config.n_steps), desc="Training SAE", unit="step", disable=not verbose)
-    for step in progress:
-        batch = torch.from_numpy(documents[next(batches)])
-        report = learner.step(batch, config.rate_at(step), step)
-        _revive_dead(learner, batch, report, config, step, seed)
-        if verbose and step % 20 == 0:
-            progress.set_postfix(error=f"{float(report.squared_errors.mean()):.3f}")
-    return learner
-
-
-def initial_weights(
-    documents: np.ndarray, config: TrainingConfig, rng: np.random.Generator
-) -> dict[str, np.ndarray]:
-    """Return starting weights: atoms are documents, the encoder is the decoder.
-
-    Parameters
-    ----------
-    documents : ndarray of shape (n, d), float32
-        Normalised embeddings.
-    config : TrainingConfig
-        Resolved.
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    dict of str to ndarray
-        ``encoder``, ``encoder_bias``, ``decoder``, ``decoder_bias``, ``thresholds``.
-    """
-    n_atoms, d = config.n_atoms, documents.shape[1]
-    assert n_atoms is not None
-    chosen = rng.permutation(len(documents))[:n_atoms]
-    decoder = float(0.1 / np.sqrt(d)) * rng.standard_normal((n_atoms, d), dtype=np.float32)
-    decoder[: len(chosen)] += _unit_rows(documents[chosen])
-    weights = {
-        "encoder": _unit_rows(decoder),
-        "encoder_bias": np.zeros(n_atoms, dtype=np.float32),
-        "decoder": _unit_rows(decoder),
-        "decoder_bias": np.zeros(d, dtype=np.float32),
-    }
-    cut = average_cut(weights, documents[:_CUT_SAMPLE], config)
-    return {**weights, "thresholds": np.full(n_atoms, cut, dtype=np.float32)}
-
-
-def average_cut(
-    weights: dict[str, np.ndarray], documents: np.ndarray, config: TrainingConfig
-) -> float:
-    """Return the score above which `k` atoms are active on average, never below zero."""
-    assert config.k is not None
-    scores = torch.addmm(
-        torch.from_numpy(weights["encoder_bias"]),
-        torch.from_numpy(documents),
-        torch.from_numpy(weights["encoder"]).T,
-    ).numpy()
-    n_kept = config.k * len(documents)
-    if n_kept >= scores.size:
-        return 0.0
-    floor = np.quantile(scores[::64], max(0.0, 1 - 2 * n_kept / scores.size))
-    candidates = scores[scores > floor]
-    if len(candidates) <= n_kept:
-        candidates = scores.ravel()
-    return max(0.0, float(np.partition(candidates, -n_kept - 1)[-n_kept - 1]))
-
-
-def _index_batches(n_documents: int, batch_size: int, rng: np.random.Generator) -> Any:
-    """Yield row numbers, batch by batch; every document comes once an epoch."""
-    queue = rng.permutation(n_documents)
-    while True:
-        while len(queue) < batch_size:
-            queue = np.concatenate([queue, rng.permutation(n_documents)])
-        yield queue[:batch_size]
-        queue = queue[batch_size:]
-
-
-def _revive_dead(
     learner: Learner,
-    batch: torch.Tensor,
-    report: StepReport,
-    config: TrainingConfig,
-    step: int,
-    seed: int,
-) -> None:
-    """Put atoms that went unused where documents are explained worst (Bricken et al. 2023)."""
-    assert config.n_steps is not None
-    assert config.n_atoms is not None
-    assert config.k is not None
-    if (step + 1) % _REVIVE_EVERY or step > config.resample * config.n_steps:
-        return
-    patience = max(10 * len(batch), 20 * config.n_atoms // config.k)
-    dead = np.flatnonzero(learner.silence() > patience)[: max(1, len(batch) // 8)]
-    errors = torch.as_tensor(report.squared_errors).cpu().numpy().astype(np.float64)
-    if len(dead) == 0 or errors.sum() <= 0:
-        return
-    rng = _rng(seed, 3, step)
-    chosen = rng.choice(len(batch), size=len(dead), p=errors / errors.sum())
-    learner.revive(dead, _unit_rows(batch[chosen].cpu().numpy()))
-
-
-def _finish(
-    learner: Learner,
-    sample: np.ndarray,
+    corpus: _Corpus,
     normalizer: Normalizer,
     config: TrainingConfig,
-    encoder_name: str | None,
-) -> SparseAutoencoder:
-    """Learn the threshold, measure, and put the model together."""
-    assert config.k is not None
-    weights = learner.weights
-    thresholds = weights.get("thresholds", np.zeros(len(weights["decoder"]), dtype=np.float32))
-    if config.activation == "batch_topk":
-        thresholds = np.full_like(thresholds, average_cut(weights, sample[:_CUT_SAMPLE], config))
-    elif config.activation != "jumprelu":
-        thresholds = np.zeros_like(thresholds)
-    sae = SparseAutoencoder(
-        {**weights, "thresholds": thresholds, "mean": normalizer.mean},
-        activation=config.activation,
-        k=config.k,
-        normalization=normalizer.mode,
-        scale=normalizer.scale,
-        encoder_name=encoder_name,
-        settings=asdict(config),
+    seed: int,
+    device: str,
+    checkpoints: CheckpointFolder | None,
+    log: Any,
+    verbose: bool,
+) -> None:
+    """Take all the steps, from the newest checkpoint if there is one."""
+    assert config.n_steps is not None
+    first = 0
+    if checkpoints is not None and (found := checkpoints.load()) is not None:
+        first, state = found
+        learner.load_state(state)
+    taken = first
+    rank, _ = world()
+    batches = _tensor_batches(corpus, normalizer, config, seed, first, device)
+    progress = tqdm(
+        total=config.n_steps,
+        initial=first,
+        desc="Training SAE",
+        unit="step",
+        disable=not verbose or rank > 0,
     )
-    sae.statistics_ = measure(sae, sample)
-    return sae
+    with progress:
+        for step, batch in zip(range(first, config.n_steps), batches, strict=False):
+            rate = config.rate_at(step)
+            report = learner.step(batch, rate, step)
+            revive_dead(learner, report, config, step, _rng(seed, 3, step))
+            progress.update()
+            taken = step + 1
+            if step % 20 == 0 and rank == 0:
+                if verbose:
+                    progress.set_postfix(error=f"{float(report.mean_error):.3f}")
+                active = float(report.n_active) / len(batch)
+                scalars = {"error": report.mean_error, "l0": active, "rate": rate}
+                log(scalars, step)
+            if checkpoints is not None and rank == 0 and checkpoints.due(step):
+                checkpoints.save(step + 1, learner.state())
+    if taken < config.n_steps:
+        warnings.warn(f"embeddings ended after {taken} of {config.n_steps} steps", stacklevel=3)
 
 
-def measure(sae: SparseAutoencoder, documents: np.ndarray) -> dict[str, float]:
-    """Return ``fvu``, ``l0`` and ``n_dead`` of a model on (n, d) normalised embeddings."""
-    indptr, indices, values = encode_normalized(sae, documents)
-    codes = sp.csr_matrix((values, indices, indptr), shape=(len(documents), sae.n_atoms))
-    error = np.square(codes @ sae.decoder_ + (sae.decoder_bias_ - documents)).sum(dtype=np.float64)
-    variance = np.square(documents - documents.mean(axis=0)).sum(dtype=np.float64)
-    return {
-        "fvu": float(error / variance) if variance > 0 else 0.0,
-        "l0": len(indices) / len(documents),
-        "n_dead": int((np.bincount(indices, minlength=sae.n_atoms) == 0).sum()),
-        "n_documents": len(documents),
-    }
+@contextmanager
+def _fast_products(device: str) -> Iterator[None]:
+    """Let float32 products on a GPU run as TF32, for the time of the training."""
+    if torch.device(device).type != "cuda":
+        yield
+        return
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
-def _unit_rows(rows: np.ndarray) -> np.ndarray:
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+def _budget(device: str) -> int:
+    """Return how many bytes of embeddings may lie normalised where training runs."""
+    if torch.device(device).type == "cuda":
+        return torch.cuda.mem_get_info(device)[0] // 2
+    return _RESIDENT
 
 
 def _rng(seed: int, *stream: int) -> np.random.Generator:

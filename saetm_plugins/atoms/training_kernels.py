@@ -117,18 +117,25 @@ def batch_cut(scores, n_kept):
     sample = np.sort(flat[:: max(1, flat.size // 8192)])
     share = 1.5 * n_kept / flat.size + 8.0 / sample.size
     floor = max(np.int16(1), sample[max(0, int(sample.size * (1.0 - share)))])
-    cut, reached = _histogram_cut(flat, floor, n_kept)
+    cut, reached = cut_of_histogram(score_histogram(flat, floor), floor, n_kept)
     if reached < n_kept and floor > 1:
-        cut, reached = _histogram_cut(flat, np.int16(1), n_kept)
+        cut, reached = cut_of_histogram(score_histogram(flat, 1), 1, n_kept)
     return cut
 
 
 @njit(cache=True)
-def _histogram_cut(flat, floor, n_kept):
+def score_histogram(scores, floor):
+    """Count how often every score from `floor` (at least 1) occurs, (32768,) int64."""
     histogram = np.zeros(32768, dtype=np.int64)
-    for value in flat:
+    for value in scores.ravel():
         if value >= floor:
             histogram[value] += 1
+    return histogram
+
+
+@njit(cache=True)
+def cut_of_histogram(histogram, floor, n_kept):
+    """Return the lowest score from `floor` that at most `n_kept` reach, and how many reach it."""
     reached = 0
     cut = 32767
     while cut > floor:

@@ -1,0 +1,120 @@
+"""Stage 1: checkpoints from which a killed run goes on and ends as if it had never been killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+_KEPT = 2
+
+
+class CheckpointFolder:
+    """Writes the state of a run every so often, and finds the newest one that is whole.
+
+    Parameters
+    ----------
+    folder : path
+        Made if it is not there.
+    settings : dict
+        JSON-able: all that the run's result depends on. A run with others is not continued.
+    every : int, optional
+        Steps between checkpoints.
+    minutes : float, optional
+        Minutes between checkpoints.
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        settings: dict[str, Any],
+        every: int | None = None,
+        minutes: float | None = None,
+    ) -> None:
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._settings = json.loads(json.dumps(settings))
+        self._every = every
+        self._seconds = None if minutes is None else 60 * minutes
+        if every is None and minutes is None:
+            self._seconds = 600.0
+        self._last = time.monotonic()
+
+    def due(self, step: int) -> bool:
+        """Tell whether the state after step number `step` (from 0) is to be written."""
+        if self._every is not None and (step + 1) % self._every == 0:
+            return True
+        return self._seconds is not None and time.monotonic() - self._last >= self._seconds
+
+    def save(self, step: int, state: dict[str, np.ndarray]) -> None:
+        """Write the state after `step` steps; older checkpoints but one are deleted.
+
+        Raises
+        ------
+        OSError
+            When it cannot be written (disk full, say); earlier checkpoints stay.
+        """
+        target = self.folder / f"step-{step:09d}.safetensors"
+        partial = target.with_suffix(".partial")
+        metadata = {"step": str(step), "settings": json.dumps(self._settings)}
+        try:
+            save_file(state, partial, metadata=metadata)
+            os.replace(partial, target)
+        except (OSError, SafetensorError) as error:
+            partial.unlink(missing_ok=True)
+            raise OSError(f"checkpoint {str(target)!r} could not be written: {error}") from error
+        self._last = time.monotonic()
+        for old in self._files()[:-_KEPT]:
+            old.unlink()
+
+    def load(self) -> tuple[int, dict[str, np.ndarray]] | None:
+        """Return the steps taken and the state of the newest whole checkpoint, or None.
+
+        Warns
+        -----
+        UserWarning
+            When a checkpoint is truncated; the one before it is used.
+
+        Raises
+        ------
+        ValueError
+            When the checkpoint is of a run with other settings; they are named.
+        """
+        for file in reversed(self._files()):
+            try:
+                with safe_open(file, framework="np") as tensors:
+                    metadata = tensors.metadata() or {}
+                    state = {name: tensors.get_tensor(name) for name in tensors.keys()}  # noqa: SIM118
+                step, settings = int(metadata["step"]), json.loads(metadata["settings"])
+            except (SafetensorError, OSError, KeyError, ValueError) as error:
+                warnings.warn(
+                    f"checkpoint {str(file)!r} is not whole ({error}); trying the one before",
+                    stacklevel=2,
+                )
+                continue
+            self._refuse_other(settings)
+            return step, state
+        return None
+
+    def _refuse_other(self, settings: dict[str, Any]) -> None:
+        names = sorted(settings.keys() | self._settings.keys())
+        differences = [
+            f"{name} was {settings.get(name)!r}, is {self._settings.get(name)!r}"
+            for name in names
+            if settings.get(name) != self._settings.get(name)
+        ]
+        if differences:
+            raise ValueError(
+                f"checkpoint_dir {str(self.folder)!r} holds a run with other settings: "
+                + "; ".join(differences)
+            )
+
+    def _files(self) -> list[Path]:
+        return sorted(self.folder.glob("step-*.safetensors"))

@@ -1,0 +1,112 @@
+"""Stage 1, starting weights: atoms are documents far from one another."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from saetm_plugins.atoms.config import TrainingConfig
+
+_ROUNDS = 32  # of picking atoms; within a round picks do not see each other
+_SAMPLE = 8_192  # documents that a threshold is taken on
+
+
+def initial_weights(
+    documents: np.ndarray, config: TrainingConfig, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """Return starting weights: atoms are documents, the encoder is the decoder.
+
+    Parameters
+    ----------
+    documents : ndarray of shape (n, d), float32
+        Normalised embeddings; a sample of the corpus is enough.
+    config : TrainingConfig
+        Resolved.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    dict of str to ndarray
+        ``encoder``, ``encoder_bias``, ``decoder``, ``decoder_bias``, ``thresholds``.
+    """
+    n_atoms, d = config.n_atoms, documents.shape[1]
+    assert n_atoms is not None
+    decoder = float(0.1 / np.sqrt(d)) * rng.standard_normal((n_atoms, d), dtype=np.float32)
+    chosen = _spread_rows(documents, n_atoms, rng)
+    decoder[: len(chosen)] += unit_rows(documents[chosen])
+    weights = {
+        "encoder": unit_rows(decoder),
+        "encoder_bias": np.zeros(n_atoms, dtype=np.float32),
+        "decoder": unit_rows(decoder),
+        "decoder_bias": np.zeros(d, dtype=np.float32),
+    }
+    cut = average_cut(weights, documents, config)
+    if config.activation == "l1":  # else half of all atoms would be active at first
+        weights["encoder_bias"] -= cut
+    return {**weights, "thresholds": np.full(n_atoms, cut, dtype=np.float32)}
+
+
+def average_cut(
+    weights: dict[str, np.ndarray], documents: np.ndarray, config: TrainingConfig
+) -> float:
+    """Return the score above which `k` atoms are active on average, never below zero.
+
+    Parameters
+    ----------
+    weights : dict of str to ndarray
+        ``encoder`` and ``encoder_bias``.
+    documents : ndarray of shape (n, d), float32
+        Normalised embeddings, of which the first few thousand are used.
+    config : TrainingConfig
+        Resolved.
+    """
+    assert config.k is not None
+    documents = documents[:_SAMPLE]
+    scores = torch.addmm(
+        torch.from_numpy(weights["encoder_bias"]),
+        torch.from_numpy(documents),
+        torch.from_numpy(weights["encoder"]).T,
+    ).numpy()
+    n_kept = config.k * len(documents)
+    if n_kept >= scores.size:
+        return 0.0
+    # Sorting a sample first leaves a few candidates to select among instead of millions.
+    floor = np.quantile(scores[::64], max(0.0, 1 - 2 * n_kept / scores.size))
+    candidates = scores[scores > floor]
+    if len(candidates) <= n_kept:
+        candidates = scores.ravel()
+    return max(0.0, float(np.partition(candidates, -n_kept - 1)[-n_kept - 1]))
+
+
+def unit_rows(rows: np.ndarray) -> np.ndarray:
+    """Divide the rows of (n, d) by their norms; zero rows stay zero."""
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.float32(1e-12))
+
+
+def _spread_rows(documents: np.ndarray, n_rows: int, rng: np.random.Generator) -> np.ndarray:
+    """Choose rows in unlike directions: k-means++ on the sphere, many picks a round."""
+    sample = rng.permutation(len(documents))[: max(4096, 16 * n_rows)]
+    if len(sample) <= n_rows:
+        return sample
+    rows = documents[sample]
+    energy = np.einsum("nd,nd->n", rows, rows)
+    directions = torch.from_numpy(unit_rows(rows))
+    nearest = torch.zeros(len(rows))
+    chosen = np.empty(0, dtype=np.int64)
+    for size in np.diff(np.linspace(0, n_rows, min(n_rows, _ROUNDS) + 1).astype(int)).tolist():
+        weights = (energy * (1 - np.minimum(nearest.numpy(), 1) ** 2) ** 3).astype(np.float64)
+        weights[chosen] = 0
+        picks = _draw(weights, size, rng)
+        chosen = np.concatenate([chosen, picks])
+        nearest = torch.maximum(nearest, (directions @ directions[picks].T).amax(dim=1))
+    return sample[chosen]
+
+
+def _draw(weights: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw distinct positions in proportion to `weights`, fewer where too few are positive."""
+    possible = int(np.count_nonzero(weights))
+    if possible == 0:
+        return np.empty(0, dtype=np.int64)
+    return rng.choice(
+        len(weights), size=min(size, possible), replace=False, p=weights / weights.sum()
+    )

@@ -1,0 +1,118 @@
+"""Embeddings drawn from the continuous topic model itself: the truth that stage 1 must find again.
+
+Girrbach & Akata 2026, sec. 3: ``D = noise + sum_n lambda_n w_n`` with ``z_n ~ Cat(theta)``,
+``w_n ~ N(mu_{z_n}, Sigma)``, ``lambda_n ~ Gamma`` and ``theta ~ Dir(alpha)``.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from saetm_plugins.validation import check_count
+
+_CHUNK = 2**22  # contributions drawn at a time
+
+
+class CTMSample(NamedTuple):
+    """What :func:`sample_ctm` drew.
+
+    Attributes
+    ----------
+    embeddings : ndarray of shape (n_documents, n_features), float32
+    directions : ndarray of shape (n_topics, n_features), float32
+        Unit topic directions mu.
+    mixtures : ndarray of shape (n_documents, n_topics), float32
+        theta; rows sum to 1.
+    strengths : ndarray of shape (n_documents, n_topics), float32
+        Summed lambda of each topic.
+    """
+
+    embeddings: np.ndarray
+    directions: np.ndarray
+    mixtures: np.ndarray
+    strengths: np.ndarray
+
+
+def sample_ctm(
+    n_documents: int = 20_000,
+    n_topics: int = 32,
+    n_features: int = 64,
+    *,
+    n_contributions: int = 200,
+    concentration: float = 0.05,
+    strength_shape: float = 1.0,
+    spread: float = 0.1,
+    noise: float = 0.02,
+    random_state: int = 0,
+) -> CTMSample:
+    """Draw documents from the paper's continuous topic model.
+
+    Parameters
+    ----------
+    n_documents, n_topics, n_features : int
+    n_contributions : int, default=200
+        Contributions of a document. Their strengths average ``1 / n_contributions``, so more of
+        them are smaller ones (assumption A1 of the paper).
+    concentration : float, default=0.05
+        alpha of the symmetric Dirichlet; small: few topics in a document.
+    strength_shape : float, default=1.0
+        Shape of the Gamma distribution of one contribution's strength.
+    spread : float, default=0.1
+        Norm of the typical deviation of a contribution from its topic's direction.
+    noise : float, default=0.02
+        Standard deviation of the final noise, times the square root of `n_features`.
+    random_state : int, default=0
+
+    Returns
+    -------
+    CTMSample
+
+    Raises
+    ------
+    ValueError
+        When a count is below 1, or another parameter not positive.
+    """
+    for name, count in [
+        ("n_documents", n_documents),
+        ("n_topics", n_topics),
+        ("n_features", n_features),
+        ("n_contributions", n_contributions),
+    ]:
+        check_count(count, name)
+    if concentration <= 0 or strength_shape <= 0:
+        raise ValueError(
+            f"concentration and strength_shape must be positive; "
+            f"found {concentration!r} and {strength_shape!r}"
+        )
+    rng = np.random.default_rng(random_state)
+    directions = rng.standard_normal((n_topics, n_features))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    mixtures = rng.dirichlet(np.full(n_topics, concentration), size=n_documents)
+    strengths = np.empty((n_documents, n_topics))
+    squares = np.empty(n_documents)
+    rows = max(1, _CHUNK // n_contributions)
+    for start in range(0, n_documents, rows):
+        chunk = slice(start, start + rows)
+        strengths[chunk], squares[chunk] = _draw_strengths(
+            mixtures[chunk], n_contributions, strength_shape, rng
+        )
+    embeddings = strengths @ directions
+    # A sum of independent Gaussians: what the contributions deviate by, and the final noise.
+    deviation = np.sqrt(spread**2 * squares + noise**2) / np.sqrt(n_features)
+    embeddings += deviation[:, None] * rng.standard_normal(embeddings.shape)
+    return CTMSample(*(a.astype(np.float32) for a in (embeddings, directions, mixtures, strengths)))
+
+
+def _draw_strengths(
+    mixtures: np.ndarray, n_contributions: int, shape: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the summed strengths per topic, and each document's sum of squared strengths."""
+    counts = rng.multinomial(n_contributions, mixtures)
+    scale = 1 / (shape * n_contributions)
+    single = rng.gamma(shape, scale, size=(len(mixtures), n_contributions))
+    # Contributions are exchangeable: the first counts[0] of a row may be those of topic 0.
+    running = np.pad(np.cumsum(single, axis=1), ((0, 0), (1, 0)))
+    ends = np.take_along_axis(running, np.cumsum(counts, axis=1), axis=1)
+    return np.diff(ends, axis=1, prepend=0), np.square(single).sum(axis=1)
