@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import octis.evaluation_metrics
 import pytest
-from gensim.models import Word2Vec
+from gensim.models import KeyedVectors, Word2Vec
 from gensim.test.utils import datapath
 from octis.dataset.dataset import Dataset
 from octis.evaluation_metrics.coherence_metrics import Coherence
@@ -88,9 +88,10 @@ def make_case(name: str, root: Path) -> Case:
     if name != "BBC_News":
         texts = [" ".join(words) for words in tokens]
         np.save(embeddings_path, encode_texts(load_encoder(), texts))
-    vectors = Word2Vec(tokens, vector_size=32, min_count=1, epochs=3, workers=1, seed=0).wv
-    missing = sorted(set(dataset.get_vocabulary()) - set(vectors.key_to_index))
-    vectors.add_vectors(missing, np.ones((len(missing), 32), dtype=np.float32))
+    learned = Word2Vec(tokens, vector_size=32, min_count=1, epochs=3, workers=1, seed=0).wv
+    words = dataset.get_vocabulary()
+    vectors = KeyedVectors(32)  # OCTIS' metrics want every word, those of no document too
+    vectors.add_vectors(words, [learned[w] if w in learned else np.ones(32) for w in words])
     vectors.save_word2vec_format(str(root / f"{name}.vectors"))
     return Case(dataset, str(folder), embeddings_path, str(root / f"{name}.vectors"))
 
@@ -180,8 +181,7 @@ def test_topics_beat_chance(case, output):
     assert TopicDiversity().score(output) > 0.6
 
 
-@pytest.mark.parametrize("surrogate", ["RF", "GP"])
-def test_optimizer_searches_and_is_restarted(lee, tmp_path, surrogate):
+def test_optimizer_searches_and_is_restarted(lee, tmp_path):
     space = {
         "num_topics": Integer(4, 12),
         "n_atoms": Categorical([48, 64]),
@@ -197,7 +197,7 @@ def test_optimizer_searches_and_is_restarted(lee, tmp_path, surrogate):
         number_of_call=3,
         n_random_starts=2,
         model_runs=2,
-        surrogate_model=surrogate,
+        surrogate_model="RF",
         random_state=0,
         save_path=f"{tmp_path}/",
         plot_best_seen=True,
@@ -214,6 +214,22 @@ def test_optimizer_searches_and_is_restarted(lee, tmp_path, surrogate):
     assert restarted.info["f_val"][:3] == saved["f_val"]
     assert restarted.info["model_name"] == "SAETM"
     assert len(list((tmp_path / "models").glob("*.npz"))) == 10
+
+
+@pytest.mark.parametrize("surrogate", ["GP", "ET", "RS"])
+def test_optimizer_takes_each_surrogate(lee, tmp_path, surrogate):
+    result = Optimizer().optimize(
+        lee.model(n_atoms=48),
+        lee.dataset,
+        TopicDiversity(topk=10),
+        {"num_topics": Integer(4, 12)},
+        number_of_call=3,
+        n_random_starts=2,
+        model_runs=1,
+        surrogate_model=surrogate,
+        save_path=f"{tmp_path}/",
+    )
+    assert len(result.info["f_val"]) == 3
 
 
 def test_experiment_manager_runs_our_model_and_metric(lee, tmp_path):

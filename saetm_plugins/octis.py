@@ -181,7 +181,7 @@ class SAETM(AbstractModel):
         self.use_partitions = use_partitions
         self.update_with_test = False
         self._encoder = None if named else encoder
-        self._documents = documents
+        self._documents = None if documents is None else list(documents)
         self._embeddings = embeddings
         self._models: OrderedDict[tuple[Any, ...], SAETopicModel] = OrderedDict()
         self._saes: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
@@ -281,22 +281,19 @@ class SAETM(AbstractModel):
 
     def _read(self, dataset: Any, settings: Mapping[str, Any]) -> Documents:
         """Read the whole dataset; embeddings by content from memory, from disk, or made."""
-        tokens = read_tokens(dataset)
+        tokens, content = read_tokens(dataset)
         vocabulary = read_vocabulary(dataset, tokens)
-        texts = [" ".join(words) for words in tokens]
-        if self._documents is not None:
-            texts = list(self._documents)
-            if len(texts) != len(tokens):
-                raise ValueError(f"documents has {len(texts)} texts for {len(tokens)} documents")
+        if self._documents is not None and len(self._documents) != len(tokens):
+            raise ValueError(
+                f"documents has {len(self._documents)} texts for {len(tokens)} documents"
+            )
         given = self._embeddings if self._embeddings is not None else settings["embeddings_path"]
-        # An array's bytes are its name; a file's and an encoder's output are read once.
+        # Of an array every byte counts; a file's and an encoder's output are read once.
         source = np.asarray(given).tobytes() if self._embeddings is not None else str(given)
-        name = digest(
-            *texts, "tokens", *map(" ".join, tokens), "vocabulary", *vocabulary, source,
-            str(settings["encoder"]),
-        )  # fmt: skip
+        name = digest(content, "\x1e".join(vocabulary), source, str(settings["encoder"]))
         if self._read_before is None or self._read_before.digest != name:
             bow = count_tokens(tokens, vocabulary)
+            texts = self._documents or [" ".join(words) for words in tokens]
             if given is not None:
                 embeddings = read_embeddings(given, len(tokens), bow)
             else:

@@ -1,6 +1,7 @@
 """Lets OCTIS 1.14.0 (2024, pinned to NumPy 1 and scikit-learn 1.1) run on today's stack.
 
-Applied when :mod:`saetm_plugins.octis` is imported, by nothing else. It changes, inside OCTIS only:
+Applied when :mod:`saetm_plugins.octis` is imported, by nothing else. It changes, inside OCTIS and
+the scikit-optimize it searches with:
 
 1. ``octis.models.early_stopping.pytorchtools``: ``np.Inf``, gone from NumPy 2, is found again; the
    neural models (ProdLDA, NeuralLDA, CTM, ETM) stop on it.
@@ -11,6 +12,8 @@ Applied when :mod:`saetm_plugins.octis` is imported, by nothing else. It changes
    of this package are found by name, so that ``resume_optimization`` restarts a search over them.
    For OCTIS' own classes nothing changes. Our metrics are added to
    ``octis.configuration.defaults.metric_parameters``, where it looks names up.
+4. ``skopt.optimizer.optimizer.is_regressor`` (scikit-optimize 0.10.2): says no to None, on which
+   scikit-learn 1.7 raises; OCTIS' random search (``surrogate_model="RS"``) has no estimator.
 """
 
 from __future__ import annotations
@@ -48,6 +51,7 @@ def apply() -> None:
     """Make the changes; doing so twice changes nothing more."""
     _restore_infinity()
     _translate_nmf_arguments()
+    _allow_search_without_estimator()
     import_octis("octis.optimization.optimizer")
     for module_name in ("octis.optimization.optimizer_tool", "octis.dashboard.experimentManager"):
         if module_name in sys.modules:
@@ -102,6 +106,18 @@ def _make_nmf_of_old(sklearn_nmf: type) -> Any:
         return sklearn_nmf(**weights, **settings)
 
     return make
+
+
+def _allow_search_without_estimator() -> None:
+    module = import_octis("skopt.optimizer.optimizer")
+    if not getattr(module.is_regressor, "takes_none", False):
+        sklearn_is_regressor = module.is_regressor
+
+        def is_regressor(estimator: Any) -> bool:
+            return estimator is not None and sklearn_is_regressor(estimator)
+
+        is_regressor.takes_none = True  # type: ignore[attr-defined]
+        module.is_regressor = is_regressor
 
 
 def _find_our_classes(module: Any) -> None:

@@ -58,8 +58,8 @@ class Documents(NamedTuple):
         )
 
 
-def read_tokens(dataset: Any) -> list[list[str]]:
-    """Return the dataset's documents as lists of words.
+def read_tokens(dataset: Any) -> tuple[list[list[str]], str]:
+    """Return the dataset's documents as lists of words, and a name for their content.
 
     Raises
     ------
@@ -69,10 +69,17 @@ def read_tokens(dataset: Any) -> list[list[str]]:
     tokens = dataset.get_corpus()
     if not tokens:
         raise ValueError("dataset holds no documents; load it first")
+    joined = []
     for row, words in enumerate(tokens):
-        if isinstance(words, str) or not all(isinstance(word, str) for word in words):
-            raise ValueError(f"dataset: document {row} must be a list of words; found {words!r}")
-    return tokens
+        try:
+            if isinstance(words, str):
+                raise TypeError
+            joined.append("\x1f".join(words))
+        except TypeError:
+            raise ValueError(
+                f"dataset: document {row} must be a list of words; found {words!r}"
+            ) from None
+    return tokens, digest("\x1e".join(joined))
 
 
 def read_vocabulary(dataset: Any, tokens: Sequence[Sequence[str]]) -> list[str]:
