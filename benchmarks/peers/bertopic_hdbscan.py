@@ -20,18 +20,28 @@ def fit(corpus, n_topics, seed):
     )
     # One more than wanted: the topic of outliers is counted.
     model = BERTopic(
+        language="multilingual",  # see documents()
         nr_topics=n_topics + 1,
         umap_model=umap_model,
         vectorizer_model=corpus.vectorizer(),
         top_n_words=N_WORDS,
     )
-    labels, _ = model.fit_transform(corpus.texts, corpus.embeddings)
+    labels, _ = model.fit_transform(documents(corpus), corpus.embeddings)
     return result(model, labels)
 
 
 def retopic(fitted, corpus, n_topics, seed):
-    model = fitted.model.reduce_topics(corpus.texts, nr_topics=n_topics + 1)
+    model = fitted.model.reduce_topics(documents(corpus), nr_topics=n_topics + 1)
     return result(model, model.topics_)
+
+
+def documents(corpus):
+    """Return the documents' words of the vocabulary: all that BERTopic needs beside embeddings.
+
+    In English texts it drops punctuation and glues what was beside it, so that a word of the
+    vocabulary may never occur and its weight be infinite; in other languages it leaves texts be.
+    """
+    return [" ".join(words) for words in corpus.tokens]
 
 
 def result(model, labels):

@@ -1,7 +1,7 @@
 """BERTopic with k-means on the embeddings as they are, no UMAP."""
 
 from peers import N_WORDS
-from peers.bertopic_hdbscan import result
+from peers.bertopic_hdbscan import documents, result
 
 VERSION_OF = "bertopic"
 
@@ -12,10 +12,11 @@ def fit(corpus, n_topics, seed):
     from sklearn.cluster import KMeans
 
     model = BERTopic(
+        language="multilingual",  # see documents()
         umap_model=BaseDimensionalityReduction(),
         hdbscan_model=KMeans(n_topics, random_state=seed),
         vectorizer_model=corpus.vectorizer(),
         top_n_words=N_WORDS,
     )
-    labels, _ = model.fit_transform(corpus.texts, corpus.embeddings)
+    labels, _ = model.fit_transform(documents(corpus), corpus.embeddings)
     return result(model, labels)
