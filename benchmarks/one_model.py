@@ -11,6 +11,7 @@ import os
 import resource
 import tempfile
 import time
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -31,6 +32,8 @@ def main() -> None:
     corpus = load_corpus(args.corpus, args.data, args.cache)
     memory_before = peak_megabytes()
     peer = load_peer(args.model)
+    for module in peer.IMPORTS:
+        import_module(module)
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)  # OCTIS' neural models leave checkpoint.pt where they are
         start = time.perf_counter()

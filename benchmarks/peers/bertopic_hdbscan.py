@@ -3,6 +3,7 @@
 from peers import N_WORDS, Fitted
 
 VERSION_OF = "bertopic"
+IMPORTS = ("bertopic", "umap")
 
 
 def fit(corpus, n_topics, seed):

@@ -4,6 +4,7 @@ from peers import N_WORDS
 from peers.bertopic_hdbscan import documents, result
 
 VERSION_OF = "bertopic"
+IMPORTS = ("bertopic",)
 
 
 def fit(corpus, n_topics, seed):

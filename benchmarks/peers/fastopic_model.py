@@ -5,6 +5,7 @@ import numpy as np
 from peers import from_matrices
 
 VERSION_OF = "fastopic"
+IMPORTS = ("fastopic",)
 
 
 class ReadyBow:

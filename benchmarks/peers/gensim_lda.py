@@ -5,6 +5,7 @@ import numpy as np
 from peers import from_matrices
 
 VERSION_OF = "gensim"
+IMPORTS = ("gensim.models",)
 
 
 def fit(corpus, n_topics, seed):

@@ -7,6 +7,7 @@ from pathlib import Path
 from peers.octis_models import fit_octis
 
 VERSION_OF = "octis"
+IMPORTS = ("octis.models.CTM",)
 
 
 def fit(corpus, n_topics, seed):

@@ -3,6 +3,7 @@
 from peers.octis_models import fit_octis
 
 VERSION_OF = "octis"
+IMPORTS = ("octis.models.NMF",)
 
 
 def fit(corpus, n_topics, seed):

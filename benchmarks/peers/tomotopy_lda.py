@@ -5,6 +5,7 @@ import numpy as np
 from peers import N_WORDS, Fitted
 
 VERSION_OF = "tomotopy"
+IMPORTS = ("tomotopy",)
 
 
 def fit(corpus, n_topics, seed):

@@ -7,6 +7,7 @@ from types import ModuleType, SimpleNamespace
 from peers import from_matrices
 
 VERSION_OF = "topmost"
+IMPORTS = ("sentence_transformers",)
 
 
 def fit(corpus, n_topics, seed):

@@ -3,6 +3,7 @@
 from peers import from_matrices
 
 VERSION_OF = "turftopic"
+IMPORTS = ("turftopic",)
 
 
 def fit(corpus, n_topics, seed):

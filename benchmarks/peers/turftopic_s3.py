@@ -3,6 +3,7 @@
 from peers.turftopic_keynmf import fit_turftopic
 
 VERSION_OF = "turftopic"
+IMPORTS = ("turftopic",)
 
 
 def fit(corpus, n_topics, seed):
