@@ -1,8 +1,9 @@
 """The models of the quality benchmark: one small file each, all with the same face.
 
 A module has ``VERSION_OF`` (the distribution whose version is reported), ``IMPORTS`` (what is
-imported before the clock starts), and ``fit(corpus, n_topics, seed) -> Fitted``; ``retopic(fitted, corpus, n_topics, seed) -> Fitted`` where the model
-can change its number of topics without a new fit.
+imported before the clock starts), ``fit(corpus, n_topics, seed) -> Fitted``, and
+``retopic(fitted, corpus, n_topics, seed) -> Fitted`` where the model can change its number of
+topics without a new fit.
 """
 
 from __future__ import annotations
