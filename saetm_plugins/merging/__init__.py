@@ -6,13 +6,10 @@ from typing import Any
 
 from saetm_plugins.merging.base import AtomViews, Merge, TopicCut
 from saetm_plugins.merging.density import HDBSCANMerge
-from saetm_plugins.merging.keywords import (
-    atom_word_vectors,
-    document_centroids,
-    keyword_association,
-)
+from saetm_plugins.merging.keywords import keyword_association, words_worth_encoding
 from saetm_plugins.merging.kmeans import KMeansMerge
 from saetm_plugins.merging.nmf import NMFMerge
+from saetm_plugins.merging.vectors import atom_word_vectors, document_centroids
 from saetm_plugins.merging.ward import WardMerge, WardTree
 from saetm_plugins.validation import check_choice
 
@@ -61,4 +58,5 @@ __all__ = [
     "document_centroids",
     "keyword_association",
     "make_merge",
+    "words_worth_encoding",
 ]

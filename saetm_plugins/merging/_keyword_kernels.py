@@ -32,34 +32,80 @@ def keep_largest(values, indices, n_values, n_keep):
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def document_keywords(start, stop, indptr, indices, embeddings, word_vectors, out, words, counts):
-    """Keep the words most similar to documents `start` to `stop`.
+def word_sums(start, stop, indptr, docs, embeddings, scale, sums):
+    """Sum the scaled embeddings of the documents that hold words `start` to `stop`."""
+    for word in range(start, stop):
+        row = sums[word]
+        for entry in range(indptr[word], indptr[word + 1]):
+            source = embeddings[docs[entry]]
+            weight = scale[docs[entry]]
+            for axis in range(len(row)):
+                row[axis] += weight * source[axis]
 
-    Writes up to ``out.shape[1]`` positive similarities and their words a document, and how many.
+
+@njit(cache=True, nogil=True, fastmath=True)
+def dot(left, right):
+    """Return the dot product of two float32 vectors."""
+    total = np.float32(0)
+    for axis in range(len(left)):
+        total += left[axis] * right[axis]
+    return total
+
+
+@njit(cache=True, nogil=True)
+def similarities(start, stop, indptr, indices, docs, words, by_corpus, by_vector):
+    """Write how near each word of documents `start` to `stop` is to them, one value an entry.
+
+    `docs` is (embeddings, unit scale, centred scale, centred shift), `words` is (sums, their dot
+    with the shift, their squared length, word vectors); see :class:`DocumentKeywords`.
     """
-    width = embeddings.shape[1]
-    longest = 0
-    for doc in range(start, stop):
-        longest = max(longest, indptr[doc + 1] - indptr[doc])
-    values = np.empty(longest, dtype=np.float32)
-    chosen = np.empty(longest, dtype=np.int32)
+    embeddings, unit_scale, centred_scale, centred_shift = docs
+    sums, sums_at_mean, sums_squared, vectors = words
     for doc in range(start, stop):
         embedding = embeddings[doc]
-        n_values = 0
+        own = np.float32(1 if centred_scale[doc] > 0 else 0)
         for entry in range(indptr[doc], indptr[doc + 1]):
-            vector = word_vectors[indices[entry]]
-            similarity = np.float32(0)
-            for axis in range(width):
-                similarity += embedding[axis] * vector[axis]
-            if similarity > 0:
-                values[n_values] = similarity
-                chosen[n_values] = indices[entry]
+            word = indices[entry]
+            raw = centred_scale[doc] * dot(embedding, sums[word])
+            raw -= centred_shift[doc] * sums_at_mean[word]
+            # The document itself is taken out of the sum, or rare words would look near; the 1
+            # added to the length of what is left keeps words of few documents from doing so.
+            rest = max(sums_squared[word] - 2 * own * raw + own, np.float32(0))
+            by_corpus[entry] = (raw - own) / (np.sqrt(rest) + 1)
+            if len(vectors):
+                by_vector[entry] = unit_scale[doc] * dot(embedding, vectors[word])
+
+
+@njit(cache=True, nogil=True)
+def document_keywords(start, stop, indptr, indices, docs, words, known, mix, out, chosen, counts):
+    """Keep the words nearest to documents `start` to `stop`.
+
+    ``mix`` is (weight of the corpus, slope, intercept): the last two stand in for the similarity
+    of words without a vector. Writes up to ``out.shape[1]`` positive similarities and their
+    words a document, and how many.
+    """
+    corpus_weight, slope, intercept = mix
+    first = indptr[start]
+    by_corpus = np.empty(indptr[stop] - first, dtype=np.float32)
+    by_vector = np.zeros(indptr[stop] - first, dtype=np.float32)
+    similarities(start, stop, indptr - first, indices[first:], docs, words, by_corpus, by_vector)
+    values = np.empty(len(by_corpus), dtype=np.float32)
+    found = np.empty(len(by_corpus), dtype=np.int32)
+    for doc in range(start, stop):
+        n_values = 0
+        for entry in range(indptr[doc] - first, indptr[doc + 1] - first):
+            word = indices[first + entry]
+            near = by_vector[entry] if known[word] else slope * by_corpus[entry] + intercept
+            near += corpus_weight * by_corpus[entry]
+            if near > 0:
+                values[n_values] = near
+                found[n_values] = word
                 n_values += 1
         n_keep = min(n_values, out.shape[1])
-        keep_largest(values, chosen, n_values, n_keep)
+        keep_largest(values, found, n_values, n_keep)
         counts[doc] = n_keep
         out[doc, :n_keep] = values[:n_keep]
-        words[doc, :n_keep] = chosen[:n_keep]
+        chosen[doc, :n_keep] = found[:n_keep]
 
 
 @njit(cache=True, nogil=True)

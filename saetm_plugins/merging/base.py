@@ -28,11 +28,15 @@ class AtomViews(NamedTuple):
     keywords : csr_matrix of shape (K, V), optional
         Non-negative association of atoms with words, for the soft merge
         (:func:`~saetm_plugins.merging.keyword_association`).
+    word_vectors : ndarray of shape (V, d'), optional
+        The encoder's vectors of the words, for the soft merge to order a topic's words by; a
+        zero row: not known.
     """
 
     prevalence: np.ndarray
     vectors: np.ndarray
     keywords: sp.csr_matrix | None = None
+    word_vectors: np.ndarray | None = None
 
 
 class TopicCut(NamedTuple):
@@ -178,6 +182,13 @@ def _check_views(views: AtomViews, *, needs_keywords: bool) -> None:
         return
     if not np.isfinite(keywords.data).all() or (keywords.data < 0).any():
         raise ValueError("views.keywords must be finite and non-negative")
+    if views.word_vectors is not None:
+        if len(views.word_vectors) != keywords.shape[1]:
+            raise ValueError(
+                f"views.word_vectors has {len(views.word_vectors)} rows for the "
+                f"{keywords.shape[1]} words of views.keywords"
+            )
+        check_finite(views.word_vectors, "views.word_vectors")
 
 
 def _check_shapes(prevalence: np.ndarray, vectors: np.ndarray, keywords: Any) -> None:
