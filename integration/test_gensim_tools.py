@@ -1,0 +1,178 @@
+"""What people put on top of an LdaModel, unmodified, on SaeModel (real texts, see conftest.py)."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyLDAvis
+import pyLDAvis.gensim_models
+import pytest
+import tmplot
+from gensim.corpora import Dictionary, MmCorpus
+from gensim.matutils import corpus2csc
+from gensim.models import CoherenceModel, LdaModel, TfidfModel
+from gensim.parsing.preprocessing import STOPWORDS
+from gensim.similarities import MatrixSimilarity, SparseMatrixSimilarity
+from gensim.utils import simple_preprocess
+
+from saetm_plugins import SAETopicModel
+from saetm_plugins.gensim import SaeModel
+
+
+class Bags(NamedTuple):
+    tokens: list[list[str]]
+    dictionary: Dictionary
+    corpus: list[list[tuple[int, int]]]
+
+
+@pytest.fixture(scope="module")
+def bags(news):
+    tokens = [
+        [word for word in simple_preprocess(text) if len(word) > 2 and word not in STOPWORDS]
+        for text in news.documents
+    ]
+    dictionary = Dictionary(tokens)
+    dictionary.filter_extremes(no_below=5, no_above=0.3, keep_n=5000)
+    return Bags(tokens, dictionary, [dictionary.doc2bow(text) for text in tokens])
+
+
+@pytest.fixture(scope="module")
+def model(news, bags):
+    return SaeModel(bags.corpus, news.n_topics, bags.dictionary, embeddings=news.embeddings)
+
+
+@pytest.fixture(scope="module")
+def lda(news, bags):
+    return LdaModel(bags.corpus, news.n_topics, bags.dictionary, random_state=0, eval_every=None)
+
+
+@pytest.mark.parametrize("measure", ["u_mass", "c_v", "c_uci", "c_npmi"])
+def test_coherence_model_takes_the_model(bags, model, measure):
+    beside = {"corpus": bags.corpus} if measure == "u_mass" else {"texts": bags.tokens}
+    scorer = CoherenceModel(model=model, topn=10, coherence=measure, processes=1, **beside)
+    scores = scorer.get_coherence_per_topic()
+    assert len(scores) == model.num_topics
+    assert np.isfinite(scores).all()
+    top = model.top_topics(coherence=measure, topn=10, processes=1, **beside)
+    np.testing.assert_allclose([score for _, score in top], sorted(scores, reverse=True))
+    assert [len(words) for words, _ in top] == [10] * model.num_topics
+
+
+def test_coherence_model_compares_it_with_lda(bags, model, lda):
+    scorer = CoherenceModel.for_models(
+        [model, lda],
+        bags.dictionary,
+        topn=10,
+        texts=bags.tokens,
+        coherence="c_npmi",
+        processes=1,
+    )
+    (ours, _), (theirs, _) = scorer.compare_models([model, lda])
+    assert np.mean(ours) > np.mean(theirs)
+
+
+def test_similarities_of_documents_by_their_topics(news, bags, model):
+    index = MatrixSimilarity(model[bags.corpus], num_features=model.num_topics)
+    sparse = SparseMatrixSimilarity(model[bags.corpus], num_features=model.num_topics)
+    query = model[bags.corpus[7]]
+    np.testing.assert_allclose(index[query], sparse[query], atol=1e-5)
+    similarities = np.array([index[model[bag]] for bag in bags.corpus[:200]])
+    np.fill_diagonal(similarities, -1)
+    classes = np.asarray(news.classes)
+    hits = np.mean(classes[similarities.argmax(axis=1)] == classes[:200])
+    assert hits > 2 * np.mean(classes[:, None] == classes)  # what chance would give
+
+
+def test_diff_between_it_and_an_ldamodel(model, lda):
+    for distance in ("kullback_leibler", "hellinger", "jaccard", "jensen_shannon"):
+        distances, annotation = model.diff(lda, distance=distance, num_words=50)
+        assert distances.shape == (model.num_topics, lda.num_topics)
+        assert np.isfinite(distances).all()
+        assert all(isinstance(word, str) for word in annotation[0, 0][1])
+        turned, _ = lda.diff(model, distance=distance, num_words=50)
+        assert turned.shape == (lda.num_topics, model.num_topics)
+
+
+def test_it_stacks_on_tfidf_and_on_a_corpus_on_disk(news, bags, tmp_path):
+    MmCorpus.serialize(str(tmp_path / "bags.mm"), bags.corpus)
+    on_disk = MmCorpus(str(tmp_path / "bags.mm"))
+    tfidf = TfidfModel(on_disk)
+    stacked = SaeModel(tfidf[on_disk], news.n_topics, bags.dictionary, embeddings=news.embeddings)
+    stacked.save(tmp_path / "model.gensim")
+    loaded = SaeModel.load(str(tmp_path / "model.gensim"))
+    topics = list(loaded[tfidf[on_disk]])
+    assert len(topics) == len(bags.corpus)
+    np.testing.assert_array_equal(
+        corpus2csc(topics).toarray(), corpus2csc(stacked[tfidf[on_disk]]).toarray()
+    )
+
+
+def test_the_estimators_door_to_gensim(news):
+    estimator = SAETopicModel(n_topics=news.n_topics).fit(news.documents, news.embeddings)
+    model = estimator.to_gensim()
+    corpus = [model.id2word.doc2bow(simple_preprocess(text)) for text in news.documents]
+    assert [word for word, _ in model.show_topic(0)] == estimator.get_topics()[0]
+    gamma, _ = model.inference(corpus)
+    assert np.mean(gamma.argmax(axis=1) == estimator.labels_) > 0.5
+    prepared = pyLDAvis.gensim_models.prepare(model, corpus, model.id2word)
+    assert len(prepared.topic_coordinates) == news.n_topics
+
+
+@pytest.fixture(scope="module")
+def ldavis_page(bags, model, tmp_path_factory):
+    """The page as pyLDAvis writes it; its scripts are the packaged ones, put beside it."""
+    folder = tmp_path_factory.mktemp("ldavis")
+    prepared = pyLDAvis.gensim_models.prepare(model, bags.corpus, bags.dictionary)
+    scripts = Path(pyLDAvis.__file__).parent / "js"
+    local = {
+        "d3_url": "d3.v5.min.js",
+        "ldavis_url": "ldavis.v3.0.0.js",
+        "ldavis_css_url": "ldavis.v1.0.0.css",
+    }
+    for name in local.values():
+        shutil.copy(scripts / name, folder)
+    pyLDAvis.save_html(prepared, str(folder / "page.html"), **local)
+    return folder / "page.html"
+
+
+def test_pyldavis_page_renders_in_a_browser(ldavis_page, model):
+    """Every topic has its circle, and the bars are words of the model."""
+    dom = browse(ldavis_page, "--dump-dom")
+    circles = re.findall(r'<circle class="dot"', dom)
+    assert len(circles) == model.num_topics
+    assert "Intertopic Distance Map" in dom
+    words = set(re.findall(r'<text[^>]*class="terms"[^>]*>([^<]+)</text>', dom))
+    assert len(words) == 30
+    assert words <= set(model.id2word.token2id)
+
+
+def browse(page, *options):
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    assert browser, "the page is looked at in a browser: install chromium"
+    command = [browser, "--headless", "--no-sandbox", "--disable-gpu"]
+    command += ["--virtual-time-budget=10000", "--allow-file-access-from-files", *options]
+    result = subprocess.run(
+        [*command, page.as_uri()], capture_output=True, text=True, timeout=120, check=True
+    )
+    return result.stdout
+
+
+def test_tmplot_takes_it_for_an_ldamodel(news, bags, model, tmp_path):
+    words = [bags.dictionary[i] for i in range(len(bags.dictionary))]
+    phi = tmplot.get_phi(model, vocabulary=words)
+    theta = tmplot.get_theta(model, corpus=bags.corpus)
+    assert phi.shape == (len(words), model.num_topics)
+    assert theta.shape == (model.num_topics, len(bags.corpus))
+    coordinates = tmplot.prepare_coords(model, corpus=bags.corpus)
+    assert np.isfinite(coordinates[["x", "y"]].to_numpy()).all()
+    assert len(coordinates) == model.num_topics
+    scatter = tmplot.plot_scatter_topics(coordinates, size_col="size", label_col="label")
+    scatter.save(str(tmp_path / "scatter.html"))
+    assert (tmp_path / "scatter.html").stat().st_size > 1000
+    relevant = tmplot.calc_terms_probs_ratio(phi, topic=0, terms_num=10)
+    assert set(relevant["Terms"]) <= set(words)
+    documents = tmplot.get_top_docs(news.documents, model, corpus=bags.corpus, docs_num=3)
+    assert documents.shape == (3, model.num_topics)
