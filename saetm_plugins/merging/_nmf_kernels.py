@@ -1,4 +1,4 @@
-"""Numba kernel of the sparse NMF; apart, so that importing the package does not import numba."""
+"""Numba kernels of the sparse NMF; apart, so that importing the package does not import numba."""
 
 from __future__ import annotations
 
@@ -6,12 +6,33 @@ import numpy as np
 from numba import njit
 
 
+@njit(cache=True, nogil=True)
+def gram_rows(start, stop, factor):
+    """Return ``factor.T @ factor`` (T, T) of rows `start` to `stop`, skipping the many zeros."""
+    n_topics = factor.shape[1]
+    gram = np.zeros((n_topics, n_topics), dtype=np.float32)
+    places = np.empty(n_topics, dtype=np.int32)
+    for row in range(start, stop):
+        weights = factor[row]
+        n_places = 0
+        for topic in range(n_topics):
+            if weights[topic] > 0:
+                places[n_places] = topic
+                n_places += 1
+        for first in range(n_places):
+            weight = weights[places[first]]
+            target = gram[places[first]]
+            for second in range(n_places):
+                target[places[second]] += weight * weights[places[second]]
+    return gram
+
+
 @njit(cache=True, nogil=True, fastmath=True)
-def update_rows(start, stop, indptr, indices, data, other, gram, penalty, factor):
+def update_rows(start, stop, indptr, indices, data, other, gram, factor):
     """One pass of coordinate descent over rows `start` to `stop` of ``factor`` (n, T).
 
-    Minimises ``|X - factor @ other.T|² / 2 + penalty * factor.sum()`` over non-negative rows, each
-    on its own, with X (n, m) in CSR and ``gram = other.T @ other``. A coordinate whose correlation
+    Minimises ``|X - factor @ other.T|²`` over non-negative rows, each on its own, with X (n, m) in
+    CSR and ``gram = other.T @ other``. A coordinate whose correlation
     with the data is not positive stays zero at the optimum (the Gram matrix is non-negative), so
     only the few others are visited: what makes this fast on sparse data.
     """
@@ -20,7 +41,7 @@ def update_rows(start, stop, indptr, indices, data, other, gram, penalty, factor
     gradient = np.empty(n_topics, dtype=np.float32)
     candidates = np.empty(n_topics, dtype=np.int32)
     for row in range(start, stop):
-        correlation[:] = -penalty
+        correlation[:] = 0
         for entry in range(indptr[row], indptr[row + 1]):
             value = data[entry]
             source = other[indices[entry]]

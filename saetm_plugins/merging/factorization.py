@@ -7,36 +7,58 @@ that must be zero. Started by NNDSVD (Boutsidis & Gallopoulos 2008).
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
+from sklearn.utils.extmath import randomized_svd
 
 from saetm_plugins.merging.threads import run_blocks
 
 
 class SparseSVD:
-    """Leading singular vectors of a sparse matrix (n, m), n small; any rank after one solve.
+    """Leading singular vectors of a sparse matrix (n, m), solved once where n is small.
+
+    Up to `EXACT` rows all of them follow from one eigendecomposition; above, a randomized solver
+    (Halko et al. 2011) runs once for each power of two of the rank.
 
     Parameters
     ----------
     matrix : csr_matrix of shape (n, m), float32
+    random_state : int
     """
 
-    def __init__(self, matrix: sp.csr_matrix):
-        gram = (matrix @ matrix.T).toarray()
-        values, vectors = scipy.linalg.eigh(
-            gram, overwrite_a=True, check_finite=False, driver="evd"
-        )
-        self._left = np.ascontiguousarray(vectors[:, ::-1])
-        self._values = np.sqrt(np.maximum(values[::-1], 0))
+    EXACT: ClassVar[int] = 2048
+
+    def __init__(self, matrix: sp.csr_matrix, random_state: int = 0):
         self._matrix = matrix
+        self._random_state = random_state
+        self._solved: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        if matrix.shape[0] <= self.EXACT:
+            self._solved[matrix.shape[0]] = self._solve_exactly()
 
     def leading(self, rank: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return ``U`` (n, rank), the singular values (rank,) and ``V`` (m, rank)."""
-        left, values = self._left[:, :rank], self._values[:rank]
+        n_rows = self._matrix.shape[0]
+        power_of_two = max(64, 1 << (rank - 1).bit_length())
+        width = n_rows if n_rows <= self.EXACT else min(n_rows, power_of_two)
+        if width not in self._solved:
+            left, values, _ = randomized_svd(
+                self._matrix, width, random_state=self._random_state, flip_sign=False
+            )
+            self._solved[width] = left, values
+        left, values = (part[..., :rank] for part in self._solved[width])
         right = self._matrix.T @ left
         right /= np.where(values > 0, values, 1)
         return left, values, right
+
+    def _solve_exactly(self) -> tuple[np.ndarray, np.ndarray]:
+        gram = (self._matrix @ self._matrix.T).toarray()
+        values, vectors = scipy.linalg.eigh(
+            gram, overwrite_a=True, check_finite=False, driver="evd"
+        )
+        return np.ascontiguousarray(vectors[:, ::-1]), np.sqrt(np.maximum(values[::-1], 0))
 
 
 def nndsvd(svd: SparseSVD, rank: int) -> tuple[np.ndarray, np.ndarray]:
@@ -70,7 +92,6 @@ def factorize(
     columns: np.ndarray,
     *,
     n_iter: int,
-    penalty: float = 0.0,
 ) -> None:
     """Improve ``matrix ≈ rows @ columns.T`` in place, all three non-negative.
 
@@ -83,24 +104,14 @@ def factorize(
         A start; overwritten.
     n_iter : int
         Passes over both factors.
-    penalty : float, default=0.0
-        L1 penalty on `columns`.
     """
-    from saetm_plugins.merging._nmf_kernels import update_rows
+    from saetm_plugins.merging._nmf_kernels import gram_rows, update_rows
 
     for _ in range(n_iter):
-        for csr, other, factor, cost in (
-            (matrix, columns, rows, 0.0),
-            (transposed, rows, columns, penalty),
+        for csr, other, other_csr, factor in (
+            (matrix, columns, transposed, rows),
+            (transposed, rows, matrix, columns),
         ):
-            run_blocks(
-                update_rows,
-                csr.indptr,
-                csr.indptr,
-                csr.indices,
-                csr.data,
-                other,
-                other.T @ other,
-                np.float32(cost),
-                factor,
-            )
+            gram = np.sum(run_blocks(gram_rows, other_csr.indptr, other), axis=0)
+            run_blocks(update_rows, csr.indptr, csr.indptr, csr.indices, csr.data, other, gram,
+                       factor)  # fmt: skip

@@ -32,7 +32,8 @@ class NMFMerge(Merge):
     min_share : float, default=0.01
         Memberships below this share of an atom are dropped, so that documents stay sparse.
     random_state : int, default=0
-        Unused: the factorization starts from singular vectors and is deterministic.
+        Of the singular vectors that it starts from, where there are more than 2,048 atoms; with
+        fewer they are exact.
     """
 
     needs_keywords = True
@@ -60,7 +61,7 @@ class NMFMerge(Merge):
         self._words = np.unique(keywords.indices)
         self._matrix = keywords[:, self._words]
         self._transposed = self._matrix.T.tocsr()
-        self._svd = SparseSVD(self._matrix)
+        self._svd = SparseSVD(self._matrix, self.random_state)
         self._word_vectors = None
         if self.views_.word_vectors is not None:
             self._word_vectors = unit_rows(self.views_.word_vectors[self._words])
@@ -89,16 +90,12 @@ class NMFMerge(Merge):
             return
         squares = np.asarray(self._matrix.multiply(self._matrix).sum(axis=1)).ravel()
         explained = np.einsum("kt,kt->k", self._matrix @ columns, rows)
-        worst = np.argsort(-(squares - explained), kind="stable")[: len(empty)]
-        smallest = self._matrix.data.min()
+        worst = np.argsort(explained - squares, kind="stable")[: len(empty)]
         for topic, atom in zip(empty, worst, strict=True):
-            rows[:, topic] = 0
-            rows[atom] = 0
-            rows[atom, topic] = 1
-            columns[:, topic] = self._matrix[atom].toarray().ravel()
-            if columns[:, topic].max() <= 0:
-                columns[:, topic] = smallest
-        # (an atom's row is emptied only for its own topic, but that may empty another one)
+            # Added to what the atom has, so that no other topic loses its last atom.
+            rows[atom, topic] = max(rows[atom].max(), 1)
+            words = self._matrix[atom].toarray().ravel()
+            columns[:, topic] = words if words.any() else 1 / len(words)
 
     def _focused(self, topic_words: np.ndarray) -> np.ndarray:
         """Weight each topic's words by their nearness to its mean word vector."""

@@ -23,7 +23,7 @@ def _pool(process: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(available_cores(), thread_name_prefix="saetm-merge")
 
 
-def run_blocks(kernel: Callable[..., Any], indptr: np.ndarray, *arguments: Any) -> None:
+def run_blocks(kernel: Callable[..., Any], indptr: np.ndarray, *arguments: Any) -> list[Any]:
     """Call ``kernel(start, stop, *arguments)`` on blocks of rows of even work, on all cores.
 
     Parameters
@@ -33,16 +33,19 @@ def run_blocks(kernel: Callable[..., Any], indptr: np.ndarray, *arguments: Any) 
         depend on the number of threads; releases the GIL.
     indptr : ndarray of shape (n_rows + 1,)
         A CSR row pointer; blocks hold about the same number of entries.
+
+    Returns
+    -------
+    list
+        What the kernel returned for each block, in order.
     """
     n_blocks = 1 if indptr[-1] < 4096 else 4 * available_cores()
     marks = np.linspace(0, indptr[-1], n_blocks + 1)[1:-1]
     bounds = np.unique(np.concatenate(([0], np.searchsorted(indptr, marks), [len(indptr) - 1])))
     if len(bounds) <= 2:
-        kernel(0, len(indptr) - 1, *arguments)
-        return
+        return [kernel(0, len(indptr) - 1, *arguments)]
     jobs = [
         _pool(os.getpid()).submit(kernel, int(start), int(stop), *arguments)
         for start, stop in pairwise(bounds)
     ]
-    for job in jobs:
-        job.result()
+    return [job.result() for job in jobs]
