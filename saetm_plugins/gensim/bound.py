@@ -48,6 +48,11 @@ class DocumentBound:
     Parameters
     ----------
     posterior : TopicPosterior
+
+    Notes
+    -----
+    Entries of gamma below alpha are raised to it: where the bound is highest none is, and a
+    mixture of exactly 0 would make it minus infinity.
     """
 
     def __init__(self, posterior: TopicPosterior):
@@ -74,7 +79,7 @@ class DocumentBound:
         """
         from saetm_plugins.gensim import _bound_kernels as kernels
 
-        gamma = np.array(gamma, dtype=np.float64, order="C")
+        gamma = self._raise(gamma)
         bag = _bag(counts)
         map_ranges(
             lambda _, first, last: kernels.tighten(
@@ -102,7 +107,7 @@ class DocumentBound:
         """
         from saetm_plugins.gensim import _bound_kernels as kernels
 
-        gamma = np.array(gamma, dtype=np.float64, order="C")
+        gamma = self._raise(gamma)
         bag = _bag(counts)
         words = map_ranges(
             lambda _, first, last: kernels.score_words(
@@ -112,6 +117,9 @@ class DocumentBound:
         )
         mixtures = _dirichlet_gap(gamma, self._alpha).sum()
         return float(sum(words) + mixtures)
+
+    def _raise(self, gamma: np.ndarray) -> np.ndarray:
+        return np.maximum(gamma, self._alpha, dtype=np.float64, order="C")
 
 
 def topics_score(posterior: TopicPosterior) -> float:

@@ -92,8 +92,8 @@ class SaeModel(TopicsOfDocuments):
         As in ``LdaModel``.
     iterations, gamma_threshold
         As in ``LdaModel``: when :meth:`bound` stops to fit a document.
-    inference_passes : int, default=2
-        Passes of EM over a bag to infer its atoms. Two agree best with what the encoder sees; more
+    inference_passes : int, default=3
+        Passes of EM over a bag to infer its atoms. Few agree best with what the encoder sees; many
         find the likeliest mixture, which is sparser.
     random_state : int, RandomState or None, default=0
     **options
@@ -137,7 +137,7 @@ class SaeModel(TopicsOfDocuments):
         per_word_topics: bool = False,
         iterations: int = 50,
         gamma_threshold: float = 0.001,
-        inference_passes: int = 2,
+        inference_passes: int = 3,
         random_state: Any = 0,
         **options: Any,
     ):
