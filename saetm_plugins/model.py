@@ -29,14 +29,19 @@ from saetm_plugins.merging import (
     document_centroids,
     keyword_association,
     make_merge,
+    words_worth_encoding,
 )
 from saetm_plugins.mixtures import mix_topics, mix_words, normalize_activations
 from saetm_plugins.text import (
+    DEFAULT_WIDTH,
     corpus_word_vectors,
     count_words,
     encode_texts,
+    encode_words,
+    has_default_encoder,
     load_encoder,
     lookup_word_vectors,
+    made_by,
     read_documents,
     recount_words,
 )
@@ -74,9 +79,10 @@ class SAETopicModel(CurationMixin, TransformerMixin, BaseEstimator):
         Architecture of the autoencoder, see :func:`saetm_plugins.train_sae`.
     sharpening : float, default=2.0
         Exponent on activations before they are normalised to a mixture.
-    word_vectors : {"corpus", "encoder"}, dict or gensim KeyedVectors, default="corpus"
-        Where the vectors of words come from: the mean embedding of the documents a word occurs
-        in, the encoder, or ready-made vectors.
+    word_vectors : {"auto", "corpus", "encoder"}, dict or gensim KeyedVectors, default="auto"
+        Where the vectors of words come from: the documents a word occurs in ("corpus"), the
+        encoder as well ("encoder": topics of closer meaning), or ready-made vectors. "auto" is
+        "encoder" where the embeddings are known or found to be the encoder's.
     solver : {"em", "adam"}, default="em"
         Emission solver, see :func:`saetm_plugins.emission.fit_emissions`.
     emission_n_iter : int, optional
@@ -126,6 +132,7 @@ class SAETopicModel(CurationMixin, TransformerMixin, BaseEstimator):
     _atom_centroids: np.ndarray
     _atom_keywords: sp.csr_matrix | None
     _word_vectors: Any
+    _corpus_word_vectors: Any
     _merges: dict[str, Merge]
     _encoder_cache: tuple[Any, Any] | None = None
     _encoder_lost = False  # by saving: an object that JSON cannot hold
@@ -143,7 +150,7 @@ class SAETopicModel(CurationMixin, TransformerMixin, BaseEstimator):
         k: int | None = None,
         activation: str = "batch_topk",
         sharpening: float = 2.0,
-        word_vectors: Any = "corpus",
+        word_vectors: Any = "auto",
         solver: str = "em",
         emission_n_iter: int | None = None,
         device: str = "auto",
@@ -208,7 +215,7 @@ class SAETopicModel(CurationMixin, TransformerMixin, BaseEstimator):
             self.atom_prevalence_ = np.asarray(
                 self.doc_atoms_.mean(axis=0), dtype=np.float32
             ).ravel()
-            self._learn_words(counts, embeddings)
+            self._learn_words(texts, counts, embeddings)
             self._merges = {}
             self.retopic(self.n_topics)
         return self
@@ -226,9 +233,9 @@ class SAETopicModel(CurationMixin, TransformerMixin, BaseEstimator):
     ) -> SAETopicModel:
         """Go on learning words and prevalence from more documents; the first call is a fit.
 
-        Atoms, vocabulary, the current cut and its numbers stay; what is kept of earlier documents is sums, so
-        memory does not grow. :attr:`doc_atoms_`, :attr:`doc_topics_` and :attr:`labels_` describe
-        the last batch (as ``MiniBatchKMeans.labels_`` does).
+        Atoms, vocabulary, the current cut and its numbers stay; what is kept of earlier documents
+        is sums, so memory does not grow. :attr:`doc_atoms_`, :attr:`doc_topics_` and
+        :attr:`labels_` describe the last batch (as ``MiniBatchKMeans.labels_`` does).
 
         Parameters
         ----------
@@ -435,7 +442,7 @@ class SAETopicModel(CurationMixin, TransformerMixin, BaseEstimator):
                 f"sae must be a fitted SparseAutoencoder; found {type(self.sae).__name__}"
             )
         if isinstance(self.word_vectors, str):
-            check_choice(self.word_vectors, "word_vectors", ("corpus", "encoder"))
+            check_choice(self.word_vectors, "word_vectors", ("auto", "corpus", "encoder"))
         if not (isinstance(self.sharpening, numbers.Real) and 0 < self.sharpening < np.inf):
             raise ValueError(f"sharpening must be a positive number; found {self.sharpening!r}")
         if self.encoder is not None and not isinstance(self.encoder, str):
@@ -499,10 +506,13 @@ class SAETopicModel(CurationMixin, TransformerMixin, BaseEstimator):
     def _doc_atoms(self, embeddings: np.ndarray) -> sp.csr_matrix:
         return normalize_activations(self.sae_.transform(embeddings), self.sharpening)
 
-    def _learn_words(self, counts: sp.csr_matrix | None, embeddings: np.ndarray) -> None:
+    def _learn_words(
+        self, texts: list[str] | None, counts: sp.csr_matrix | None, embeddings: np.ndarray
+    ) -> None:
         """Stage 2, and the views of the atoms that stage 3 merges by."""
         self.__dict__.pop("_atom_vectors", None)
         self.emissions_ = self._atom_keywords = self._word_vectors = None
+        self._corpus_word_vectors = None
         self._atom_centroids = document_centroids(self.doc_atoms_, embeddings)
         if counts is None:
             return
@@ -515,33 +525,57 @@ class SAETopicModel(CurationMixin, TransformerMixin, BaseEstimator):
             random_state=self._seed,
             verbose=self.verbose,
         )
-        self._word_vectors = self._find_word_vectors(counts, embeddings)
-        beside_documents = self._word_vectors
-        if beside_documents.shape[1] != embeddings.shape[1]:  # of another space, word2vec's say
-            beside_documents = corpus_word_vectors(counts, embeddings)
-        self._atom_keywords = keyword_association(
-            self.doc_atoms_, counts, embeddings, beside_documents
-        )
+        self._word_vectors = self._find_word_vectors(texts, counts, embeddings)
+        self._corpus_word_vectors = corpus_word_vectors(counts, embeddings)
+        in_place = self._word_vectors
+        if in_place is not None and in_place.shape[1] != embeddings.shape[1]:
+            in_place = None  # of another space than the documents', word2vec's say
+        self._atom_keywords = keyword_association(self.doc_atoms_, counts, embeddings, in_place)
 
-    def _find_word_vectors(self, counts: sp.csr_matrix, embeddings: np.ndarray) -> np.ndarray:
+    def _find_word_vectors(
+        self, texts: list[str] | None, counts: sp.csr_matrix, embeddings: np.ndarray
+    ) -> np.ndarray | None:
+        """Return what `word_vectors` asks for; None means that the corpus alone places words."""
         words = list(self.vocabulary_)
         if not isinstance(self.word_vectors, str):
             return lookup_word_vectors(words, self.word_vectors)
-        if self.word_vectors == "encoder":
-            return encode_texts(self._encoder(self.sae_), words, verbose=self.verbose)
-        return corpus_word_vectors(counts, embeddings)
+        if self.word_vectors == "corpus":
+            return None
+        if self.word_vectors == "auto" and not self._encoder_made(texts, embeddings):
+            return None
+        places = words_worth_encoding(counts, embeddings)
+        vectors = encode_words(self._encoder(self.sae_), words, places, verbose=self.verbose)
+        if vectors.shape[1] != embeddings.shape[1]:
+            raise ValueError(
+                f"encoder gives {vectors.shape[1]} dimensions; embeddings have "
+                f"{embeddings.shape[1]}, so another encoder made them"
+            )
+        return vectors
+
+    def _encoder_made(self, texts: list[str] | None, embeddings: np.ndarray) -> bool:
+        """Tell whether the encoder at hand made the embeddings: known, said, or tried."""
+        if self.encoder is not None or self._encoder_cache is not None:
+            return True
+        if getattr(self.sae_, "encoder_name", None) is not None:
+            return True
+        if texts is None or embeddings.shape[1] != DEFAULT_WIDTH or not has_default_encoder():
+            return False
+        return made_by(self._encoder(self.sae_), texts, embeddings)
 
     def _views(self, method: str) -> AtomViews:
         """What the merge looks at: the soft one keywords, the others vectors of words."""
         vectors = self._atom_centroids if method == "nmf" else self._atom_vectors
-        return AtomViews(self.atom_prevalence_, vectors, self._atom_keywords)
+        return AtomViews(self.atom_prevalence_, vectors, self._atom_keywords, self._word_vectors)
 
     @cached_property
     def _atom_vectors(self) -> np.ndarray:
         """The paper's T_k, made when first asked for; without words, the documents' centroids."""
         if self.emissions_ is None:
             return self._atom_centroids
-        return atom_word_vectors(self.emissions_.atom_words, self._word_vectors)
+        vectors = self._word_vectors
+        if vectors is None:
+            vectors = self._corpus_word_vectors
+        return atom_word_vectors(self.emissions_.atom_words, vectors)
 
     def _choose_merge(self, merge: str) -> str:
         check_choice(merge, "merge", ("auto", *MERGES))

@@ -68,6 +68,8 @@ def save_model(model: Any, path: str | os.PathLike[str], *, overwrite: bool = Fa
         tensors["components"] = model.components_
         tensors["atom_vectors"] = model._atom_vectors
         tensors |= pack_csr("atom_keywords", model._atom_keywords)
+        if model._word_vectors is not None:
+            tensors["word_vectors"] = model._word_vectors.astype(np.float16)
         for field, value in _fields(model.emissions_).items():
             if isinstance(value, np.ndarray):
                 tensors[f"emissions.{field}"] = value
@@ -125,13 +127,15 @@ def _rebuild(cls: type, path: Path, config: Any, tensors: Any, encoder: Any) -> 
     model.n_documents_seen_ = config["n_documents_seen"]
     model._merges, model._edits = {}, []
     model.vectorizer_ = model.vocabulary_ = model.emissions_ = None
-    model._atom_keywords = model._word_vectors = None
+    model._atom_keywords = model._word_vectors = model._corpus_word_vectors = None
     components = tensors.get("components")
     if components is not None:
         words = json.loads((path / "vocabulary.json").read_text(encoding="utf-8"))
         model.vocabulary_ = np.asarray(words, dtype=object)
         model._atom_keywords = unpack_csr("atom_keywords", tensors)
         model._atom_vectors = tensors["atom_vectors"]
+        if "word_vectors" in tensors:
+            model._word_vectors = tensors["word_vectors"].astype(np.float32)
         arrays = {
             name.removeprefix("emissions."): array
             for name, array in tensors.items()

@@ -97,6 +97,8 @@ def _spread_rows(documents: np.ndarray, n_rows: int, rng: np.random.Generator) -
         weights = (energy * (1 - np.minimum(nearest.numpy(), 1) ** 2) ** 3).astype(np.float64)
         weights[chosen] = 0
         picks = _draw(weights, size, rng)
+        if not len(picks):  # fewer directions than atoms
+            break
         chosen = np.concatenate([chosen, picks])
         nearest = torch.maximum(nearest, (directions @ directions[picks].T).amax(dim=1))
     return sample[chosen]
