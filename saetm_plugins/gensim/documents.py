@@ -215,8 +215,7 @@ class TopicsOfDocuments(WordsOfTopics):
         if texts is None and vectors is None:
             doc_atoms = self._atoms_of_words(counts)
         else:
-            _, vectors = estimator._read(texts, vectors, sae=estimator.sae_)
-            doc_atoms = estimator._doc_atoms(vectors)
+            doc_atoms = estimator.transform_atoms(texts, vectors)
         mixtures = mix_topics(doc_atoms, estimator.atom_topics_, self.alpha)
         if texts is None and vectors is None:
             mixtures[np.diff(counts.indptr) == 0] = self.alpha / self.alpha.sum()
