@@ -70,7 +70,7 @@ merge (str) – how atoms become topics: auto, nmf, kmeans, ward, hdbscan.
 
 sharpening (float) – exponent on activations before they are normalised.
 
-word_vectors (str) – "corpus" or "encoder": where vectors of words come from.
+word_vectors (str) – "auto", "corpus" or "encoder": where vectors of words come from.
 
 solver (str), emission_n_iter (int, optional) – how P(word | atom) is fitted, and in how many
 passes. The words of nmf's topics do not depend on it, those of the other merges do.
@@ -90,7 +90,7 @@ device (str) – torch device; "auto" is CUDA where there is one.
 CHOICES = {
     "activation": ("topk", "batch_topk", "l1", "jumprelu"),
     "merge": ("auto", *MERGES),
-    "word_vectors": ("corpus", "encoder"),
+    "word_vectors": ("auto", "corpus", "encoder"),
     "solver": ("em", "adam"),
 }
 SAE_SETTINGS = ("n_atoms", "k", "activation", "device")
@@ -145,7 +145,7 @@ class SAETM(AbstractModel):
         activation: str = "batch_topk",
         merge: str = "auto",
         sharpening: float = 2.0,
-        word_vectors: str = "corpus",
+        word_vectors: str = "auto",
         solver: str = "em",
         emission_n_iter: int | None = None,
         encoder: Any = None,

@@ -9,7 +9,7 @@ IMPORTS = ("saetm_plugins.model",)
 def fit(corpus, n_topics, seed):
     from saetm_plugins import SAETopicModel
 
-    model = SAETopicModel(n_topics=n_topics, random_state=seed)
+    model = SAETopicModel(n_topics=n_topics, encoder=corpus.encoder(), random_state=seed)
     model.fit(corpus.texts, corpus.embeddings, bow=corpus.bow, vocabulary=corpus.vocabulary)
     return _result(model)
 
