@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,11 @@ import torch
 
 from saetm_plugins.atoms.config import ACTIVATIONS
 from saetm_plugins.atoms.encoding import encode_block
+from saetm_plugins.atoms.foreign import load_foreign
+from saetm_plugins.atoms.hub import model_card, push_to_hub, resolve_path
 from saetm_plugins.atoms.normalization import Normalizer
 from saetm_plugins.persistence import load_folder, save_folder
-from saetm_plugins.validation import check_choice, check_embeddings
+from saetm_plugins.validation import check_choice, check_count, check_embeddings
 
 KIND = "sparse-autoencoder"
 _ARRAYS = ("encoder", "encoder_bias", "decoder", "decoder_bias", "thresholds", "mean")
@@ -36,7 +39,8 @@ class SparseAutoencoder:
     activation : {"topk", "batch_topk", "l1", "jumprelu"}
         What the model was trained with; "topk" also keeps only the `k` strongest atoms of a row.
     k : int
-        Active atoms per document: the exact limit for "topk", the average aimed at otherwise.
+        Active atoms per document: the exact limit for "topk", the average aimed at otherwise;
+        0 where it is not known.
     normalization : {"unit", "scale", "none"}
         What is done to an embedding after subtracting the mean: its norm made 1, multiplied by
         `scale`, or nothing.
@@ -165,7 +169,7 @@ class SparseAutoencoder:
         return np.concatenate(parts)
 
     def save_pretrained(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write the model to a folder of JSON and safetensors.
+        """Write the model to a folder of JSON and safetensors, with a model card.
 
         Parameters
         ----------
@@ -190,16 +194,25 @@ class SparseAutoencoder:
             "settings": self.settings_,
         }
         tensors = {name: getattr(self, f"{name}_") for name in _ARRAYS}
-        save_folder(path, KIND, config, tensors, overwrite=overwrite)
+
+        def write_card(folder: Path) -> None:
+            (folder / "README.md").write_text(model_card(self), encoding="utf-8")
+
+        save_folder(path, KIND, config, tensors, overwrite=overwrite, write_more=write_card)
 
     @classmethod
-    def from_pretrained(cls, path: str | os.PathLike[str]) -> SparseAutoencoder:
-        """Read a model that :meth:`save_pretrained` wrote.
+    def from_pretrained(
+        cls, path: str | os.PathLike[str], *, architecture: str | None = None
+    ) -> SparseAutoencoder:
+        """Read a model of ours, or one that another library trained.
 
         Parameters
         ----------
-        path : path
-            A folder.
+        path : path or hub id
+            A folder that :meth:`save_pretrained` wrote, a folder or single file of
+            dictionary_learning, SAELens or eai-sparsify, or the name of a hub repository with one.
+        architecture : {"AutoEncoderTopK", "BatchTopKSAE"}, optional
+            Needed for these two of dictionary_learning where no ``config.json`` tells which.
 
         Raises
         ------
@@ -208,11 +221,51 @@ class SparseAutoencoder:
         ValueError
             When it is truncated or holds something else.
         """
-        config, tensors = load_folder(path, KIND)
+        folder = resolve_path(path)
+        if (foreign := load_foreign(folder, architecture)) is not None:
+            return cls(**foreign)
+        config, tensors = load_folder(folder, KIND)
         try:
             return cls(tensors, **config)
         except (TypeError, KeyError) as error:
             raise ValueError(f"{str(path)!r} is not a complete {KIND}: {error}") from error
+
+    def push_to_hub(self, repo_id: str, *, private: bool = False, token: str | None = None) -> str:
+        """Upload the model with its card to the Hugging Face hub; return the commit's address.
+
+        Parameters
+        ----------
+        repo_id : str
+            "owner/name"; made if need be.
+        private : bool, default=False
+        token : str, optional
+            None: the one that ``hf auth login`` stored.
+        """
+        return push_to_hub(self, repo_id, private=private, token=token)
+
+    def prefix(self, n_atoms: int) -> SparseAutoencoder:
+        """Return the coarse model of the first `n_atoms` atoms of a Matryoshka dictionary.
+
+        Raises
+        ------
+        ValueError
+            When there are fewer atoms.
+        """
+        if check_count(n_atoms, "n_atoms") > self.n_atoms:
+            raise ValueError(f"n_atoms must be at most {self.n_atoms}; found {n_atoms}")
+        arrays = {name: getattr(self, f"{name}_") for name in _ARRAYS}
+        for name in ("encoder", "encoder_bias", "decoder", "thresholds"):
+            arrays[name] = arrays[name][:n_atoms]
+        return SparseAutoencoder(
+            arrays,
+            activation=self.activation,
+            k=min(self.k, n_atoms),
+            normalization=self.normalizer_.mode,
+            scale=self.normalizer_.scale,
+            keep_strongest=self.keep_strongest,
+            encoder_name=self.encoder_name,
+            settings=self.settings_,
+        )
 
     def _blocks(self, embeddings: Any, block_size: int) -> Any:
         if not isinstance(embeddings, np.memmap):

@@ -23,6 +23,7 @@ def finish(
     normalizer: Normalizer,
     config: TrainingConfig,
     encoder_name: str | None,
+    n_documents: int,
 ) -> SparseAutoencoder:
     """Learn the threshold, measure, and put the model together."""
     assert config.k is not None
@@ -39,7 +40,7 @@ def finish(
         normalization=normalizer.mode,
         scale=normalizer.scale,
         encoder_name=encoder_name,
-        settings=asdict(config),
+        settings={**asdict(config), "n_documents": n_documents},
     )
     sae.statistics_ = measure(sae, sample[:_MEASURED])
     return sae

@@ -17,16 +17,13 @@ class StepReport(NamedTuple):
 
     Attributes
     ----------
-    mean_error : Tensor or float
-        Mean squared error of the documents of the batch, in normalised space.
-    residuals : Tensor or ndarray of shape (n, d)
-        What was not explained of every document, up to a positive factor.
+    errors : Tensor or ndarray of shape (n,), float32
+        Squared error of every document of the batch, in normalised space.
     n_active : Tensor or int
         Activations in the batch.
     """
 
-    mean_error: Any
-    residuals: Any
+    errors: Any
     n_active: Any
 
 

@@ -15,18 +15,21 @@ _EVERY = 10  # steps
 
 def revive_dead(
     learner: Learner,
+    batch: torch.Tensor,
     report: StepReport,
     config: TrainingConfig,
     step: int,
     rng: np.random.Generator,
 ) -> None:
-    """Point dead atoms at residuals, drawn by their squared norm (Bricken et al. 2023).
+    """Make documents of dead atoms, drawn by what is not explained of them (Bricken et al. 2023).
 
     Parameters
     ----------
     learner : Learner
+    batch : Tensor of shape (n, d), float32
+        What the last step was taken on.
     report : StepReport
-        Of the step just taken.
+        Of that step.
     config : TrainingConfig
         Resolved.
     step : int
@@ -42,9 +45,9 @@ def revive_dead(
     dead = np.flatnonzero(learner.silence() > patience)[: max(1, config.batch_size // 8)]
     if len(dead) == 0:
         return
-    residuals = gather_rows(torch.as_tensor(report.residuals).float()).cpu().numpy()
-    errors = np.einsum("nd,nd->n", residuals, residuals).astype(np.float64)
+    errors = gather_rows(torch.as_tensor(report.errors).float()).cpu().numpy().astype(np.float64)
+    documents = gather_rows(batch).cpu().numpy()
     if errors.sum() <= 0:
         return
-    chosen = rng.choice(len(residuals), size=len(dead), p=errors / errors.sum())
-    learner.revive(dead, unit_rows(residuals[chosen]))
+    chosen = rng.choice(len(documents), size=len(dead), p=errors / errors.sum())
+    learner.revive(dead, unit_rows(documents[chosen]))

@@ -75,7 +75,7 @@ class SparseLearner:
         uses = sum_(torch.from_numpy(np.diff(grouped[0]))).numpy()
         self._silent += len(batch) * world()[1]
         self._silent[uses > 0] = 0
-        return StepReport(float(squared_errors.mean()), -errors[:, -1], len(indices))
+        return StepReport(squared_errors, len(indices))
 
     def silence(self) -> np.ndarray:
         """See :class:`Learner`."""
@@ -87,8 +87,9 @@ class SparseLearner:
         self.weights["encoder"][atoms] = directions
         self.weights["encoder_bias"][atoms] = 0
         for name in ("encoder", "encoder_bias", "decoder"):
-            for moment in ("first", "second"):
-                self.moments[f"{name}.{moment}"][atoms] = 0
+            self.moments[f"{name}.first"][atoms] = 0
+            second = self.moments[f"{name}.second"]  # zero would make the next steps huge
+            second[atoms] = second.mean(axis=0)
         self._silent[atoms] = 0
 
     def state(self) -> dict[str, np.ndarray]:

@@ -61,14 +61,14 @@ class TorchLearner:
         """Take one step; see :class:`Learner`."""
         inputs = batch.to(self.device, non_blocking=True)
         k = self.config.k_at(step)
-        loss, codes, residuals = self._forward(inputs, k, self.config.sparsity_at(step))
+        loss, codes, errors = self._forward(inputs, k, self.config.sparsity_at(step))
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self._descend(rate)
         active = codes.detach() > 0
         uses = sum_(active.sum(dim=0))
         self._silent = torch.where(uses > 0, 0, self._silent + len(inputs) * world()[1])
-        return StepReport(residuals.square().sum(dim=1).mean(), residuals, active.sum())
+        return StepReport(errors, active.sum())
 
     def silence(self) -> np.ndarray:
         """See :class:`Learner`."""
@@ -85,8 +85,9 @@ class TorchLearner:
             replacements["log_thresholds"] = log_thresholds.median()
         for name, start in replacements.items():
             self._tensors[name][rows] = start
-            for moment in ("exp_avg", "exp_avg_sq"):
-                self._optimizer.state[self._tensors[name]][moment][rows] = 0
+            moments = self._optimizer.state[self._tensors[name]]
+            moments["exp_avg"][rows] = 0  # but a second moment of zero would make huge steps
+            moments["exp_avg_sq"][rows] = moments["exp_avg_sq"].mean(dim=0)
         self._silent[rows] = 0
 
     def state(self) -> dict[str, np.ndarray]:
@@ -117,13 +118,13 @@ class TorchLearner:
     def _loss(
         self, inputs: torch.Tensor, k: int, sparsity: float
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return the loss, the dense codes and the residuals of a batch."""
+        """Return the loss, the dense codes and the error of each document."""
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self._half):
             scores = torch.addmm(self._tensors["encoder_bias"], inputs, self._tensors["encoder"].T)
             scores = scores.float()
             codes = self._activate(scores, k)
-            loss, residuals = self._decode(codes, inputs)
-            return loss + sparsity * self._penalize(scores, codes, k), codes, residuals
+            loss, errors = self._decode(codes, inputs)
+            return loss + sparsity * self._penalize(scores, codes, k), codes, errors
 
     def _activate(self, scores: torch.Tensor, k: int) -> torch.Tensor:
         """Return dense codes (n, n_atoms), zero where an atom is not active."""
@@ -142,15 +143,16 @@ class TorchLearner:
     def _decode(
         self, codes: torch.Tensor, inputs: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the mean error over documents and levels, and what stays unexplained."""
+        """Return the mean error over documents and levels, and each document's own."""
         decoder = self._tensors["decoder"]
         error = self._tensors["decoder_bias"] - inputs
         total, start = torch.zeros((), device=self.device), 0
         for end in self._level_ends:
             error = error + (codes[:, start:end] @ decoder[start:end]).float()
-            total = total + error.square().sum(dim=1).mean() / len(self._level_ends)
+            squares = error.square().sum(dim=1)
+            total = total + squares.mean() / len(self._level_ends)
             start = end
-        return total, -error.detach()
+        return total, squares.detach()
 
     def _penalize(self, scores: torch.Tensor, codes: torch.Tensor, k: int) -> torch.Tensor | float:
         """Return the sparsity term of "l1" (paper, eq. of the MAP objective) and "jumprelu"."""

@@ -138,7 +138,7 @@ def train_sae(
                 _run(learner, corpus, normalizer, config, seed, device, checkpoints, log, verbose)
         finally:
             close_log()
-        return finish(learner, sample, normalizer, config, encoder_name)
+        return finish(learner, sample, normalizer, config, encoder_name, corpus.n_documents)
 
 
 def _open_corpus(embeddings: Any, config: TrainingConfig, seed: int) -> _Corpus:
@@ -230,14 +230,14 @@ def _run(
         for step, batch in zip(range(first, config.n_steps), batches, strict=False):
             rate = config.rate_at(step)
             report = learner.step(batch, rate, step)
-            revive_dead(learner, report, config, step, _rng(seed, 3, step))
+            revive_dead(learner, batch, report, config, step, _rng(seed, 3, step))
             progress.update()
             taken = step + 1
             if step % 20 == 0 and rank == 0:
                 if verbose:
-                    progress.set_postfix(error=f"{float(report.mean_error):.3f}")
+                    progress.set_postfix(error=f"{float(report.errors.mean()):.3f}")
                 active = float(report.n_active) / len(batch)
-                scalars = {"error": report.mean_error, "l0": active, "rate": rate}
+                scalars = {"error": float(report.errors.mean()), "l0": active, "rate": rate}
                 log(scalars, step)
             if checkpoints is not None and rank == 0 and checkpoints.due(step):
                 checkpoints.save(step + 1, learner.state())

@@ -1,0 +1,181 @@
+"""Stage 1, before training: texts from a file to shards of embeddings, resumable."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from saetm_plugins.validation import check_choice, check_count, check_embeddings
+
+_MANIFEST = "manifest.json"
+_DTYPES = ("float16", "float32")
+
+
+def embed_file(
+    file: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    encoder: Any = "sentence-transformers/all-MiniLM-L6-v2",
+    *,
+    text_column: str = "text",
+    shard_size: int = 50_000,
+    batch_size: int = 64,
+    dtype: str = "float16",
+    verbose: bool = True,
+) -> Path:
+    """Embed the texts of a file into a folder of ``.npy`` shards that :func:`train_sae` reads.
+
+    A call that was interrupted goes on with the first shard that is missing.
+
+    Parameters
+    ----------
+    file : path
+        ``.csv``, ``.jsonl`` or ``.parquet`` with one text a row.
+    out : path
+        The folder; made if need be.
+    encoder : str or object with ``encode(list of str)``
+        A sentence-transformers model, by name or loaded.
+    text_column : str, default="text"
+    shard_size : int, default=50_000
+        Texts in a shard.
+    batch_size : int, default=64
+        Texts the encoder gets at a time.
+    dtype : {"float16", "float32"}
+        Of the shards.
+    verbose : bool, default=True
+        Show a progress bar.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    FileNotFoundError
+        When `file` does not exist.
+    ValueError
+        When the column is missing, the file holds no text or is of another kind, or `out` holds
+        shards of other settings.
+    """
+    file, out = Path(file), Path(out)
+    if not file.is_file():
+        raise FileNotFoundError(f"file {str(file)!r} does not exist")
+    check_count(shard_size, "shard_size")
+    check_count(batch_size, "batch_size")
+    check_choice(dtype, "dtype", _DTYPES)
+    n_texts = sum(1 for _ in read_texts(file, text_column))
+    if n_texts == 0:
+        raise ValueError(f"file {str(file)!r} holds no rows")
+    name = encoder if isinstance(encoder, str) else type(encoder).__name__
+    facts = {"file": str(file.resolve()), "text_column": text_column, "n_texts": n_texts}
+    facts |= {"encoder": name, "shard_size": shard_size, "dtype": dtype}
+    out.mkdir(parents=True, exist_ok=True)
+    _claim(out, facts)
+    with tqdm(total=n_texts, desc="Embedding", unit="text", disable=not verbose) as progress:
+        model = None
+        for number, texts in enumerate(_chunks(read_texts(file, text_column), shard_size)):
+            target = out / f"shard-{number:05d}.npy"
+            if not target.exists():
+                model = model or _load_encoder(encoder)
+                _write_shard(target, model, texts, batch_size, dtype, progress)
+            else:
+                progress.update(len(texts))
+    return out
+
+
+def read_texts(file: Path, text_column: str) -> Iterator[str]:
+    """Yield the texts of one column of a CSV, JSONL or Parquet file, in bounded memory.
+
+    Raises
+    ------
+    ValueError
+        When the column is missing (says which there are), or the file is of another kind.
+    """
+    if file.suffix == ".parquet":
+        import pyarrow.parquet as pq
+
+        table = pq.ParquetFile(file)
+        _check_column(text_column, table.schema_arrow.names, file)
+        for batch in table.iter_batches(columns=[text_column]):
+            yield from ("" if text is None else str(text) for text in batch.column(0).to_pylist())
+    elif file.suffix == ".csv":
+        import csv
+
+        csv.field_size_limit(2**31 - 1)
+        with file.open(newline="", encoding="utf-8") as lines:
+            rows = csv.DictReader(lines)
+            _check_column(text_column, list(rows.fieldnames or ()), file)
+            yield from (row[text_column] or "" for row in rows)
+    elif file.suffix == ".jsonl":
+        with file.open(encoding="utf-8") as lines:
+            for number, line in enumerate(lines, start=1):
+                try:
+                    row = json.loads(line)
+                except json.JSONDecodeError as error:
+                    raise ValueError(f"{str(file)!r}, line {number}: not JSON: {error}") from error
+                _check_column(text_column, list(row), file)
+                yield str(row[text_column])
+    else:
+        raise ValueError(f"file {str(file)!r} is none of .csv, .jsonl, .parquet")
+
+
+def _check_column(column: str, columns: list[str], file: Path) -> None:
+    if column not in columns:
+        raise ValueError(
+            f"text_column {column!r} is not in {str(file)!r}; it has {', '.join(columns)}"
+        )
+
+
+def _claim(out: Path, facts: dict[str, Any]) -> None:
+    """Write down what the shards are of, or refuse a folder that says otherwise."""
+    manifest = out / _MANIFEST
+    if manifest.exists():
+        found = json.loads(manifest.read_text(encoding="utf-8"))
+        other = [f"{key} was {found.get(key)!r}" for key in facts if found.get(key) != facts[key]]
+        if other:
+            raise ValueError(f"out {str(out)!r} holds shards of other settings: {'; '.join(other)}")
+    else:
+        manifest.write_text(json.dumps(facts, indent=2), encoding="utf-8")
+
+
+def _chunks(texts: Iterator[str], size: int) -> Iterator[list[str]]:
+    chunk: list[str] = []
+    for text in texts:
+        chunk.append(text)
+        if len(chunk) == size:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def _write_shard(
+    target: Path, model: Any, texts: list[str], batch_size: int, dtype: str, progress: Any
+) -> None:
+    parts = []
+    for start in range(0, len(texts), batch_size):
+        batch = texts[start : start + batch_size]
+        parts.append(
+            check_embeddings(model.encode(batch), name="encoder output", n_rows=len(batch))
+        )
+        progress.update(len(batch))
+    partial = target.with_suffix(".partial")
+    with partial.open("wb") as stream:
+        np.save(stream, np.concatenate(parts).astype(dtype))
+    os.replace(partial, target)
+
+
+def _load_encoder(encoder: Any) -> Any:
+    if not isinstance(encoder, str):
+        if not hasattr(encoder, "encode"):
+            raise ValueError(f"encoder must be a name or have an encode method; found {encoder!r}")
+        return encoder
+    from sentence_transformers import SentenceTransformer
+
+    return SentenceTransformer(encoder)

@@ -1,0 +1,204 @@
+"""Sparse autoencoders trained elsewhere: dictionary_learning, SAELens and eai-sparsify.
+
+The format is detected from the files; activations equal those of each library's own ``encode``.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+SUPPORTED = (
+    "dictionary_learning (AutoEncoder, AutoEncoderTopK, BatchTopKSAE, MatryoshkaBatchTopKSAE, "
+    "JumpReluAutoEncoder), SAELens (standard, topk, jumprelu), eai-sparsify (topk)"
+)
+_TOPK_CLASSES = {"AutoEncoderTopK": "topk", "BatchTopKSAE": "batch_topk"}
+
+
+def load_foreign(path: Path, architecture: str | None = None) -> dict[str, Any] | None:
+    """Read a checkpoint of another library.
+
+    Parameters
+    ----------
+    path : Path
+        A folder, or one ``.pt`` or ``.safetensors`` file.
+    architecture : {"AutoEncoderTopK", "BatchTopKSAE"}, optional
+        Tells the two apart where no ``config.json`` lies beside a dictionary_learning checkpoint:
+        their weights have the same names.
+
+    Returns
+    -------
+    dict or None
+        Keyword arguments of :class:`SparseAutoencoder`; None where the files are of none of the
+        formats.
+
+    Raises
+    ------
+    ValueError
+        When the architecture is not one we know, or a file is damaged.
+    """
+    folder = path if path.is_dir() else path.parent
+    config = _read_json(folder / "cfg.json")
+    for name, convert in [("sae_weights.safetensors", _saelens), ("sae.safetensors", _sparsify)]:
+        if config is not None and (path.name == name or (path / name).is_file()):
+            return convert(config, _read_tensors(folder / name))
+    file = path / "ae.pt" if path.is_dir() else path
+    if not file.is_file() or file.suffix not in (".pt", ".pth", ".bin", ".safetensors"):
+        return None
+    trainer = (_read_json(file.parent / "config.json") or {}).get("trainer", {})
+    return _dictionary_learning(_read_tensors(file), architecture or trainer.get("dict_class"))
+
+
+def _dictionary_learning(weights: dict[str, np.ndarray], name: str | None) -> dict[str, Any]:
+    keys = set(weights)
+    if keys == {"bias", "encoder.weight", "encoder.bias", "decoder.weight"}:
+        norms = np.linalg.norm(weights["decoder.weight"], axis=0)  # as its from_pretrained does
+        return _model(
+            weights["encoder.weight"] * norms[:, None],
+            weights["encoder.bias"] * norms,
+            weights["decoder.weight"].T / norms[:, None],
+            centre=weights["bias"],
+            activation="l1",
+        )
+    if keys == {"b_dec", "encoder.weight", "encoder.bias", "decoder.weight", "k", "threshold"}:
+        if name not in _TOPK_CLASSES:
+            raise ValueError(
+                "the checkpoint is an AutoEncoderTopK or a BatchTopKSAE, whose weights look alike; "
+                f"pass architecture= one of {', '.join(_TOPK_CLASSES)} (found {name!r})"
+            )
+        activation = _TOPK_CLASSES[name]
+        return _model(
+            weights["encoder.weight"],
+            weights["encoder.bias"],
+            weights["decoder.weight"].T,
+            centre=weights["b_dec"],
+            activation=activation,
+            k=int(weights["k"]),
+            threshold=weights["threshold"] if activation == "batch_topk" else 0.0,
+        )
+    named = {"W_enc", "b_enc", "W_dec", "b_dec", "threshold"}
+    if keys == named:
+        return _model(
+            weights["W_enc"].T,
+            weights["b_enc"],
+            weights["W_dec"],
+            bias=weights["b_dec"],
+            activation="jumprelu",
+            threshold=weights["threshold"],
+        )
+    if keys == named | {"k", "group_sizes"}:
+        return _model(
+            weights["W_enc"].T,
+            weights["b_enc"],
+            weights["W_dec"],
+            centre=weights["b_dec"],
+            activation="batch_topk",
+            k=int(weights["k"]),
+            threshold=weights["threshold"],
+        )
+    raise ValueError(
+        f"unknown architecture with weights {', '.join(sorted(keys))}; supported: {SUPPORTED}"
+    )
+
+
+def _saelens(config: dict[str, Any], weights: dict[str, np.ndarray]) -> dict[str, Any]:
+    architecture = config.get("architecture", "standard")
+    activation = {"standard": "l1", "topk": "topk", "jumprelu": "jumprelu"}.get(architecture)
+    plain = {
+        "normalize_activations": ("none", "expected_average_only_in", None),
+        "reshape_activations": ("none", None),
+        "activation_fn": ("relu", None) if architecture != "topk" else ("relu", "topk", None),
+    }
+    odd = [f"{name}={config[name]!r}" for name in plain if config.get(name) not in plain[name]]
+    if activation is None or odd:
+        found = ", ".join([f"architecture={architecture!r}", *odd])
+        raise ValueError(f"SAELens checkpoint with {found}; supported: {SUPPORTED}")
+    encoder, bias, decoder = weights["W_enc"].T, weights["b_enc"], weights["W_dec"]
+    if config.get("rescale_acts_by_decoder_norm"):
+        norms = np.linalg.norm(decoder, axis=1)
+        encoder, bias, decoder = encoder * norms[:, None], bias * norms, decoder / norms[:, None]
+    place = "centre" if config.get("apply_b_dec_to_input", True) else "bias"
+    return _model(
+        encoder,
+        bias,
+        decoder,
+        activation=activation,
+        k=int(config.get("k", 0)),
+        threshold=weights.get("threshold", 0.0),
+        **{place: weights["b_dec"]},
+    )
+
+
+def _sparsify(config: dict[str, Any], weights: dict[str, np.ndarray]) -> dict[str, Any]:
+    odd = [name for name in ("transcode", "skip_connection") if config.get(name)]
+    if config.get("activation", "topk") != "topk" or odd:
+        found = ", ".join([f"activation={config.get('activation')!r}", *odd])
+        raise ValueError(f"eai-sparsify checkpoint with {found}; supported: {SUPPORTED}")
+    return _model(
+        weights["encoder.weight"],
+        weights["encoder.bias"],
+        weights["W_dec"],
+        centre=weights["b_dec"],
+        activation="topk",
+        k=int(config["k"]),
+    )
+
+
+def _model(
+    encoder: np.ndarray,
+    encoder_bias: np.ndarray,
+    decoder: np.ndarray,
+    *,
+    activation: str,
+    k: int = 0,
+    centre: np.ndarray | None = None,
+    bias: np.ndarray | None = None,
+    threshold: Any = 0.0,
+) -> dict[str, Any]:
+    """Return our keyword arguments; `centre` is subtracted before encoding and added back."""
+    n_atoms, d = decoder.shape
+    zero = np.zeros(d, dtype=np.float32)
+    weights = {
+        "encoder": encoder,
+        "encoder_bias": encoder_bias,
+        "decoder": decoder,
+        "decoder_bias": zero if bias is None else bias,
+        "mean": zero if centre is None else centre,
+        "thresholds": np.broadcast_to(np.maximum(threshold, 0), n_atoms),
+    }
+    return {
+        "weights": weights,
+        "activation": activation,
+        "k": k,
+        "normalization": "none",
+        "keep_strongest": False,
+    }
+
+
+def _read_json(file: Path) -> dict[str, Any] | None:
+    if not file.is_file():
+        return None
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{str(file)!r} is truncated or not JSON: {error}") from error
+
+
+def _read_tensors(file: Path) -> dict[str, np.ndarray]:
+    """Read a state dict as float32 arrays; ``.pt`` files with ``weights_only`` alone."""
+    try:
+        if file.suffix == ".safetensors":
+            tensors = load_file(file)
+        else:
+            tensors = torch.load(file, map_location="cpu", weights_only=True)
+        return {name: tensor.detach().float().numpy() for name, tensor in tensors.items()}
+    except (SafetensorError, OSError, EOFError, RuntimeError, AttributeError) as error:
+        raise ValueError(f"{str(file)!r} is truncated or not a state dict: {error}") from error
+    except Exception as error:  # torch raises pickle.UnpicklingError for what is not plain weights
+        raise ValueError(f"{str(file)!r} holds more than weights; not loaded: {error}") from error

@@ -1,0 +1,160 @@
+import numpy as np
+import pytest
+import torch
+
+from saetm_plugins.atoms import SparseAutoencoder, TrainingConfig, train_sae
+from saetm_plugins.atoms.initialization import initial_weights
+from saetm_plugins.atoms.learner import make_learner
+from saetm_plugins.atoms.normalization import fit_normalizer
+from saetm_plugins.atoms.revival import revive_dead
+
+ACTIVATIONS = ["topk", "batch_topk", "l1", "jumprelu"]
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_every_activation_explains_most_with_about_k_atoms(embeddings, activation):
+    sae = train_sae(embeddings, n_atoms=40, k=4, activation=activation, n_steps=300)
+    codes = sae.transform(embeddings)
+    assert codes.shape == (1500, 40)
+    assert codes.dtype == np.float32
+    assert codes.has_sorted_indices
+    assert codes.data.min() > 0
+    assert np.diff(codes.indptr).min() >= 1
+    assert codes.nnz / 1500 == pytest.approx(4, rel=0.25)
+    assert sae.statistics_["l0"] == pytest.approx(codes.nnz / 1500)
+    assert sae.statistics_["fvu"] < 0.35
+    np.testing.assert_allclose(np.linalg.norm(sae.decoder_, axis=1), 1, atol=1e-5)
+    error = ((sae.reconstruct(embeddings) - embeddings) ** 2).sum()
+    assert error < 0.4 * ((embeddings - embeddings.mean(axis=0)) ** 2).sum()
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_same_seed_same_bits_other_seed_other_model(embeddings, activation):
+    first, second, other = (
+        train_sae(embeddings, 24, activation, k=3, n_steps=40, random_state=seed)
+        for seed in (1, 1, 2)
+    )
+    assert np.array_equal(first.decoder_, second.decoder_)
+    assert np.array_equal(first.thresholds_, second.thresholds_)
+    assert not np.array_equal(first.decoder_, other.decoder_)
+
+
+def test_global_random_state_is_left_alone(embeddings):
+    np.random.seed(0)  # noqa: NPY002
+    torch.manual_seed(0)
+    before = np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
+    train_sae(embeddings, n_atoms=16, n_steps=5)
+    assert np.array_equal(before[0], np.random.get_state()[1])  # noqa: NPY002
+    assert torch.equal(before[1], torch.get_rng_state())
+
+
+@pytest.mark.parametrize("n_documents", [1, 2, 7, 30, 300])
+def test_small_corpora_need_no_settings(embeddings, n_documents):
+    sae = train_sae(embeddings[:n_documents])
+    assert sae.n_atoms <= n_documents
+    assert np.isfinite(sae.decoder_).all()
+    assert np.diff(sae.transform(embeddings[:n_documents]).indptr).min() >= 1
+
+
+def test_identical_documents_share_their_atoms():
+    embeddings = np.tile(np.linspace(1, 2, 16, dtype=np.float32), (40, 1))
+    codes = train_sae(embeddings).transform(embeddings).toarray()
+    assert codes.sum() > 0
+    assert (codes == codes[0]).all()
+
+
+def test_zero_embeddings_activate_nothing_and_stay_finite():
+    sae = train_sae(np.zeros((10, 4), dtype=np.float32))
+    assert np.isfinite(sae.decoder_).all()
+    assert sae.transform(np.zeros((3, 4))).nnz == 0
+
+
+@pytest.mark.parametrize("activation", ["batch_topk", "jumprelu"])
+def test_dead_atoms_are_revived(embeddings, activation):
+    config = TrainingConfig(
+        n_atoms=40, k=4, activation=activation, n_steps=200, batch_size=100
+    ).resolve(1500, 32)
+    documents = fit_normalizer(embeddings, "unit").apply(embeddings)
+    weights = initial_weights(documents, config, np.random.default_rng(0))
+    weights["encoder_bias"][:10] = -100  # nothing will ever activate these
+    learner = make_learner(weights, config, "cpu")
+    for step in range(100):
+        batch = torch.from_numpy(documents[100 * (step % 15) : 100 * (step % 15) + 100])
+        report = learner.step(batch, 5e-3, step)
+        if step == 50:
+            assert (learner.silence()[:10] > 5000).all()
+        if step >= 50:
+            revive_dead(learner, batch, report, config, step, np.random.default_rng(step))
+    assert (learner.silence()[:10] < 3000).all()
+    np.testing.assert_allclose(np.linalg.norm(learner.weights["decoder"], axis=1), 1, atol=1e-5)
+
+
+def test_size_follows_the_corpus():
+    small, large = (TrainingConfig().resolve(n, 384) for n in (300, 2_000_000))
+    assert small.n_atoms <= 150
+    assert small.n_atoms < large.n_atoms
+    assert large.n_steps * large.batch_size >= 0.99 * 2_000_000
+    assert TrainingConfig(expansion=4).resolve(20_000, 384).n_atoms == 1536
+
+
+def test_paper_preset_is_the_papers_recipe_and_can_be_shortened(embeddings):
+    sae = train_sae(embeddings, preset="saetm-paper", n_steps=60)
+    assert sae.activation == "l1"
+    assert sae.n_atoms == 4 * 32
+    assert sae.settings_["sparsity"] == 2
+    assert sae.settings_["learning_rate"] == 1e-3
+    assert sae.settings_["batch_size"] == 1000
+    assert sae.normalizer_.mode == "scale"
+
+
+def test_every_prefix_of_a_matryoshka_model_reconstructs(embeddings):
+    options = {"n_atoms": 40, "k": 4, "n_steps": 400, "activation": "batch_topk"}
+    nested = train_sae(embeddings, levels=(0.25, 1.0), **options).prefix(10)
+    plain = train_sae(embeddings, **options).prefix(10)
+    assert nested.n_atoms == 10
+
+    def error(sae):
+        return ((sae.reconstruct(embeddings) - embeddings) ** 2).sum()
+
+    assert error(nested) < 0.8 * error(plain)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"activation": "softmax"}, "activation must be one of.*'softmax'"),
+        ({"n_atoms": 0}, "n_atoms must be at least 1; found 0"),
+        ({"n_atoms": 4, "k": 5}, "k must be at most n_atoms"),
+        ({"learning_rate": -1}, "learning_rate"),
+        ({"levels": (0.5, 0.2, 1.0)}, "levels"),
+        ({"preset": "gpt"}, "preset must be one of"),
+        ({"random_state": "x"}, "random_state"),
+        ({"device": "abacus"}, "device 'abacus'"),
+        ({"normalization": "batch"}, "normalization must be one of"),
+    ],
+)
+def test_bad_settings_are_named(embeddings, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        train_sae(embeddings, **arguments)
+
+
+def test_embeddings_with_nan_are_refused_with_their_row(embeddings):
+    broken = embeddings.copy()
+    broken[17, 3] = np.nan
+    with pytest.raises(ValueError, match="row 17"):
+        train_sae(broken)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_gpu_and_cpu_learn_equally_well(embeddings):
+    errors = [
+        train_sae(embeddings, 40, k=4, n_steps=300, device=device).statistics_["fvu"]
+        for device in ("cpu", "cuda")
+    ]
+    assert errors[0] == pytest.approx(errors[1], abs=0.05)
+
+
+def test_model_repr_names_its_size(embeddings):
+    sae = train_sae(embeddings, n_atoms=16, n_steps=5)
+    assert isinstance(sae, SparseAutoencoder)
+    assert "n_atoms=16" in repr(sae)
