@@ -6,6 +6,7 @@ from typing import Any
 
 from saetm_plugins.merging.base import AtomViews, Merge, TopicCut
 from saetm_plugins.merging.density import HDBSCANMerge
+from saetm_plugins.merging.guided import guided_cut
 from saetm_plugins.merging.keywords import keyword_association, words_worth_encoding
 from saetm_plugins.merging.kmeans import KMeansMerge
 from saetm_plugins.merging.nmf import NMFMerge
@@ -56,6 +57,7 @@ __all__ = [
     "WardTree",
     "atom_word_vectors",
     "document_centroids",
+    "guided_cut",
     "keyword_association",
     "make_merge",
     "words_worth_encoding",

@@ -10,6 +10,7 @@ from sklearn.decomposition import PCA
 
 from saetm_plugins.merging.base import Merge, TopicCut, hard_cut, unit_rows
 from saetm_plugins.merging.ward import WardTree
+from saetm_plugins.validation import check_choice
 
 
 class HDBSCANMerge(Merge):
@@ -44,7 +45,7 @@ class HDBSCANMerge(Merge):
         super().__init__(random_state=random_state)
         self.min_cluster_size = min_cluster_size
         self.min_samples = min_samples
-        self.outliers = outliers
+        self.outliers = check_choice(outliers, "outliers", ("nearest", "drop"))
         self.n_components = n_components
 
     def _prepare(self) -> None:

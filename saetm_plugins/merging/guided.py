@@ -78,12 +78,11 @@ def guided_cut(
     labelled[live] = shares
     cut = _free_cut(merge, views, 1 - labelled.sum(axis=1), n_topics - n_labels)
     atom_topics = sp.csr_matrix(labelled) if cut is None else _beside(labelled, cut.atom_topics)
-    if cut is not None and cut.topic_words is None:
-        return TopicCut(atom_topics)
-    if views.keywords is None:
+    free_words = None if cut is None else cut.topic_words
+    if views.keywords is None or (cut is not None and free_words is None):
         return TopicCut(atom_topics)
     words = _label_words(views, labelled, label_words)
-    return TopicCut(atom_topics, words if cut is None else np.vstack([words, cut.topic_words]))
+    return TopicCut(atom_topics, words if free_words is None else np.vstack([words, free_words]))
 
 
 def _nearness(

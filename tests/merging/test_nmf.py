@@ -1,0 +1,81 @@
+"""The soft merge and its engine."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.decomposition import NMF
+
+from saetm_plugins.merging import make_merge
+from saetm_plugins.merging.factorization import SparseSVD, factorize, nndsvd
+
+
+@pytest.fixture(scope="module")
+def matrix():
+    rng = np.random.default_rng(0)
+    dense = rng.gamma(1.0, size=(120, 8)) @ rng.gamma(0.2, size=(8, 300))
+    return sp.csr_matrix(np.where(rng.random(dense.shape) < 0.2, dense, 0).astype(np.float32))
+
+
+def error(matrix, rows, columns):
+    return float(((matrix.toarray() - rows @ columns.T) ** 2).sum())
+
+
+def test_factorization_is_as_close_as_scikit_learns(matrix):
+    rows, columns = nndsvd(SparseSVD(matrix), 8)
+    factorize(matrix, matrix.T.tocsr(), rows, columns, n_iter=20)
+    reference = NMF(8, init="nndsvd", max_iter=20, random_state=0)
+    theirs = reference.fit_transform(matrix.toarray())
+    assert error(matrix, rows, columns) <= 1.01 * error(matrix, theirs, reference.components_.T)
+
+
+def test_every_pass_comes_closer(matrix):
+    rows, columns = nndsvd(SparseSVD(matrix), 8)
+    errors = [error(matrix, rows, columns)]
+    for _ in range(8):
+        factorize(matrix, matrix.T.tocsr(), rows, columns, n_iter=1)
+        errors.append(error(matrix, rows, columns))
+    assert (np.diff(errors) < 1e-2).all()
+    assert errors[-1] < errors[0]
+
+
+def test_singular_vectors_are_right_exactly_and_at_random(matrix, monkeypatch):
+    values = np.linalg.svd(matrix.toarray(), compute_uv=False)
+    exact = SparseSVD(matrix).leading(5)
+    np.testing.assert_allclose(exact[1], values[:5], rtol=1e-4)
+    np.testing.assert_allclose(exact[2].T @ exact[2], np.eye(5), atol=1e-4)
+    monkeypatch.setattr(SparseSVD, "EXACT", 100)
+    np.testing.assert_allclose(SparseSVD(matrix).leading(5)[1], values[:5], rtol=1e-3)
+
+
+def test_memberships_are_soft(planted):
+    cut = make_merge("nmf", min_share=0.0).fit(planted[0]).cut(9)
+    assert (np.diff(cut.atom_topics.indptr) > 1).any()
+
+
+def test_focus_puts_words_first_that_are_near_the_topic(planted):
+    views, _ = planted
+    vectors = views.word_vectors / np.linalg.norm(views.word_vectors, axis=1, keepdims=True)
+
+    def agreement(focus):
+        words = make_merge("nmf", focus=focus).fit(views).cut(6).topic_words
+        top = np.argsort(-words, axis=1)[:, :5]
+        return np.mean([vectors[row] @ vectors[row].T for row in top])
+
+    assert agreement(4.0) > agreement(1.5) > agreement(0.0)
+
+
+def test_words_without_a_vector_keep_their_place(planted):
+    views, _ = planted
+    plain = make_merge("nmf").fit(views._replace(word_vectors=None)).cut(6).topic_words
+    nothing = views._replace(word_vectors=np.zeros_like(views.word_vectors))
+    np.testing.assert_allclose(make_merge("nmf").fit(nothing).cut(6).topic_words, plain, rtol=1e-5)
+
+
+def test_atoms_without_keywords_join_the_topic_of_their_vector(planted):
+    views, themes = planted
+    keywords = views.keywords.tolil()
+    keywords[3] = 0
+    cut = make_merge("nmf").fit(views._replace(keywords=keywords.tocsr())).cut(6)
+    labels = np.asarray(cut.atom_topics.argmax(axis=1)).ravel()
+    assert labels[3] == labels[4]
+    assert themes[3] == themes[4]
