@@ -18,7 +18,6 @@ from gensim.parsing.preprocessing import STOPWORDS
 from gensim.similarities import MatrixSimilarity, SparseMatrixSimilarity
 from gensim.utils import simple_preprocess
 
-from saetm_plugins import SAETopicModel
 from saetm_plugins.gensim import SaeModel
 
 
@@ -110,15 +109,13 @@ def test_it_stacks_on_tfidf_and_on_a_corpus_on_disk(news, bags, tmp_path):
     )
 
 
-def test_the_estimators_door_to_gensim(news):
-    estimator = SAETopicModel(n_topics=news.n_topics).fit(news.documents, news.embeddings)
-    model = estimator.to_gensim()
-    corpus = [model.id2word.doc2bow(simple_preprocess(text)) for text in news.documents]
-    assert [word for word, _ in model.show_topic(0)] == estimator.get_topics()[0]
-    gamma, _ = model.inference(corpus)
+def test_the_estimators_door_to_gensim(news, model):
+    estimator = model.estimator
+    wrapped = estimator.to_gensim()
+    corpus = [wrapped.id2word.doc2bow(simple_preprocess(text)) for text in news.documents]
+    assert [word for word, _ in wrapped.show_topic(0)] == estimator.get_topics()[0]
+    gamma, _ = wrapped.inference(corpus)
     assert np.mean(gamma.argmax(axis=1) == estimator.labels_) > 0.5
-    prepared = pyLDAvis.gensim_models.prepare(model, corpus, model.id2word)
-    assert len(prepared.topic_coordinates) == news.n_topics
 
 
 @pytest.fixture(scope="module")
@@ -162,11 +159,12 @@ def browse(page, *options):
 
 def test_tmplot_takes_it_for_an_ldamodel(news, bags, model, tmp_path):
     words = [bags.dictionary[i] for i in range(len(bags.dictionary))]
+    some, texts = bags.corpus[:300], news.documents[:300]  # tmplot asks document by document
     phi = tmplot.get_phi(model, vocabulary=words)
-    theta = tmplot.get_theta(model, corpus=bags.corpus)
+    theta = tmplot.get_theta(model, corpus=some)
     assert phi.shape == (len(words), model.num_topics)
-    assert theta.shape == (model.num_topics, len(bags.corpus))
-    coordinates = tmplot.prepare_coords(model, corpus=bags.corpus)
+    assert theta.shape == (model.num_topics, len(some))
+    coordinates = tmplot.prepare_coords(model, corpus=some)
     assert np.isfinite(coordinates[["x", "y"]].to_numpy()).all()
     assert len(coordinates) == model.num_topics
     scatter = tmplot.plot_scatter_topics(coordinates, size_col="size", label_col="label")
@@ -174,5 +172,5 @@ def test_tmplot_takes_it_for_an_ldamodel(news, bags, model, tmp_path):
     assert (tmp_path / "scatter.html").stat().st_size > 1000
     relevant = tmplot.calc_terms_probs_ratio(phi, topic=0, terms_num=10)
     assert set(relevant["Terms"]) <= set(words)
-    documents = tmplot.get_top_docs(news.documents, model, corpus=bags.corpus, docs_num=3)
+    documents = tmplot.get_top_docs(texts, model, corpus=some, docs_num=3)
     assert documents.shape == (3, model.num_topics)

@@ -73,14 +73,10 @@ def test_documents_may_be_texts_or_tokens(bags, dictionary, corpus):
             known = dict(zip(corpus.documents, corpus.embeddings, strict=True))
             return np.stack([known[text] for text in texts])
 
-    texts = SaeModel(bags, 5, dictionary, documents=iter(corpus.documents), encoder=Encoder())
-    tokens = SaeModel(
-        bags,
-        5,
-        dictionary,
-        documents=[text.split() for text in corpus.documents],
-        encoder=Encoder(),
-    )
+    options = {"encoder": Encoder(), "word_vectors": "corpus"}
+    token_lists = [text.split() for text in corpus.documents]
+    texts = SaeModel(bags, 5, dictionary, documents=iter(corpus.documents), **options)
+    tokens = SaeModel(bags, 5, dictionary, documents=token_lists, **options)
     np.testing.assert_array_equal(texts.get_topics(), tokens.get_topics())
     by_text, _ = texts.inference(bags[:9], documents=corpus.documents[:9])
     by_vector, _ = texts.inference(bags[:9], embeddings=corpus.embeddings[:9])
