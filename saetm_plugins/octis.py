@@ -96,7 +96,7 @@ CHOICES = {
 SAE_SETTINGS = ("n_atoms", "k", "activation", "device")
 FIT_SETTINGS = (*SAE_SETTINGS, "sharpening", "word_vectors", "solver", "emission_n_iter", "encoder")
 SMALLEST = 1e-9  # added to probabilities of words, so that none is zero
-KEPT = 8  # fitted models held at once; the least recently used goes first
+KEPT = 8  # fitted models, autoencoders held at once; the oldest goes first
 
 
 class SAETM(AbstractModel):
@@ -185,6 +185,7 @@ class SAETM(AbstractModel):
         self._embeddings = embeddings
         self._models: OrderedDict[tuple[Any, ...], SAETopicModel] = OrderedDict()
         self._saes: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
+        self._words: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
         self._runs: Counter[tuple[Any, ...]] = Counter()
         self._read_before: Documents | None = None
 
@@ -320,6 +321,8 @@ class SAETM(AbstractModel):
         if key not in self._models:
             chosen = {name: settings[name] for name in FIT_SETTINGS}
             chosen["encoder"] = self._encoder or settings["encoder"]
+            words_key = (documents.digest, settings["word_vectors"], settings["encoder"])
+            chosen["word_vectors"] = self._words.get(words_key, settings["word_vectors"])
             # One topic: the cut follows, and one that is refused must not cost the training.
             model = SAETopicModel(
                 n_topics=1,
@@ -335,9 +338,9 @@ class SAETM(AbstractModel):
                 vocabulary=documents.vocabulary,
             )
             self._saes[sae_key] = model.sae_
-        for kept, last in ((self._models, key), (self._saes, sae_key)):
-            if last in kept:
-                kept.move_to_end(last)
+            self._words[words_key] = _word_vectors(model)
+        self._models.move_to_end(key)
+        for kept in (self._models, self._saes, self._words):
             while len(kept) > KEPT:
                 kept.popitem(last=False)
         return self._models[key]
@@ -382,6 +385,17 @@ def check_hyperparameters(given: Mapping[str, Any]) -> dict[str, Any]:
         elif not (isinstance(value, str) or (value is None and name != "device")):
             raise TypeError(f"{name} must be a string; found {value!r}")
     return checked
+
+
+def _word_vectors(model: SAETopicModel) -> Any:
+    """Return the vectors of words the model found, as the `word_vectors` of the next one.
+
+    Encoding words takes longer than all the rest of a fit that keeps the autoencoder.
+    """
+    if model._word_vectors is None:
+        return "corpus"
+    known = np.flatnonzero(model._word_vectors.any(axis=1))
+    return {model.vocabulary_[place]: model._word_vectors[place] for place in known}
 
 
 def _describe(model: SAETopicModel, top_words: int) -> dict[str, Any]:
