@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import json
 import numbers
 import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -139,6 +141,37 @@ def train_sae(
         finally:
             close_log()
         return finish(learner, sample, normalizer, config, encoder_name, corpus.n_documents)
+
+
+def train_sae_from_config(
+    embeddings: Any, config: str | os.PathLike[str] | None, flags: dict[str, Any]
+) -> SparseAutoencoder:
+    """Call :func:`train_sae`, with a progress bar, as a JSON file and some flags say.
+
+    Parameters
+    ----------
+    embeddings : as :func:`train_sae` takes them
+    config : path, optional
+        A JSON object of arguments of :func:`train_sae`.
+    flags : dict
+        Further arguments, which win; those that are None count as not given.
+
+    Raises
+    ------
+    ValueError
+        When the file is not a JSON object, or holds an argument that there is not.
+    """
+    arguments: dict[str, Any] = {}
+    if config is not None:
+        try:
+            arguments = dict(json.loads(Path(config).read_text(encoding="utf-8")))
+        except (json.JSONDecodeError, TypeError, ValueError) as error:
+            raise ValueError(f"config {str(config)!r} is not a JSON object: {error}") from error
+    arguments |= {name: value for name, value in flags.items() if value is not None}
+    try:
+        return train_sae(embeddings, verbose=True, **arguments)
+    except TypeError as error:
+        raise ValueError(f"config {str(config)!r}: {error}") from error
 
 
 def _open_corpus(embeddings: Any, config: TrainingConfig, seed: int) -> _Corpus:

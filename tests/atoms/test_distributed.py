@@ -1,5 +1,6 @@
 """Two gloo processes at half the batch each give what one process gives."""
 
+import json
 import os
 import socket
 import subprocess
@@ -12,33 +13,51 @@ from saetm_plugins.atoms import SparseAutoencoder, train_sae
 
 OPTIONS = {"n_atoms": 24, "k": 3, "n_steps": 30, "batch_size": 200, "precision": "fp32"}
 
+ACTIVATIONS = ["batch_topk", "l1", "jumprelu"]
+
 WORKER = """
-import os, sys, numpy as np
+import json, os, sys, numpy as np
 from saetm_plugins.atoms import train_sae
-sae = train_sae(np.load(sys.argv[1]), activation=sys.argv[2], n_atoms=24, k=3, n_steps=30,
-                batch_size=200, precision="fp32", device="cpu")
-if os.environ["RANK"] == "0":
-    sae.save_pretrained(sys.argv[3])
+from saetm_plugins.atoms.distributed import process_group
+with process_group("cpu"):
+    for activation in sys.argv[3].split():
+        sae = train_sae(np.load(sys.argv[1]), activation=activation, device="cpu",
+                        **json.loads(sys.argv[4]))
+        if os.environ["RANK"] == "0":
+            sae.save_pretrained(os.path.join(sys.argv[2], activation))
 """
 
 
-@pytest.mark.parametrize("activation", ["batch_topk", "jumprelu", "l1"])
-def test_two_processes_equal_one(embeddings, tmp_path, activation):
-    np.save(tmp_path / "rows.npy", embeddings)
+@pytest.fixture(scope="module")
+def folder(embeddings, tmp_path_factory):
+    """Models trained by two processes, one for each activation."""
+    folder = tmp_path_factory.mktemp("distributed")
+    np.save(folder / "rows.npy", embeddings)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     group = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2"}
-    arguments = [sys.executable, "-c", WORKER, str(tmp_path / "rows.npy"), activation]
+    arguments = [str(folder / "rows.npy"), str(folder), " ".join(ACTIVATIONS), json.dumps(OPTIONS)]
     processes = [
         subprocess.Popen(
-            [*arguments, str(tmp_path / "sae")],
-            env={**os.environ, **group, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            [sys.executable, "-c", WORKER, *arguments],
+            env={
+                **os.environ,
+                **group,
+                "RANK": str(rank),
+                "OMP_NUM_THREADS": "1",
+                "NUMBA_NUM_THREADS": "1",
+            },
         )
         for rank in range(2)
     ]
-    assert [process.wait(timeout=120) for process in processes] == [0, 0]
-    together = SparseAutoencoder.from_pretrained(tmp_path / "sae")
+    assert [process.wait(timeout=300) for process in processes] == [0, 0]
+    return folder
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_two_processes_equal_one(folder, embeddings, activation):
+    together = SparseAutoencoder.from_pretrained(folder / activation)
     alone = train_sae(embeddings, activation=activation, device="cpu", **OPTIONS)
     np.testing.assert_allclose(together.decoder_, alone.decoder_, atol=2e-3)
     np.testing.assert_allclose(together.encoder_, alone.encoder_, atol=5e-3)

@@ -56,9 +56,9 @@ def test_an_interrupted_call_goes_on_where_it_stopped(tmp_path):
 
 def test_bad_files_are_named(tmp_path):
     file = _write(tmp_path, "csv")
-    with pytest.raises(ValueError, match="'text' is not in .*texts.csv.*; it has id, body"):
+    with pytest.raises(ValueError, match=r"'text' is not in .*texts.csv.*; it has id, body"):
         embed_file(file, tmp_path / "out", LengthEncoder())
-    with pytest.raises(FileNotFoundError, match="none.csv"):
+    with pytest.raises(FileNotFoundError, match=r"none\.csv"):
         embed_file(tmp_path / "none.csv", tmp_path / "out", LengthEncoder())
     with pytest.raises(ValueError, match="encode"):
         embed_file(file, tmp_path / "out", object(), text_column="body", verbose=False)
