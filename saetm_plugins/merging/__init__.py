@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from saetm_plugins.merging.base import AtomViews, Merge, TopicCut
+from saetm_plugins.merging.companions import atom_companions
 from saetm_plugins.merging.density import HDBSCANMerge
 from saetm_plugins.merging.guided import guided_cut
 from saetm_plugins.merging.keywords import keyword_association, words_worth_encoding
@@ -28,8 +29,8 @@ def make_merge(name: str = "nmf", *, random_state: int = 0, **options: Any) -> M
     Parameters
     ----------
     name : {"nmf", "kmeans", "ward", "hdbscan"}, default="nmf"
-        "nmf" is soft and needs keywords; "kmeans" is the paper's (arXiv 2511.16309, section 4);
-        "ward" gives nested cuts; "hdbscan" finds the count itself.
+        "nmf" is soft and needs keywords or companions; "kmeans" is the paper's (arXiv
+        2511.16309, section 4); "ward" gives nested cuts; "hdbscan" finds the count itself.
     random_state : int, default=0
     **options
         Parameters of the merge's class.
@@ -55,6 +56,7 @@ __all__ = [
     "TopicCut",
     "WardMerge",
     "WardTree",
+    "atom_companions",
     "atom_word_vectors",
     "document_centroids",
     "guided_cut",

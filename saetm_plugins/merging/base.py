@@ -7,7 +7,7 @@ merge here is fitted once to :class:`AtomViews`, K-sized arrays only, and then c
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -31,12 +31,16 @@ class AtomViews(NamedTuple):
     word_vectors : ndarray of shape (V, d'), optional
         The encoder's vectors of the words, for the soft merge to order a topic's words by; a
         zero row: not known.
+    companions : csr_matrix of shape (K, K), optional
+        Non-negative association of atoms with atoms, for the soft merge where there are no
+        keywords (:func:`~saetm_plugins.merging.atom_companions`).
     """
 
     prevalence: np.ndarray
     vectors: np.ndarray
     keywords: sp.csr_matrix | None = None
     word_vectors: np.ndarray | None = None
+    companions: sp.csr_matrix | None = None
 
 
 class TopicCut(NamedTuple):
@@ -64,8 +68,6 @@ class Merge(ABC):
         Seed; the same seed gives the same cut, bit for bit.
     """
 
-    needs_keywords: ClassVar[bool] = False
-
     def __init__(self, *, random_state: int = 0):
         self.random_state = random_state
 
@@ -85,9 +87,9 @@ class Merge(ABC):
         ------
         ValueError
             When shapes disagree, a value is not finite or negative where it may not be, no atom
-            is alive, or the merge needs `keywords` and there are none.
+            is alive, or the soft merge finds nothing to go by.
         """
-        _check_views(views, needs_keywords=self.needs_keywords)
+        _check_views(views)
         self.views_ = views
         self.live_ = np.flatnonzero(views.prevalence > 0)
         self._prepare()
@@ -168,34 +170,33 @@ def hard_cut(labels: np.ndarray, live: np.ndarray, prevalence: np.ndarray) -> To
     )
 
 
-def _check_views(views: AtomViews, *, needs_keywords: bool) -> None:
-    prevalence, vectors, keywords = (np.asarray(views[0]), np.asarray(views[1]), views[2])
-    _check_shapes(prevalence, vectors, keywords)
-    if not np.isfinite(prevalence).all() or (prevalence < 0).any():
-        raise ValueError("views.prevalence must be finite and non-negative")
-    if not (prevalence > 0).any():
-        raise ValueError(f"no atom is alive: the prevalence of all {len(prevalence)} atoms is 0")
-    check_finite(vectors, "views.vectors")
-    if keywords is None:
-        if needs_keywords:
-            raise ValueError("this merge needs views.keywords (atoms × words), and there are none")
-        return
-    if not np.isfinite(keywords.data).all() or (keywords.data < 0).any():
-        raise ValueError("views.keywords must be finite and non-negative")
-    if views.word_vectors is not None:
-        if len(views.word_vectors) != keywords.shape[1]:
-            raise ValueError(
-                f"views.word_vectors has {len(views.word_vectors)} rows for the "
-                f"{keywords.shape[1]} words of views.keywords"
-            )
-        check_finite(views.word_vectors, "views.word_vectors")
-
-
-def _check_shapes(prevalence: np.ndarray, vectors: np.ndarray, keywords: Any) -> None:
+def _check_views(views: AtomViews) -> None:
+    prevalence, vectors = np.asarray(views.prevalence), np.asarray(views.vectors)
     if prevalence.ndim != 1 or vectors.ndim != 2 or len(prevalence) != len(vectors):
         raise ValueError(
             "views.prevalence and views.vectors must have shapes (K,) and (K, d); found "
             f"{prevalence.shape} and {vectors.shape}"
         )
-    if keywords is not None and keywords.shape[0] != len(prevalence):
-        raise ValueError(f"views.keywords has {keywords.shape[0]} rows for {len(prevalence)} atoms")
+    if not np.isfinite(prevalence).all() or (prevalence < 0).any():
+        raise ValueError("views.prevalence must be finite and non-negative")
+    if not (prevalence > 0).any():
+        raise ValueError(f"no atom is alive: the prevalence of all {len(prevalence)} atoms is 0")
+    check_finite(vectors, "views.vectors")
+    _check_association(views.keywords, "views.keywords", len(prevalence))
+    _check_association(views.companions, "views.companions", len(prevalence))
+    if views.keywords is not None and views.word_vectors is not None:
+        if len(views.word_vectors) != views.keywords.shape[1]:
+            raise ValueError(
+                f"views.word_vectors has {len(views.word_vectors)} rows for the "
+                f"{views.keywords.shape[1]} words of views.keywords"
+            )
+        check_finite(views.word_vectors, "views.word_vectors")
+
+
+def _check_association(association: sp.csr_matrix | None, name: str, n_atoms: int) -> None:
+    if association is None:
+        return
+    if association.shape[0] != n_atoms:
+        raise ValueError(f"{name} has {association.shape[0]} rows for {n_atoms} atoms")
+    if not np.isfinite(association.data).all() or (association.data < 0).any():
+        raise ValueError(f"{name} must be finite and non-negative")

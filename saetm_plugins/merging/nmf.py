@@ -2,7 +2,8 @@
 
 Not in the paper, which merges hard (arXiv 2511.16309, section 4): the association of atoms with
 contextual keywords is factorized, ``keywords ≈ W @ H``. Rows of H are the topics' words, rows of W
-the atoms' memberships. Within a topic, words near the topic's mean word vector come first.
+the atoms' memberships. Where there are no words, atoms are merged by the company they keep in
+documents, factorized in the same way. Within a topic, words near its mean word vector come first.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from saetm_plugins.merging.ward import WardTree
 
 
 class NMFMerge(Merge):
-    """Non-negative factorization of the atoms' keywords; a soft merge.
+    """Non-negative factorization of the atoms' keywords, or companions; a soft merge.
 
     ``n_topics="auto"`` takes the knee of the inertia curve of a Ward tree over the atoms'
     vectors (:meth:`~saetm_plugins.merging.ward.WardTree.knee`).
@@ -36,8 +37,6 @@ class NMFMerge(Merge):
         fewer they are exact.
     """
 
-    needs_keywords = True
-
     def __init__(
         self,
         *,
@@ -52,21 +51,25 @@ class NMFMerge(Merge):
         self.min_share = min_share
 
     def _prepare(self) -> None:
-        keywords = sp.csr_matrix(self.views_.keywords, dtype=np.float32)
-        self._n_words = keywords.shape[1]
-        keywords = keywords[self.live_]
-        keywords.eliminate_zeros()
-        if keywords.nnz == 0:
-            raise ValueError("views.keywords is empty: no live atom has a keyword")
-        self._words = np.unique(keywords.indices)
-        self._matrix = keywords[:, self._words]
+        views = self.views_
+        association = views.companions if views.keywords is None else views.keywords
+        if association is None:
+            raise ValueError("the soft merge needs views.keywords or views.companions")
+        association = sp.csr_matrix(association, dtype=np.float32)
+        self._n_words = association.shape[1]
+        association = association[self.live_]
+        association.eliminate_zeros()
+        if association.nnz == 0:
+            raise ValueError("no live atom has a keyword or a companion")
+        self._words = np.unique(association.indices)
+        self._matrix = association[:, self._words]
         self._transposed = self._matrix.T.tocsr()
         self._svd = SparseSVD(self._matrix, self.random_state)
         self._word_vectors = None
-        if self.views_.word_vectors is not None:
-            self._word_vectors = unit_rows(self.views_.word_vectors[self._words])
+        if views.keywords is not None and views.word_vectors is not None:
+            self._word_vectors = unit_rows(views.word_vectors[self._words])
             self._known = self._word_vectors.any(axis=1).astype(np.float32)
-        self._unit_vectors = unit_rows(self.views_.vectors[self.live_])
+        self._unit_vectors = unit_rows(views.vectors[self.live_])
 
     def _auto_count(self) -> int:
         return WardTree(self._unit_vectors, self.views_.prevalence[self.live_]).knee()
@@ -79,9 +82,12 @@ class NMFMerge(Merge):
         memberships = self._memberships(rows * word_mass)
         mass = np.asarray(self.views_.prevalence)[self.live_] @ memberships
         order = np.argsort(-mass, kind="stable")
+        atom_topics = self._spread(memberships[:, order])
+        if self.views_.keywords is None:
+            return TopicCut(atom_topics)
         topic_words = np.zeros((n_topics, self._n_words), dtype=np.float32)
         topic_words[:, self._words] = self._focused((columns / word_mass).T[order])
-        return TopicCut(self._spread(memberships[:, order]), topic_words)
+        return TopicCut(atom_topics, topic_words)
 
     def _revive(self, rows: np.ndarray, columns: np.ndarray) -> None:
         """Give every topic that lost its words or its atoms the worst explained atom left."""

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from sklearn.decomposition import NMF
+from sklearn.metrics import adjusted_rand_score
 
-from saetm_plugins.merging import make_merge
+from saetm_plugins.merging import AtomViews, atom_companions, make_merge
 from saetm_plugins.merging.factorization import SparseSVD, factorize, nndsvd
 
 
@@ -79,3 +80,19 @@ def test_atoms_without_keywords_join_the_topic_of_their_vector(planted):
     labels = np.asarray(cut.atom_topics.argmax(axis=1)).ravel()
     assert labels[3] == labels[4]
     assert themes[3] == themes[4]
+
+
+def test_without_words_atoms_merge_by_the_company_they_keep(planted):
+    views, themes = planted
+    rng = np.random.default_rng(0)
+    active = rng.random((400, 48)) * (themes == rng.integers(6, size=(400, 1)))
+    doc_atoms = sp.csr_matrix(np.where(rng.random(active.shape) < 0.5, active, 0))
+    companions = atom_companions(doc_atoms, n_companions=5)
+    assert companions.diagonal().max() == 0
+    assert np.diff(companions.indptr).max() == 5
+    blind = AtomViews(views.prevalence, np.ones((48, 1), np.float32), companions=companions)
+    cut = make_merge("nmf").fit(blind).cut(6)
+    live = views.prevalence > 0
+    found = np.asarray(cut.atom_topics.argmax(axis=1)).ravel()
+    assert cut.topic_words is None
+    assert adjusted_rand_score(themes[live], found[live]) == 1.0
