@@ -45,10 +45,16 @@ def main() -> None:
     if args.metric == "npmi":
         metric = Coherence(texts=dataset.get_corpus())
     models = {
-        "OCTIS LDA": LDA(random_state=0),
+        "OCTIS LDA": LDA(random_state=0, passes=args.lda_passes),
         "SAETM": SAETM(embeddings=embeddings, random_state=0),
     }
-    row = {"metric": args.metric, "calls": args.calls, "low": args.low, "high": args.high}
+    row = {
+        "metric": args.metric,
+        "lda_passes": args.lda_passes,
+        "calls": args.calls,
+        "low": args.low,
+        "high": args.high,
+    }
     for name, model in models.items():
         row[name] = search(model, dataset, metric, args)
     row["ratio"] = row["OCTIS LDA"]["seconds"] / row["SAETM"]["seconds"]
@@ -66,6 +72,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--calls", type=int, default=30)
     parser.add_argument("--low", type=int, default=5, help="fewest topics")
     parser.add_argument("--high", type=int, default=100, help="most topics")
+    parser.add_argument("--lda-passes", type=int, default=1, help="OCTIS' default is 1")
     parser.add_argument("--metric", choices=["diversity", "npmi"], default="diversity")
     parser.add_argument("--out", type=Path, default=HERE / "results")
     return parser.parse_args()

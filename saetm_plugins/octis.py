@@ -7,27 +7,36 @@ The measures of :mod:`saetm_plugins.octis_metrics` are reachable from here.
 
 from __future__ import annotations
 
-import numbers
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from saetm_plugins import octis_compat
-from saetm_plugins.merging import MERGES
 from saetm_plugins.model import SAETopicModel
 from saetm_plugins.octis_data import (
     Documents,
+    cache_path,
     count_tokens,
     digest,
     encode_cached,
+    read_cached,
     read_embeddings,
     read_partitions,
     read_tokens,
     read_vocabulary,
+    write_cached,
 )
-from saetm_plugins.validation import check_choice, check_count
+from saetm_plugins.octis_settings import (
+    CITATION,
+    FIT_SETTINGS,
+    HYPERPARAMETERS_INFO,
+    SAE_SETTINGS,
+    check_hyperparameters,
+)
+from saetm_plugins.validation import check_count
 
 octis_compat.apply()
 
@@ -52,49 +61,6 @@ __all__ = [
     "enable_dashboard",
 ]
 
-CITATION = """@inproceedings{girrbach2026sparse,
-  title     = {Sparse Autoencoders are Topic Models},
-  author    = {Girrbach, Leander and Akata, Zeynep},
-  booktitle = {International Conference on Machine Learning},
-  year      = {2026},
-  note      = {arXiv:2511.16309}
-}"""
-HYPERPARAMETERS_INFO = """num_topics (int or "auto") – topics; another count costs a re-cut only.
-
-n_atoms, k (int, optional) – atoms of the sparse autoencoder, and active atoms per document;
-chosen from the corpus size when not given.
-
-activation (str) – architecture of the autoencoder: topk, batch_topk, l1, jumprelu.
-
-merge (str) – how atoms become topics: auto, nmf, kmeans, ward, hdbscan.
-
-sharpening (float) – exponent on activations before they are normalised.
-
-word_vectors (str) – "auto", "corpus" or "encoder": where vectors of words come from.
-
-solver (str), emission_n_iter (int, optional) – how P(word | atom) is fitted, and in how many
-passes. The words of nmf's topics do not depend on it, those of the other merges do.
-
-encoder (str, optional) – a sentence-transformers name; all-MiniLM-L6-v2 when not given.
-
-embeddings_path (str, optional) – a .npy file with the embeddings of the dataset's documents, in
-its order.
-
-cache_folder (str, optional) – where embeddings are kept; ~/.cache/saetm-plugins when not given.
-
-random_state (int, optional) – when it is None, repeated runs with equal hyperparameters take the
-seeds 0, 1, 2 and so on.
-
-device (str) – torch device; "auto" is CUDA where there is one.
-"""
-CHOICES = {
-    "activation": ("topk", "batch_topk", "l1", "jumprelu"),
-    "merge": ("auto", *MERGES),
-    "word_vectors": ("auto", "corpus", "encoder"),
-    "solver": ("em", "adam"),
-}
-SAE_SETTINGS = ("n_atoms", "k", "activation", "device")
-FIT_SETTINGS = (*SAE_SETTINGS, "sharpening", "word_vectors", "solver", "emission_n_iter", "encoder")
 SMALLEST = 1e-9  # added to probabilities of words, so that none is zero
 KEPT = 8  # fitted models, autoencoders held at once; the oldest goes first
 
@@ -185,7 +151,7 @@ class SAETM(AbstractModel):
         self._embeddings = embeddings
         self._models: OrderedDict[tuple[Any, ...], SAETopicModel] = OrderedDict()
         self._saes: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
-        self._words: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
+        self._words: OrderedDict[Path, str | dict[str, np.ndarray]] = OrderedDict()
         self._runs: Counter[tuple[Any, ...]] = Counter()
         self._read_before: Documents | None = None
 
@@ -321,8 +287,8 @@ class SAETM(AbstractModel):
         if key not in self._models:
             chosen = {name: settings[name] for name in FIT_SETTINGS}
             chosen["encoder"] = self._encoder or settings["encoder"]
-            words_key = (documents.digest, settings["word_vectors"], settings["encoder"])
-            chosen["word_vectors"] = self._words.get(words_key, settings["word_vectors"])
+            words_path = self._words_path(documents, settings)
+            chosen["word_vectors"] = self._known_words(documents, settings, words_path)
             # One topic: the cut follows, and one that is refused must not cost the training.
             model = SAETopicModel(
                 n_topics=1,
@@ -338,64 +304,48 @@ class SAETM(AbstractModel):
                 vocabulary=documents.vocabulary,
             )
             self._saes[sae_key] = model.sae_
-            self._words[words_key] = _word_vectors(model)
+            self._keep_words(model, words_path)
         self._models.move_to_end(key)
-        for kept in (self._models, self._saes, self._words):
+        stages: tuple[OrderedDict[Any, Any], ...] = (self._models, self._saes, self._words)
+        for kept in stages:
             while len(kept) > KEPT:
                 kept.popitem(last=False)
         return self._models[key]
 
+    def _words_path(self, documents: Documents, settings: Mapping[str, Any]) -> Path:
+        """Return where the vectors of the vocabulary's words are cached."""
+        name = digest(documents.digest, settings["word_vectors"], str(settings["encoder"]))
+        return cache_path(settings["cache_folder"], f"words-{name}")
 
-def check_hyperparameters(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `given` as plain Python values.
+    def _known_words(
+        self, documents: Documents, settings: Mapping[str, Any], path: Path
+    ) -> str | dict[str, np.ndarray]:
+        """Return the vectors found for these words before, else the setting that finds them.
 
-    Raises
-    ------
-    ValueError
-        When a name is unknown, or a value out of range.
-    TypeError
-        When a value is of the wrong type.
-    """
-    # skopt's search spaces hand out NumPy scalars.
-    checked = {
-        name: value.item() if isinstance(value, np.generic) else value
-        for name, value in given.items()
-    }
-    known = {"num_topics", "sharpening", "embeddings_path", "cache_folder", "random_state"}
-    known |= set(FIT_SETTINGS) | {"merge"}
-    for name, value in checked.items():
-        if name not in known:
-            raise ValueError(f"unknown hyperparameter {name!r}; known: {', '.join(sorted(known))}")
-        if name in CHOICES:
-            check_choice(value, name, CHOICES[name])
-        elif name == "num_topics":
-            if value != "auto":
-                check_count(value, name)
-        elif name in ("n_atoms", "k", "emission_n_iter"):
-            if value is not None:
-                check_count(value, name)
-        elif name == "random_state":
-            if value is not None:
-                check_count(value, name, minimum=0)
-        elif name == "sharpening":
-            if isinstance(value, bool) or not isinstance(value, numbers.Real):
-                raise TypeError(f"sharpening must be a number; found {value!r}")
-            if not 0 < float(value) < np.inf:
-                raise ValueError(f"sharpening must be positive; found {value!r}")
-        elif not (isinstance(value, str) or (value is None and name != "device")):
-            raise TypeError(f"{name} must be a string; found {value!r}")
-    return checked
+        Encoding words takes longer than all the rest of a fit that keeps the autoencoder.
+        """
+        if settings["word_vectors"] == "corpus":
+            return "corpus"
+        if path not in self._words and self._encoder is None:
+            vectors = read_cached(path, len(documents.vocabulary))
+            if vectors is not None:
+                self._words[path] = _as_mapping(documents.vocabulary, vectors)
+        return self._words.get(path, settings["word_vectors"])
+
+    def _keep_words(self, model: SAETopicModel, path: Path) -> None:
+        """Keep the vectors a model found, if it found any; on disk if a named encoder made them."""
+        vectors = model._word_vectors
+        if vectors is None:
+            self._words[path] = "corpus"
+        elif path not in self._words:
+            self._words[path] = _as_mapping(model.vocabulary_, vectors)
+            if self._encoder is None:
+                write_cached(path, vectors)
 
 
-def _word_vectors(model: SAETopicModel) -> Any:
-    """Return the vectors of words the model found, as the `word_vectors` of the next one.
-
-    Encoding words takes longer than all the rest of a fit that keeps the autoencoder.
-    """
-    if model._word_vectors is None:
-        return "corpus"
-    known = np.flatnonzero(model._word_vectors.any(axis=1))
-    return {model.vocabulary_[place]: model._word_vectors[place] for place in known}
+def _as_mapping(words: Any, vectors: np.ndarray) -> dict[str, np.ndarray]:
+    """Return vectors by word; a row of zeros is a word without a vector."""
+    return {words[place]: vectors[place] for place in np.flatnonzero(vectors.any(axis=1))}
 
 
 def _describe(model: SAETopicModel, top_words: int) -> dict[str, Any]:

@@ -195,26 +195,49 @@ def encode_cached(
     ndarray of shape (n, d), float32
     """
     named = encoder is None or isinstance(encoder, str)
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    root = Path(folder) if folder is not None else home / "saetm-plugins"
-    path = root / f"embeddings-{digest('encoder', str(encoder), *texts)}"
-    if named and path.exists():
-        try:
-            config, tensors = load_folder(path, CACHE_KIND)
-            if config.get("format") != CACHE_FORMAT:
-                raise ValueError(f"format {config.get('format')!r}, not {CACHE_FORMAT}")
-            return check_embeddings(tensors["embeddings"], name="cache", n_rows=len(texts))
-        except (OSError, ValueError, KeyError) as error:
-            warnings.warn(
-                f"cached embeddings in {str(path)!r} are not usable ({error}); made anew",
-                UserWarning,
-                stacklevel=4,
-            )
+    path = cache_path(folder, digest("encoder", str(encoder), *texts))
+    found = read_cached(path, len(texts)) if named else None
+    if found is not None:
+        return found
     loaded = load_encoder(encoder, None if device == "auto" else device)
     embeddings = encode_texts(loaded, texts, verbose=verbose)
     if named:
-        _remember(path, embeddings)
+        write_cached(path, embeddings)
     return embeddings
+
+
+def cache_path(folder: str | None, name: str) -> Path:
+    """Return where vectors of this name are kept."""
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    root = Path(folder) if folder is not None else home / "saetm-plugins"
+    return root / f"embeddings-{name}"
+
+
+def read_cached(path: Path, n_rows: int) -> np.ndarray | None:
+    """Return cached vectors (n_rows, d), float32; None, with a warning, when they are unusable."""
+    if not path.exists():
+        return None
+    try:
+        config, tensors = load_folder(path, CACHE_KIND)
+        if config.get("format") != CACHE_FORMAT:
+            raise ValueError(f"format {config.get('format')!r}, not {CACHE_FORMAT}")
+        return check_embeddings(tensors["embeddings"], name="cache", n_rows=n_rows)
+    except (OSError, ValueError, KeyError) as error:
+        warnings.warn(
+            f"cached embeddings in {str(path)!r} are not usable ({error}); made anew",
+            UserWarning,
+            stacklevel=5,
+        )
+        return None
+
+
+def write_cached(path: Path, embeddings: np.ndarray) -> None:
+    """Write vectors to the cache; a cache that cannot be written costs only time."""
+    config = {"format": CACHE_FORMAT}
+    try:
+        save_folder(path, CACHE_KIND, config, {"embeddings": embeddings}, overwrite=True)
+    except OSError as error:
+        warnings.warn(f"embeddings not cached: {error}", UserWarning, stacklevel=5)
 
 
 def digest(*parts: str | bytes) -> str:
@@ -224,15 +247,6 @@ def digest(*parts: str | bytes) -> str:
         raw = part.encode("utf-8") if isinstance(part, str) else part
         total.update(len(raw).to_bytes(8, "little") + raw)
     return total.hexdigest()[:32]
-
-
-def _remember(path: Path, embeddings: np.ndarray) -> None:
-    """Write embeddings to the cache; a cache that cannot be written costs only time."""
-    config = {"format": CACHE_FORMAT}
-    try:
-        save_folder(path, CACHE_KIND, config, {"embeddings": embeddings}, overwrite=True)
-    except OSError as error:
-        warnings.warn(f"embeddings not cached: {error}", UserWarning, stacklevel=5)
 
 
 def _in_order(embeddings: np.ndarray, bow: sp.csr_matrix, n_sampled: int = 500) -> bool:

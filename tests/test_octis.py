@@ -12,10 +12,6 @@ from sklearn.feature_extraction.text import HashingVectorizer
 from saetm_plugins import SAETopicModel
 from saetm_plugins.octis import (
     SAETM,
-    EmbeddingIntruder,
-    IntruderDetection,
-    TopicSignificance,
-    WMDDiversity,
 )
 from saetm_plugins.octis_compat import INSTALL
 from saetm_plugins.octis_data import encode_cached
@@ -324,6 +320,21 @@ def test_embeddings_are_cached_on_disk_by_content(tmp_path, monkeypatch):
         encode_cached(texts[::-1], None, "cpu", str(tmp_path))
 
 
+def test_words_are_encoded_once_for_a_search_and_remembered_on_disk(corpus, tmp_path, monkeypatch):
+    few = corpus._replace(documents=corpus.documents[:60], themes=corpus.themes[:60])
+    metadata = {"last-training-doc": 50, "last-validation-doc": 50}
+    small = {**SMALL, "k": 2, "cache_folder": str(tmp_path), "word_vectors": "encoder"}
+    dataset = make_dataset(few, metadata=metadata)
+    first = SAETM(**small).train_model(dataset)
+    assert len(list(tmp_path.iterdir())) == 2  # documents and words
+    for module in ("saetm_plugins.octis_data", "saetm_plugins.model"):
+        monkeypatch.setattr(f"{module}.load_encoder", None)  # must not be needed
+    model = SAETM(**small)
+    second = model.train_model(dataset)
+    assert first["topics"] == second["topics"]
+    model.train_model(dataset, {"sharpening": 1.5})
+
+
 @pytest.mark.parametrize("damage", ["version", "truncated", "foreign"])
 def test_unusable_cache_is_made_anew(tmp_path, damage):
     texts = ["the cat sat", "taxes rise again"]
@@ -356,35 +367,3 @@ def test_package_does_not_import_octis():
     code = "import sys, saetm_plugins; print('octis' in sys.modules, 'gensim' in sys.modules)"
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
     assert printed.strip() == "False False"
-
-
-def test_metrics_score_any_models_words(trained, corpus):
-    _, output = trained
-    rng = np.random.default_rng(0)
-    directions = {letter: rng.normal(size=8) * 3 for letter in "abcde"}
-    vectors = {
-        word: directions.get(word[5], np.zeros(8)) + rng.normal(size=8)
-        for text in corpus.documents
-        for word in text.split()
-    }
-    topics = {"topics": trained[0].trained_model.get_topics(20)}
-    assert WMDDiversity(word_vectors=vectors).score(topics) > 1
-    assert EmbeddingIntruder(word_vectors=vectors).score(topics) > 0.8
-    for junk in ("uniform", "vacuous", "background"):
-        assert TopicSignificance(junk).score(output) > 0.1
-    with pytest.raises(ValueError, match="junk must be one of"):
-        TopicSignificance("none")
-
-
-def test_word_metrics_encode_words_themselves(trained):
-    topics = {"topics": [["cat", "dog", "horse", "mouse", "cow"], ["tax", "bank", "money", "loan",
-              "debt"]]}  # fmt: skip
-    assert EmbeddingIntruder().score(topics) > 0.8
-
-
-def test_metrics_keep_no_key_among_what_octis_saves(monkeypatch):
-    monkeypatch.setenv("OPENAI_API_KEY", "very secret")
-    metric = IntruderDetection(model="judge")
-    saved = {name: getattr(metric, name) for name in metric.get_params()}
-    assert "very secret" not in str(saved)
-    assert saved["model"] == "judge"
