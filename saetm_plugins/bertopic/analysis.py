@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
 from bertopic._utils import check_is_fitted
-from sklearn.metrics.pairwise import cosine_similarity
+from pandas.io.formats.style import Styler
 
 from saetm_plugins.bertopic.base import CutTopics
 from saetm_plugins.bertopic.representation import top_words
@@ -85,7 +86,9 @@ class AnalysedTopics(CutTopics):
             shown = self._shown(topics, top_n_topics)
             linkage = self._linkage(np.asarray(shown))
             options["linkage_function"] = lambda _: linkage
-            options["distance_function"] = lambda x: 1 - cosine_similarity(x)
+            # BERTopic wants distances even where the tree is given.
+            n_pairs = len(shown) * (len(shown) - 1) // 2
+            options["distance_function"] = lambda _: np.zeros(n_pairs)
             options.setdefault("color_threshold", 0.7 * linkage[:, 2].max(initial=0))
         return super().visualize_hierarchy(
             orientation=orientation, topics=topics, top_n_topics=top_n_topics, **options
@@ -162,6 +165,20 @@ class AnalysedTopics(CutTopics):
         """
         hard = super().topics_per_class(docs, classes, global_tuning)
         return self._soften(hard, pd.Series(list(classes)), "Class") if soft else hard
+
+    def visualize_approximate_distribution(
+        self, document: str, topic_token_distribution: np.ndarray, normalize: bool = False
+    ) -> Any:
+        """Draw BERTopic's table of tokens and topics, with pandas 3 too.
+
+        BERTopic 0.17.4 calls ``Styler.applymap``, which pandas 3 knows as ``map`` only.
+        Parameters are BERTopic's.
+        """
+        known = getattr(Styler, "applymap", None) or Styler.map
+        with patch.object(Styler, "applymap", known, create=True):
+            return super().visualize_approximate_distribution(
+                document, topic_token_distribution, normalize
+            )
 
     def explain_document(self, document: int | str, n_words: int = 10) -> pd.DataFrame:
         """Return the atoms of a document, the heaviest first.

@@ -231,7 +231,7 @@ class EditedTopics(CutTopics):
         self.vectorizer_model = model.vectorizer_ = vectorizer
         model.vocabulary_ = np.asarray(vectorizer.get_feature_names_out(), dtype=object)
         # The embeddings are not kept; what the atoms say of them is near enough to weigh words by.
-        model._learn_words(self._bow, np.asarray(model.doc_atoms_ @ model._atom_centroids))
+        model._learn_words(docs, self._bow, np.asarray(model.doc_atoms_ @ model._atom_centroids))
         model._merges = {}
         model.components_ = model._mix_atom_words(model.atom_topics_)
 

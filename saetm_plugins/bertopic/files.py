@@ -10,6 +10,7 @@ folder/
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import shutil
@@ -117,6 +118,11 @@ class SavedTopics(CutTopics):
         stock = BERTopic.__new__(BERTopic)
         vars(stock).update({k: v for k, v in vars(self).items() if not k.startswith("sae")})
         stock.representation_model = None
+        if hasattr(self.vectorizer_model, "vocabulary_"):  # whose columns JSON must hold
+            stock.vectorizer_model = copy.copy(self.vectorizer_model)
+            stock.vectorizer_model.vocabulary_ = {
+                word: int(column) for word, column in self.vectorizer_model.vocabulary_.items()
+            }
         return stock
 
     def _save_atoms(self, folder: Path) -> None:

@@ -22,6 +22,7 @@ from saetm_plugins.validation import all_or_nothing
 
 DEFAULT_N_TOPICS = 50
 _MAX_TRIES = 5
+_CLASS_KERNEL_WIDTH = 0.2  # of 0.05 to 0.2, the best on held-out labels of 20 Newsgroups
 
 
 class NumberedTopicModel(SAETopicModel):
@@ -137,11 +138,11 @@ class NumberedTopicModel(SAETopicModel):
             (np.ones(len(codes), np.float32), (np.flatnonzero(known), codes)),
             shape=(len(classes), len(names)),
         )
-        atom_classes = np.asarray((self.doc_atoms_.T @ one_hot).todense(), dtype=np.float32)
+        by_class = _lean_of_atoms(self.doc_atoms_.T @ one_hot, self._atom_centroids)
         self._atom_vectors = np.hstack(
             [
                 np.float32((1 - target_weight) ** 0.5) * unit_rows(self._atom_vectors),
-                np.float32(target_weight**0.5) * unit_rows(atom_classes),
+                np.float32(target_weight**0.5) * by_class,
             ]
         )
         if self.merge in ("auto", "nmf"):  # the soft merge looks at words alone
@@ -278,6 +279,25 @@ class NumberedTopicModel(SAETopicModel):
         labels = mixtures.argmax(axis=1)
         labels[labels >= self.n_topics_] = -1
         return labels, mixtures[:, : self.n_topics_]
+
+
+def _lean_of_atoms(class_mass: sp.csr_matrix, centroids: np.ndarray) -> np.ndarray:
+    """Return how far each atom leans to each class, rows of unit length.
+
+    An atom has few labelled documents, so it takes those of atoms near to it as well (a kernel
+    over the cosine of centroids); the classes' overall shares are then taken away.
+
+    Parameters
+    ----------
+    class_mass : csr_matrix of shape (n_atoms, n_classes)
+    centroids : ndarray of shape (n_atoms, d)
+    """
+    mass = class_mass.toarray().astype(np.float64)
+    directions = unit_rows(centroids - centroids.mean(axis=0))
+    near = np.exp((directions @ directions.T - 1) / _CLASS_KERNEL_WIDTH)
+    smoothed = near @ mass
+    smoothed /= smoothed.sum(axis=1, keepdims=True)
+    return unit_rows(smoothed - mass.sum(axis=0) / mass.sum())
 
 
 def _unit_sum_rows(weights: sp.csr_matrix) -> sp.csr_matrix:

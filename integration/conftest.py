@@ -1,0 +1,62 @@
+"""Real texts for all adapters: 20 Newsgroups where a data folder is, else gensim's Lee corpus."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+N_DOCUMENTS = 2000
+
+
+class TextCorpus(NamedTuple):
+    documents: list[str]
+    embeddings: np.ndarray
+    classes: list[str]
+    timestamps: list[str]
+    n_topics: int
+
+
+@pytest.fixture(scope="session")
+def encoder() -> Any:
+    from saetm_plugins.text import load_encoder
+
+    return load_encoder()
+
+
+@pytest.fixture(scope="session")
+def news(encoder: Any) -> TextCorpus:
+    folder = Path(os.environ.get("SAETM_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    if (folder / "20newsgroups.jsonl.gz").is_file():
+        documents, embeddings, classes = _newsgroups(folder)
+    else:
+        documents, classes = _lee()
+        embeddings = encoder.encode(documents, show_progress_bar=False)
+    years = np.random.default_rng(0).integers(2000, 2006, size=len(documents))
+    n_topics = 20 if len(documents) >= N_DOCUMENTS else 8
+    return TextCorpus(documents, embeddings, classes, [f"{year}-01-01" for year in years], n_topics)
+
+
+def _newsgroups(folder: Path) -> tuple[list[str], np.ndarray, list[str]]:
+    with gzip.open(folder / "20newsgroups.jsonl.gz", "rt", encoding="utf-8") as lines:
+        posts = [json.loads(line) for line in lines]
+    long_enough = [row for row, post in enumerate(posts) if len(post["text"].split()) >= 20]
+    rows = np.sort(np.random.default_rng(0).choice(long_enough, N_DOCUMENTS, replace=False))
+    embeddings = np.load(folder / "20newsgroups_minilm_f16.npy", mmap_mode="r")[rows]
+    return (
+        [posts[row]["text"] for row in rows],
+        np.asarray(embeddings, dtype=np.float32),
+        [str(posts[row]["label"]) for row in rows],
+    )
+
+
+def _lee() -> tuple[list[str], list[str]]:
+    from gensim.test.utils import datapath
+
+    texts = Path(datapath("lee_background.cor")).read_text(encoding="utf-8").splitlines()
+    return texts, ["long" if len(text.split()) > 200 else "short" for text in texts]
