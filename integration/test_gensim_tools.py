@@ -17,6 +17,7 @@ from gensim.models import CoherenceModel, LdaModel, TfidfModel
 from gensim.parsing.preprocessing import STOPWORDS
 from gensim.similarities import MatrixSimilarity, SparseMatrixSimilarity
 from gensim.utils import simple_preprocess
+from sklearn.preprocessing import normalize
 
 from saetm_plugins.gensim import SaeModel
 
@@ -80,9 +81,10 @@ def test_similarities_of_documents_by_their_topics(news, bags, model):
     np.testing.assert_allclose(index[query], sparse[query], atol=1e-5)
     similarities = np.array([index[model[bag]] for bag in bags.corpus[:200]])
     np.fill_diagonal(similarities, -1)
-    classes = np.asarray(news.classes)
-    hits = np.mean(classes[similarities.argmax(axis=1)] == classes[:200])
-    assert hits > 2 * np.mean(classes[:, None] == classes)  # what chance would give
+    vectors = normalize(news.embeddings)
+    nearest = vectors[similarities.argmax(axis=1)]
+    alike = np.einsum("dw,dw->d", nearest, vectors[:200]).mean()
+    assert alike > np.mean(vectors @ vectors[:200].T) + 0.1  # what chance would give
 
 
 def test_diff_between_it_and_an_ldamodel(model, lda):
@@ -113,7 +115,8 @@ def test_the_estimators_door_to_gensim(news, model):
     estimator = model.estimator
     wrapped = estimator.to_gensim()
     corpus = [wrapped.id2word.doc2bow(simple_preprocess(text)) for text in news.documents]
-    assert [word for word, _ in wrapped.show_topic(0)] == estimator.get_topics()[0]
+    for topic, words in enumerate(estimator.get_topics()):  # but for ties
+        assert len({word for word, _ in wrapped.show_topic(topic)} & set(words)) >= 8
     gamma, _ = wrapped.inference(corpus)
     assert np.mean(gamma.argmax(axis=1) == estimator.labels_) > 0.5
 
