@@ -164,8 +164,8 @@ def test_words_of_a_document_go_to_the_topic_of_their_theme(model, bags):
             assert dict(phi)[main] > 0.5 * count
 
 
-def test_per_word_topics_is_a_setting_too(corpus, bags, dictionary):
-    model = SaeModel(bags, N_TOPICS, dictionary, embeddings=corpus.embeddings, per_word_topics=True)
+def test_per_word_topics_is_a_setting_too(model, bags):
+    model = SaeModel.from_model(model.estimator, model.id2word, per_word_topics=True)
     assert len(model[bags[0]]) == 3
     assert len(next(iter(model[bags]))) == 3
 
@@ -257,13 +257,13 @@ def test_a_refused_retopic_leaves_the_model(model, bags):
     np.testing.assert_array_equal(model.inference(bags)[0], before)
 
 
-def test_alpha_steers_what_is_inferred_from_bags(corpus, bags, dictionary):
-    pull = SaeModel(
-        bags, N_TOPICS, dictionary, embeddings=corpus.embeddings, alpha=[50, 1, 1, 1, 1]
-    )
-    free = SaeModel(bags, N_TOPICS, dictionary, embeddings=corpus.embeddings)
-    share = [m.inference(bags)[0] / m.inference(bags)[0].sum(1)[:, None] for m in (pull, free)]
-    assert share[0][:, 0].mean() > share[1][:, 0].mean() + 0.2
+def test_alpha_steers_what_is_inferred_from_bags(model, bags):
+    pull = SaeModel.from_model(model.estimator, model.id2word, alpha=[50, 1, 1, 1, 1])
+    shares = [
+        (gamma / gamma.sum(axis=1, keepdims=True))[:, 0].mean()
+        for gamma, _ in (pull.inference(bags), model.inference(bags))
+    ]
+    assert shares[0] > shares[1] + 0.2
     np.testing.assert_allclose(pull[[]][0][1], 50 / 54, rtol=1e-5)
 
 
@@ -293,8 +293,10 @@ def test_the_global_random_state_is_left_alone(corpus, bags, dictionary):
     np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
 
 
-def test_a_fitted_estimator_becomes_a_gensim_model_and_stays_its_own(corpus):
-    estimator = SAETopicModel(n_topics=N_TOPICS).fit(corpus.documents, corpus.embeddings)
+def test_a_fitted_estimator_becomes_a_gensim_model_and_stays_its_own(corpus, model):
+    estimator = SAETopicModel(n_topics=N_TOPICS, sae=model.estimator.sae_).fit(
+        corpus.documents, corpus.embeddings
+    )
     model = estimator.to_gensim()
     assert isinstance(model, SaeModel)
     bag = model.id2word.doc2bow(corpus.documents[0].split())
@@ -334,13 +336,11 @@ def test_clear_frees_the_state_and_inference_goes_on(model, bags):
     np.testing.assert_array_equal(model.inference(bags[:5])[0], before)
 
 
-def test_parameters_of_ldas_training_are_accepted_and_logged(corpus, bags, dictionary, caplog):
+def test_parameters_of_ldas_training_are_accepted_and_logged(dictionary, caplog):
     with caplog.at_level(logging.INFO, logger="saetm_plugins"):
         model = SaeModel(
-            bags,
             num_topics=N_TOPICS,
             id2word=dictionary,
-            embeddings=corpus.embeddings,
             passes=10,
             workers=2,
             eval_every=None,
@@ -396,14 +396,15 @@ def test_neither_documents_nor_embeddings_names_the_ways_out(bags, dictionary):
         SaeModel(bags, N_TOPICS, dictionary)
 
 
-def test_wrapping_what_is_no_fitted_model_is_refused(corpus):
+def test_wrapping_what_is_no_fitted_model_is_refused(corpus, model):
     with pytest.raises(TypeError, match="SAETopicModel"):
         SaeModel.from_model("model")
     with pytest.raises(NotFittedError):
         SaeModel.from_model(SAETopicModel())
-    wordless = SAETopicModel(n_topics=N_TOPICS).fit(None, corpus.embeddings)
+    wordless = SAETopicModel(n_topics=N_TOPICS, sae=model.estimator.sae_).fit(
+        None, corpus.embeddings
+    )
     with pytest.raises(ValueError, match="without documents"):
         SaeModel.from_model(wordless)
-    worded = SAETopicModel(n_topics=N_TOPICS).fit(corpus.documents, corpus.embeddings)
     with pytest.raises(ValueError, match="id2word has none"):
-        SaeModel.from_model(worded, id2word={0: "elsewhere"})
+        SaeModel.from_model(model.estimator, id2word={0: "elsewhere"})

@@ -59,12 +59,13 @@ def test_the_dictionary_comes_back_whole(model, saved, dictionary):
     assert loaded.doc2bow(["commona", "nonsense"]) == dictionary.doc2bow(["commona", "nonsense"])
 
 
-def test_plain_and_missing_dictionaries_come_back_too(corpus, bags, dictionary, tmp_path):
+def test_plain_and_missing_dictionaries_come_back_too(model, corpus, bags, dictionary, tmp_path):
+    beside = {"embeddings": corpus.embeddings, "sae": model.estimator.sae_}
     gapped = {2 * i: word for i, word in dictionary.items()}
     moved = [[(2 * i, count) for i, count in bag] for bag in bags]
-    SaeModel(moved, N_TOPICS, gapped, embeddings=corpus.embeddings).save(tmp_path / "dict")
+    SaeModel(moved, N_TOPICS, gapped, **beside).save(tmp_path / "dict")
     assert SaeModel.load(tmp_path / "dict").id2word == gapped
-    SaeModel(bags, N_TOPICS, embeddings=corpus.embeddings).save(tmp_path / "none")
+    SaeModel(bags, N_TOPICS, **beside).save(tmp_path / "none")
     loaded = SaeModel.load(tmp_path / "none")
     assert isinstance(loaded.id2word, FakeDict)
     assert len(loaded.id2word) == loaded.num_terms
@@ -112,7 +113,7 @@ def test_saving_again_replaces_the_model(model, saved):
 
 def test_nothing_on_disk_is_a_pickle(saved):
     files = [file for file in saved.rglob("*") if file.is_file()]
-    assert {file.suffix for file in files} <= {".json", ".safetensors"}
+    assert {file.suffix for file in files} <= {".json", ".safetensors", ".md"}
     for file in files:
         with pytest.raises(Exception):  # noqa: B017, PT011
             pickle.loads(file.read_bytes())
