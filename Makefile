@@ -35,11 +35,11 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(PIP) --editable '.[all]'
 	touch $@
 
-# OCTIS pins a scientific stack of 2022, yet runs on today's: installed without its pins, beside
-# what it imports (the `octis` extra).
+# Installed without their pins, beside what they import (the `test` extra): OCTIS asks for a
+# scientific stack of 2022, nnsight for a torchvision that must match the build of torch.
 $(INSTALLED_TEST): $(INSTALLED)
 	$(PIP) --editable '.[test]'
-	$(PIP) --no-deps octis==1.14.0
+	$(PIP) --no-deps octis==1.14.0 dictionary-learning==0.1.0 nnsight==0.3.7
 	touch $@
 
 $(INSTALLED_BENCH): $(INSTALLED_TEST)
