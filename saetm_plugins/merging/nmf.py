@@ -15,6 +15,8 @@ from saetm_plugins.merging.base import Merge, TopicCut, unit_rows
 from saetm_plugins.merging.factorization import SparseSVD, factorize, nndsvd
 from saetm_plugins.merging.ward import WardTree
 
+_FIRST_PASSES = 3
+
 
 class NMFMerge(Merge):
     """Non-negative factorization of the atoms' keywords, or companions; a soft merge.
@@ -76,8 +78,12 @@ class NMFMerge(Merge):
 
     def _cut(self, n_topics: int) -> TopicCut:
         rows, columns = nndsvd(self._svd, n_topics)
-        factorize(self._matrix, self._transposed, rows, columns, n_iter=self.n_iter)
-        self._revive(rows, columns)
+        # Topics die in the first passes, while the largest take all; what is put in their place
+        # needs passes to settle.
+        settled = min(_FIRST_PASSES, self.n_iter)
+        for n_iter in (settled, self.n_iter - settled):
+            factorize(self._matrix, self._transposed, rows, columns, n_iter=n_iter)
+            self._revive(rows, columns)
         word_mass = columns.sum(axis=0)
         memberships = self._memberships(rows * word_mass)
         mass = np.asarray(self.views_.prevalence)[self.live_] @ memberships
