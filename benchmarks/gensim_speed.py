@@ -133,7 +133,7 @@ def stream(dictionary: Dictionary, train: Part, n_bags: int) -> None:
     print("| one pass over | bags | seconds | bags a second | growth of peak memory, MiB |")
     print("|---|---|---|---|---|")
     jobs: dict[str, Callable[[], Any]] = {
-        "update": lambda: model.update(corpus()),
+        "update": lambda: model.update(corpus(), chunksize=10_000),
         "model[corpus]": lambda: sum(1 for _ in model[corpus()]),
         "inference": lambda: model.inference(corpus()),
     }
