@@ -72,6 +72,8 @@ def save_folder(
             json.dumps({"kind": kind, **config}, indent=2, ensure_ascii=False), encoding="utf-8"
         )
         save_file({k: np.ascontiguousarray(v) for k, v in tensors.items()}, staging / TENSORS_NAME)
+        # safetensors writes for the owner's eyes alone, whatever the umask says.
+        shutil.copymode(staging / CONFIG_NAME, staging / TENSORS_NAME)
         if write_more is not None:
             write_more(staging)
         _replace_folder(staging, path)
