@@ -13,6 +13,7 @@ import scipy.sparse as sp
 
 from saetm_plugins.merging.base import Merge, TopicCut, unit_rows
 from saetm_plugins.merging.factorization import SparseSVD, factorize, nndsvd
+from saetm_plugins.merging.threads import run_blocks
 from saetm_plugins.merging.ward import WardTree
 
 _FIRST_PASSES = 3
@@ -70,7 +71,7 @@ class NMFMerge(Merge):
         self._word_vectors = None
         if views.keywords is not None and views.word_vectors is not None:
             self._word_vectors = unit_rows(views.word_vectors[self._words])
-            self._known = self._word_vectors.any(axis=1).astype(np.float32)
+            self._known = self._word_vectors.any(axis=1)
         self._unit_vectors = unit_rows(views.vectors[self.live_])
 
     def _auto_count(self) -> int:
@@ -92,7 +93,9 @@ class NMFMerge(Merge):
         if self.views_.keywords is None:
             return TopicCut(atom_topics)
         topic_words = np.zeros((n_topics, self._n_words), dtype=np.float32)
-        topic_words[:, self._words] = self._focused((columns / word_mass).T[order])
+        seen_words = np.ascontiguousarray((columns / word_mass).T[order])
+        self._focus(seen_words)
+        topic_words[:, self._words] = seen_words
         return TopicCut(atom_topics, topic_words)
 
     def _revive(self, rows: np.ndarray, columns: np.ndarray) -> None:
@@ -109,20 +112,15 @@ class NMFMerge(Merge):
             words = self._matrix[atom].toarray().ravel()
             columns[:, topic] = words if words.any() else 1 / len(words)
 
-    def _focused(self, topic_words: np.ndarray) -> np.ndarray:
-        """Weight each topic's words by their nearness to its mean word vector."""
+    def _focus(self, topic_words: np.ndarray) -> None:
+        """Weight each topic's words (T, V), in place, by nearness to its mean word vector."""
         if self._word_vectors is None or self.focus == 0:
-            return topic_words
-        near = unit_rows(topic_words @ self._word_vectors) @ self._word_vectors.T
-        near = np.maximum(near, 1e-3) ** self.focus
-        # A word without a vector is taken to be as near as the topic's words are on average.
-        mass = topic_words @ self._known
-        average = np.divide(
-            (topic_words * near) @ self._known, mass, where=mass > 0, out=np.ones_like(mass)
-        )
-        near[:, self._known == 0] = average[:, None]
-        focused = topic_words * near
-        return focused / focused.sum(axis=1, keepdims=True)
+            return
+        from saetm_plugins.merging._nmf_kernels import focus_rows
+
+        even = np.arange(len(topic_words) + 1) * topic_words.shape[1]
+        run_blocks(focus_rows, even, topic_words, self._word_vectors, self._known,
+                   np.float32(self.focus))  # fmt: skip
 
     def _memberships(self, shares: np.ndarray) -> np.ndarray:
         """Return `shares` (n_live, T) pruned, with rows that sum to 1 and no empty row."""
