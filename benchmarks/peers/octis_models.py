@@ -17,7 +17,7 @@ def fit_octis(model, corpus, seed):
     """Train on the whole corpus (no partitions), with every global generator seeded."""
     import torch
 
-    from saetm_plugins.octis_compat import apply
+    from saetm_plugins.octis.compat import apply
 
     apply()  # OCTIS' neural models need it on NumPy 2
     random.seed(seed)

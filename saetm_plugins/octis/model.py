@@ -1,9 +1,4 @@
-"""Leaf adapter: the topic model as an OCTIS model, to compare and to optimise.
-
-Nothing in the package imports this. OCTIS' contract is that of ``octis.models.LDA``; importing
-this module also applies :mod:`saetm_plugins.octis_compat`, which lets OCTIS run on today's NumPy.
-The measures of :mod:`saetm_plugins.octis_metrics` are reachable from here.
-"""
+"""The topic model as an OCTIS model; OCTIS' contract is that of ``octis.models.LDA``."""
 
 from __future__ import annotations
 
@@ -14,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from saetm_plugins import octis_compat
 from saetm_plugins.model import SAETopicModel
-from saetm_plugins.octis_data import (
+from saetm_plugins.octis import compat
+from saetm_plugins.octis.data import (
     Documents,
     cache_path,
     count_tokens,
@@ -29,7 +24,7 @@ from saetm_plugins.octis_data import (
     read_vocabulary,
     write_cached,
 )
-from saetm_plugins.octis_settings import (
+from saetm_plugins.octis.settings import (
     CITATION,
     FIT_SETTINGS,
     HYPERPARAMETERS_INFO,
@@ -38,28 +33,9 @@ from saetm_plugins.octis_settings import (
 )
 from saetm_plugins.validation import check_count
 
-octis_compat.apply()
+compat.apply()
 
 from octis.models.model import AbstractModel  # noqa: E402
-
-from saetm_plugins.octis_compat import enable_dashboard  # noqa: E402
-from saetm_plugins.octis_metrics import (  # noqa: E402
-    CoherenceRating,
-    EmbeddingIntruder,
-    IntruderDetection,
-    TopicSignificance,
-    WMDDiversity,
-)
-
-__all__ = [
-    "SAETM",
-    "CoherenceRating",
-    "EmbeddingIntruder",
-    "IntruderDetection",
-    "TopicSignificance",
-    "WMDDiversity",
-    "enable_dashboard",
-]
 
 SMALLEST = 1e-9  # added to probabilities of words, so that none is zero
 KEPT = 8  # fitted models, autoencoders held at once; the oldest goes first
@@ -361,4 +337,4 @@ def _describe(model: SAETopicModel, top_words: int) -> dict[str, Any]:
     return output
 
 
-octis_compat.OUR_CLASSES["SAETM"] = SAETM
+compat.OUR_CLASSES["SAETM"] = SAETM

@@ -13,8 +13,8 @@ from saetm_plugins import SAETopicModel
 from saetm_plugins.octis import (
     SAETM,
 )
-from saetm_plugins.octis_compat import INSTALL
-from saetm_plugins.octis_data import encode_cached
+from saetm_plugins.octis.compat import INSTALL
+from saetm_plugins.octis.data import encode_cached
 
 N_TRAIN, N_VALIDATION = 280, 320
 SMALL = {"n_atoms": 32, "k": 4, "num_topics": 5}
@@ -314,7 +314,7 @@ def test_raw_documents_are_what_is_encoded(corpus, dataset):
 def test_embeddings_are_cached_on_disk_by_content(tmp_path, monkeypatch):
     texts = ["the cat sat", "taxes rise again"]
     first = encode_cached(texts, None, "cpu", str(tmp_path))
-    monkeypatch.setattr("saetm_plugins.octis_data.load_encoder", None)  # must not be needed
+    monkeypatch.setattr("saetm_plugins.octis.data.load_encoder", None)  # must not be needed
     np.testing.assert_array_equal(encode_cached(texts, None, "cpu", str(tmp_path)), first)
     with pytest.raises(TypeError):
         encode_cached(texts[::-1], None, "cpu", str(tmp_path))
@@ -327,7 +327,7 @@ def test_words_are_encoded_once_for_a_search_and_remembered_on_disk(corpus, tmp_
     dataset = make_dataset(few, metadata=metadata)
     first = SAETM(**small).train_model(dataset)
     assert len(list(tmp_path.iterdir())) == 2  # documents and words
-    for module in ("saetm_plugins.octis_data", "saetm_plugins.model"):
+    for module in ("saetm_plugins.octis.data", "saetm_plugins.model"):
         monkeypatch.setattr(f"{module}.load_encoder", None)  # must not be needed
     model = SAETM(**small)
     second = model.train_model(dataset)

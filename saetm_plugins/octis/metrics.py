@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from saetm_plugins import evaluation
-from saetm_plugins.octis_compat import import_octis, register_metric
+from saetm_plugins.octis.compat import import_octis, register_metric
 from saetm_plugins.text import encode_texts, load_encoder
 
 import_octis("octis.evaluation_metrics.metrics")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from saetm_plugins import SAETopicModel
-from saetm_plugins.octis_metrics import (
+from saetm_plugins.octis.metrics import (
     EmbeddingIntruder,
     IntruderDetection,
     TopicSignificance,
