@@ -20,12 +20,12 @@ class KMeansMerge(WardMerge):
 
     Parameters
     ----------
-    max_iter : int, default=20
-        Passes of Lloyd's algorithm at most.
+    max_iter : int, default=6
+        Passes of Lloyd's algorithm at most; from a Ward cut, more change next to nothing.
     random_state : int, default=0
     """
 
-    def __init__(self, *, max_iter: int = 20, random_state: int = 0):
+    def __init__(self, *, max_iter: int = 6, random_state: int = 0):
         super().__init__(random_state=random_state)
         self.max_iter = max_iter
 
