@@ -53,7 +53,7 @@ def test_a_truncated_tensor_file_is_named(folder):
 def test_a_truncated_config_is_named(folder):
     file = folder / "config.json"
     file.write_text(file.read_text()[:-5])
-    with pytest.raises(ValueError, match="config.json"):
+    with pytest.raises(ValueError, match=r"config\.json"):
         load_folder(folder, "thing")
 
 

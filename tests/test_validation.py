@@ -56,7 +56,7 @@ def test_huge_finite_rows_are_not_taken_for_infinite():
 
 
 def test_counts_and_choices_name_the_argument():
-    with pytest.raises(TypeError, match="n_topics must be an integer; found 2.5"):
+    with pytest.raises(TypeError, match=r"n_topics must be an integer; found 2\.5"):
         check_count(2.5, "n_topics")
     with pytest.raises(ValueError, match="n_topics must be at least 1; found 0"):
         check_count(0, "n_topics")
