@@ -18,10 +18,10 @@ from saetm_plugins.merging.threads import run_blocks
 
 
 class SparseSVD:
-    """Leading singular vectors of a sparse matrix (n, m), solved once where n is small.
+    """Leading singular vectors of a sparse matrix (n, m), solved once for a range of ranks.
 
-    Up to `EXACT` rows all of them follow from one eigendecomposition; above, a randomized solver
-    (Halko et al. 2011) runs once for each power of two of the rank.
+    Up to `EXACT` rows they follow from an eigendecomposition, in two steps: the first 512, made
+    here, and all; above, a randomized solver (Halko et al. 2011) runs once for each power of two.
 
     Parameters
     ----------
@@ -36,27 +36,34 @@ class SparseSVD:
         self._random_state = random_state
         self._solved: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         if matrix.shape[0] <= self.EXACT:
-            self._solved[matrix.shape[0]] = self._solve_exactly()
+            self.leading(1)
 
     def leading(self, rank: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return ``U`` (n, rank), the singular values (rank,) and ``V`` (m, rank)."""
         n_rows = self._matrix.shape[0]
-        power_of_two = max(64, 1 << (rank - 1).bit_length())
-        width = n_rows if n_rows <= self.EXACT else min(n_rows, power_of_two)
+        if n_rows <= self.EXACT:
+            width = min(n_rows, 512) if rank <= 512 else n_rows
+        else:
+            width = min(n_rows, max(64, 1 << (rank - 1).bit_length()))
+        # By the rank alone, so that no cut depends on the cuts before it.
         if width not in self._solved:
-            left, values, _ = randomized_svd(
-                self._matrix, width, random_state=self._random_state, flip_sign=False
-            )
-            self._solved[width] = left, values
+            self._solved[width] = self._solve(width)
         left, values = (part[..., :rank] for part in self._solved[width])
         right = self._matrix.T @ left
         right /= np.where(values > 0, values, 1)
         return left, values, right
 
-    def _solve_exactly(self) -> tuple[np.ndarray, np.ndarray]:
-        gram = (self._matrix @ self._matrix.T).toarray()
+    def _solve(self, width: int) -> tuple[np.ndarray, np.ndarray]:
+        n_rows = self._matrix.shape[0]
+        if n_rows > self.EXACT:
+            return randomized_svd(
+                self._matrix, width, random_state=self._random_state, flip_sign=False
+            )[:2]
         values, vectors = scipy.linalg.eigh(
-            gram, overwrite_a=True, check_finite=False, driver="evd"
+            (self._matrix @ self._matrix.T).toarray(),
+            overwrite_a=True,
+            check_finite=False,
+            subset_by_index=[n_rows - width, n_rows - 1],
         )
         return np.ascontiguousarray(vectors[:, ::-1]), np.sqrt(np.maximum(values[::-1], 0))
 
