@@ -20,8 +20,9 @@ from saetm_plugins.merging.threads import run_blocks
 class SparseSVD:
     """Leading singular vectors of a sparse matrix (n, m), solved once for a range of ranks.
 
-    Up to `EXACT` rows they follow from an eigendecomposition, in two steps: the first 512, made
-    here, and all; above, a randomized solver (Halko et al. 2011) runs once for each power of two.
+    Up to `EXACT` rows they follow from an eigendecomposition: all of up to 1,024 rows, of more the
+    first 512 where they do. Above, a randomized solver (Halko et al. 2011) runs once for each
+    power of two of the rank.
 
     Parameters
     ----------
@@ -42,7 +43,7 @@ class SparseSVD:
         """Return ``U`` (n, rank), the singular values (rank,) and ``V`` (m, rank)."""
         n_rows = self._matrix.shape[0]
         if n_rows <= self.EXACT:
-            width = min(n_rows, 512) if rank <= 512 else n_rows
+            width = 512 if n_rows > 1024 and rank <= 512 else n_rows
         else:
             width = min(n_rows, max(64, 1 << (rank - 1).bit_length()))
         # By the rank alone, so that no cut depends on the cuts before it.
@@ -57,13 +58,14 @@ class SparseSVD:
         n_rows = self._matrix.shape[0]
         if n_rows > self.EXACT:
             return randomized_svd(
-                self._matrix, width, random_state=self._random_state, flip_sign=False
+                self._matrix, width, n_iter=2, random_state=self._random_state, flip_sign=False
             )[:2]
         values, vectors = scipy.linalg.eigh(
             (self._matrix @ self._matrix.T).toarray(),
             overwrite_a=True,
             check_finite=False,
-            subset_by_index=[n_rows - width, n_rows - 1],
+            driver="evd" if width == n_rows else "evr",
+            subset_by_index=None if width == n_rows else [n_rows - width, n_rows - 1],
         )
         return np.ascontiguousarray(vectors[:, ::-1]), np.sqrt(np.maximum(values[::-1], 0))
 

@@ -45,7 +45,7 @@ def test_singular_vectors_are_right_exactly_and_at_random(matrix, monkeypatch):
     np.testing.assert_allclose(exact[1], values[:5], rtol=1e-4)
     np.testing.assert_allclose(exact[2].T @ exact[2], np.eye(5), atol=1e-4)
     monkeypatch.setattr(SparseSVD, "EXACT", 100)
-    np.testing.assert_allclose(SparseSVD(matrix).leading(5)[1], values[:5], rtol=1e-3)
+    np.testing.assert_allclose(SparseSVD(matrix).leading(5)[1], values[:5], rtol=1e-2)
 
 
 def test_memberships_are_soft(planted):
