@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from tqdm.auto import tqdm
 
+from saetm_plugins.text import load_encoder
 from saetm_plugins.validation import check_choice, check_count, check_embeddings
 
 _MANIFEST = "manifest.json"
@@ -82,7 +83,7 @@ def embed_file(
         for number, texts in enumerate(_chunks(read_texts(file, text_column), shard_size)):
             target = out / f"shard-{number:05d}.npy"
             if not target.exists():
-                model = model or _load_encoder(encoder)
+                model = model or load_encoder(encoder)
                 _write_shard(target, model, texts, batch_size, dtype, progress)
             else:
                 progress.update(len(texts))
@@ -169,13 +170,3 @@ def _write_shard(
     with partial.open("wb") as stream:
         np.save(stream, np.concatenate(parts).astype(dtype))
     os.replace(partial, target)
-
-
-def _load_encoder(encoder: Any) -> Any:
-    if not isinstance(encoder, str):
-        if not hasattr(encoder, "encode"):
-            raise ValueError(f"encoder must be a name or have an encode method; found {encoder!r}")
-        return encoder
-    from sentence_transformers import SentenceTransformer
-
-    return SentenceTransformer(encoder)
