@@ -60,6 +60,8 @@ def embed_file(
     ------
     FileNotFoundError
         When `file` does not exist.
+    TypeError
+        When `encoder` has no ``encode`` method.
     ValueError
         When the column is missing, the file holds no text or is of another kind, or `out` holds
         shards of other settings.

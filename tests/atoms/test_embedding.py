@@ -60,5 +60,5 @@ def test_bad_files_are_named(tmp_path):
         embed_file(file, tmp_path / "out", LengthEncoder())
     with pytest.raises(FileNotFoundError, match=r"none\.csv"):
         embed_file(tmp_path / "none.csv", tmp_path / "out", LengthEncoder())
-    with pytest.raises(ValueError, match="encode"):
+    with pytest.raises(TypeError, match="encode"):
         embed_file(file, tmp_path / "out", object(), text_column="body", verbose=False)
