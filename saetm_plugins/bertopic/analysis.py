@@ -89,10 +89,20 @@ class AnalysedTopics(CutTopics):
             # BERTopic wants distances even where the tree is given.
             n_pairs = len(shown) * (len(shown) - 1) // 2
             options["distance_function"] = lambda _: np.zeros(n_pairs)
-            options.setdefault("color_threshold", 0.7 * linkage[:, 2].max(initial=0))
+            n_colors = max(2, round(len(shown) ** 0.5))  # a colour to each of so many branches
+            options.setdefault("color_threshold", linkage[1 - min(n_colors, len(shown)), 2])
         return super().visualize_hierarchy(
             orientation=orientation, topics=topics, top_n_topics=top_n_topics, **options
         )
+
+    def visualize_term_rank(self, *args: Any, **kwargs: Any) -> Any:
+        """Draw BERTopic's decline of term scores, which are probabilities here."""
+        figure = super().visualize_term_rank(*args, **kwargs)
+        if self.sae_model_ is not None and self.representation_model is None:
+            log_scale = kwargs.get("log_scale", False) or args[1:2] == (True,)
+            score = "P(word | topic)"
+            figure.update_yaxes(title=f"{score} (log scale)" if log_scale else score)
+        return figure
 
     def topics_over_time(
         self,

@@ -47,9 +47,10 @@ class CutTopics(BERTopic):
     _bow: sp.csr_matrix | None = None  # word counts of the fitted documents, unless just loaded
     _zeroshot: np.ndarray | None = None  # zero-shot topic of each fitted document, -1: none
 
-    def _cut(self, n_topics: int | str | None) -> None:
+    def _cut(self, n_topics: int | str | None, merge: str | None = None) -> None:
         """Cut the atoms anew; zero-shot topics, where there are any, stay and count."""
-        merge = "hdbscan" if n_topics == "auto" else None
+        if merge is None and n_topics == "auto":
+            merge = "hdbscan"
         if self._zeroshot is None:
             self.sae_model_.retopic(n_topics, merge)
         else:

@@ -24,6 +24,8 @@ class EditedTopics(CutTopics):
         nr_topics: int | str = 20,
         images: list[Any] | None = None,
         use_ctfidf: bool = False,
+        *,
+        merge: str | None = None,
     ) -> EditedTopics:
         """Cut the atoms anew, into fewer topics or more; nothing is retrained.
 
@@ -38,6 +40,8 @@ class EditedTopics(CutTopics):
         images : list, optional
         use_ctfidf : ignored
             Topics are not merged by their words, atoms are.
+        merge : {"nmf", "kmeans", "ward", "hdbscan"}, optional
+            Another way of merging, for this cut: "ward" is the fastest and its cuts are nested.
 
         Raises
         ------
@@ -48,7 +52,7 @@ class EditedTopics(CutTopics):
         self._check_atoms("reduce_topics")
         self._check_docs(docs)
         with all_or_nothing(self, self.sae_model_):
-            self._cut(nr_topics)
+            self._cut(nr_topics, merge)
             self.nr_topics = nr_topics
             self._describe(docs, images)
         return self

@@ -157,17 +157,22 @@ random_state, device
             if self.seed_topic_list is not None and self.embedding_model is not None:
                 y, embeddings = self._guided_topic_modeling(embeddings.copy())
             self._bow = self._count(texts)
-            # The cut asked for comes once all that it is made by is there.
-            model = NumberedTopicModel(n_topics=1, sae=self.sae, **self._model_parameters())
+            n_topics = self.n_topics if self.nr_topics is None else self.nr_topics
+            zeroshot_rows = zeroshot.assign(self, embeddings) if self._is_zeroshot() else None
+            model = NumberedTopicModel(
+                n_topics=1 if n_topics == "auto" else n_topics,  # "auto" is cut below
+                sae=self.sae,
+                **self._model_parameters(),
+            )
             words = None if self._bow is None else self.vectorizer_model.get_feature_names_out()
             model.fit(None, embeddings, bow=self._bow, vocabulary=words)
             model.vectorizer_ = None if self._bow is None else self.vectorizer_model
-            model.n_topics = self.n_topics if self.nr_topics is None else self.nr_topics
             if y is not None:
                 model.guide(y, self.target_weight)
             self.sae_model_ = model
-            self._zeroshot = zeroshot.assign(self, embeddings) if self._is_zeroshot() else None
-            self._cut(model.n_topics)
+            self._zeroshot = zeroshot_rows
+            if zeroshot_rows is not None or n_topics == "auto":
+                self._cut(n_topics)
             self._describe(texts, images)
             if texts is None:
                 self._describe_images(images, embeddings)
