@@ -176,7 +176,8 @@ class CurationMixin:
         return TopicCut(self.atom_topics_, self.components_)
 
     def _mix_atom_words(self: Any, atom_topics: sp.csr_matrix) -> np.ndarray:
-        return mix_words(atom_topics, self.atom_prevalence_, self._atom_word_source())
+        words = mix_words(atom_topics, self.atom_prevalence_, self._atom_word_source())
+        return self._with_emissions(TopicCut(atom_topics, words)).topic_words
 
     def _check_topics(self: Any, topics: list[Any], name: str) -> None:
         unknown = [t for t in topics if t not in range(self.n_topics_)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import numbers
 import os
-from functools import cached_property
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,20 +18,17 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from saetm_plugins.atoms import SparseAutoencoder, train_sae
-from saetm_plugins.curation import CurationMixin
 from saetm_plugins.emission import fit_emissions
+from saetm_plugins.guidance import Seeds, check_seed_topics, find_seeds
 from saetm_plugins.merging import (
     MERGES,
-    AtomViews,
-    Merge,
     TopicCut,
-    atom_word_vectors,
+    atom_companions,
     document_centroids,
     keyword_association,
-    make_merge,
     words_worth_encoding,
 )
-from saetm_plugins.mixtures import mix_topics, mix_words, normalize_activations
+from saetm_plugins.mixtures import mix_topics, normalize_activations
 from saetm_plugins.text import (
     DEFAULT_WIDTH,
     corpus_word_vectors,
@@ -45,15 +42,15 @@ from saetm_plugins.text import (
     read_documents,
     recount_words,
 )
+from saetm_plugins.topics import TopicsMixin, check_n_topics
 from saetm_plugins.validation import (
     all_or_nothing,
     check_choice,
-    check_count,
     check_embeddings,
 )
 
 
-class SAETopicModel(CurationMixin, TransformerMixin, BaseEstimator):
+class SAETopicModel(TopicsMixin, TransformerMixin, BaseEstimator):
     """Topic model on a sparse autoencoder: trained once, cut into any number of topics at will.
 
     Parameters
@@ -71,14 +68,18 @@ class SAETopicModel(CurationMixin, TransformerMixin, BaseEstimator):
     random_state : int, RandomState or None, default=0
         Seed of everything random; an int makes two fits equal bit for bit on one CPU.
     merge : {"auto", "nmf", "kmeans", "ward", "hdbscan"}, default="auto"
-        How atoms become topics (see :mod:`saetm_plugins.merging`); "auto" is the soft "nmf" with
-        documents, "ward" without.
+        How atoms become topics (see :mod:`saetm_plugins.merging`); "auto" is the soft "nmf",
+        by words, or without documents by the atoms that share documents.
     n_atoms, k : int, optional
         Size of the autoencoder and active atoms per document; chosen from the corpus size.
     activation : str, default="batch_topk"
         Architecture of the autoencoder, see :func:`saetm_plugins.train_sae`.
     sharpening : float, default=2.0
         Exponent on activations before they are normalised to a mixture.
+    seed_topics : dict of str to list of str or str, optional
+        Labels that topics are to have, and what each means: words, or a phrase. Atoms are drawn
+        to the labels (optimal transport, needs POT); the rest merge into the other topics. The
+        labels are found in :attr:`topic_labels_`.
     word_vectors : {"auto", "corpus", "encoder"}, dict or gensim KeyedVectors, default="auto"
         Where the vectors of words come from: the documents a word occurs in ("corpus"), the
         encoder as well ("encoder": topics of closer meaning), or ready-made vectors. "auto" is
@@ -114,6 +115,8 @@ class SAETopicModel(CurationMixin, TransformerMixin, BaseEstimator):
     n_documents_seen_ : int
         Documents learned from, those of :meth:`partial_fit` included.
     n_topics_ : int
+    topic_labels_ : list of str or None, length n_topics
+        Names given by `seed_topics` or :meth:`set_topic_labels`.
     topic_prevalence_ : ndarray of shape (n_topics,), float32
         Mean share of each topic; a new cut numbers topics by it, largest first.
 
@@ -123,17 +126,6 @@ class SAETopicModel(CurationMixin, TransformerMixin, BaseEstimator):
     """
 
     sae_: SparseAutoencoder
-    # None without words, which mypy cannot tell from the others being there.
-    vocabulary_: Any
-    emissions_: Any
-    components_: Any
-    doc_atoms_: sp.csr_matrix
-    _seed: int
-    _atom_centroids: np.ndarray
-    _atom_keywords: sp.csr_matrix | None
-    _word_vectors: Any
-    _corpus_word_vectors: Any
-    _merges: dict[str, Merge]
     _encoder_cache: tuple[Any, Any] | None = None
     _encoder_lost = False  # by saving: an object that JSON cannot hold
 
@@ -150,6 +142,7 @@ class SAETopicModel(CurationMixin, TransformerMixin, BaseEstimator):
         k: int | None = None,
         activation: str = "batch_topk",
         sharpening: float = 2.0,
+        seed_topics: Any = None,
         word_vectors: Any = "auto",
         solver: str = "em",
         emission_n_iter: int | None = None,
@@ -166,6 +159,7 @@ class SAETopicModel(CurationMixin, TransformerMixin, BaseEstimator):
         self.k = k
         self.activation = activation
         self.sharpening = sharpening
+        self.seed_topics = seed_topics
         self.word_vectors = word_vectors
         self.solver = solver
         self.emission_n_iter = emission_n_iter
@@ -208,6 +202,7 @@ class SAETopicModel(CurationMixin, TransformerMixin, BaseEstimator):
             counts, self.vocabulary_, self.vectorizer_ = count_words(
                 texts, len(embeddings), vectorizer=self.vectorizer, bow=bow, vocabulary=vocabulary
             )
+            self._seeds = self._find_seeds(texts, counts, embeddings)
             self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
             self.sae_ = self.sae if self.sae is not None else self._train(embeddings)
             self.doc_atoms_ = self._doc_atoms(embeddings)
@@ -331,59 +326,6 @@ class SAETopicModel(CurationMixin, TransformerMixin, BaseEstimator):
         _, embeddings = self._read(documents, embeddings, sae=self.sae_)
         return self._doc_atoms(embeddings)
 
-    def retopic(self, n_topics: int | str, merge: str | None = None) -> SAETopicModel:
-        """Cut the atoms into another number of topics, in place; nothing is retrained.
-
-        Parameters
-        ----------
-        n_topics : int or "auto"
-        merge : str, optional
-            Another way of merging than the one the model was made with, for this cut.
-
-        Raises
-        ------
-        NotFittedError
-            Before :meth:`fit`.
-        TypeError, ValueError
-            When `n_topics` is not legal or above the number of live atoms; the model is then as
-            it was before.
-        """
-        check_is_fitted(self, "doc_atoms_")
-        _check_n_topics(n_topics)
-        method = self._choose_merge(self.merge if merge is None else merge)
-        if method not in self._merges:
-            fitted = make_merge(method, random_state=self._seed).fit(self._views(method))
-            self._merges = {**self._merges, method: fitted}
-        self._set_cut(self._merges[method].cut(n_topics))
-        return self
-
-    def get_topics(self, n_words: int = 10) -> list[list[str]]:
-        """Return the most probable words of each topic, most probable first.
-
-        Raises
-        ------
-        ValueError
-            When the model was fitted without words.
-        """
-        check_is_fitted(self, "atom_topics_")
-        check_count(n_words, "n_words")
-        if self.components_ is None:
-            raise ValueError("the model was fitted without documents, so its topics have no words")
-        order = np.argsort(-self.components_, axis=1, kind="stable")[:, :n_words]
-        return [list(self.vocabulary_[row]) for row in order]
-
-    def get_representative_indices(self, n_documents: int = 3) -> np.ndarray:
-        """Return which fitted documents have the largest share of each topic.
-
-        Returns
-        -------
-        ndarray of shape (n_topics, n_documents), int64
-            Rows of :attr:`doc_topics_`, the largest share first.
-        """
-        check_is_fitted(self, "atom_topics_")
-        n_documents = min(check_count(n_documents, "n_documents"), len(self.doc_topics_))
-        return np.argsort(-self.doc_topics_, axis=0, kind="stable")[:n_documents].T
-
     def to_gensim(self, id2word: Any = None) -> Any:
         """Return this model as a gensim topic model.
 
@@ -434,7 +376,7 @@ class SAETopicModel(CurationMixin, TransformerMixin, BaseEstimator):
         return load_model(cls, path, encoder=encoder)
 
     def _check_parameters(self) -> None:
-        _check_n_topics(self.n_topics)
+        check_n_topics(self.n_topics)
         check_choice(self.merge, "merge", ("auto", *MERGES))
         check_choice(self.solver, "solver", ("em", "adam"))
         if self.sae is not None and not isinstance(self.sae, SparseAutoencoder):
@@ -445,6 +387,7 @@ class SAETopicModel(CurationMixin, TransformerMixin, BaseEstimator):
             check_choice(self.word_vectors, "word_vectors", ("auto", "corpus", "encoder"))
         if not (isinstance(self.sharpening, numbers.Real) and 0 < self.sharpening < np.inf):
             raise ValueError(f"sharpening must be a positive number; found {self.sharpening!r}")
+        check_seed_topics(self.seed_topics, self.n_topics)
         if self.encoder is not None and not isinstance(self.encoder, str):
             load_encoder(self.encoder)
 
@@ -512,9 +455,11 @@ class SAETopicModel(CurationMixin, TransformerMixin, BaseEstimator):
         """Stage 2, and the views of the atoms that stage 3 merges by."""
         self.__dict__.pop("_atom_vectors", None)
         self.emissions_ = self._atom_keywords = self._word_vectors = None
-        self._corpus_word_vectors = None
+        self._corpus_word_vectors = self._atom_companions = None
         self._atom_centroids = document_centroids(self.doc_atoms_, embeddings)
         if counts is None:
+            unsharpened = normalize_activations(self.doc_atoms_, 1 / self.sharpening)
+            self._atom_companions = atom_companions(unsharpened)
             return
         self.emissions_ = fit_emissions(
             self.doc_atoms_,
@@ -544,7 +489,7 @@ class SAETopicModel(CurationMixin, TransformerMixin, BaseEstimator):
         if self.word_vectors == "auto" and not self._encoder_made(texts, embeddings):
             return None
         places = words_worth_encoding(counts, embeddings)
-        vectors = encode_words(self._encoder(self.sae_), words, places, verbose=self.verbose)
+        vectors = encode_words(self._encoder(self.sae), words, places, verbose=self.verbose)
         if vectors.shape[1] != embeddings.shape[1]:
             raise ValueError(
                 f"encoder gives {vectors.shape[1]} dimensions; embeddings have "
@@ -552,76 +497,22 @@ class SAETopicModel(CurationMixin, TransformerMixin, BaseEstimator):
             )
         return vectors
 
+    def _find_seeds(
+        self, texts: list[str] | None, counts: sp.csr_matrix | None, embeddings: np.ndarray
+    ) -> Seeds | None:
+        if self.seed_topics is None:
+            return None
+        encode = None
+        if self._encoder_made(texts, embeddings):
+            encode = partial(encode_texts, self._encoder(self.sae))
+        return find_seeds(self.seed_topics, self.vocabulary_, counts, embeddings, encode)
+
     def _encoder_made(self, texts: list[str] | None, embeddings: np.ndarray) -> bool:
         """Tell whether the encoder at hand made the embeddings: known, said, or tried."""
         if self.encoder is not None or self._encoder_cache is not None:
             return True
-        if getattr(self.sae_, "encoder_name", None) is not None:
+        if getattr(self.sae, "encoder_name", None) is not None:
             return True
         if texts is None or embeddings.shape[1] != DEFAULT_WIDTH or not has_default_encoder():
             return False
-        return made_by(self._encoder(self.sae_), texts, embeddings)
-
-    def _views(self, method: str) -> AtomViews:
-        """What the merge looks at: the soft one keywords, the others vectors of words."""
-        vectors = self._atom_centroids if method == "nmf" else self._atom_vectors
-        return AtomViews(self.atom_prevalence_, vectors, self._atom_keywords, self._word_vectors)
-
-    @cached_property
-    def _atom_vectors(self) -> np.ndarray:
-        """The paper's T_k, made when first asked for; without words, the documents' centroids."""
-        if self.emissions_ is None:
-            return self._atom_centroids
-        vectors = self._word_vectors
-        if vectors is None:
-            vectors = self._corpus_word_vectors
-        return atom_word_vectors(self.emissions_.atom_words, vectors)
-
-    def _choose_merge(self, merge: str) -> str:
-        check_choice(merge, "merge", ("auto", *MERGES))
-        with_words = self._atom_keywords is not None
-        if merge == "nmf" and not with_words:
-            raise ValueError("merge='nmf' merges atoms by their words; fit with documents")
-        return ("nmf" if with_words else "ward") if merge == "auto" else merge
-
-    def _set_cut(self, cut: TopicCut, labels: list[str | None] | None = None) -> None:
-        """Derive everything that depends on the cut, then set it at once."""
-        topic_words = cut.topic_words
-        if topic_words is None and self.atom_words_ is not None:
-            topic_words = self._emitted_words(cut)
-        prevalence = self.atom_prevalence_ @ cut.atom_topics
-        doc_topics = mix_topics(self.doc_atoms_, cut.atom_topics, prevalence)
-        self.atom_topics_ = sp.csr_matrix(cut.atom_topics, dtype=np.float32)
-        self.components_ = topic_words
-        self.topic_prevalence_ = prevalence.astype(np.float32)
-        self.doc_topics_ = doc_topics
-        self.labels_ = doc_topics.argmax(axis=1)
-        self.n_topics_ = len(prevalence)
-        self.topic_labels_ = [None] * self.n_topics_ if labels is None else labels
-        self._edits = []
-
-    def _emitted_words(self, cut: TopicCut) -> np.ndarray:
-        return mix_words(cut.atom_topics, self.atom_prevalence_, self.atom_words_)
-
-    def _atom_word_source(self) -> np.ndarray:
-        """Return what words of hand-made topics are mixed from, shape (n_atoms, V)."""
-        if self._atom_keywords is None or self._atom_keywords.nnz == 0:
-            return self.atom_words_
-        return self._atom_keywords.toarray()
-
-    @property
-    def atom_words_(self) -> Any:
-        """P(word|atom), shape (n_atoms, V), float32; None without words."""
-        return None if self.emissions_ is None else self.emissions_.atom_words
-
-    @property
-    def background_(self) -> Any:
-        """P(word) of the words no atom accounts for, shape (V,), float32; None without words."""
-        return None if self.emissions_ is None else self.emissions_.background
-
-
-def _check_n_topics(n_topics: Any) -> None:
-    if isinstance(n_topics, str):
-        check_choice(n_topics, "n_topics", ("auto",))
-    else:
-        check_count(n_topics, "n_topics")
+        return made_by(self._encoder(self.sae), texts, embeddings)

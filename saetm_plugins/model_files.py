@@ -26,6 +26,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from saetm_plugins.atoms import SparseAutoencoder
 from saetm_plugins.emission import Emissions
+from saetm_plugins.guidance import Seeds
 from saetm_plugins.merging import TopicCut
 from saetm_plugins.persistence import load_folder, pack_csr, save_folder, unpack_csr
 
@@ -64,6 +65,11 @@ def save_model(model: Any, path: str | os.PathLike[str], *, overwrite: bool = Fa
         "atom_prevalence": model.atom_prevalence_,
         "atom_centroids": model._atom_centroids,
     }
+    if model._seeds is not None:
+        config["seeds"] = {"labels": model._seeds.labels, "words": model._seeds.words}
+        tensors["seed_vectors"] = model._seeds.vectors
+    if model._atom_companions is not None:
+        tensors |= pack_csr("atom_companions", model._atom_companions)
     if model.emissions_ is not None:
         tensors["components"] = model.components_
         tensors["atom_vectors"] = model._atom_vectors
@@ -128,7 +134,12 @@ def _rebuild(cls: type, path: Path, config: Any, tensors: Any, encoder: Any) -> 
     model._merges, model._edits = {}, []
     model.vectorizer_ = model.vocabulary_ = model.emissions_ = None
     model._atom_keywords = model._word_vectors = model._corpus_word_vectors = None
+    model._seeds = model._atom_companions = None
+    if "seeds" in config:
+        model._seeds = Seeds(vectors=tensors["seed_vectors"], **config["seeds"])
     components = tensors.get("components")
+    if components is None:
+        model._atom_companions = unpack_csr("atom_companions", tensors)
     if components is not None:
         words = json.loads((path / "vocabulary.json").read_text(encoding="utf-8"))
         model.vocabulary_ = np.asarray(words, dtype=object)

@@ -58,6 +58,12 @@ def test_fitted_attributes_have_the_promised_shapes(fitted, corpus):
     np.testing.assert_allclose(fitted.atom_topics_.sum(axis=1).A1[live], 1, atol=1e-5)
 
 
+def test_no_word_is_impossible_in_any_topic(fitted):
+    assert (fitted.components_ > 0).all()
+    assert (fitted.merge_topics([[0, 1]]).components_ > 0).all()
+    fitted.undo()
+
+
 def test_topics_are_numbered_by_prevalence(fitted):
     assert (np.diff(fitted.topic_prevalence_) <= 1e-7).all()
 
@@ -143,8 +149,7 @@ def test_without_documents_there_are_topics_but_no_words(corpus):
     assert normalized_mutual_info_score(corpus.themes, model.labels_) > 0.7
     with pytest.raises(ValueError, match="without documents"):
         model.get_topics()
-    with pytest.raises(ValueError, match="fit with documents"):
-        model.retopic(3, merge="nmf")
+    assert not (model.atom_topics_.data == 1).all(), "the soft merge is the default here too"
 
 
 def test_counts_may_come_ready_made(fitted, corpus):
@@ -242,6 +247,13 @@ def test_a_saved_model_transforms_and_recuts_as_before(fitted, corpus, plant_cor
     assert loaded.get_params()["n_topics"] == N_TOPICS
     twin = SAETopicModel(n_topics=8).fit(corpus.documents, corpus.embeddings)
     np.testing.assert_array_equal(loaded.retopic(8).components_, twin.components_)
+
+
+def test_a_saved_model_without_words_recuts_as_before(corpus, tmp_path):
+    model = SAETopicModel(n_topics=N_TOPICS).fit(None, corpus.embeddings)
+    model.save(tmp_path / "model")
+    loaded = SAETopicModel.load(tmp_path / "model")
+    np.testing.assert_array_equal(loaded.retopic(8).doc_topics_, model.retopic(8).doc_topics_)
 
 
 def test_a_frozen_autoencoder_and_a_vectorizer_survive_saving(corpus, tmp_path):

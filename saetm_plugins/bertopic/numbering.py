@@ -100,7 +100,8 @@ class NumberedTopicModel(SAETopicModel):
                 super().retopic(cut_into, merge)
             if self.n_topics_ > n_topics:
                 words = None if self.components_ is None else self.components_[:n_topics]
-                self._set_cut(TopicCut(self.atom_topics_[:, :n_topics], words))
+                labels = self.topic_labels_[:n_topics]
+                self._set_cut(TopicCut(self.atom_topics_[:, :n_topics], words), labels)
         if self.n_topics_ < n_topics:
             warnings.warn(
                 f"only {self.n_topics_} of the {n_topics} topics asked for are the main topic of "

@@ -27,6 +27,7 @@ def guided_cut(
     label_vectors: np.ndarray,
     n_topics: int,
     *,
+    vectors: np.ndarray | None = None,
     label_words: Sequence[Sequence[int]] | None = None,
     reach: float = 0.5,
 ) -> TopicCut:
@@ -37,11 +38,14 @@ def guided_cut(
     merge : Merge
         Merges the atoms that no label draws; refitted to them.
     views : AtomViews
-        `vectors` in the space of `label_vectors`: document centroids, for a text encoder.
+        What `merge` looks at.
     label_vectors : ndarray of shape (L, d)
         What each label means: the embedding of its phrase or of its words.
     n_topics : int
         All topics, labelled and free; at least L.
+    vectors : ndarray of shape (K, d), optional
+        Atoms in the space of `label_vectors`: document centroids, for a text encoder. None means
+        ``views.vectors``.
     label_words : L sequences of int, optional
         Columns of `views.keywords` that were given as a label's words; may be empty. They draw
         atoms, and come first among the label's words.
@@ -61,9 +65,8 @@ def guided_cut(
     ValueError
         When there are more labels than topics, or too few atoms for the free topics.
     """
-    label_vectors = check_embeddings(
-        label_vectors, name="label_vectors", width=views.vectors.shape[1]
-    )
+    vectors = views.vectors if vectors is None else vectors
+    label_vectors = check_embeddings(label_vectors, name="label_vectors", width=vectors.shape[1])
     n_labels = len(label_vectors)
     check_count(n_topics, "n_topics")
     prevalence = np.asarray(views.prevalence, dtype=np.float64)
@@ -72,7 +75,7 @@ def guided_cut(
         raise ValueError(f"n_topics={n_topics} is less than the {n_labels} labels of seed_topics")
     if n_topics > len(live):
         raise ValueError(f"n_topics={n_topics} is more than the {len(live)} live atoms")
-    nearness = _nearness(views, live, label_vectors, label_words)
+    nearness = _nearness(views, vectors[live], live, label_vectors, label_words)
     shares = _share_out(nearness, prevalence[live], n_topics, reach)
     labelled = np.zeros((len(prevalence), n_labels), dtype=np.float32)
     labelled[live] = shares
@@ -87,12 +90,13 @@ def guided_cut(
 
 def _nearness(
     views: AtomViews,
+    vectors: np.ndarray,
     live: np.ndarray,
     label_vectors: np.ndarray,
     label_words: Sequence[Sequence[int]] | None,
 ) -> np.ndarray:
     """Return how near each live atom is to each label (n_live, L), the nearest atom at 1."""
-    vectors = unit_rows(views.vectors[live])
+    vectors = unit_rows(vectors)
     # Centred: embeddings of one corpus share a direction that says nothing about any label.
     centre = np.average(vectors, axis=0, weights=np.asarray(views.prevalence)[live])
     near = unit_rows(vectors - centre) @ unit_rows(unit_rows(label_vectors) - centre).T
