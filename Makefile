@@ -13,10 +13,7 @@ demo: $(INSTALLED)
 	$(VENV)/bin/saetm demo --out saetm-demo
 
 test: $(INSTALLED_TEST)
-	$(VENV)/bin/python -m pytest tests
-	# Each harness in a process of its own: with the libraries of all of them imported at once
-	# numba cannot compile what is not in its cache yet.
-	set -e; for file in integration/test_*.py; do $(VENV)/bin/python -m pytest $$file; done
+	$(VENV)/bin/python -m pytest tests integration
 
 lint: $(INSTALLED_TEST)
 	$(VENV)/bin/ruff check .

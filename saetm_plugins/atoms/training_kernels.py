@@ -51,7 +51,8 @@ def select_topk(scores, k):
                     ties -= 1
                 kept[filled] = atom
                 filled += 1
-    return np.arange(0, n * k + 1, k), indices
+    # Not np.arange: numba's calls math.ceil, which nnsight replaces by what cannot be compiled.
+    return np.cumsum(np.full(n + 1, k)) - k, indices
 
 
 @njit(parallel=True, cache=True)

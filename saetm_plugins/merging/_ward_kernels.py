@@ -70,9 +70,10 @@ def join_chain(distances, weights):
 def label_joins(joins):
     """Turn joins between points, sorted by distance, into SciPy's linkage rows (n - 1, 4)."""
     n = len(joins) + 1
-    parent = np.arange(n)
-    node = np.arange(n)
     size = np.ones(n, dtype=np.int64)
+    # Not np.arange: numba's calls math.ceil, which nnsight replaces by what cannot be compiled.
+    parent = np.cumsum(size) - 1
+    node = parent.copy()
     linkage = np.empty((n - 1, 4), dtype=np.float64)
     for row in range(n - 1):
         a, b = np.int64(joins[row, 0]), np.int64(joins[row, 1])
