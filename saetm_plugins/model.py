@@ -68,8 +68,8 @@ class SAETopicModel(TopicsMixin, TransformerMixin, BaseEstimator):
     random_state : int, RandomState or None, default=0
         Seed of everything random; an int makes two fits equal bit for bit on one CPU.
     merge : {"auto", "nmf", "kmeans", "ward", "hdbscan"}, default="auto"
-        How atoms become topics (see :mod:`saetm_plugins.merging`); "auto" is the soft "nmf",
-        by words, or without documents by the atoms that share documents.
+        How atoms become topics (see :mod:`saetm_plugins.merging`); "auto" is the soft "nmf"
+        with documents, "kmeans" over the centroids of the atoms' documents without.
     n_atoms, k : int, optional
         Size of the autoencoder and active atoms per document; chosen from the corpus size.
     activation : str, default="batch_topk"

@@ -127,8 +127,8 @@ class TopicsMixin(CurationMixin):
         check_choice(merge, "merge", ("auto", *MERGES))
         if merge != "auto":
             return merge
-        associated = (self._atom_keywords, self._atom_companions)
-        return "nmf" if any(a is not None and a.nnz for a in associated) else "ward"
+        keywords = self._atom_keywords
+        return "nmf" if keywords is not None and keywords.nnz else "kmeans"
 
     def _cut_guided(self, method: str, n_topics: int | str) -> tuple[TopicCut, list[str | None]]:
         """Return a cut in which the labels of `seed_topics` have topics, and the topics' labels."""

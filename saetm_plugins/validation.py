@@ -97,6 +97,27 @@ def check_choice(value: Any, name: str, choices: tuple[str, ...]) -> str:
     return value
 
 
+def resolve_device(device: Any) -> str:
+    """Return "cuda" or "cpu" for "auto", and any other name as it is, after asking torch for it.
+
+    Raises
+    ------
+    ValueError
+        When torch does not know the device, or it is CUDA and there is none.
+    """
+    import torch
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        kind = torch.device(device).type
+    except RuntimeError as error:
+        raise ValueError(f"device {device!r} is not a device of torch: {error}") from error
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device is {str(device)!r}, but torch finds no CUDA device")
+    return str(device)
+
+
 @contextmanager
 def all_or_nothing(*estimators: Any) -> Iterator[None]:
     """Put every attribute of `estimators` back as it was, should the block raise.

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-import torch
 
 from saetm_plugins.atoms.config import ACTIVATIONS
 from saetm_plugins.atoms.encoding import encode_block
@@ -21,7 +20,7 @@ from saetm_plugins.atoms.foreign import load_foreign
 from saetm_plugins.atoms.hub import model_card, push_to_hub, resolve_path
 from saetm_plugins.atoms.normalization import Normalizer
 from saetm_plugins.persistence import load_folder, save_folder
-from saetm_plugins.validation import check_choice, check_count, check_embeddings
+from saetm_plugins.validation import check_choice, check_count, check_embeddings, resolve_device
 
 KIND = "sparse-autoencoder"
 _ARRAYS = ("encoder", "encoder_bias", "decoder", "decoder_bias", "thresholds", "mean")
@@ -294,25 +293,6 @@ class SparseAutoencoder:
             found = getattr(self, f"{name}_").shape
             if found != shape:
                 raise ValueError(f"weights[{name!r}] must have shape {shape}; found {found}")
-
-
-def resolve_device(device: str | torch.device) -> str:
-    """Return "cuda" or "cpu" for "auto", and any other name as it is, after asking torch for it.
-
-    Raises
-    ------
-    ValueError
-        When torch does not know the device, or it is CUDA and there is none.
-    """
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        kind = torch.device(device).type
-    except RuntimeError as error:
-        raise ValueError(f"device {device!r} is not a device of torch: {error}") from error
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"device is {str(device)!r}, but torch finds no CUDA device")
-    return str(device)
 
 
 def _float32(weights: Mapping[str, np.ndarray], name: str) -> np.ndarray:

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from saetm_plugins.atoms.autoencoder import SparseAutoencoder, resolve_device
+from saetm_plugins.atoms.autoencoder import SparseAutoencoder
 from saetm_plugins.atoms.batches import (
     RowNumbers,
     prefetch,
@@ -35,6 +35,7 @@ from saetm_plugins.atoms.normalization import Normalizer, fit_normalizer
 from saetm_plugins.atoms.revival import revive_dead
 from saetm_plugins.atoms.run_logging import open_logger
 from saetm_plugins.atoms.sources import is_stream, iterate_rows, open_reader
+from saetm_plugins.validation import resolve_device
 
 _SAMPLE = 65_536  # rows that the centre, the starting atoms and the statistics are taken from
 _STREAM_LENGTH = 2**20  # documents assumed in an iterator that does not say

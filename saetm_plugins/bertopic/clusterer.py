@@ -33,8 +33,8 @@ class SAEClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMix
         Clusters; None means 50, or fewer where the corpus cannot carry as many.
     sae : SparseAutoencoder, optional
         A trained autoencoder, used frozen; None trains one on the embeddings.
-    merge : {"auto", "kmeans", "ward", "hdbscan"}, default="auto"
-        How atoms become topics, see :mod:`saetm_plugins.merging`.
+    merge : {"auto", "kmeans", "ward", "hdbscan", "nmf"}, default="auto"
+        How atoms become topics, see :mod:`saetm_plugins.merging`; "auto" is "kmeans".
     n_atoms, k, activation, sharpening, random_state, device, verbose
         As in :class:`~saetm_plugins.SAETopicModel`.
     outlier_threshold : float, optional

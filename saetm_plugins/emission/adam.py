@@ -7,8 +7,8 @@ import scipy.sparse as sp
 import torch
 from tqdm.auto import tqdm
 
-from saetm_plugins.atoms.autoencoder import resolve_device
 from saetm_plugins.emission.emissions import Emissions
+from saetm_plugins.validation import resolve_device
 
 BATCH_SIZE = 1024
 LEARNING_RATE = 0.01

@@ -7,9 +7,8 @@ from functools import partial
 
 import torch
 
-from saetm_plugins.atoms.autoencoder import resolve_device
 from saetm_plugins.emission.passes import Engine
-from saetm_plugins.validation import check_choice
+from saetm_plugins.validation import check_choice, resolve_device
 
 
 def choose_engine(backend: str, device: str | torch.device) -> Callable[..., Engine]:

@@ -18,7 +18,7 @@ import numpy as np
 
 from saetm_plugins.emission import kernels
 from saetm_plugins.emission.inputs import Corpus
-from saetm_plugins.emission.parallel import balanced_ranges, map_ranges
+from saetm_plugins.parallel import balanced_ranges, map_ranges
 
 Arrays = tuple[np.ndarray, ...]
 

@@ -14,7 +14,7 @@ import scipy.sparse as sp
 
 from saetm_plugins.emission.emissions import Emissions
 from saetm_plugins.emission.inputs import check_counts, check_not_negative, check_weights
-from saetm_plugins.emission.parallel import balanced_ranges, map_ranges
+from saetm_plugins.parallel import balanced_ranges, map_ranges
 from saetm_plugins.validation import check_count
 
 

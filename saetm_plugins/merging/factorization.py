@@ -14,7 +14,7 @@ import scipy.linalg
 import scipy.sparse as sp
 from sklearn.utils.extmath import randomized_svd
 
-from saetm_plugins.merging.threads import run_blocks
+from saetm_plugins.parallel import map_rows
 
 
 class SparseSVD:
@@ -121,6 +121,6 @@ def factorize(
             (matrix, columns, transposed, rows),
             (transposed, rows, matrix, columns),
         ):
-            gram = np.sum(run_blocks(gram_rows, other_csr.indptr, other), axis=0)
-            run_blocks(update_rows, csr.indptr, csr.indptr, csr.indices, csr.data, other, gram,
+            gram = np.sum(map_rows(gram_rows, other_csr.indptr, other), axis=0)
+            map_rows(update_rows, csr.indptr, csr.indptr, csr.indices, csr.data, other, gram,
                        factor)  # fmt: skip

@@ -11,7 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from saetm_plugins.merging.base import unit_rows
-from saetm_plugins.merging.threads import run_blocks
+from saetm_plugins.parallel import map_rows
 from saetm_plugins.validation import check_count, check_embeddings
 
 CORPUS_WEIGHT = 0.5  # of a word's company beside its vector; more: NPMI up, intruder down
@@ -141,7 +141,7 @@ class DocumentKeywords:
         self.nearness = np.zeros((n_documents, n_keywords), dtype=np.float32)
         self.words = np.zeros((n_documents, n_keywords), dtype=np.int32)
         self.counts = np.zeros(n_documents, dtype=np.int32)
-        run_blocks(document_keywords, bow.indptr, bow.indptr, bow.indices, documents, words, known,
+        map_rows(document_keywords, bow.indptr, bow.indptr, bow.indices, documents, words, known,
                    _mix(bow, documents, words, known), self.nearness, self.words,
                    self.counts)  # fmt: skip
 
@@ -182,7 +182,7 @@ def _corpus_side(
     shift = np.divide(1, np.sqrt(np.maximum(squared, 0)), where=centred, out=np.zeros_like(scale))
     by_word = bow.tocsc()
     sums = np.zeros((bow.shape[1], embeddings.shape[1]), dtype=np.float32)
-    run_blocks(word_sums, by_word.indptr, by_word.indptr, by_word.indices, embeddings,
+    map_rows(word_sums, by_word.indptr, by_word.indptr, by_word.indices, embeddings,
                scale * shift, sums)  # fmt: skip
     presence = sp.csc_matrix((np.ones(by_word.nnz, dtype=np.float32), by_word.indices,
                               by_word.indptr), shape=bow.shape)  # fmt: skip
@@ -209,7 +209,7 @@ def _mix(
     by_corpus = np.zeros(sample.nnz, dtype=np.float32)
     by_vector = np.zeros(sample.nnz, dtype=np.float32)
     picked = (np.ascontiguousarray(documents[0][::step]), *(part[::step] for part in documents[1:]))
-    run_blocks(similarities, sample.indptr, sample.indptr, sample.indices, picked, words,
+    map_rows(similarities, sample.indptr, sample.indptr, sample.indices, picked, words,
                by_corpus, by_vector)  # fmt: skip
     pairs = known[sample.indices]
     x, y = by_corpus[pairs].astype(np.float64), by_vector[pairs].astype(np.float64)
@@ -232,7 +232,7 @@ def _associate(
     scores = np.empty((n_atoms, n_atom_words), dtype=np.float32)
     chosen = np.empty((n_atoms, n_atom_words), dtype=np.int32)
     n_kept = np.zeros(n_atoms, dtype=np.int32)
-    run_blocks(associate, by_atom.indptr, by_atom.indptr, by_atom.indices,
+    map_rows(associate, by_atom.indptr, by_atom.indptr, by_atom.indices,
                by_atom.data.astype(np.float32, copy=False), keywords.nearness, keywords.words,
                keywords.counts, share, scores, chosen, n_kept)  # fmt: skip
     kept = np.arange(n_atom_words) < n_kept[:, None]

@@ -13,8 +13,8 @@ import scipy.sparse as sp
 
 from saetm_plugins.merging.base import Merge, TopicCut, unit_rows
 from saetm_plugins.merging.factorization import SparseSVD, factorize, nndsvd
-from saetm_plugins.merging.threads import run_blocks
 from saetm_plugins.merging.ward import WardTree
+from saetm_plugins.parallel import map_rows
 
 _FIRST_PASSES = 3
 
@@ -119,7 +119,7 @@ class NMFMerge(Merge):
         from saetm_plugins.merging._nmf_kernels import focus_rows
 
         even = np.arange(len(topic_words) + 1) * topic_words.shape[1]
-        run_blocks(focus_rows, even, topic_words, self._word_vectors, self._known,
+        map_rows(focus_rows, even, topic_words, self._word_vectors, self._known,
                    np.float32(self.focus))  # fmt: skip
 
     def _memberships(self, shares: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
-from saetm_plugins.merging.threads import run_blocks
+from saetm_plugins.parallel import map_rows
 
 
 def atom_word_vectors(
@@ -45,7 +45,7 @@ def atom_word_vectors(
         raise ValueError(f"top_p must lie in (0, 1]; found {top_p}")
     thresholds = np.empty(len(atom_words), dtype=np.float32)
     even = np.arange(len(atom_words) + 1) * atom_words.shape[1]
-    run_blocks(mass_thresholds, even, atom_words, np.float32(top_p), thresholds)
+    map_rows(mass_thresholds, even, atom_words, np.float32(top_p), thresholds)
     kept = np.where(atom_words >= thresholds[:, None], atom_words, np.float32(0))
     kept /= np.maximum(kept.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
     return kept @ np.asarray(word_vectors, dtype=np.float32)

@@ -85,7 +85,6 @@ def test_known_classes_bring_their_atoms_together(corpus):
         ({"n_topics": 100_000}, "live atoms"),
         ({"n_topics": 0}, "n_topics"),
         ({"outlier_threshold": 2.0}, "outlier_threshold"),
-        ({"merge": "nmf"}, "words"),
         ({"merge": "unknown"}, "merge"),
     ],
 )

@@ -1,0 +1,73 @@
+"""Plain threads over ranges of rows, for compiled loops that release the GIL."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any, TypeVar
+
+import numpy as np
+
+N_RANGES = 64
+"""Ranges a loop is cut into, whatever the number of threads: sums over ranges then never change."""
+
+_LEAST_WORK = 4096  # below it, handing work to threads costs more than it saves
+
+Result = TypeVar("Result")
+
+
+def n_threads() -> int:
+    """Return the number of threads: numba's (``NUMBA_NUM_THREADS``, by default usable cores)."""
+    from numba.core import config
+
+    return int(vars(config)["NUMBA_NUM_THREADS"])
+
+
+@lru_cache(maxsize=1)
+def _pool(process: int) -> ThreadPoolExecutor:
+    """One pool a process: threads do not survive a fork."""
+    return ThreadPoolExecutor(n_threads(), thread_name_prefix="saetm")
+
+
+def balanced_ranges(costs: np.ndarray, n_ranges: int = N_RANGES) -> list[tuple[int, int]]:
+    """Cut ``range(len(costs))`` into at most `n_ranges` runs of about equal summed cost."""
+    cumulative = np.cumsum(costs, dtype=np.float64)
+    if not len(cumulative):
+        return []
+    cuts = np.searchsorted(cumulative, np.linspace(0, cumulative[-1], n_ranges + 1)[1:-1])
+    edges = np.unique(np.concatenate(([0], cuts + 1, [len(costs)])).clip(0, len(costs)))
+    return [(int(a), int(b)) for a, b in pairwise(edges)]
+
+
+def map_ranges(
+    task: Callable[[int, int, int], Result], ranges: list[tuple[int, int]]
+) -> list[Result]:
+    """Return ``[task(i, first, last) for i, (first, last) in enumerate(ranges)]``, on all cores."""
+    if min(n_threads(), len(ranges)) <= 1:
+        return [task(i, first, last) for i, (first, last) in enumerate(ranges)]
+    jobs = [_pool(os.getpid()).submit(task, i, *bounds) for i, bounds in enumerate(ranges)]
+    return [job.result() for job in jobs]
+
+
+def map_rows(kernel: Callable[..., Any], indptr: np.ndarray, *arguments: Any) -> list[Any]:
+    """Call ``kernel(first, last, *arguments)`` on ranges of rows of even work, on all cores.
+
+    Parameters
+    ----------
+    kernel : callable
+        Writes rows `first` to `last` of its outputs and no others, so that the result does not
+        depend on the number of threads.
+    indptr : ndarray of shape (n_rows + 1,)
+        A CSR row pointer; ranges hold about the same number of entries.
+
+    Returns
+    -------
+    list
+        What the kernel returned for each range, in order.
+    """
+    n_ranges = 1 if indptr[-1] < _LEAST_WORK else 4 * n_threads()
+    ranges = balanced_ranges(np.diff(indptr), n_ranges)
+    return map_ranges(lambda _, first, last: kernel(first, last, *arguments), ranges)
