@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +13,12 @@ import numpy as np
 import pytest
 
 N_DOCUMENTS = 2000
+_PLAIN_MATH = dict(vars(math))
+
+
+def pytest_collectreport() -> None:
+    """Undo what nnsight does when imported: numba, umap's too, cannot compile its math.pow."""
+    vars(math).update(_PLAIN_MATH)
 
 
 class TextCorpus(NamedTuple):
