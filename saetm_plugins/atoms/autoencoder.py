@@ -232,6 +232,9 @@ class SparseAutoencoder:
     def push_to_hub(self, repo_id: str, *, private: bool = False, token: str | None = None) -> str:
         """Upload the model with its card to the Hugging Face hub; return the commit's address.
 
+        The card shows ``settings_["data_name"]`` and ``statistics_``, to which a measured
+        ``"stability"`` (:func:`atom_stability`) may be added before.
+
         Parameters
         ----------
         repo_id : str

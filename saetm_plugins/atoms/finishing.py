@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -23,7 +23,7 @@ def finish(
     normalizer: Normalizer,
     config: TrainingConfig,
     encoder_name: str | None,
-    n_documents: int,
+    settings: dict[str, Any],
 ) -> SparseAutoencoder:
     """Learn the threshold, measure, and put the model together."""
     assert config.k is not None
@@ -40,7 +40,7 @@ def finish(
         normalization=normalizer.mode,
         scale=normalizer.scale,
         encoder_name=encoder_name,
-        settings={**asdict(config), "n_documents": n_documents},
+        settings=settings,
     )
     sae.statistics_ = measure(sae, sample[:_MEASURED])
     return sae

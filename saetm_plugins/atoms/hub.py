@@ -47,7 +47,7 @@ def model_card(sae: SparseAutoencoder, name: str = "path/or/hub-id") -> str:
         "n_atoms": sae.n_atoms,
         "activation": sae.activation,
         "k": sae.k,
-        "data": sae.settings_.get("data")
+        "data": sae.settings_.get("data_name")
         or (f"{n_documents:,} documents" if n_documents else "not stated"),
     }
     for figure in ("fvu", "l0", "n_dead", "stability"):

@@ -64,6 +64,7 @@ def train_sae(
     *,
     preset: str | None = None,
     encoder_name: str | None = None,
+    data_name: str | None = None,
     checkpoint_dir: str | os.PathLike[str] | None = None,
     checkpoint_every: int | None = None,
     checkpoint_minutes: float | None = None,
@@ -97,6 +98,8 @@ def train_sae(
         documents.
     encoder_name : str, optional
         The model that made the embeddings; stored.
+    data_name : str, optional
+        What was embedded ("20 Newsgroups", say); stored, and named on the model card.
     checkpoint_dir : path, optional
         Where checkpoints go. A run that finds one of its own there goes on from it.
     checkpoint_every, checkpoint_minutes : int, float, optional
@@ -131,9 +134,9 @@ def train_sae(
         learner = make_learner(initial_weights(sample, config, _rng(seed, 0)), config, device)
         checkpoints = None
         if checkpoint_dir is not None:
-            facts = {**asdict(config), "random_state": seed, "n_documents": corpus.n_documents}
+            run = {**asdict(config), "random_state": seed, "n_documents": corpus.n_documents}
             checkpoints = CheckpointFolder(
-                checkpoint_dir, facts, checkpoint_every, checkpoint_minutes
+                checkpoint_dir, run, checkpoint_every, checkpoint_minutes
             )
         log, close_log = open_logger(logger if world()[0] == 0 else None, log_dir, asdict(config))
         try:
@@ -141,7 +144,8 @@ def train_sae(
                 _run(learner, corpus, normalizer, config, seed, device, checkpoints, log, verbose)
         finally:
             close_log()
-        return finish(learner, sample, normalizer, config, encoder_name, corpus.n_documents)
+        facts = {**asdict(config), "data_name": data_name, "n_documents": corpus.n_documents}
+        return finish(learner, sample, normalizer, config, encoder_name, facts)
 
 
 def train_sae_from_config(

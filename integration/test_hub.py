@@ -1,0 +1,337 @@
+"""The real huggingface_hub client, against a hub on loopback that speaks the requests it makes.
+
+The client runs in a process of its own with ``HF_ENDPOINT`` set, as a user of a mirror would have
+it. Safetensors go up as LFS objects and the rest inside the commit, as huggingface.co asks for it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import pickle
+import re
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import numpy as np
+import pytest
+from huggingface_hub import ModelCard
+
+from saetm_plugins.atoms import atom_stability, train_sae
+
+TOKEN = "hf_loopback"
+
+PUSH = """
+import sys
+from saetm_plugins import SparseAutoencoder
+sae = SparseAutoencoder.from_pretrained(sys.argv[1])
+print(sae.push_to_hub(sys.argv[2], private=True, token=sys.argv[3]))
+"""
+
+PULL = """
+import sys
+import numpy as np
+from saetm_plugins import SparseAutoencoder
+codes = SparseAutoencoder.from_pretrained(sys.argv[1]).transform(np.load(sys.argv[2]))
+np.savez(sys.argv[3], data=codes.data, indices=codes.indices, indptr=codes.indptr)
+"""
+
+PULL_DAMAGED = """
+import json, sys
+from saetm_plugins import SparseAutoencoder
+errors = {}
+for name in sys.argv[1:]:
+    try:
+        SparseAutoencoder.from_pretrained(name)
+    except (ValueError, FileNotFoundError) as error:
+        errors[name] = str(error)
+print(json.dumps(errors))
+"""
+
+
+class Hub(ThreadingHTTPServer):
+    """Repositories in memory: ``repositories[name]["files"]`` maps paths to bytes."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Requests)
+        self.address = f"http://127.0.0.1:{self.server_port}"
+        self.repositories: dict[str, dict[str, Any]] = {}
+        self.objects: dict[str, bytes] = {}
+
+    def add(self, name: str, files: dict[str, bytes], private: bool = False) -> None:
+        self.repositories[name] = {"files": dict(files), "private": private}
+
+    def revision(self, name: str) -> str:
+        """Return what stands for the commit: a digest of all files."""
+        digest = hashlib.sha1()
+        for path, content in sorted(self.repositories[name]["files"].items()):
+            digest.update(path.encode() + content)
+        return digest.hexdigest()
+
+    def commit(self, name: str, lines: list[dict[str, Any]]) -> None:
+        files = self.repositories[name]["files"]
+        for line in lines:
+            value = line["value"]
+            if line["key"] == "file":
+                assert value["encoding"] == "base64"
+                files[value["path"]] = base64.b64decode(value["content"])
+            elif line["key"] == "lfsFile":
+                files[value["path"]] = self.objects[value["oid"]]
+
+
+class _Requests(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Hub
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+    def do_POST(self) -> None:
+        body = self._body()
+        path = self.path.split("?")[0]
+        if self.headers.get("Authorization") != f"Bearer {TOKEN}":
+            return self._send(401, {"error": "Invalid username or password."})
+        if path == "/api/repos/create":
+            wanted = json.loads(body)
+            name = "/".join(filter(None, [wanted.get("organization"), wanted["name"]]))
+            answer = {"url": f"{self.server.address}/{name}", "name": name}
+            if name in self.server.repositories:
+                return self._send(409, {**answer, "error": "You already created this model repo"})
+            private = wanted.get("private") or wanted.get("visibility") == "private"
+            self.server.add(name, {}, private)
+            return self._send(200, answer)
+        if path == "/api/validate-yaml":
+            assert json.loads(body)["content"].startswith("---\n")
+            return self._send(200, {"errors": [], "warnings": []})
+        if found := re.fullmatch(r"/api/models/(.+)/preupload/main", path):
+            files = [
+                {
+                    "path": file["path"],
+                    "uploadMode": "lfs" if file["path"].endswith(".safetensors") else "regular",
+                    "shouldIgnore": False,
+                }
+                for file in json.loads(body)["files"]
+            ]
+            return self._send(200, {"files": files})
+        if found := re.fullmatch(r"/(.+)\.git/info/lfs/objects/batch", path):
+            objects = [
+                {
+                    **each,
+                    "actions": {"upload": {"href": f"{self.server.address}/lfs/{each['oid']}"}},
+                }
+                for each in json.loads(body)["objects"]
+            ]
+            return self._send(200, {"transfer": "basic", "objects": objects})
+        if found := re.fullmatch(r"/api/models/(.+)/commit/main", path):
+            self.server.commit(found[1], [json.loads(line) for line in body.splitlines()])
+            revision = self.server.revision(found[1])
+            url = f"{self.server.address}/{found[1]}/commit/{revision}"
+            return self._send(200, {"success": True, "commitUrl": url, "commitOid": revision})
+        return self._refuse()
+
+    def do_PUT(self) -> None:
+        body = self._body()
+        oid = self.path.removeprefix("/lfs/")
+        if hashlib.sha256(body).hexdigest() != oid:
+            return self._send(400, {"error": "the object is not what its name says"})
+        self.server.objects[oid] = body
+        return self._send(200, {})
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        path = self.path.split("?")[0]
+        found = re.fullmatch(r"/api/models/([^/]+/[^/]+)(/revision/.+|/tree/.+)?", path)
+        found = found or re.fullmatch(r"/([^/]+/[^/]+)/resolve/[^/]+/(.+)", path)
+        if found is None:
+            return self._refuse()
+        name, rest = found[1], found[2] or ""
+        repository = self.server.repositories.get(name)
+        if repository is None:
+            return self._send(404, {"error": "Repository not found"}, "RepoNotFound")
+        revision, files = self.server.revision(name), repository["files"]
+        if rest.startswith("/tree/"):
+            tree = [
+                {"type": "file", "path": path, "size": len(content), "oid": _blob(content)}
+                for path, content in files.items()
+            ]
+            return self._send(200, tree)
+        if path.startswith("/api/"):
+            siblings = [{"rfilename": path} for path in files]
+            return self._send(
+                200,
+                {
+                    "id": name,
+                    "sha": revision,
+                    "siblings": siblings,
+                    "private": repository["private"],
+                },
+            )
+        if rest not in files:
+            return self._send(404, {"error": "Entry not found"}, "EntryNotFound")
+        headers = {"ETag": f'"{_blob(files[rest])}"', "X-Repo-Commit": revision}
+        return self._send(200, files[rest], **headers)
+
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        parts = []
+        while size := int(self.rfile.readline(), 16):
+            parts.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(parts)
+
+    def _refuse(self) -> None:
+        self._send(404, {"error": "this hub knows no such request"})
+
+    def _send(self, status: int, content: Any, error_code: str = "", **headers: str) -> None:
+        payload = content if isinstance(content, bytes) else json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(payload)))
+        if error_code:
+            self.send_header("X-Error-Code", error_code)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(payload)
+
+
+def _blob(content: bytes) -> str:
+    """Return the name that git gives a file's content."""
+    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def hub():
+    with Hub() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture
+def client(hub, tmp_path):
+    """Run code in a process whose hub is ours, with a cache of its own."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
+    environment = {
+        **kept,
+        "HF_ENDPOINT": hub.address,
+        "HF_HOME": str(tmp_path / "home"),
+        "HF_HUB_DISABLE_XET": "1",
+        "NO_PROXY": "127.0.0.1",
+    }
+
+    def run(code: str, *arguments: Any) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", code, *map(str, arguments)]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return np.random.default_rng(0).normal(size=(400, 24)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def sae(rows):
+    settings = {"n_atoms": 16, "k": 3, "n_steps": 30, "encoder_name": "someone/encoder"}
+    sae = train_sae(rows, **settings, data_name="400 planted rows")
+    sae.statistics_["stability"] = atom_stability(sae, train_sae(rows, **settings, random_state=1))
+    return sae
+
+
+def test_what_was_pushed_comes_back_bit_for_bit(hub, client, sae, rows, tmp_path):
+    sae.save_pretrained(tmp_path / "sae")
+    np.save(tmp_path / "rows.npy", rows)
+    pushed = client(PUSH, tmp_path / "sae", "someone/atoms", TOKEN)
+    assert pushed.returncode == 0, pushed.stderr
+    revision = hub.revision("someone/atoms")
+    assert pushed.stdout.strip() == f"{hub.address}/someone/atoms/commit/{revision}"
+    assert hub.repositories["someone/atoms"]["private"] is True
+
+    pulled = client(PULL, "someone/atoms", tmp_path / "rows.npy", tmp_path / "codes.npz")
+    assert pulled.returncode == 0, pulled.stderr
+    expected = sae.transform(rows)
+    with np.load(tmp_path / "codes.npz") as codes:
+        for name in ("data", "indices", "indptr"):
+            assert np.array_equal(codes[name], getattr(expected, name)), name
+
+    again = client(PUSH, tmp_path / "sae", "someone/atoms", TOKEN)  # the repository exists by now
+    assert again.returncode == 0, again.stderr
+    assert hub.revision("someone/atoms") == revision
+
+
+def test_card_and_weights_are_all_that_arrives(hub, client, sae, tmp_path):
+    sae.save_pretrained(tmp_path / "sae")
+    pushed = client(PUSH, tmp_path / "sae", "someone/carded", TOKEN)
+    assert pushed.returncode == 0, pushed.stderr
+    files = hub.repositories["someone/carded"]["files"]
+    assert sorted(files) == ["README.md", "config.json", "model.safetensors"]
+    assert not any(
+        content.startswith(b"\x80") or b"pickle" in content for content in files.values()
+    )
+    assert json.loads(files["config.json"])["encoder_name"] == "someone/encoder"
+
+    card = ModelCard(files["README.md"].decode())
+    assert card.data.library_name == "saetm-plugins"
+    table = dict(re.findall(r"^\| (.+?) \| (.+?) \|$", card.text, flags=re.MULTILINE))
+    assert table == {
+        "embeddings of": "someone/encoder",
+        "dimension d": "24",
+        "atoms K": "16",
+        "activation": "batch_topk, k = 3",
+        "trained on": "400 planted rows",
+        "fraction of variance unexplained": f"{sae.statistics_['fvu']:.3g}",
+        "active atoms a document (l0)": f"{sae.statistics_['l0']:.3g}",
+        "atoms never active": str(sae.statistics_["n_dead"]),
+        "stability (share of atoms found again with another seed)": (
+            f"{sae.statistics_['stability']:.3g}"
+        ),
+    }
+    assert 'from_pretrained("someone/carded")' in card.text
+
+
+def test_a_token_that_the_hub_refuses_is_an_error(client, sae, tmp_path):
+    sae.save_pretrained(tmp_path / "sae")
+    pushed = client(PUSH, tmp_path / "sae", "someone/refused", "hf_wrong")
+    assert pushed.returncode != 0
+    assert "401" in pushed.stderr
+
+
+DAMAGED = {
+    "someone/foreign": (
+        {"config.json": b'{"model_type": "bert"}'},
+        "not hold a sparse-autoencoder",
+    ),
+    "someone/list": ({"config.json": b"[1, 2]"}, "does not hold a sparse-autoencoder"),
+    "someone/truncated": ({"config.json": b'{"kind": "sparse-auto'}, "truncated or not JSON"),
+    "someone/half": ({"config.json": b'{"kind": "sparse-autoencoder"}'}, "is not a complete"),
+    "someone/weightless": ({"model.safetensors": None}, "model.safetensors is missing"),
+    "someone/cut-off": ({"model.safetensors": b"\x10"}, "truncated or not safetensors"),
+    "someone/pickled": ({"ae.pt": pickle.dumps(print)}, "holds more than weights; not loaded"),
+    "someone/nothing": (None, "is neither a local path nor a hub repository in reach"),
+}
+
+
+def test_a_repository_of_something_else_is_refused(hub, client, sae, tmp_path):
+    sae.save_pretrained(tmp_path / "sae")
+    whole = {file.name: file.read_bytes() for file in (tmp_path / "sae").iterdir()}
+    for name, (damage, _) in DAMAGED.items():
+        if damage is not None:
+            files = {**whole, **damage}
+            hub.add(name, {path: data for path, data in files.items() if data is not None})
+    pulled = client(PULL_DAMAGED, *DAMAGED)
+    assert pulled.returncode == 0, pulled.stderr
+    errors = json.loads(pulled.stdout.splitlines()[-1])
+    for name, (_, message) in DAMAGED.items():
+        assert message in errors[name]
+        assert name.split("/")[1] in errors[name]
