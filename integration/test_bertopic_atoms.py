@@ -11,6 +11,8 @@ import pytest
 from bertopic import BERTopic
 from bertopic.backend import BaseEmbedder
 from bertopic.dimensionality import BaseDimensionalityReduction
+from gensim.models import CoherenceModel
+from gensim.utils import simple_preprocess
 from PIL import Image
 
 from saetm_plugins.bertopic import SAEBERTopic, SAEClusterer
@@ -88,6 +90,31 @@ def test_soft_counts_add_mixtures_up(fitted, news):
     fitted.visualize_topics_per_class(by_class, top_n_topics=3)
     with pytest.raises(ValueError, match="topics="):
         fitted.topics_over_time(news.documents, news.timestamps, topics=fitted.topics_, soft=True)
+
+
+def test_the_door_to_gensim(fitted, news):
+    wrapped = fitted.to_gensim()
+    for topic in range(fitted.sae_model_.n_topics_):
+        words = {word for word, _ in wrapped.show_topic(topic)}
+        assert len(words & {word for word, _ in fitted.get_topic(topic)}) >= 8  # but for ties
+    corpus = [wrapped.id2word.doc2bow(simple_preprocess(text)) for text in news.documents]
+    topics = [[word for word, _ in fitted.get_topic(topic)] for topic in range(news.n_topics)]
+    settings = {"corpus": corpus, "dictionary": wrapped.id2word, "coherence": "u_mass", "topn": 5}
+    of_model = CoherenceModel(wrapped, **settings)
+    of_words = CoherenceModel(topics=topics, **settings)
+    assert of_model.get_coherence() == pytest.approx(of_words.get_coherence(), abs=0.05)
+
+
+def test_words_are_merged_by_meaning_where_the_encoder_is_known(news, encoder):
+    texts, embeddings = news.documents[:400], news.embeddings[:400]
+    found = SAEBERTopic(n_topics=5).fit(texts, embeddings)
+    given = SAEBERTopic(n_topics=5, embedding_model=encoder).fit(texts, embeddings)
+    other = SAEBERTopic(n_topics=5).fit(texts, embeddings[:, ::-1].copy())
+    assert found.sae_model_._word_vectors is not None
+    assert found.topic_representations_ == given.topic_representations_
+    assert other.sae_model_._word_vectors is None, "another encoder made these embeddings"
+    given.update_topics(texts, n_gram_range=(1, 2))
+    assert given.sae_model_._word_vectors.shape[0] == len(given.sae_model_.vocabulary_)
 
 
 def test_a_document_is_explained_by_its_atoms(fitted, news):

@@ -190,6 +190,26 @@ class AnalysedTopics(CutTopics):
                 document, topic_token_distribution, normalize
             )
 
+    def to_gensim(self, id2word: Any = None) -> Any:
+        """Return the topics of now as a gensim topic model, for pyLDAvis and ``CoherenceModel``.
+
+        Parameters
+        ----------
+        id2word : gensim Dictionary or dict of int to str, optional
+            None makes one of the vectorizer's words.
+
+        Returns
+        -------
+        saetm_plugins.gensim.SaeModel
+
+        Raises
+        ------
+        ValueError
+            When the model has no atoms, or no words.
+        """
+        self._check_atoms("to_gensim")
+        return self.sae_model_.to_gensim(id2word)
+
     def explain_document(self, document: int | str, n_words: int = 10) -> pd.DataFrame:
         """Return the atoms of a document, the heaviest first.
 

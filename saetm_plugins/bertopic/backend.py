@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from bertopic.backend import BaseEmbedder
 from bertopic.backend._utils import select_backend
 
+from saetm_plugins.model import SAETopicModel
 from saetm_plugins.text import DEFAULT_ENCODER, encode_texts, load_encoder
 
+_LOCAL_BACKENDS = ("SentenceTransformerBackend", "Model2VecBackend", "MultiModalBackend")
 _DEFAULT_NAMES = (DEFAULT_ENCODER, DEFAULT_ENCODER.split("/")[1])
 
 
@@ -46,3 +50,34 @@ def load_backend(embedding_model: Any, language: str | None, verbose: bool = Fal
     if has_encode and not known and not isinstance(embedding_model, BaseEmbedder):
         return EncoderBackend(embedding_model)
     return select_backend(embedding_model, language=language, verbose=verbose)
+
+
+class WordEncoder:
+    """A BERTopic embedding model as an encoder of words, for merging by their meaning.
+
+    Parameters
+    ----------
+    backend : bertopic.backend.BaseEmbedder
+    """
+
+    def __init__(self, backend: BaseEmbedder):
+        self._backend = backend
+
+    def encode(self, texts: list[str]) -> np.ndarray:
+        """Return the embeddings (n, d) of `texts`."""
+        return self._backend.embed_documents(texts)
+
+
+def runs_locally(backend: Any) -> bool:
+    """Tell whether a few thousand words more cost seconds, not money or someone's rate limit."""
+    return isinstance(backend, EncoderBackend) or type(backend).__name__ in _LOCAL_BACKENDS
+
+
+@contextmanager
+def lent_encoder(model: SAETopicModel, encoder: Any) -> Iterator[None]:
+    """Let `model` embed words by `encoder` inside of the block; BERTopic saves its own model."""
+    model.encoder = encoder
+    try:
+        yield
+    finally:
+        model.encoder = model._encoder_cache = None

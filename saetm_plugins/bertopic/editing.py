@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from bertopic._utils import check_is_fitted
+from bertopic.backend import BaseEmbedder
 from sklearn.base import clone
 from sklearn.feature_extraction.text import CountVectorizer
 
+from saetm_plugins.bertopic.backend import WordEncoder, lent_encoder
 from saetm_plugins.bertopic.base import CutTopics
+from saetm_plugins.text import load_encoder
 from saetm_plugins.validation import all_or_nothing
 
 
@@ -235,7 +238,16 @@ class EditedTopics(CutTopics):
         self.vectorizer_model = model.vectorizer_ = vectorizer
         model.vocabulary_ = np.asarray(vectorizer.get_feature_names_out(), dtype=object)
         # The embeddings are not kept; what the atoms say of them is near enough to weigh words by.
-        model._learn_words(docs, self._bow, np.asarray(model.doc_atoms_ @ model._atom_centroids))
+        embeddings = np.asarray(model.doc_atoms_ @ model._atom_centroids)
+        encoder = None
+        backend = self.embedding_model
+        if isinstance(model.word_vectors, str) and model._word_vectors is not None:
+            if backend is None:  # embeddings were given, and found to be the default encoder's
+                encoder = load_encoder()
+            elif type(backend) is not BaseEmbedder:
+                encoder = WordEncoder(backend)
+        with lent_encoder(model, encoder):
+            model._learn_words(docs, self._bow, embeddings)
         model._merges = {}
         model.components_ = model._mix_atom_words(model.atom_topics_)
 

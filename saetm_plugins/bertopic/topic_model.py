@@ -14,6 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 from bertopic import BERTopic
 from bertopic._utils import check_documents_type, check_embeddings_shape, check_is_fitted
+from bertopic.backend import BaseEmbedder
 from bertopic.cluster import BaseCluster
 from bertopic.dimensionality import BaseDimensionalityReduction
 from sklearn.base import clone
@@ -21,11 +22,11 @@ from sklearn.base import clone
 from saetm_plugins.atoms import SparseAutoencoder
 from saetm_plugins.bertopic import tables, zeroshot
 from saetm_plugins.bertopic.analysis import AnalysedTopics
-from saetm_plugins.bertopic.backend import load_backend
+from saetm_plugins.bertopic.backend import WordEncoder, lent_encoder, load_backend, runs_locally
 from saetm_plugins.bertopic.editing import EditedTopics
 from saetm_plugins.bertopic.files import SavedTopics
 from saetm_plugins.bertopic.numbering import NumberedTopicModel
-from saetm_plugins.text import default_vectorizer
+from saetm_plugins.text import default_vectorizer, made_by
 from saetm_plugins.validation import all_or_nothing
 
 _MODEL_PARAMETERS = (
@@ -80,7 +81,7 @@ random_state, device
         k: int | None = None,
         activation: str = "batch_topk",
         sharpening: float = 2.0,
-        word_vectors: Any = "corpus",
+        word_vectors: Any = "auto",
         solver: str = "em",
         emission_n_iter: int | None = None,
         target_weight: float = 0.5,
@@ -165,7 +166,8 @@ random_state, device
                 **self._model_parameters(),
             )
             words = None if self._bow is None else self.vectorizer_model.get_feature_names_out()
-            model.fit(None, embeddings, bow=self._bow, vocabulary=words)
+            with lent_encoder(model, self._word_encoder(texts, embeddings)):
+                model.fit(texts, embeddings, bow=self._bow, vocabulary=words)
             model.vectorizer_ = None if self._bow is None else self.vectorizer_model
             if y is not None:
                 model.guide(y, self.target_weight)
@@ -250,6 +252,16 @@ random_state, device
             self.c_tf_idf_ = tables.class_tf_idf(self, self._topic_counts)
             self.representative_docs_ = {**self.representative_docs_, **earlier}
         return self
+
+    def _word_encoder(self, texts: list[str] | None, embeddings: np.ndarray) -> WordEncoder | None:
+        """Return the embedding model, where words embedded by it lie among the documents."""
+        backend = self.embedding_model
+        if texts is None or backend is None or type(backend) is BaseEmbedder:
+            return None
+        encoder = WordEncoder(backend)
+        if self.word_vectors == "encoder":
+            return encoder
+        return encoder if runs_locally(backend) and made_by(encoder, texts, embeddings) else None
 
     def _read(
         self, documents: list[str] | None, embeddings: np.ndarray | None, images: Any
