@@ -3,9 +3,10 @@
     python benchmarks/quality.py --data DIR --corpus 20newsgroups --n-topics 50
     python benchmarks/quality.py --models ours,bertopic,bertopic-kmeans,lda --seeds 3 --report
 
-Every model gets the same documents, embeddings and vocabulary, and a process of its own. Rows are
-appended to ``<out>/quality.jsonl`` as they come; what is there already is not run again, so a
-killed run continues. A model that fails or runs out of time leaves a row that says so.
+Every model gets the same documents, embeddings and vocabulary, and a process of its own; one that
+can be re-cut exactly is fitted once for all numbers of topics. Rows are appended to
+``<out>/quality.jsonl`` as they come; what is there already is not run again, so a killed run
+continues. A model that fails or runs out of time leaves a row that says so.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from typing import Any
 
 import numpy as np
 from corpora import READERS, Corpus, load_corpus
-from peers import MODULES
+from peers import MODULES, ONE_FIT
 from quality_report import print_table, write_report
 
 from saetm_plugins.evaluation import (
@@ -40,7 +41,7 @@ from saetm_plugins.evaluation import (
     wmd_diversity,
 )
 
-SHORT = "ours,bertopic,bertopic-kmeans,lda,tomotopy-lda,octis-nmf"
+SHORT = "ours,bertopic,bertopic-kmeans,lda,keynmf,s3"
 HERE = Path(__file__).parent
 
 
@@ -50,22 +51,16 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     done = {identity(row) for row in read_rows(rows_file) if args.keep_failures or ok(row)}
     for corpus_name in args.corpus:
-        wanted = [
-            (model, n_topics, seed)
-            for n_topics in args.n_topics
-            for seed in range(args.seeds)
-            for model in args.models
-            if (model, corpus_name, n_topics, seed) not in done
-        ]
-        if not wanted:
+        fits = list(missing(corpus_name, args, done))
+        if not fits:
             continue
         corpus = load_corpus(corpus_name, args.data, args.cache)
-        for model, n_topics, seed in wanted:
-            row = {"model": model, "corpus": corpus_name, "n_topics": n_topics, "seed": seed}
-            print(f"{model} on {corpus_name}, {n_topics} topics, seed {seed} …", file=sys.stderr)
-            row |= measure(corpus, row, args) | surroundings()
-            with open(rows_file, "a", encoding="utf-8") as out:
-                out.write(json.dumps(row) + "\n")
+        for model, counts, seed in fits:
+            topics = ", ".join(map(str, counts))
+            print(f"{model} on {corpus_name}, {topics} topics, seed {seed} …", file=sys.stderr)
+            for row in measure(corpus, model, counts, seed, args):
+                with open(rows_file, "a", encoding="utf-8") as out:
+                    out.write(json.dumps(row | surroundings()) + "\n")
     chosen = [
         row
         for row in read_rows(rows_file)
@@ -76,6 +71,19 @@ def main() -> None:
     print_table(chosen)
     if args.report:
         write_report(list(read_rows(rows_file)), args.out)
+
+
+def missing(
+    corpus: str, args: argparse.Namespace, done: set[tuple[Any, ...]]
+) -> Iterator[tuple[str, list[int], int]]:
+    """Yield model, numbers of topics and seed of every fit whose rows are not there yet."""
+    for seed in range(args.seeds):
+        for model in args.models:
+            counts = [n for n in args.n_topics if (model, corpus, n, seed) not in done]
+            if model in ONE_FIT and counts:
+                yield model, counts, seed
+            else:
+                yield from ((model, [n_topics], seed) for n_topics in counts)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -123,29 +131,44 @@ def ok(row: dict[str, Any]) -> bool:
     return row.get("error") is None
 
 
-def measure(corpus: Corpus, task: dict[str, Any], args: argparse.Namespace) -> dict[str, Any]:
-    """Fit one model in a process of its own and score what it leaves."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, str(HERE / "one_model.py"), folder]
-        for key in ("model", "corpus", "n_topics", "seed"):
-            command += ["--" + key.replace("_", "-"), str(task[key])]
+def measure(
+    corpus: Corpus, model: str, counts: list[int], seed: int, args: argparse.Namespace
+) -> Iterator[dict[str, Any]]:
+    """Fit one model in a process of its own and yield a row for each number of topics."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        command = [sys.executable, str(HERE / "one_model.py"), name]
+        command += ["--model", model, "--corpus", corpus.name, "--seed", str(seed)]
         command += ["--data", str(Path(args.data).resolve()), "--cache", str(args.cache.resolve())]
-        try:
-            finished = subprocess.run(
-                command, capture_output=True, text=True, timeout=args.time_limit
-            )
-        except subprocess.TimeoutExpired:
-            return {"error": f"over the time limit of {args.time_limit:.0f} s"}
-        if finished.returncode != 0:
-            lines = finished.stderr.strip().splitlines() or ["no message"]
-            return {"error": f"exit {finished.returncode}: {lines[-1][:300]}"}
-        report = json.loads((Path(folder) / "report.json").read_text())
-        with np.load(Path(folder) / "fitted.npz") as fitted:
-            topics = json.loads(str(fitted["topics"]))
-            mixtures = fitted.get("doc_topics")
-            start = time.perf_counter()
-            scores = score(corpus, topics, fitted["labels"], mixtures)
-    return report | scores | {"score_seconds": time.perf_counter() - start, "error": None}
+        command += ["--n-topics", *map(str, counts)]
+        error = run(command, args.time_limit)
+        for n_topics in counts:
+            row = {"model": model, "corpus": corpus.name, "n_topics": n_topics, "seed": seed}
+            if not (folder / f"report-{n_topics}.json").exists():
+                yield row | {"error": error}
+                continue
+            row |= json.loads((folder / f"report-{n_topics}.json").read_text())
+            with np.load(folder / f"fitted-{n_topics}.npz") as fitted:
+                start = time.perf_counter()
+                row |= score(
+                    corpus,
+                    json.loads(str(fitted["topics"])),
+                    fitted["labels"],
+                    fitted.get("doc_topics"),
+                )
+            yield row | {"score_seconds": time.perf_counter() - start, "error": None}
+
+
+def run(command: list[str], time_limit: float) -> str | None:
+    """Run a command; return what went wrong, if anything did."""
+    try:
+        finished = subprocess.run(command, capture_output=True, text=True, timeout=time_limit)
+    except subprocess.TimeoutExpired:
+        return f"over the time limit of {time_limit:.0f} s"
+    if finished.returncode != 0:
+        lines = finished.stderr.strip().splitlines() or ["no message"]
+        return f"exit {finished.returncode}: {lines[-1][:300]}"
+    return None
 
 
 def score(
@@ -169,7 +192,6 @@ def score(
         "purity": purity(corpus.labels, labels),
         "f1": classification_f1(mixtures, corpus.labels),
         "coverage": coverage(labels),
-        "words": [words[:10] for words in topics],
     }
 
 

@@ -29,6 +29,8 @@ MODULES = {
     "fastopic": "fastopic_model",
     "tsctm": "topmost_tsctm",
 }
+ONE_FIT = ("ours",)
+"""Models whose ``retopic`` gives what a new fit would: one fit serves every number of topics."""
 N_WORDS = 20
 
 

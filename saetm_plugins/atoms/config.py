@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -110,18 +111,17 @@ class TrainingConfig:
         for name in ("n_atoms", "k", "n_steps", "batch_size"):
             if getattr(self, name) is not None:
                 check_count(getattr(self, name), name)
-        if not 0 < self.learning_rate < math.inf:
-            raise ValueError(f"learning_rate must be positive; found {self.learning_rate!r}")
-        if not 1 <= self.anneal < math.inf:
-            raise ValueError(f"anneal must be at least 1; found {self.anneal!r}")
+        _check_number(self.learning_rate, "learning_rate", above=0)
+        _check_number(self.anneal, "anneal", least=1)
         for name in ("warmup", "decay", "resample"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} must be between 0 and 1; found {getattr(self, name)!r}")
-        if self.sparsity is not None and not 0 <= self.sparsity < math.inf:
-            raise ValueError(f"sparsity must not be negative; found {self.sparsity!r}")
-        if self.expansion is not None and not 0 < self.expansion < math.inf:
-            raise ValueError(f"expansion must be positive; found {self.expansion!r}")
-        levels = tuple(self.levels)
+            _check_number(getattr(self, name), name, least=0, most=1)
+        if self.sparsity is not None:
+            _check_number(self.sparsity, "sparsity", least=0)
+        if self.expansion is not None:
+            _check_number(self.expansion, "expansion", above=0)
+        if not isinstance(self.compile, bool):
+            raise TypeError(f"compile must be True or False; found {self.compile!r}")
+        levels = tuple(self.levels) if isinstance(self.levels, list | tuple) else ()
         if not levels or levels[-1] != 1 or sorted({0.0, *levels}) != [0.0, *levels]:
             raise ValueError(f"levels must rise from above 0 to 1.0; found {self.levels!r}")
         if self.n_atoms is not None and self.k is not None and self.k > self.n_atoms:
@@ -170,3 +170,16 @@ class TrainingConfig:
         """Return the share of the sparsity penalty in force at `step`."""
         assert self.n_steps is not None
         return min(1.0, (step + 1) / max(1.0, self.warmup * self.n_steps))
+
+
+def _check_number(
+    value: Any, name: str, *, above: float | None = None, least: float = 0, most: float = math.inf
+) -> None:
+    """Raise unless `value` is a finite number within the range; the error names it."""
+    if not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a number; found {value!r}")
+    too_small = value <= above if above is not None else value < least
+    if too_small or not math.isfinite(value) or value > most:
+        bounds = f"above {above}" if above is not None else f"at least {least}"
+        bounds += f" and at most {most}" if most < math.inf else ""
+        raise ValueError(f"{name} must be {bounds}; found {value!r}")

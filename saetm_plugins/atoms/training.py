@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import json
 import numbers
@@ -172,11 +173,15 @@ def train_sae_from_config(
             arguments = dict(json.loads(Path(config).read_text(encoding="utf-8")))
         except (json.JSONDecodeError, TypeError, ValueError) as error:
             raise ValueError(f"config {str(config)!r} is not a JSON object: {error}") from error
+    known = inspect.signature(train_sae).parameters.keys() | TrainingConfig.__annotations__.keys()
+    known -= {"embeddings", "verbose", "settings"}
+    if unknown := sorted(arguments.keys() - known):
+        raise ValueError(
+            f"config {str(config)!r} holds {', '.join(map(repr, unknown))}, no arguments of "
+            f"train_sae; there are {', '.join(sorted(known))}"
+        )
     arguments |= {name: value for name, value in flags.items() if value is not None}
-    try:
-        return train_sae(embeddings, verbose=True, **arguments)
-    except TypeError as error:
-        raise ValueError(f"config {str(config)!r}: {error}") from error
+    return train_sae(embeddings, verbose=True, **arguments)
 
 
 def _open_corpus(embeddings: Any, config: TrainingConfig, seed: int) -> _Corpus:
