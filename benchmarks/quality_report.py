@@ -25,7 +25,9 @@ COLUMNS = {
     "change_seconds": ("change, s", 2),
     "peak_megabytes": ("peak, MB", 0),
 }
+TIMED = ("fit_seconds", "change_seconds", "peak_megabytes")
 PLOTTED = ["npmi", "c_v", "diversity", "intruder", "nmi"]
+BUSY = 3.0  # load above which seconds are marked
 
 
 def summarise(rows: list[dict[str, Any]]) -> pd.DataFrame:
@@ -34,15 +36,15 @@ def summarise(rows: list[dict[str, Any]]) -> pd.DataFrame:
     Later rows of one corpus, count, model and seed replace earlier ones.
     """
     frame = pd.DataFrame(rows).drop_duplicates([*KEYS, "seed"], keep="last")
-    frame = frame.reindex(columns=[*KEYS, "seed", "error", "change", *COLUMNS])
+    frame = frame.reindex(columns=[*KEYS, "seed", "error", "change", "load", *COLUMNS])
     # Without a re-cut, another number of topics costs another fit.
     refits = frame["change"].eq("refit")
     frame.loc[refits, "change_seconds"] = frame.loc[refits, "fit_seconds"]
     groups = frame.groupby(KEYS, sort=False)
-    values = groups[list(COLUMNS)]
+    values = groups[[*COLUMNS, "load"]]
     spread = (values.max() - values.min()).add_suffix("_spread")
     summary = pd.concat([values.median(), spread], axis=1)
-    summary["seeds"] = groups["seed"].count()
+    summary["seeds"] = groups["npmi"].count()
     summary["error"] = groups["error"].agg(lambda found: next(iter(found.dropna()), None))
     return summary.sort_index(level=["corpus", "n_topics"], sort_remaining=False).reset_index()
 
@@ -54,8 +56,9 @@ def cell(line: pd.Series, column: str) -> str:
         return "–"
     half = line[f"{column}_spread"] / 2
     text = f"{line[column]:.{digits}f}"
-    timed = column in ("fit_seconds", "change_seconds", "peak_megabytes")
-    return text if line["seeds"] < 2 or timed else f"{text} ±{half:.{digits}f}"
+    if column == "fit_seconds" and not line["load"] <= BUSY:  # not known counts as busy
+        return f"{text}*"
+    return text if line["seeds"] < 2 or column in TIMED else f"{text} ±{half:.{digits}f}"
 
 
 def print_table(rows: list[dict[str, Any]]) -> None:
@@ -92,26 +95,52 @@ def as_markdown(summary: pd.DataFrame, rows: list[dict[str, Any]]) -> str:
         f"Measured on {last['machine']}; {versions}. Median over seeds, ± half the range. "
         "NPMI, C_V, diversity and intruder on the top 10 words, the corpus itself as reference. "
         "'change' is the time to another number of topics: a re-cut where the model has one, "
-        "else another fit.\n"
+        "else another fit. Ours is fitted once for each seed and re-cut to every number of topics. "
+        f"Seconds with * were taken beside other jobs (load above {BUSY:g}, or not recorded).\n"
     ]
     for (corpus, n_topics), lines in summary.groupby(["corpus", "n_topics"], sort=False):
         titles = [title for title, _ in COLUMNS.values()]
         parts.append(f"\n### {corpus}, {n_topics} topics\n")
-        parts.append("| model | " + " | ".join(titles) + " |")
-        parts.append("|---|" + "---:|" * len(titles))
+        parts.append("| model | seeds | " + " | ".join(titles) + " |")
+        parts.append("|---|---:|" + "---:|" * len(titles))
         for _, line in lines.iterrows():
             if pd.isna(line["npmi"]):
-                parts.append(f"| {line['model']} | {line['error']} |" + " |" * (len(titles) - 1))
+                parts.append(
+                    f"| {line['model']} | 0 | {line['error']} |" + " |" * (len(titles) - 1)
+                )
                 continue
             cells = [mark(cell(line, column), line, lines, column) for column in COLUMNS]
-            parts.append(f"| {line['model']} | " + " | ".join(cells) + " |")
+            parts.append(f"| {line['model']} | {line['seeds']} | " + " | ".join(cells) + " |")
+        parts.append(f"\n{standing(lines)}")
     return "\n".join(parts) + "\n"
+
+
+def standing(lines: pd.DataFrame) -> str:
+    """Say where ours stands: first or second is the goal, in diversity the median."""
+    scored = lines.dropna(subset="npmi").set_index("model")
+    if "ours" not in scored.index or len(scored) < 3:
+        return "Too few models here to say where ours stands."
+    met, missed = [], []
+    for column in ("npmi", "c_v", "intruder"):
+        name, ours = COLUMNS[column][0], scored.loc["ours", column]
+        better = scored[column] > ours
+        if better.sum() < 2:
+            met.append(f"{name} {'second' if better.any() else 'first'}")
+        else:
+            second = scored[column].nlargest(2).iloc[1]
+            missed.append(f"{name} is {better.sum() + 1}., {second - ours:.3f} behind the second")
+    diversity, median = scored.loc["ours", "diversity"], scored["diversity"].median()
+    if diversity >= median:
+        met.append("diversity not below the median")
+    else:
+        missed.append(f"diversity is {median - diversity:.3f} below the median")
+    text = f"Ours of {len(scored)}: {', '.join(met) or 'nothing met'}."
+    return text + (f" **Missed:** {'; '.join(missed)}." if missed else "")
 
 
 def mark(text: str, line: pd.Series, lines: pd.DataFrame, column: str) -> str:
     """Put the best of a column in bold."""
-    smaller = column in ("fit_seconds", "change_seconds", "peak_megabytes")
-    best = lines[column].min() if smaller else lines[column].max()
+    best = lines[column].min() if column in TIMED else lines[column].max()
     return f"**{text}**" if line[column] == best else text
 
 

@@ -245,7 +245,8 @@ def digest(*parts: str | bytes) -> str:
     total = hashlib.sha256()
     for part in parts:
         raw = part.encode("utf-8") if isinstance(part, str) else part
-        total.update(len(raw).to_bytes(8, "little") + raw)
+        total.update(len(raw).to_bytes(8, "little"))
+        total.update(raw)
     return total.hexdigest()[:32]
 
 

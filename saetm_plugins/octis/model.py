@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
+from saetm_plugins.mixtures import mix_topics
 from saetm_plugins.model import SAETopicModel
 from saetm_plugins.octis import compat
 from saetm_plugins.octis.data import (
@@ -129,6 +131,8 @@ class SAETM(AbstractModel):
         self._saes: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
         self._words: OrderedDict[Path, str | dict[str, np.ndarray]] = OrderedDict()
         self._runs: Counter[tuple[Any, ...]] = Counter()
+        self._inferred: OrderedDict[tuple[Any, ...], sp.csr_matrix] = OrderedDict()
+        self._tokens_before: tuple[list[list[str]], str] | None = None
         self._read_before: Documents | None = None
 
     def info(self) -> dict[str, str]:
@@ -219,12 +223,13 @@ class SAETM(AbstractModel):
             return output | {f"test-{key}": value for key, value in found.items()}
         mixtures = np.zeros((0, model.n_topics_), dtype=np.float32)
         if test.start < test.stop:
-            mixtures = model.transform(documents.texts[test], documents.embeddings[test])
+            doc_atoms = self._infer(model, trained_on, documents.rows(test), settings, seed)
+            mixtures = mix_topics(doc_atoms, model.atom_topics_, model.topic_prevalence_)
         return output | {"test-topic-document-matrix": mixtures.T}
 
     def _read(self, dataset: Any, settings: Mapping[str, Any]) -> Documents:
         """Read the whole dataset; embeddings by content from memory, from disk, or made."""
-        tokens, content = read_tokens(dataset)
+        tokens, content = self._read_tokens(dataset)
         vocabulary = read_vocabulary(dataset, tokens)
         if self._documents is not None and len(self._documents) != len(tokens):
             raise ValueError(
@@ -245,6 +250,14 @@ class SAETM(AbstractModel):
                 embeddings = encode_cached(texts, encoder, settings["device"], folder)
             self._read_before = Documents(texts, embeddings, bow, vocabulary, name)
         return self._read_before
+
+    def _read_tokens(self, dataset: Any) -> tuple[list[list[str]], str]:
+        """Read the documents' words; comparing them with those read before is cheap, naming not."""
+        if self._tokens_before is None or dataset.get_corpus() != self._tokens_before[0]:
+            tokens, content = read_tokens(dataset)
+            # A copy: the dataset's own lists may be changed in place.
+            self._tokens_before = [list(words) for words in tokens], content
+        return self._tokens_before
 
     def _seed(self, documents: Documents, settings: Mapping[str, Any]) -> int:
         """Return the seed of this call."""
@@ -282,11 +295,25 @@ class SAETM(AbstractModel):
             self._saes[sae_key] = model.sae_
             self._keep_words(model, words_path)
         self._models.move_to_end(key)
-        stages: tuple[OrderedDict[Any, Any], ...] = (self._models, self._saes, self._words)
-        for kept in stages:
-            while len(kept) > KEPT:
-                kept.popitem(last=False)
+        for kept in (self._models, self._saes, self._words):
+            _forget(kept)
         return self._models[key]
+
+    def _infer(
+        self,
+        model: SAETopicModel,
+        trained_on: Documents,
+        documents: Documents,
+        settings: Mapping[str, Any],
+        seed: int,
+    ) -> sp.csr_matrix:
+        """Return the atoms of documents not trained on, which no cut changes."""
+        chosen = (settings[name] for name in (*SAE_SETTINGS, "sharpening"))
+        key = (trained_on.digest, documents.digest, seed, *chosen)
+        if key not in self._inferred:
+            self._inferred[key] = model.transform_atoms(documents.texts, documents.embeddings)
+            _forget(self._inferred)
+        return self._inferred[key]
 
     def _words_path(self, documents: Documents, settings: Mapping[str, Any]) -> Path:
         """Return where the vectors of the vocabulary's words are cached."""
@@ -317,6 +344,12 @@ class SAETM(AbstractModel):
             self._words[path] = _as_mapping(model.vocabulary_, vectors)
             if self._encoder is None:
                 write_cached(path, vectors)
+
+
+def _forget(kept: OrderedDict[Any, Any]) -> None:
+    """Drop the oldest beyond what is kept."""
+    while len(kept) > KEPT:
+        kept.popitem(last=False)
 
 
 def _as_mapping(words: Any, vectors: np.ndarray) -> dict[str, np.ndarray]:

@@ -166,6 +166,20 @@ def test_changed_dataset_is_seen(model, dataset, corpus, monkeypatch):
     assert not any("themea" in word for words in output["topics"] for word in words[:3])
 
 
+def test_dataset_changed_in_place_is_seen(model, corpus, monkeypatch):
+    trainings = count_trainings(monkeypatch)
+    changing = make_dataset(corpus)
+    before = model.train_model(changing)
+    changing.get_corpus()[0].append(changing.get_vocabulary()[0])
+    model.train_model(changing)
+    changing.get_metadata()["last-training-doc"] = N_TRAIN - 20
+    after = model.train_model(changing)
+    assert trainings == [N_TRAIN, N_TRAIN, N_TRAIN - 20]
+    name = "test-topic-document-matrix"  # of the same documents, by another autoencoder
+    assert before[name].shape == after[name].shape
+    assert not np.array_equal(before[name], after[name])
+
+
 def test_runs_without_a_seed_differ_and_can_be_had_again(dataset, corpus):
     series = []
     for _ in range(2):
