@@ -471,7 +471,8 @@ class SAETopicModel(TopicsMixin, TransformerMixin, BaseEstimator):
             verbose=self.verbose,
         )
         self._word_vectors = self._find_word_vectors(texts, counts, embeddings)
-        self._corpus_word_vectors = corpus_word_vectors(counts, embeddings)
+        if self._word_vectors is None:
+            self._corpus_word_vectors = corpus_word_vectors(counts, embeddings)
         in_place = self._word_vectors
         if in_place is not None and in_place.shape[1] != embeddings.shape[1]:
             in_place = None  # of another space than the documents', word2vec's say

@@ -23,6 +23,7 @@ from saetm_plugins.validation import check_embeddings
 
 DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 DEFAULT_WIDTH = 384
+WORD_BATCH = 128  # words are short: batches of 32 leave the cores waiting
 
 
 def load_encoder(encoder: Any = None, device: str | None = None) -> Any:
@@ -79,8 +80,10 @@ def has_default_encoder() -> bool:
     return in_package or isinstance(try_to_load_from_cache(DEFAULT_ENCODER, "config.json"), str)
 
 
-def encode_texts(encoder: Any, texts: Sequence[str], *, verbose: bool = False) -> np.ndarray:
-    """Embed `texts`.
+def encode_texts(
+    encoder: Any, texts: Sequence[str], *, batch_size: int = 32, verbose: bool = False
+) -> np.ndarray:
+    """Embed `texts`, by sentence-transformers in batches of `batch_size`.
 
     Returns
     -------
@@ -95,6 +98,7 @@ def encode_texts(encoder: Any, texts: Sequence[str], *, verbose: bool = False) -
     sentence_transformers = sys.modules.get("sentence_transformers")
     if sentence_transformers and isinstance(encoder, sentence_transformers.SentenceTransformer):
         options = {"show_progress_bar": verbose, "convert_to_numpy": True}
+        options["batch_size"] = batch_size
     encoded = encoder.encode(list(texts), **options)
     return check_embeddings(encoded, name="the encoder's output", n_rows=len(texts))
 
@@ -118,7 +122,7 @@ def encode_words(
     """
     chosen = [words[place] for place in places]
     with _half_precision():
-        encoded = encode_texts(encoder, chosen, verbose=verbose)
+        encoded = encode_texts(encoder, chosen, batch_size=WORD_BATCH, verbose=verbose)
     vectors = np.zeros((len(words), encoded.shape[1]), dtype=np.float32)
     norms = np.maximum(np.linalg.norm(encoded, axis=1, keepdims=True), 1e-12)
     vectors[places] = (encoded / norms).astype(np.float16)

@@ -130,20 +130,22 @@ class TrainingConfig:
     def resolve(self, n_documents: int, n_features: int) -> TrainingConfig:
         """Fill in what was left to the size of the corpus.
 
-        A small corpus gets at most one atom for two documents, and never less than 600 steps:
-        both made better topics on 2,000 to 19,000 documents (benchmarks/RESULTS.md).
+        A small corpus gets at most one atom for two documents, but 2,048 where it has as many, and
+        hundreds of steps however small it is: all made better topics on 2,000 to 19,000 documents
+        (benchmarks/RESULTS.md).
         """
         n_atoms = self.n_atoms
         if n_atoms is None and self.expansion is not None:
             n_atoms = max(1, round(self.expansion * n_features))
         if n_atoms is None:
             by_size = 2 ** round(0.7 * math.log2(n_documents))
-            n_atoms = max(1, min(n_documents // 2, max(1024, by_size), 4096))
+            n_atoms = max(1, min(n_documents // 2, max(2048, by_size), 4096))
             n_atoms = max(n_atoms, self.k or 1)
         k = self.k or max(1, min(n_atoms // 16, 16 if n_atoms >= 4096 else 8))
         by_size = 512 if n_documents < 2**15 else 1024 if n_documents < 2**20 else 8192
         batch_size = self.batch_size or min(n_documents, by_size)
-        n_steps = self.n_steps or max(600, n_documents // batch_size)
+        enough = 600 if n_atoms < 2048 else 450
+        n_steps = self.n_steps or max(enough, n_documents // batch_size)
         return replace(self, n_atoms=n_atoms, k=k, batch_size=batch_size, n_steps=n_steps)
 
     def level_ends(self) -> list[int]:
