@@ -175,16 +175,35 @@ class NumbaEM:
         ratios[:] = 0
         return self._normalize(word_mass, masses, log_likelihood, log_prior)
 
-    def update_from(self, word_atom_counts: np.ndarray, word_counts: np.ndarray) -> None:
-        """End the pass under way on top of counts (V, K) and (V,) of documents not at hand."""
+    def update_from(self, kept: Arrays) -> None:
+        """End the pass under way on top of documents not at hand.
+
+        Parameters
+        ----------
+        kept : tuple of arrays
+            What :func:`~saetm_plugins.emission.kernels.update_words_from` takes.
+        """
         responses, ratios = self.sums()
-        expected = self.word_atoms * self.scale * (np.float32(1) - self.pi) * responses
-        expected += word_atom_counts + self.prior * self.mean[:, None]
-        word_mass = self.pi * self.background * ratios + word_counts
-        self.word_atoms = expected
+        ranges = balanced_ranges(np.ones(len(self.mean)))
+        word_mass = np.zeros(len(self.mean), np.float32)
+        masses = np.zeros((len(ranges), len(self.scale)))
+        map_ranges(
+            lambda i, first, last: kernels.update_words_from(
+                first,
+                last,
+                self._state,
+                self.pi,
+                self.prior,
+                (responses, ratios),
+                kept,
+                word_mass,
+                masses[i],
+            ),
+            ranges,
+        )
         responses[:] = 0
         ratios[:] = 0
-        self._normalize(word_mass, expected.sum(axis=0, dtype=np.float64)[None], 0.0, 0.0)
+        self._normalize(word_mass, masses, 0.0, 0.0)
 
     def score(self, block: Block) -> tuple[float, float]:
         """Return Σ n log q over a block and the Σ n of its words that have a probability."""

@@ -18,6 +18,8 @@ from saetm_plugins.emission.inputs import (
 from saetm_plugins.emission.passes import Engine
 from saetm_plugins.validation import check_count
 
+_HUGE = 1e37  # more than any count, and no infinity, which compiled code is told not to expect
+
 
 @dataclass
 class Emissions:
@@ -136,11 +138,11 @@ class Emissions:
             raise ValueError("bow holds no words, and decay=0 forgets those seen before")
         engine = self._engine(word_totals)
         engine.admit_words()
-        old_counts, old_background = self._expected_counts(decay)
+        kept = self._expected_counts(engine.word_atoms, decay, copy=n_iter > 1)
         block = engine.load(corpus)
         for _ in range(n_iter):
             engine.accumulate(block)
-            engine.update_from(old_counts, old_background)
+            engine.update_from(kept)
         updated = self.of_engine(
             engine,
             live=(self.atom_mass * decay > 0) | (totals.atom_docs > 0),
@@ -166,10 +168,20 @@ class Emissions:
             self.atom_words, self.background, word_totals, self.background_weight, self.prior
         )
 
-    def _expected_counts(self, decay: float) -> tuple[np.ndarray, np.ndarray]:
-        """Return what all documents so far are expected to hold, (V, K) and (V,), times `decay`."""
-        mean = self.word_totals / self.word_totals.sum()
-        counts = self.atom_words.T * (self.atom_mass + self.prior) - self.prior * mean[:, None]
-        counts[:, self.atom_mass == 0] = 0.0
-        np.maximum(counts, 0.0, out=counts)
-        return (decay * counts).astype(np.float32), decay * self.background_mass * self.background
+    def _expected_counts(
+        self, word_atoms: np.ndarray, decay: float, *, copy: bool
+    ) -> tuple[np.ndarray, ...]:
+        """Return what all documents so far are expected to hold, times `decay`, for `update_from`.
+
+        `word_atoms` (V, K) is :attr:`atom_words` transposed.
+        """
+        floor = decay * self.prior * self.word_totals / self.word_totals.sum()
+        floor[self.word_totals == 0] = _HUGE
+        gain = np.where(self.atom_mass > 0, decay * (self.atom_mass + self.prior), 0.0)
+        counts = decay * self.background_mass * self.background
+        return (
+            word_atoms.copy() if copy else word_atoms,
+            gain.astype(np.float32),
+            floor.astype(np.float32),
+            counts.astype(np.float32),
+        )

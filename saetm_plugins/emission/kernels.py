@@ -183,6 +183,29 @@ def update_words(first, last, state, pi, prior, responses, ratios, word_mass, at
 
 
 @njit(nogil=True, cache=True, fastmath=True)
+def update_words_from(first, last, state, pi, prior, sums, kept, word_mass, atom_mass):
+    """M-step of the words [first, last) on top of documents no longer at hand, in place.
+
+    `sums` is (responses, ratios) of the new documents. `kept` is (words, gain, floor, counts): the
+    earlier documents' expected counts of an atom's words are ``words * gain - floor`` where that is
+    more than 0, with `words` (V, K), which may be `state`'s own, `gain` (K,) and `floor` (V,), huge
+    for words that none of them held; `counts` (V,) are the background's.
+    """
+    word_atoms, scale, background, mean = state
+    responses, ratios = sums
+    words, gain, floor, counts = kept
+    for v in range(first, last):
+        word_mass[v] = pi * background[v] * ratios[v] + counts[v]
+        pseudo = prior * mean[v]
+        for k in range(word_atoms.shape[1]):
+            earlier = words[v, k] * gain[k] - floor[v]
+            count = word_atoms[v, k] * scale[k] * (np.float32(1) - pi) * responses[v, k]
+            count += max(earlier, np.float32(0)) + pseudo
+            word_atoms[v, k] = count
+            atom_mass[k] += count
+
+
+@njit(nogil=True, cache=True, fastmath=True)
 def score_words(first, last, block, state, pi):
     """Return Σ n log q over the words [first, last), and the Σ n of those that q can explain."""
     word_ptr, docs, counts, doc_ptr, atoms, weights = block
