@@ -82,7 +82,9 @@ class TrainingConfig:
         Matryoshka: shares of the atoms whose prefixes must each reconstruct alone, ascending, the
         last 1.0 (Bussmann et al. 2025).
     precision : {"auto", "fp32", "bf16"}
-        Of the dense products; "auto": bfloat16 where the hardware multiplies it natively.
+        Of the dense products; "auto": bfloat16 where the hardware multiplies it natively. On CPU
+        "topk" and "batch_topk" compute in float32 whatever this says: a product in bfloat16 only
+        proposes more atoms than can be active.
     compile : bool
         Compile the training step with ``torch.compile`` (GPU; needs a compiler on the machine).
     """

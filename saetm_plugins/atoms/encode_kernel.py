@@ -113,8 +113,12 @@ def _settle_row(atoms, exact, thresholds, limit, keep_strongest):
 def kth_largest(values, k):
     """Return the k-th largest of `values`; a sorted buffer beats a heap for small k."""
     buffer = np.empty(k, dtype=values.dtype)
-    buffer[:] = values[:k]
-    buffer.sort()
+    for position in range(k):
+        slot = position
+        while slot > 0 and buffer[slot - 1] > values[position]:
+            buffer[slot] = buffer[slot - 1]
+            slot -= 1
+        buffer[slot] = values[position]
     for position in range(k, values.size):
         value = values[position]
         if value > buffer[0]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 
@@ -11,6 +13,7 @@ from saetm_plugins.atoms.distributed import average_, sum_, world
 from saetm_plugins.atoms.learner import StepReport, half_products
 
 _TRAINED = ("encoder", "encoder_bias", "decoder", "decoder_bias")
+_LOWEST = np.int16(-(2**15))  # below all scores, also those that rounding made negative
 _BETA1, _BETA2 = np.float32(0.9), np.float32(0.999)
 
 
@@ -36,17 +39,14 @@ class SparseLearner:
         self.gradients = {name: np.zeros_like(array) for name, array in self.weights.items()}
         self._silent = np.zeros(len(weights["decoder"]), dtype=np.int64)
         self._level_ends = np.array(config.level_ends(), dtype=np.int64)
-        half = config.precision == "bf16" or (config.precision == "auto" and half_products("cpu"))
+        half = config.precision == "bf16" or half_products("cpu")  # only proposes: "fp32" as well
         self._dtype = torch.bfloat16 if half else torch.float32
 
     def step(self, batch: torch.Tensor, rate: float, step: int) -> StepReport:
         """Take one step; see :class:`Learner`."""
         weights, gradients = self.weights, self.gradients
-        indptr, indices = self._select(batch, self.config.k_at(step))
         documents = batch.numpy()
-        values = kernels.activate(
-            documents, weights["encoder"], weights["encoder_bias"], indptr, indices
-        )
+        indptr, indices, values = self._activate(batch, self.config.k_at(step))
         errors, value_gradients, squared_errors = kernels.backpropagate_codes(
             documents,
             weights["decoder"],
@@ -102,21 +102,60 @@ class SparseLearner:
         for name, array in {**self.weights, **self.moments, "silent": self._silent}.items():
             array[...] = state[name]
 
-    def _select(self, batch: torch.Tensor, k: int) -> tuple[np.ndarray, np.ndarray]:
-        scores = torch.addmm(
-            torch.from_numpy(self.weights["encoder_bias"]).to(self._dtype),
+    def _activate(self, batch: torch.Tensor, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the activations of a batch as CSR: bfloat16 proposes atoms, float32 decides."""
+        encoder, bias = self.weights["encoder"], self.weights["encoder_bias"]
+        products = torch.addmm(
+            torch.from_numpy(bias).to(self._dtype),
             batch.to(self._dtype),
-            torch.from_numpy(self.weights["encoder"]).to(self._dtype).T,
+            torch.from_numpy(encoder).to(self._dtype).T,
         )
-        ordered = scores.to(torch.bfloat16).view(torch.int16).numpy()
+        scores = products.to(torch.bfloat16).view(torch.int16).numpy()
+        n, n_atoms = scores.shape
         if self.config.activation == "topk":
-            return kernels.select_topk(ordered, min(k, ordered.shape[1]))
-        if world()[1] == 1:
-            cut = kernels.batch_cut(ordered, k * len(batch))
+            k = min(k, n_atoms)
+            floors = self._row_floors(batch, scores, k)
+            proposed = kernels.activate_above(batch.numpy(), encoder, bias, scores, floors)
+            return kernels.keep_largest(*proposed, np.float32(0), k)
+        cut, proposed = self._cut_batch(batch.numpy(), scores, k * n * world()[1])
+        return kernels.keep_largest(*proposed, cut, n_atoms)
+
+    def _row_floors(self, batch: torch.Tensor, scores: np.ndarray, k: int) -> np.ndarray:
+        """Return for every row a score that its `k` best atoms reach, and not many more.
+
+        Maxima of groups of atoms stand in for the atoms: there are at least `k` above the k-th of
+        them. That is lowered by what rounding to bfloat16 may move two scores apart by: results
+        were rounded by up to 2**-8 of themselves, and so were inputs, whose errors nearly cancel in
+        a sum of many (2**-9 is over twice the most that was met in a million).
+        """
+        n_groups = max(64, 4 * k)
+        if scores.shape[1] >= 2 * n_groups:
+            whole = scores[:, : scores.shape[1] // n_groups * n_groups]
+            scores = torch.from_numpy(whole).unflatten(1, (-1, n_groups)).amax(dim=1).numpy()
+        cuts = np.partition(scores, -k, axis=1)[:, -k]
+        encoder = torch.from_numpy(self.weights["encoder"])
+        longest = torch.linalg.vector_norm(encoder, dim=1).max()
+        margins = 2**-9 * longest * torch.linalg.vector_norm(batch, dim=1)
+        floors = _as_scores(np.maximum((1 - 2**-7) * _as_values(cuts) - margins.numpy(), 0))
+        return np.where(floors > 0, floors, _LOWEST).astype(np.int16)
+
+    def _cut_batch(self, documents: np.ndarray, scores: np.ndarray, n_kept: int) -> Any:
+        """Return the activation that `n_kept` entries of the global batch reach, and proposals."""
+        if world()[1] > 1:  # all processes need the same floor
+            histogram = sum_(torch.from_numpy(kernels.score_histogram(scores, 1))).numpy()
+            floor, _ = kernels.cut_of_histogram(histogram, 1, 3 * n_kept // 2)
         else:
-            histogram = sum_(torch.from_numpy(kernels.score_histogram(ordered, 1))).numpy()
-            cut, _ = kernels.cut_of_histogram(histogram, 1, k * len(batch) * world()[1])
-        return kernels.select_above(ordered, cut)
+            floor = _sampled_floor(scores, n_kept)
+        while True:
+            floors = np.full(len(scores), floor if floor > 1 else _LOWEST, dtype=np.int16)
+            weights = self.weights["encoder"], self.weights["encoder_bias"]
+            proposed = kernels.activate_above(documents, *weights, scores, floors)
+            if floor == 1 or world()[1] > 1 or len(proposed[2]) >= n_kept:
+                break
+            floor = 1  # the sample misled
+        histogram = kernels.score_histogram(_as_scores(proposed[2]), 1)
+        cut, _ = kernels.cut_of_histogram(sum_(torch.from_numpy(histogram)).numpy(), 1, n_kept)
+        return _as_values(np.array([cut]))[0], proposed
 
     def _descend(self, rate: np.float32, step: int) -> None:
         for name, array in self.weights.items():
@@ -132,3 +171,21 @@ class SparseLearner:
                 step,
                 name == "decoder",
             )
+
+
+def _sampled_floor(scores: np.ndarray, n_kept: int) -> int:
+    """Return a score that somewhat more than `n_kept` entries reach, at least 1."""
+    sample = scores.ravel()[:: scores.size // 8192 | 1]  # odd: walks over all atoms
+    share = 1.5 * n_kept / scores.size + 8 / len(sample)
+    place = max(0, int(len(sample) * (1 - share)))
+    return max(1, int(np.partition(sample, place)[place]))
+
+
+def _as_scores(values: np.ndarray) -> np.ndarray:
+    """Return the upper halves of float32 values: bfloat16, seen as int16."""
+    return (values.astype(np.float32).view(np.int32) >> 16).astype(np.int16)
+
+
+def _as_values(scores: np.ndarray) -> np.ndarray:
+    """Return the float32 values of bfloat16 scores that are seen as int16."""
+    return (scores.astype(np.int32) << 16).view(np.float32)

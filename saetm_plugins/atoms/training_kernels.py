@@ -5,7 +5,7 @@ activations cost about ``active / n_atoms`` of what dense products would. No loo
 threads, so results do not depend on how many threads there are.
 
 Dense encoder scores arrive as bfloat16 seen as int16: positive values of the two sort alike, and
-integers compare faster. They only choose the atoms; activations are recomputed in float32.
+integers compare faster. They only propose atoms; activations are computed in float32, and decide.
 """
 
 from __future__ import annotations
@@ -15,113 +15,100 @@ from numba import njit, prange
 
 from saetm_plugins.atoms.encode_kernel import exact_score, kth_largest
 
+_BLOCK = 32  # scores looked at together
 
-@njit(parallel=True, cache=True)
-def select_topk(scores, k):
-    """Choose the `k` best-scored atoms of every row.
+
+@njit(parallel=True, fastmath=True, cache=True)
+def activate_above(batch, encoder, encoder_bias, scores, floors):
+    """Compute the float32 activations ``max(0, w_k . x + b_k)`` of what reaches a row's floor.
 
     Parameters
     ----------
+    batch : ndarray of shape (n, d), float32
+    encoder : ndarray of shape (n_atoms, d), float32
+    encoder_bias : ndarray of shape (n_atoms,), float32
     scores : ndarray of shape (n, n_atoms), int16
+    floors : ndarray of shape (n,), int16
+        In a row that nowhere reaches it the best score does.
+
+    Returns
+    -------
+    indptr, indices, values : the arrays of a CSR matrix, indices ascending within a row
+    """
+    n, n_atoms = scores.shape
+    counts = np.zeros(n + 1, dtype=np.int64)
+    for row in prange(n):
+        count = 0
+        for atom in range(n_atoms):
+            if scores[row, atom] >= floors[row]:
+                count += 1
+        counts[row + 1] = max(count, 1)
+    indptr = np.cumsum(counts)
+    indices = np.empty(indptr[n], dtype=np.int32)
+    values = np.empty(indptr[n], dtype=np.float32)
+    for row in prange(n):
+        slot = indptr[row]
+        for start in range(0, n_atoms, _BLOCK):
+            stop = min(start + _BLOCK, n_atoms)
+            best = scores[row, start]
+            for atom in range(start + 1, stop):
+                best = max(best, scores[row, atom])
+            if best < floors[row]:  # most blocks: few of many atoms are active
+                continue
+            for atom in range(start, stop):
+                if scores[row, atom] >= floors[row]:
+                    indices[slot] = atom
+                    slot += 1
+        if slot == indptr[row]:
+            indices[slot] = np.argmax(scores[row])
+        for slot in range(indptr[row], indptr[row + 1]):
+            exact = exact_score(batch[row], encoder, encoder_bias, indices[slot])
+            values[slot] = max(np.float32(0), exact)
+    return indptr, indices, values
+
+
+@njit(parallel=True, cache=True)
+def keep_largest(indptr, indices, values, cut, k):
+    """Keep the entries of every row that reach `cut`, at most the `k` largest, at least one.
+
+    Parameters
+    ----------
+    indptr, indices, values : activations as CSR
+    cut : float
     k : int
 
     Returns
     -------
-    indptr : ndarray of shape (n + 1,), int64
-    indices : ndarray of shape (n * k,), int32
-        Ascending within a row.
+    indptr, indices, values : what is kept of them
     """
-    n, n_atoms = scores.shape
-    indices = np.empty(n * k, dtype=np.int32)
+    n = indptr.size - 1
+    cuts = np.empty(n, dtype=np.float32)
+    counts = np.zeros(n + 1, dtype=np.int64)
     for row in prange(n):
-        kept = indices[row * k : (row + 1) * k]
-        cut = kth_largest(scores[row], k)
-        filled = 0
-        for atom in range(n_atoms):  # ties at the cut go to the first atoms, after all above it
-            if scores[row, atom] > cut:
-                filled += 1
-        ties = k - filled
-        filled = 0
-        for atom in range(n_atoms):
-            value = scores[row, atom]
-            if value >= cut:
-                if value == cut:
-                    if ties == 0:
-                        continue
-                    ties -= 1
-                kept[filled] = atom
-                filled += 1
-    # Not np.arange: numba's calls math.ceil, which nnsight replaces by what cannot be compiled.
-    return np.cumsum(np.full(n + 1, k)) - k, indices
-
-
-@njit(parallel=True, cache=True)
-def count_above(scores, cut):
-    """Count the entries of every row of `scores` (n, n_atoms) that reach `cut`."""
-    counts = np.empty(scores.shape[0], dtype=np.int64)
-    for row in prange(scores.shape[0]):
-        count = 0
-        for atom in range(scores.shape[1]):
-            if scores[row, atom] >= cut:
-                count += 1
-        counts[row] = count
-    return counts
-
-
-@njit(parallel=True, cache=True)
-def select_above(scores, cut):
-    """Choose the atoms of every row that reach `cut`; a row without any keeps its best one.
-
-    Parameters
-    ----------
-    scores : ndarray of shape (n, n_atoms), int16
-    cut : int16
-
-    Returns
-    -------
-    indptr : ndarray of shape (n + 1,), int64
-    indices : ndarray, int32
-    """
-    n, n_atoms = scores.shape
-    indptr = np.zeros(n + 1, dtype=np.int64)
-    indptr[1:] = np.cumsum(np.maximum(count_above(scores, cut), 1))
-    indices = np.empty(indptr[n], dtype=np.int32)
+        found = values[indptr[row] : indptr[row + 1]]
+        cuts[row] = min(np.float32(cut), found.max())
+        if found.size > k:
+            cuts[row] = max(cuts[row], kth_largest(found, k))
+        reached = 0
+        for value in found:
+            reached += value >= cuts[row]
+        counts[row + 1] = min(k, reached)
+    kept_ptr = np.cumsum(counts)
+    kept_indices = np.empty(kept_ptr[n], dtype=np.int32)
+    kept_values = np.empty(kept_ptr[n], dtype=np.float32)
     for row in prange(n):
-        slot = indptr[row]
-        for atom in range(n_atoms):
-            if scores[row, atom] >= cut:
-                indices[slot] = atom
-                slot += 1
-        if slot == indptr[row]:
-            indices[slot] = np.argmax(scores[row])
-    return indptr, indices
-
-
-@njit(cache=True)
-def batch_cut(scores, n_kept):
-    """Return the score that about `n_kept` entries of the batch reach, never below zero.
-
-    A strided sample gives a floor somewhat under the answer, a histogram of what reaches the floor
-    the answer itself: two passes instead of a sort of the whole batch.
-
-    Parameters
-    ----------
-    scores : ndarray of shape (n, n_atoms), int16
-    n_kept : int
-
-    Returns
-    -------
-    int
-        At least 1, the smallest positive score.
-    """
-    flat = scores.ravel()
-    sample = np.sort(flat[:: max(1, flat.size // 8192)])
-    share = 1.5 * n_kept / flat.size + 8.0 / sample.size
-    floor = max(np.int16(1), sample[max(0, int(sample.size * (1.0 - share)))])
-    cut, reached = cut_of_histogram(score_histogram(flat, floor), floor, n_kept)
-    if reached < n_kept and floor > 1:
-        cut, reached = cut_of_histogram(score_histogram(flat, 1), 1, n_kept)
-    return cut
+        ties = counts[row + 1]
+        for slot in range(indptr[row], indptr[row + 1]):
+            ties -= values[slot] > cuts[row]
+        kept = kept_ptr[row]
+        for slot in range(indptr[row], indptr[row + 1]):
+            if values[slot] == cuts[row]:  # ties go to the first atoms
+                ties -= 1
+            if values[slot] > cuts[row] or (values[slot] == cuts[row] and ties >= 0):
+                kept_indices[kept] = indices[slot]
+                kept_values[kept] = values[slot]
+                kept += 1
+    return kept_ptr, kept_indices, kept_values
 
 
 @njit(cache=True)
@@ -145,30 +132,6 @@ def cut_of_histogram(histogram, floor, n_kept):
         reached += histogram[cut]
         cut -= 1
     return cut, reached + histogram[cut]
-
-
-@njit(parallel=True, fastmath=True, cache=True)
-def activate(batch, encoder, encoder_bias, indptr, indices):
-    """Compute the float32 activations ``max(0, w_k . x + b_k)`` of the chosen entries only.
-
-    Parameters
-    ----------
-    batch : ndarray of shape (n, d), float32
-    encoder : ndarray of shape (n_atoms, d), float32
-    encoder_bias : ndarray of shape (n_atoms,), float32
-    indptr, indices : the chosen entries, as in a CSR matrix
-
-    Returns
-    -------
-    ndarray of shape (nnz,), float32
-    """
-    values = np.empty(indices.size, dtype=np.float32)
-    for row in prange(batch.shape[0]):
-        for slot in range(indptr[row], indptr[row + 1]):
-            values[slot] = max(
-                np.float32(0), exact_score(batch[row], encoder, encoder_bias, indices[slot])
-            )
-    return values
 
 
 @njit(parallel=True, fastmath=True, cache=True)

@@ -14,12 +14,11 @@ from saetm_plugins.atoms.torch_learner import TorchLearner
 @pytest.mark.parametrize("activation", ["topk", "batch_topk"])
 def test_sparse_steps_equal_dense_autograd_steps(activation, levels):
     rng = np.random.default_rng(0)
-    # float32 scores are rounded to bfloat16 to choose atoms: separate them by more than that.
     documents = rng.normal(size=(64, 12)).astype(np.float32)
     documents /= np.linalg.norm(documents, axis=1, keepdims=True)
     config = TrainingConfig(
         n_atoms=16,
-        k=16 if activation == "topk" else 12,
+        k=3 if activation == "topk" else 12,
         activation=activation,
         n_steps=10,
         batch_size=64,
@@ -52,3 +51,41 @@ def test_state_brings_a_learner_back(learner):
         each.step(documents, 1e-2, 4)
     for name, array in first.weights.items():
         assert np.array_equal(array, second.weights[name]), name
+
+
+@pytest.mark.parametrize(("k", "n_atoms"), [(8, 1024), (3, 100), (40, 200)])
+def test_float32_decides_which_atoms_are_the_largest(k, n_atoms):
+    rng = np.random.default_rng(2)
+    documents = rng.normal(size=(500, 48)).astype(np.float32)
+    documents /= np.linalg.norm(documents, axis=1, keepdims=True)
+    config = TrainingConfig(n_atoms=n_atoms, activation="topk", k=k, batch_size=500)
+    config = config.resolve(500, 48)
+    learner = SparseLearner(initial_weights(documents, config, rng), config)
+    for step in range(5):
+        learner.step(torch.from_numpy(documents), 1e-2, step)
+    indptr, indices, values = learner._activate(torch.from_numpy(documents), k)
+    encoder, bias = learner.weights["encoder"], learner.weights["encoder_bias"]
+    exact = torch.from_numpy(documents.astype(np.float64) @ encoder.T.astype(np.float64) + bias)
+    expected = exact.topk(k, dim=1)
+    assert np.array_equal(indptr, np.arange(0, 500 * k + 1, k))
+    chosen = np.sort(indices.reshape(500, k), axis=1)
+    differing = (chosen != np.sort(expected.indices.numpy(), axis=1)).any(axis=1)
+    assert differing.mean() < 0.005  # float32 ties
+    found = np.sort(values.reshape(500, k), axis=1)
+    np.testing.assert_allclose(found, expected.values.clamp(min=0).flip(1), atol=1e-6)
+
+
+def test_batch_topk_keeps_the_largest_of_the_batch():
+    rng = np.random.default_rng(3)
+    documents = rng.normal(size=(400, 32)).astype(np.float32)
+    documents /= np.linalg.norm(documents, axis=1, keepdims=True)
+    config = TrainingConfig(n_atoms=256, k=4, batch_size=400).resolve(400, 32)
+    learner = SparseLearner(initial_weights(documents, config, rng), config)
+    indptr, indices, values = learner._activate(torch.from_numpy(documents), 4)
+    exact = documents @ learner.weights["encoder"].T + learner.weights["encoder_bias"]
+    kept = np.zeros(exact.shape, dtype=bool)
+    kept[np.repeat(np.arange(400), np.diff(indptr)), indices] = True
+    lonely = np.diff(indptr) == 1  # a document always keeps one
+    assert 0.97 * 1600 <= len(indices) <= 1600 + lonely.sum()
+    assert exact[kept & ~lonely[:, None]].min() >= exact[~kept].max() - 1e-6
+    np.testing.assert_allclose(values, exact[kept], atol=1e-6)
