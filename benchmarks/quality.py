@@ -29,6 +29,7 @@ import numpy as np
 from corpora import READERS, Corpus, load_corpus
 from peers import MODULES, ONE_FIT
 from quality_report import print_table, write_report
+from threadpoolctl import threadpool_limits
 
 from saetm_plugins.evaluation import (
     classification_f1,
@@ -148,7 +149,8 @@ def measure(
                 yield row | {"error": error}
                 continue
             row |= json.loads((folder / f"report-{n_topics}.json").read_text())
-            with np.load(folder / f"fitted-{n_topics}.npz") as fitted:
+            # One thread: the products are small, and threads waiting for each other take longer.
+            with np.load(folder / f"fitted-{n_topics}.npz") as fitted, threadpool_limits(1):
                 start = time.perf_counter()
                 row |= score(
                     corpus,

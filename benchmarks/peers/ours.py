@@ -3,7 +3,7 @@
 from peers import N_WORDS, Fitted
 
 VERSION_OF = "saetm-plugins"
-IMPORTS = ("saetm_plugins.model",)
+IMPORTS = ("saetm_plugins.model", "numba")
 
 
 def fit(corpus, n_topics, seed):
