@@ -103,14 +103,16 @@ class TopicsMixin(CurationMixin):
         return np.argsort(-self.doc_topics_, axis=0, kind="stable")[:n_documents].T
 
     def _views(self, method: str) -> AtomViews:
-        """What a merge looks at: the soft one keywords or companions, others vectors of words."""
-        soft = method == "nmf"
+        """What a merge looks at: the soft one keywords or companions, others vectors of words.
+
+        Densities are those of documents: word vectors of atoms lie too close to each other.
+        """
         return AtomViews(
             self.atom_prevalence_,
-            self._atom_centroids if soft else self._atom_vectors,
+            self._atom_centroids if method in ("nmf", "hdbscan") else self._atom_vectors,
             self._atom_keywords,
             self._word_vectors,
-            self._atom_companions if soft else None,
+            self._atom_companions,
         )
 
     @cached_property

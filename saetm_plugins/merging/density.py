@@ -21,8 +21,8 @@ class HDBSCANMerge(Merge):
 
     Parameters
     ----------
-    min_cluster_size : int, default=5
-        Atoms that make a topic.
+    min_cluster_size : int, optional
+        Atoms that make a topic; None means 5, or one in 256 where there are many.
     min_samples : int, default=1
         How conservative: larger makes more atoms outliers.
     outliers : {"nearest", "drop"}, default="nearest"
@@ -36,7 +36,7 @@ class HDBSCANMerge(Merge):
     def __init__(
         self,
         *,
-        min_cluster_size: int = 5,
+        min_cluster_size: int | None = None,
         min_samples: int = 1,
         outliers: str = "nearest",
         n_components: int = 10,
@@ -58,7 +58,8 @@ class HDBSCANMerge(Merge):
 
     def _find(self) -> np.ndarray:
         """Return the region (n_live,) of every live atom, -1 for outliers."""
-        if len(self.live_) < max(self.min_cluster_size, 2):
+        smallest = self.min_cluster_size or max(5, len(self.live_) // 256)
+        if len(self.live_) < max(smallest, 2):
             return np.zeros(len(self.live_), dtype=np.int64)
         try:
             from hdbscan import HDBSCAN
@@ -67,7 +68,9 @@ class HDBSCANMerge(Merge):
         n_components = min(self.n_components, *self._points.shape)
         reduced = PCA(n_components, random_state=self.random_state).fit_transform(self._points)
         solver = HDBSCAN(
-            min_cluster_size=self.min_cluster_size,
+            min_cluster_size=smallest,
+            # Without it, many corpora give two topics, one of them all but everything.
+            max_cluster_size=max(len(self.live_) // 4, 2 * smallest),
             min_samples=self.min_samples,
             core_dist_n_jobs=1,
             approx_min_span_tree=False,
