@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -44,7 +46,7 @@ class TorchLearner:
             [{"params": [t], "name": name} for name, t in self._tensors.items()], fused=True
         )
         self._level_ends = config.level_ends()
-        self._forward = torch.compile(self._loss) if config.compile else self._loss
+        self._forward = _compiled(self._loss) if config.compile else self._loss
         self._half = config.precision == "bf16" or (
             config.precision == "auto" and half_products(device)
         )
@@ -65,10 +67,10 @@ class TorchLearner:
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self._descend(rate)
-        active = codes.detach() > 0
-        uses = sum_(active.sum(dim=0))
+        codes = codes.detach()
+        uses = sum_((codes.amax(dim=0) > 0).long())
         self._silent = torch.where(uses > 0, 0, self._silent + len(inputs) * world()[1])
-        return StepReport(errors, active.sum())
+        return StepReport(errors, codes.count_nonzero())
 
     def silence(self) -> np.ndarray:
         """See :class:`Learner`."""
@@ -121,7 +123,6 @@ class TorchLearner:
         """Return the loss, the dense codes and the error of each document."""
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self._half):
             scores = torch.addmm(self._tensors["encoder_bias"], inputs, self._tensors["encoder"].T)
-            scores = scores.float()
             codes = self._activate(scores, k)
             loss, errors = self._decode(codes, inputs)
             return loss + sparsity * self._penalize(scores, codes, k), codes, errors
@@ -159,14 +160,14 @@ class TorchLearner:
         activation = self.config.activation
         if activation == "l1":
             if self.config.sparsity is not None:
-                return self.config.sparsity * codes.sum(dim=1).mean()
+                return self.config.sparsity * codes.sum(dtype=torch.float32) / len(codes)
             with torch.no_grad():
                 surplus = self._mean_active(codes) / k - 1
                 self._penalty *= torch.exp(_STEERING * surplus.clamp(-1, 1))
-            return self._penalty * codes.sum(dim=1).mean()
+            return self._penalty * codes.sum(dtype=torch.float32) / len(codes)
         if activation == "jumprelu":
-            active = _Step.apply(scores, self._tensors["log_thresholds"].exp())
-            l0 = active.sum(dim=1).mean()
+            thresholds = self._tensors["log_thresholds"].exp()
+            l0 = _CountAbove.apply(scores, thresholds) / len(scores)
             if self.config.sparsity is not None:
                 return self.config.sparsity * l0
             # The gradient of (l0 / k - 1)^2, where l0 is that of all processes together.
@@ -175,7 +176,7 @@ class TorchLearner:
 
     @torch.no_grad()
     def _mean_active(self, codes: torch.Tensor) -> torch.Tensor:
-        mean = (codes > 0).sum(dim=1).float().mean()
+        mean = codes.count_nonzero().float() / len(codes)
         average_([mean])
         return mean
 
@@ -193,8 +194,8 @@ class TorchLearner:
         decoder /= decoder.norm(dim=1, keepdim=True).clamp(min=1e-12)
 
 
-class _Step(torch.autograd.Function):
-    """Whether a score is above its threshold; a rectangle stands in for the derivative.
+class _CountAbove(torch.autograd.Function):
+    """How many scores are above their threshold; a rectangle stands in for the derivative.
 
     Rajamanoharan et al. 2024 (JumpReLU SAEs), eq. 11-12.
     """
@@ -202,12 +203,13 @@ class _Step(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, scores: torch.Tensor, thresholds: torch.Tensor) -> torch.Tensor:
         ctx.save_for_backward(scores, thresholds)
-        return (scores > thresholds).to(scores.dtype)
+        return (scores > thresholds.to(scores.dtype)).count_nonzero().float()
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[None, torch.Tensor]:
         scores, thresholds = ctx.saved_tensors
-        return None, -(gradients[0] * _rectangle(scores, thresholds)).sum(dim=0)
+        in_band = _near(scores, thresholds).sum(dim=0, dtype=torch.float32)
+        return None, -gradients[0] * in_band / (_BANDWIDTH * thresholds)
 
 
 class _JumpReLU(torch.autograd.Function):
@@ -216,16 +218,34 @@ class _JumpReLU(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, scores: torch.Tensor, thresholds: torch.Tensor) -> torch.Tensor:
         ctx.save_for_backward(scores, thresholds)
-        return scores * (scores > thresholds)
+        return scores * (scores > thresholds.to(scores.dtype))
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         scores, thresholds = ctx.saved_tensors
-        towards = gradients[0] * thresholds * _rectangle(scores, thresholds)
-        return gradients[0] * (scores > thresholds), -towards.sum(dim=0)
+        in_band = (gradients[0] * _near(scores, thresholds)).sum(dim=0, dtype=torch.float32)
+        return gradients[0] * (scores > thresholds.to(scores.dtype)), -in_band / _BANDWIDTH
 
 
-def _rectangle(scores: torch.Tensor, thresholds: torch.Tensor) -> torch.Tensor:
-    """Return the derivative of the step, smeared over a band around the threshold."""
-    width = _BANDWIDTH * thresholds
-    return ((scores - thresholds).abs() < width / 2) / width
+def _near(scores: torch.Tensor, thresholds: torch.Tensor) -> torch.Tensor:
+    """Tell which scores lie in the band around their threshold, as 0 and 1 of their dtype."""
+    centre = thresholds.to(scores.dtype)
+    return ((scores - centre).abs_() < centre * (_BANDWIDTH / 2)).to(scores.dtype)
+
+
+def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function; where that fails (no C++ compiler, say) warn, and call it as it is."""
+    compiled = torch.compile(function)
+
+    def call(*arguments: Any) -> Any:
+        nonlocal compiled
+        try:
+            return compiled(*arguments)
+        except Exception as error:
+            if compiled is function:
+                raise
+            warnings.warn(f"torch.compile failed, going on without: {error}", stacklevel=2)
+            compiled = function
+            return function(*arguments)
+
+    return call

@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -158,3 +162,24 @@ def test_model_repr_names_its_size(embeddings):
     sae = train_sae(embeddings, n_atoms=16, n_steps=5)
     assert isinstance(sae, SparseAutoencoder)
     assert "n_atoms=16" in repr(sae)
+
+
+COMPILED = """
+import sys, numpy as np
+from saetm_plugins.atoms import train_sae
+train_sae(np.load(sys.argv[1]), 16, "l1", k=3, n_steps=8, device="cpu", compile=True)
+"""
+
+
+def test_where_nothing_compiles_training_goes_on_without(embeddings, tmp_path):
+    np.save(tmp_path / "rows.npy", embeddings[:200])
+    nowhere = {"CXX": str(tmp_path / "no-compiler"), "TORCHINDUCTOR_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", COMPILED, str(tmp_path / "rows.npy")],
+        env={**os.environ, **nowhere},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("torch.compile failed, going on without") == 1
