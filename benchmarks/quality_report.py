@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from peers import MODULES
 from rich.console import Console
 from rich.table import Table
 
@@ -33,7 +34,8 @@ BUSY = 3.0  # load above which seconds are marked
 def summarise(rows: list[dict[str, Any]]) -> pd.DataFrame:
     """Return one line per corpus, count and model: medians, spreads (max − min), failures.
 
-    Later rows of one corpus, count, model and seed replace earlier ones.
+    Ours comes first, then the others by NPMI. Later rows of one corpus, count, model and seed
+    replace earlier ones.
     """
     frame = pd.DataFrame(rows).drop_duplicates([*KEYS, "seed"], keep="last")
     frame = frame.reindex(columns=[*KEYS, "seed", "error", "change", "load", *COLUMNS])
@@ -46,7 +48,11 @@ def summarise(rows: list[dict[str, Any]]) -> pd.DataFrame:
     summary = pd.concat([values.median(), spread], axis=1)
     summary["seeds"] = groups["npmi"].count()
     summary["error"] = groups["error"].agg(lambda found: next(iter(found.dropna()), None))
-    return summary.sort_index(level=["corpus", "n_topics"], sort_remaining=False).reset_index()
+    summary = summary.reset_index()
+    summary["of_others"] = summary["model"] != "ours"
+    order = ["corpus", "n_topics", "of_others", "npmi"]
+    summary = summary.sort_values(order, ascending=[True, True, True, False])
+    return summary.drop(columns="of_others").reset_index(drop=True)
 
 
 def cell(line: pd.Series, column: str) -> str:
@@ -141,43 +147,69 @@ def standing(lines: pd.DataFrame) -> str:
 def mark(text: str, line: pd.Series, lines: pd.DataFrame, column: str) -> str:
     """Put the best of a column in bold."""
     best = lines[column].min() if column in TIMED else lines[column].max()
-    return f"**{text}**" if line[column] == best else text
+    return f"**{text}**" if line[column] == best and len(lines) > 1 else text
 
 
 def plot_by_count(summary: pd.DataFrame, folder: Path) -> None:
     """Plot each measure against the number of topics, one figure per corpus."""
     import matplotlib.pyplot as plt
 
+    style = styles(summary)
     for corpus, lines in summary.dropna(subset="npmi").groupby("corpus"):
-        figure, axes = plt.subplots(1, len(PLOTTED), figsize=(4 * len(PLOTTED), 3.6))
+        size = (3.4 * len(PLOTTED), 3.4)
+        figure, axes = plt.subplots(1, len(PLOTTED), figsize=size, layout="constrained")
+        counts = sorted(lines["n_topics"].unique())
         for axis, column in zip(axes, PLOTTED, strict=True):
-            for model, points in lines.groupby("model", sort=False):
-                points = points.sort_values("n_topics")
-                ours = {"color": "black", "linewidth": 2.5} if model == "ours" else {}
-                axis.plot(points["n_topics"], points[column], marker="o", label=model, **ours)
+            for model in [name for name in style if name in set(lines["model"])]:
+                points = lines[lines["model"] == model].sort_values("n_topics")
+                axis.plot(points["n_topics"], points[column], label=model, **style[model])
             axis.set(title=COLUMNS[column][0], xlabel="topics", xscale="log")
-        axes[-1].legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8)
+            axis.set_xticks(counts, [str(count) for count in counts])
+            axis.set_xticks([], minor=True)
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center")
         figure.suptitle(corpus)
-        figure.savefig(folder / f"quality-{corpus}-topics.png", dpi=120, bbox_inches="tight")
+        figure.savefig(folder / f"quality-{corpus}-topics.png", dpi=90)
         plt.close(figure)
 
 
 def plot_by_seconds(summary: pd.DataFrame, folder: Path) -> None:
     """Plot NPMI against seconds of fitting, one panel per corpus, at the commonest count."""
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import LogLocator, NullLocator
 
     lines = summary.dropna(subset="npmi")
     if lines.empty:
         return
-    lines = lines[lines["n_topics"] == lines["n_topics"].mode()[0]]
+    style = styles(summary)
+    n_topics = lines["n_topics"].mode()[0]
+    lines = lines[lines["n_topics"] == n_topics]
     corpora = list(lines["corpus"].unique())
-    figure, axes = plt.subplots(1, len(corpora), figsize=(5 * len(corpora), 4), squeeze=False)
+    figure, axes = plt.subplots(
+        1, len(corpora), figsize=(3.6 * len(corpora), 3.6), squeeze=False, layout="constrained"
+    )
+    handles = {}
     for axis, corpus in zip(axes[0], corpora, strict=True):
         for _, line in lines[lines["corpus"] == corpus].iterrows():
-            color = "black" if line["model"] == "ours" else None
-            axis.scatter(line["fit_seconds"], line["npmi"], color=color)
-            axis.annotate(line["model"], (line["fit_seconds"], line["npmi"]), fontsize=8)
-        axis.set(title=corpus, xlabel="seconds to fit, given embeddings", ylabel="NPMI")
-        axis.set_xscale("log")
-    figure.savefig(folder / "quality-seconds.png", dpi=120, bbox_inches="tight")
+            look = style[line["model"]] | {"linestyle": "none"}
+            (handles[line["model"]],) = axis.plot(line["fit_seconds"], line["npmi"], **look)
+        axis.set(title=corpus, xlabel="seconds to fit, given embeddings", xscale="log")
+        axis.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+        axis.xaxis.set_major_formatter("{x:g}")
+        axis.xaxis.set_minor_locator(NullLocator())
+    axes[0, 0].set_ylabel(f"NPMI, {n_topics} topics")
+    shown = [model for model in style if model in handles]
+    figure.legend([handles[model] for model in shown], shown, loc="outside right center")
+    figure.savefig(folder / "quality-seconds.png", dpi=90)
     plt.close(figure)
+
+
+def styles(summary: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Give every model one look in all plots; ours is thick, black, and drawn last."""
+    import matplotlib.pyplot as plt
+
+    others = [model for model in MODULES if model != "ours" and model in set(summary["model"])]
+    looks: dict[str, dict[str, Any]] = {
+        model: {"color": plt.get_cmap("tab20")(place), "marker": "osD^v"[place % 5]}
+        for place, model in enumerate(others)
+    }
+    return looks | {"ours": {"color": "black", "marker": "o", "linewidth": 2.5, "markersize": 8}}
