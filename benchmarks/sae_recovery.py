@@ -13,19 +13,13 @@ import numpy as np
 
 from saetm_plugins.atoms import match_directions, sample_ctm, train_sae
 
-SETTINGS = {
-    "topk": {"n_steps": 2000, "batch_size": 256, "anneal": 5.0, "learning_rate": 1e-2},
-    "batch_topk": {"n_steps": 2000, "batch_size": 256, "anneal": 5.0, "learning_rate": 1e-2},
-    "l1": {"n_steps": 800},
-    "jumprelu": {"n_steps": 800, "anneal": 3.0},
-}
+ACTIVATIONS = ("topk", "batch_topk", "l1", "jumprelu")
+SETTINGS = {"k": 3, "anneal": 5.0, "n_steps": 2000}  # for few atoms; see docs/atoms.md
 
 
 def measure(activation, n_contributions, seed):
     sample = sample_ctm(n_contributions=n_contributions, random_state=seed)
-    sae = train_sae(
-        sample.embeddings, 32, activation, k=3, random_state=seed, **SETTINGS[activation]
-    )
+    sae = train_sae(sample.embeddings, 32, activation, random_state=seed, **SETTINGS)
     partners, cosines = match_directions(sample.directions, sae.decoder_)
     codes = sae.transform(sample.embeddings).toarray()[:, partners]
     mixtures = codes / codes.sum(axis=1, keepdims=True)
@@ -36,7 +30,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--contributions", type=int, nargs="+", default=[1, 2, 5, 20, 100, 400])
-    parser.add_argument("--activations", nargs="+", default=list(SETTINGS))
+    parser.add_argument("--activations", nargs="+", default=list(ACTIVATIONS))
     parser.add_argument("--plot", help="also draw the table to this image file")
     arguments = parser.parse_args()
     curves = {}
