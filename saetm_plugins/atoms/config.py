@@ -182,8 +182,9 @@ def _check_number(
     """Raise unless `value` is a finite number within the range; the error names it."""
     if not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a number; found {value!r}")
-    too_small = value <= above if above is not None else value < least
-    if too_small or not math.isfinite(value) or value > most:
+    number = float(value)
+    too_small = number <= above if above is not None else number < least
+    if too_small or not math.isfinite(number) or number > most:
         bounds = f"above {above}" if above is not None else f"at least {least}"
         bounds += f" and at most {most}" if most < math.inf else ""
         raise ValueError(f"{name} must be {bounds}; found {value!r}")

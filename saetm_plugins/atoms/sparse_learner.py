@@ -115,10 +115,13 @@ class SparseLearner:
         if self.config.activation == "topk":
             k = min(k, n_atoms)
             floors = self._row_floors(batch, scores, k)
+            cut = np.float32(0)
             proposed = kernels.activate_above(batch.numpy(), encoder, bias, scores, floors)
-            return kernels.keep_largest(*proposed, np.float32(0), k)
-        cut, proposed = self._cut_batch(batch.numpy(), scores, k * n * world()[1])
-        return kernels.keep_largest(*proposed, cut, n_atoms)
+        else:
+            cut, proposed = self._cut_batch(batch.numpy(), scores, k * n * world()[1])
+            k = n_atoms
+        indptr, indices, values = proposed
+        return kernels.keep_largest(indptr, indices, values, cut, k)
 
     def _row_floors(self, batch: torch.Tensor, scores: np.ndarray, k: int) -> np.ndarray:
         """Return for every row a score that its `k` best atoms reach, and not many more.
@@ -148,8 +151,9 @@ class SparseLearner:
             floor = _sampled_floor(scores, n_kept)
         while True:
             floors = np.full(len(scores), floor if floor > 1 else _LOWEST, dtype=np.int16)
-            weights = self.weights["encoder"], self.weights["encoder_bias"]
-            proposed = kernels.activate_above(documents, *weights, scores, floors)
+            proposed = kernels.activate_above(
+                documents, self.weights["encoder"], self.weights["encoder_bias"], scores, floors
+            )
             if floor == 1 or world()[1] > 1 or len(proposed[2]) >= n_kept:
                 break
             floor = 1  # the sample misled
