@@ -29,7 +29,7 @@ class NMFMerge(Merge):
     ----------
     n_iter : int, default=12
         Passes over both factors.
-    focus : float, default=1.5
+    focus : float, default=2.5
         Power of the cosine between a word's vector and its topic's that a topic's words are
         weighted by, where `word_vectors` are given; 0 leaves them as they are. More: topics whose
         words agree in meaning; less: whose words occur together.
@@ -44,7 +44,7 @@ class NMFMerge(Merge):
         self,
         *,
         n_iter: int = 12,
-        focus: float = 1.5,
+        focus: float = 2.5,
         min_share: float = 0.01,
         random_state: int = 0,
     ):
