@@ -54,7 +54,9 @@ def main() -> None:
     change_seconds = None
     save(out, first, fitted)
     if hasattr(peer, "retopic"):
-        _, change_seconds = recut(peer, fitted, corpus, max(2, first * 4 // 5), args.seed)
+        # Of the topics found: BERTopic may find fewer than asked for, and can only reduce them.
+        fewer = max(2, len(fitted.topics) * 4 // 5)
+        _, change_seconds = recut(peer, fitted, corpus, fewer, args.seed)
     save_report(out, first, report, change_seconds)
     for n_topics in others:
         fitted, change_seconds = recut(peer, fitted, corpus, n_topics, args.seed)
