@@ -87,8 +87,7 @@ class TopicsMixin(CurationMixin):
         check_count(n_words, "n_words")
         if self.components_ is None:
             raise ValueError("the model was fitted without documents, so its topics have no words")
-        order = np.argsort(-self.components_, axis=1, kind="stable")[:, :n_words]
-        return [list(self.vocabulary_[row]) for row in order]
+        return [list(self.vocabulary_[_largest(row, n_words)]) for row in self.components_]
 
     def get_representative_indices(self, n_documents: int = 3) -> np.ndarray:
         """Return which fitted documents have the largest share of each topic.
@@ -195,6 +194,15 @@ class TopicsMixin(CurationMixin):
     def background_(self) -> Any:
         """P(word) of the words no atom accounts for, shape (V,), float32; None without words."""
         return None if self.emissions_ is None else self.emissions_.background
+
+
+def _largest(row: np.ndarray, n: int) -> np.ndarray:
+    """Return the places of the `n` largest, largest first; the first place wins a tie."""
+    if n < len(row):
+        reached = np.flatnonzero(row >= np.partition(row, -n)[-n])
+    else:
+        reached = np.arange(len(row))
+    return reached[np.argsort(-row[reached], kind="stable")][:n]
 
 
 def check_n_topics(n_topics: Any) -> None:

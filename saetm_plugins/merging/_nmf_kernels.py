@@ -32,27 +32,31 @@ def update_rows(start, stop, indptr, indices, data, other, gram, factor):
     """One pass of coordinate descent over rows `start` to `stop` of ``factor`` (n, T).
 
     Minimises ``|X - factor @ other.T|²`` over non-negative rows, each on its own, with X (n, m) in
-    CSR and ``gram = other.T @ other``. A coordinate whose correlation
-    with the data is not positive stays zero at the optimum (the Gram matrix is non-negative), so
-    only the few others are visited: what makes this fast on sparse data.
+    CSR and ``gram = other.T @ other``. A coordinate whose correlation with the data is not positive
+    stays zero at the optimum (the Gram matrix is non-negative), so only the few others are visited:
+    what makes this fast on sparse data. The gradient is kept for all, in runs that vectorise.
+
+    Returns
+    -------
+    ndarray of shape (T, T), float32
+        ``factor.T @ factor`` of the new rows: the next pass needs it.
     """
     n_topics = gram.shape[0]
-    correlation = np.empty(n_topics, dtype=np.float32)
     gradient = np.empty(n_topics, dtype=np.float32)
     candidates = np.empty(n_topics, dtype=np.int32)
+    own_gram = np.zeros((n_topics, n_topics), dtype=np.float32)
     for row in range(start, stop):
-        correlation[:] = 0
+        gradient[:] = 0
         for entry in range(indptr[row], indptr[row + 1]):
             value = data[entry]
-            source = other[indices[entry]]
+            column = np.uint64(indices[entry])
             for topic in range(n_topics):
-                correlation[topic] += value * source[topic]
+                gradient[topic] += value * other[column, topic]
         weights = factor[row]
         n_candidates = 0
         for topic in range(n_topics):
-            if correlation[topic] > 0 and gram[topic, topic] > 0:
+            if gradient[topic] > 0 and gram[topic, topic] > 0:
                 candidates[n_candidates] = topic
-                gradient[n_candidates] = correlation[topic]
                 n_candidates += 1
             else:
                 weights[topic] = 0
@@ -60,18 +64,33 @@ def update_rows(start, stop, indptr, indices, data, other, gram, factor):
             weight = weights[candidates[place]]
             if weight > 0:
                 source = gram[candidates[place]]
-                for second in range(n_candidates):
-                    gradient[second] -= weight * source[candidates[second]]
+                for topic in range(n_topics):
+                    gradient[topic] -= weight * source[topic]
+        n_kept = 0
         for place in range(n_candidates):
             topic = candidates[place]
             old = weights[topic]
-            new = max(old + gradient[place] / gram[topic, topic], np.float32(0))
-            if new != old:
+            if old > 0 or gradient[topic] > 0:
+                new = max(old + gradient[topic] / gram[topic, topic], np.float32(0))
                 weights[topic] = new
                 source = gram[topic]
                 step = new - old
-                for second in range(n_candidates):
-                    gradient[second] -= step * source[candidates[second]]
+                for second in range(n_topics):
+                    gradient[second] -= step * source[second]
+                if new > 0:
+                    candidates[n_kept] = topic
+                    n_kept += 1
+        _add_outer(own_gram, weights, candidates[:n_kept])
+    return own_gram
+
+
+@njit(cache=True, nogil=True)
+def _add_outer(gram, weights, places):
+    """Add the outer product of a row with itself, of its few `places` that are not zero."""
+    for first in places:
+        target = gram[first]
+        for second in places:
+            target[second] += weights[first] * weights[second]
 
 
 @njit(cache=True, nogil=True, fastmath=True)

@@ -116,11 +116,9 @@ def factorize(
     """
     from saetm_plugins.merging._nmf_kernels import gram_rows, update_rows
 
+    gram = np.sum(map_rows(gram_rows, transposed.indptr, columns), axis=0)
     for _ in range(n_iter):
-        for csr, other, other_csr, factor in (
-            (matrix, columns, transposed, rows),
-            (transposed, rows, matrix, columns),
-        ):
-            gram = np.sum(map_rows(gram_rows, other_csr.indptr, other), axis=0)
-            map_rows(update_rows, csr.indptr, csr.indptr, csr.indices, csr.data, other, gram,
-                       factor)  # fmt: skip
+        for csr, other, factor in ((matrix, columns, rows), (transposed, rows, columns)):
+            grams = map_rows(update_rows, csr.indptr, csr.indptr, csr.indices, csr.data, other,
+                             gram, factor)  # fmt: skip
+            gram = np.sum(grams, axis=0)
