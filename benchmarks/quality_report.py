@@ -22,6 +22,7 @@ COLUMNS = {
     "purity": ("purity", 3),
     "f1": ("F1", 3),
     "coverage": ("coverage", 2),
+    "n_topics_found": ("topics", 0),
     "fit_seconds": ("fit, s", 1),
     "change_seconds": ("change, s", 2),
     "peak_megabytes": ("peak, MB", 0),
@@ -64,7 +65,8 @@ def cell(line: pd.Series, column: str) -> str:
     text = f"{line[column]:.{digits}f}"
     if column == "fit_seconds" and not line["load"] <= BUSY:  # not known counts as busy
         return f"{text}*"
-    return text if line["seeds"] < 2 or column in TIMED else f"{text} ±{half:.{digits}f}"
+    plain = line["seeds"] < 2 or column in TIMED or (column == "n_topics_found" and half == 0)
+    return text if plain else f"{text} ±{half:.{digits}f}"
 
 
 def print_table(rows: list[dict[str, Any]]) -> None:
@@ -100,6 +102,7 @@ def as_markdown(summary: pd.DataFrame, rows: list[dict[str, Any]]) -> str:
     parts = [
         f"Measured on {last['machine']}; {versions}. Median over seeds, ± half the range. "
         "NPMI, C_V, diversity and intruder on the top 10 words, the corpus itself as reference. "
+        "'topics' is how many the model found; not every model reaches the number asked for. "
         "'change' is the time to another number of topics: a re-cut where the model has one, "
         "else another fit. Ours is fitted once for each seed and re-cut to every number of topics. "
         f"Seconds with * were taken beside other jobs (load above {BUSY:g}, or not recorded).\n"
@@ -146,6 +149,8 @@ def standing(lines: pd.DataFrame) -> str:
 
 def mark(text: str, line: pd.Series, lines: pd.DataFrame, column: str) -> str:
     """Put the best of a column in bold."""
+    if column == "n_topics_found":
+        return text
     best = lines[column].min() if column in TIMED else lines[column].max()
     return f"**{text}**" if line[column] == best and len(lines) > 1 else text
 
