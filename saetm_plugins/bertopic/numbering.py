@@ -146,7 +146,7 @@ class NumberedTopicModel(SAETopicModel):
                 np.float32(target_weight**0.5) * by_class,
             ]
         )
-        if self.merge in ("auto", "nmf"):  # the soft merge looks at words alone
+        if self.merge in ("auto", "nmf"):  # only "ward" and "kmeans" look at these vectors
             self.merge = "ward"
         self._merges = {}
         self.retopic(self.n_topics)
