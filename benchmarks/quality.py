@@ -207,9 +207,11 @@ def inverted_rbo(topics: list[list[str]]) -> float:
 def surroundings() -> dict[str, Any]:
     """Say what the row was measured on."""
     names = ("numpy", "scipy", "scikit-learn", "torch", "gensim")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "when": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.python_version()}",
+        "machine": f"{platform.machine()}, {cores} of {os.cpu_count()} cores, "
+        f"Python {platform.python_version()}",
         "versions": {name: version(name) for name in names},
     }
 
