@@ -12,6 +12,10 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from saetm_plugins.parallel import map_ranges
+
+_COLUMNS = 1024  # at a time: 200 topics of them fit into a core's cache
+
 
 def normalize_activations(activations: sp.csr_matrix, sharpening: float = 1.0) -> sp.csr_matrix:
     """Turn activations into mixtures, θ_k = a_k^s / Σ_j a_j^s (paper, eq. of section 3.3 at s = 1).
@@ -78,8 +82,17 @@ def mix_words(
     ndarray of shape (T, V), float32
         Rows sum to 1.
     """
-    weights = sp.csr_matrix(atom_topics.T.multiply(prevalence), dtype=np.float32)
-    topic_words = np.asarray(weights @ atom_words, dtype=np.float32)
+    from saetm_plugins._mixture_kernels import add_rows
+
+    weights = sp.csr_matrix(atom_topics.multiply(prevalence[:, None]), dtype=np.float32)
+    n_words = atom_words.shape[1]
+    topic_words = np.zeros((weights.shape[1], n_words), dtype=np.float32)
+    map_ranges(
+        lambda _, first, last: add_rows(
+            first, last, weights.indptr, weights.indices, weights.data, atom_words, topic_words
+        ),
+        [(first, min(first + _COLUMNS, n_words)) for first in range(0, n_words, _COLUMNS)],
+    )
     topic_words /= topic_words.sum(axis=1, keepdims=True)
     return topic_words
 

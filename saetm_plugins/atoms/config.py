@@ -46,6 +46,10 @@ def preset_settings(preset: str | None) -> dict[str, Any]:
     return PRESETS[check_choice(preset, "preset", tuple(PRESETS))]
 
 
+_BATCHES = ((2**12, 256), (2**15, 512), (2**20, 1024), (math.inf, 8192))
+"""Below so many documents, so many in a batch."""
+
+
 @dataclass(frozen=True)
 class TrainingConfig:
     """How a sparse autoencoder is trained; None means: chosen from the size of the corpus.
@@ -144,7 +148,7 @@ class TrainingConfig:
             n_atoms = max(1, min(n_documents // 2, max(2048, by_size), 4096))
             n_atoms = max(n_atoms, self.k or 1)
         k = self.k or max(1, min(n_atoms // 16, 16 if n_atoms >= 4096 else 8))
-        by_size = 512 if n_documents < 2**15 else 1024 if n_documents < 2**20 else 8192
+        by_size = next(size for fewer, size in _BATCHES if n_documents < fewer)
         batch_size = self.batch_size or min(n_documents, by_size)
         enough = 600 if n_atoms < 2048 else 450
         n_steps = self.n_steps or max(enough, n_documents // batch_size)

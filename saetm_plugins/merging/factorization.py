@@ -1,8 +1,8 @@
 """Stage 3, the soft merge's engine: non-negative factorization of a sparse matrix, on all cores.
 
 Hierarchical alternating least squares (Cichocki & Phan 2009), the coordinate descent of
-scikit-learn's ``NMF``, reordered so that every row is solved on its own and skips the coordinates
-that must be zero. Started by NNDSVD (Boutsidis & Gallopoulos 2008).
+scikit-learn's ``NMF``, reordered so that every row is solved on its own and only the coordinates
+that may move are visited. Started by NNDSVD (Boutsidis & Gallopoulos 2008).
 """
 
 from __future__ import annotations
@@ -114,11 +114,13 @@ def factorize(
     n_iter : int
         Passes over both factors.
     """
-    from saetm_plugins.merging._nmf_kernels import gram_rows, update_rows
+    from saetm_plugins.merging._nmf_kernels import update_rows
 
-    gram = np.sum(map_rows(gram_rows, transposed.indptr, columns), axis=0)
     for _ in range(n_iter):
         for csr, other, factor in ((matrix, columns, rows), (transposed, rows, columns)):
-            grams = map_rows(update_rows, csr.indptr, csr.indptr, csr.indices, csr.data, other,
-                             gram, factor)  # fmt: skip
-            gram = np.sum(grams, axis=0)
+            gram = other.T @ other
+            norms = np.diagonal(gram)
+            inverse = np.divide(1, norms, where=norms > 0, out=np.zeros_like(norms))
+            factor[:, norms <= 0] = 0  # a topic that lost one factor loses both
+            map_rows(update_rows, csr.indptr, csr.indptr, csr.indices, csr.data, other,
+                     gram, inverse, factor)  # fmt: skip
