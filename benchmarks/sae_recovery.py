@@ -14,12 +14,11 @@ import numpy as np
 from saetm_plugins.atoms import match_directions, sample_ctm, train_sae
 
 ACTIVATIONS = ("topk", "batch_topk", "l1", "jumprelu")
-SETTINGS = {"k": 3, "anneal": 5.0, "n_steps": 2000}  # for few atoms; see docs/atoms.md
 
 
 def measure(activation, n_contributions, seed):
     sample = sample_ctm(n_contributions=n_contributions, random_state=seed)
-    sae = train_sae(sample.embeddings, 32, activation, random_state=seed, **SETTINGS)
+    sae = train_sae(sample.embeddings, 32, activation, random_state=seed)
     partners, cosines = match_directions(sample.directions, sae.decoder_)
     codes = sae.transform(sample.embeddings).toarray()[:, partners]
     mixtures = codes / codes.sum(axis=1, keepdims=True)

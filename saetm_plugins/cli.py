@@ -148,6 +148,7 @@ def train_sae_command(
     logger: Annotated[str | None, typer.Option(help="tensorboard or wandb.")] = None,
     log_dir: Annotated[str | None, typer.Option(help="Where the logger writes.")] = None,
     encoder_name: Annotated[str | None, typer.Option(help="Stored with the weights.")] = None,
+    data_name: Annotated[str | None, typer.Option(help="The corpus, for the model card.")] = None,
     random_state: Annotated[int | None, typer.Option(help="Seed; 0 if not given.")] = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -171,6 +172,7 @@ def train_sae_command(
         "logger": logger,
         "log_dir": log_dir,
         "encoder_name": encoder_name,
+        "data_name": data_name,
         "random_state": random_state,
     }
     sae = train_sae_from_config(embeddings, config, flags)

@@ -49,6 +49,12 @@ def preset_settings(preset: str | None) -> dict[str, Any]:
 _BATCHES = ((2**12, 256), (2**15, 512), (2**20, 1024), (math.inf, 8192))
 """Below so many documents, so many in a batch."""
 
+_FEW_ATOMS = 64
+"""Up to here every atom should be a topic, and more of the planted ones are found, at small cost,
+by starting with many active atoms, ending with at least three and training for longer."""
+
+_TIME_TO_ANNEAL = 1000  # steps; in fewer, "l1" does not come down to k active atoms
+
 
 @dataclass(frozen=True)
 class TrainingConfig:
@@ -66,9 +72,10 @@ class TrainingConfig:
         Active atoms per document, exact for "topk", on average for the others.
     n_steps, batch_size : int, optional
         Optimizer steps, and documents in each.
-    anneal : float
+    anneal : float, optional
         Multiple of `k` to start from, falling to `k` over the first half of the steps. Above 1,
-        more of the true directions are found, at the price of a slower fit.
+        more of the true directions are found, at the price of a slower fit. Default: 5 for at
+        most 64 atoms with 1,000 steps or more, else 1.
     learning_rate : float
         Peak of Adam's rate.
     warmup : float
@@ -99,7 +106,7 @@ class TrainingConfig:
     k: int | None = None
     n_steps: int | None = None
     batch_size: int | None = None
-    anneal: float = 1.0
+    anneal: float | None = None
     learning_rate: float = 5e-3
     warmup: float = 0.1
     decay: float = 0.8
@@ -118,7 +125,8 @@ class TrainingConfig:
             if getattr(self, name) is not None:
                 check_count(getattr(self, name), name)
         _check_number(self.learning_rate, "learning_rate", above=0)
-        _check_number(self.anneal, "anneal", least=1)
+        if self.anneal is not None:
+            _check_number(self.anneal, "anneal", least=1)
         for name in ("warmup", "decay", "resample"):
             _check_number(getattr(self, name), name, least=0, most=1)
         if self.sparsity is not None:
@@ -138,7 +146,7 @@ class TrainingConfig:
 
         A small corpus gets at most one atom for two documents, but 2,048 where it has as many, and
         hundreds of steps however small it is: all made better topics on 2,000 to 19,000 documents
-        (benchmarks/RESULTS.md).
+        (benchmarks/RESULTS.md). Few atoms get longer, for what they find to be the truth.
         """
         n_atoms = self.n_atoms
         if n_atoms is None and self.expansion is not None:
@@ -147,12 +155,18 @@ class TrainingConfig:
             by_size = 2 ** round(0.7 * math.log2(n_documents))
             n_atoms = max(1, min(n_documents // 2, max(2048, by_size), 4096))
             n_atoms = max(n_atoms, self.k or 1)
+        few = n_atoms <= _FEW_ATOMS
         k = self.k or max(1, min(n_atoms // 16, 16 if n_atoms >= 4096 else 8))
+        if few and self.k is None:
+            k = min(n_atoms, max(k, 3))
         by_size = next(size for fewer, size in _BATCHES if n_documents < fewer)
         batch_size = self.batch_size or min(n_documents, by_size)
-        enough = 600 if n_atoms < 2048 else 450
+        enough = 2000 if few else 600 if n_atoms < 2048 else 450
         n_steps = self.n_steps or max(enough, n_documents // batch_size)
-        return replace(self, n_atoms=n_atoms, k=k, batch_size=batch_size, n_steps=n_steps)
+        anneal = self.anneal or (5.0 if few and n_steps >= _TIME_TO_ANNEAL else 1.0)
+        return replace(
+            self, n_atoms=n_atoms, k=k, batch_size=batch_size, n_steps=n_steps, anneal=anneal
+        )
 
     def level_ends(self) -> list[int]:
         """Return the number of atoms in each nested prefix; one number unless Matryoshka."""
@@ -171,6 +185,7 @@ class TrainingConfig:
         assert self.n_steps is not None
         assert self.n_atoms is not None
         assert self.k is not None
+        assert self.anneal is not None
         left = max(0.0, 1 - step / (0.5 * self.n_steps))
         return min(self.n_atoms, round(self.k * (1 + (self.anneal - 1) * left)))
 
