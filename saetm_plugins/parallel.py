@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any, TypeVar
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 N_RANGES = 64
 """Ranges a loop is cut into, whatever the number of threads: sums over ranges then never change."""
@@ -30,6 +32,19 @@ def n_threads() -> int:
 def _pool(process: int) -> ThreadPoolExecutor:
     """One pool a process: threads do not survive a fork."""
     return ThreadPoolExecutor(n_threads(), thread_name_prefix="saetm")
+
+
+@lru_cache(maxsize=1)
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+def single_threaded_blas() -> AbstractContextManager[Any]:
+    """Keep BLAS to the calling thread, where small products alternate with loops on all cores.
+
+    OpenBLAS' threads wait for the next product by spinning, on the cores that the loops need.
+    """
+    return _blas().limit(limits=1, user_api="blas")
 
 
 def balanced_ranges(costs: np.ndarray, n_ranges: int = N_RANGES) -> list[tuple[int, int]]:

@@ -23,7 +23,7 @@ from saetm_plugins.validation import check_embeddings
 
 DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 DEFAULT_WIDTH = 384
-WORD_BATCH = 128  # words are short: batches of 32 leave the cores waiting
+WORD_BATCH = 256  # words are short: batches of 32 leave the cores waiting
 
 
 def load_encoder(encoder: Any = None, device: str | None = None) -> Any:

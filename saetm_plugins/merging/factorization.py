@@ -7,6 +7,7 @@ that may move are visited. Started by NNDSVD (Boutsidis & Gallopoulos 2008).
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
@@ -14,7 +15,7 @@ import scipy.linalg
 import scipy.sparse as sp
 from sklearn.utils.extmath import randomized_svd
 
-from saetm_plugins.parallel import map_rows
+from saetm_plugins.parallel import map_ranges, map_rows, single_threaded_blas
 
 
 class SparseSVD:
@@ -116,11 +117,24 @@ def factorize(
     """
     from saetm_plugins.merging._nmf_kernels import update_rows
 
-    for _ in range(n_iter):
-        for csr, other, factor in ((matrix, columns, rows), (transposed, rows, columns)):
-            gram = other.T @ other
-            norms = np.diagonal(gram)
-            inverse = np.divide(1, norms, where=norms > 0, out=np.zeros_like(norms))
-            factor[:, norms <= 0] = 0  # a topic that lost one factor loses both
-            map_rows(update_rows, csr.indptr, csr.indptr, csr.indices, csr.data, other,
-                     gram, inverse, factor)  # fmt: skip
+    with single_threaded_blas():
+        for _ in range(n_iter):
+            for csr, other, factor in ((matrix, columns, rows), (transposed, rows, columns)):
+                gram = _gram(other)
+                norms = np.diagonal(gram)
+                inverse = np.divide(1, norms, where=norms > 0, out=np.zeros_like(norms))
+                factor[:, norms <= 0] = 0  # a topic that lost one factor loses both
+                map_rows(update_rows, csr.indptr, csr.indptr, csr.indices, csr.data, other,
+                         gram, inverse, factor)  # fmt: skip
+
+
+def _gram(factor: np.ndarray) -> np.ndarray:
+    """Return ``factor.T @ factor``; of many columns by ranges of rows, the same for any threads."""
+    n_ranges = 1 + factor.shape[1] // 64
+    edges = np.linspace(0, len(factor), n_ranges + 1).astype(int).tolist()
+
+    def of_range(_: int, first: int, last: int) -> np.ndarray:
+        return factor[first:last].T @ factor[first:last]
+
+    parts = map_ranges(of_range, list(pairwise(edges)))
+    return np.sum(parts, axis=0)
