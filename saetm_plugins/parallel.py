@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
 from functools import lru_cache
 from itertools import pairwise
@@ -60,11 +60,26 @@ def balanced_ranges(costs: np.ndarray, n_ranges: int = N_RANGES) -> list[tuple[i
 def map_ranges(
     task: Callable[[int, int, int], Result], ranges: list[tuple[int, int]]
 ) -> list[Result]:
-    """Return ``[task(i, first, last) for i, (first, last) in enumerate(ranges)]``, on all cores."""
-    if min(n_threads(), len(ranges)) <= 1:
-        return [task(i, first, last) for i, (first, last) in enumerate(ranges)]
-    jobs = [_pool(os.getpid()).submit(task, i, *bounds) for i, bounds in enumerate(ranges)]
-    return [job.result() for job in jobs]
+    """Return ``[task(i, first, last) for i, (first, last) in enumerate(ranges)]``, on all cores.
+
+    The calling thread works as well: short loops would spend their time on handing over.
+    """
+    results: list[Any] = [None] * len(ranges)
+    waiting = iter(enumerate(ranges))  # a built-in iterator: the threads can share it
+
+    def work() -> None:
+        for i, (first, last) in waiting:
+            results[i] = task(i, first, last)
+
+    n_helpers = min(n_threads(), len(ranges)) - 1
+    helpers = [_pool(os.getpid()).submit(work) for _ in range(n_helpers)]
+    try:
+        work()
+    finally:
+        wait(helpers)
+    for helper in helpers:
+        helper.result()
+    return results
 
 
 def map_rows(kernel: Callable[..., Any], indptr: np.ndarray, *arguments: Any) -> list[Any]:
