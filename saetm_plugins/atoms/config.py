@@ -50,8 +50,8 @@ _BATCHES = ((2**12, 256), (2**15, 512), (2**20, 1024), (math.inf, 8192))
 """Below so many documents, so many in a batch."""
 
 _FEW_ATOMS = 64
-"""Up to here every atom should be a topic, and more of the planted ones are found, at small cost,
-by starting with many active atoms, ending with at least three and training for longer."""
+"""Who asks for no more wants every atom to be a topic, and more of the planted ones are found, at
+small cost, by starting with many active atoms, ending with at least three and training longer."""
 
 _TIME_TO_ANNEAL = 1000  # steps; in fewer, "l1" does not come down to k active atoms
 
@@ -74,8 +74,8 @@ class TrainingConfig:
         Optimizer steps, and documents in each.
     anneal : float, optional
         Multiple of `k` to start from, falling to `k` over the first half of the steps. Above 1,
-        more of the true directions are found, at the price of a slower fit. Default: 5 for at
-        most 64 atoms with 1,000 steps or more, else 1.
+        more of the true directions are found, at the price of a slower fit. Default: 5 where
+        `n_atoms` is given, at most 64, and there are 1,000 steps or more; else 1.
     learning_rate : float
         Peak of Adam's rate.
     warmup : float
@@ -146,7 +146,7 @@ class TrainingConfig:
 
         A small corpus gets at most one atom for two documents, but 2,048 where it has as many, and
         hundreds of steps however small it is: all made better topics on 2,000 to 19,000 documents
-        (benchmarks/RESULTS.md). Few atoms get longer, for what they find to be the truth.
+        (benchmarks/RESULTS.md). Few atoms, where asked for, get longer.
         """
         n_atoms = self.n_atoms
         if n_atoms is None and self.expansion is not None:
@@ -155,7 +155,7 @@ class TrainingConfig:
             by_size = 2 ** round(0.7 * math.log2(n_documents))
             n_atoms = max(1, min(n_documents // 2, max(2048, by_size), 4096))
             n_atoms = max(n_atoms, self.k or 1)
-        few = n_atoms <= _FEW_ATOMS
+        few = self.n_atoms is not None and n_atoms <= _FEW_ATOMS
         k = self.k or max(1, min(n_atoms // 16, 16 if n_atoms >= 4096 else 8))
         if few and self.k is None:
             k = min(n_atoms, max(k, 3))
