@@ -27,6 +27,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "learning_rate": 1e-3,
         "warmup": 0.1,
         "decay": 0.2,
+        "anneal": 1.0,
         "normalization": "scale",
     },
     "gpu": {"expansion": 4.0, "k": 32, "batch_size": 16_384, "learning_rate": 2e-3},
