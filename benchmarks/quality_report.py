@@ -97,10 +97,10 @@ def write_report(rows: list[dict[str, Any]], folder: Path) -> None:
 
 def as_markdown(summary: pd.DataFrame, rows: list[dict[str, Any]]) -> str:
     """Write the summary as Markdown tables; best of a column in bold."""
-    last = rows[-1]
-    versions = ", ".join(f"{name} {number}" for name, number in last["versions"].items())
+    versions = ", ".join(f"{name} {number}" for name, number in rows[-1]["versions"].items())
+    machines = " or ".join(sorted({row["machine"] for row in rows}))
     parts = [
-        f"Measured on {last['machine']}; {versions}. Median over seeds, ± half the range. "
+        f"Measured on {machines}; {versions}. Median over seeds, ± half the range. "
         "NPMI, C_V, diversity and intruder on the top 10 words, the corpus itself as reference. "
         "'topics' is how many the model found; not every model reaches the number asked for. "
         "'change' is the time to another number of topics: a re-cut where the model has one, "
