@@ -13,7 +13,7 @@ def update_rows(start, stop, indptr, indices, data, other, gram, inverse, factor
     Minimises ``|X - factor @ other.T|²`` over non-negative rows, each on its own, with X (n, m) in
     CSR, ``gram = other.T @ other`` and ``inverse`` (T,) one by its diagonal. Which coordinates move
     is settled before the first does: those above zero, and those that the gradient draws there. The
-    lists are made without branches, which could not be predicted and took half of the time.
+    lists are made without branches, which the processor could not predict.
     """
     n_topics = gram.shape[0]
     gradient = np.empty(n_topics, dtype=np.float32)

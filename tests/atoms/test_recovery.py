@@ -28,6 +28,13 @@ def test_nested_prefixes_recover_them_too(sample):
     assert match_directions(sample.directions, sae.decoder_)[1].mean() >= 0.95
 
 
+def test_the_inner_dictionary_of_a_matryoshka_model_recovers_them(sample):
+    settings = {"n_steps": 2000, "batch_size": 256, "anneal": 5.0, "learning_rate": 1e-2}
+    sae = train_sae(sample.embeddings, 64, k=4, levels=(0.5, 1.0), **settings)
+    _, cosines = match_directions(sample.directions, sae.prefix(32).decoder_)
+    assert cosines.mean() >= 0.95
+
+
 def test_strengths_are_gammas_of_the_mixture():
     sample = sample_ctm(4000, 4, 16, n_contributions=400, concentration=1.0, random_state=1)
     assert sample.mixtures.sum(axis=1) == pytest.approx(np.ones(4000), abs=1e-5)
