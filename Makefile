@@ -25,10 +25,10 @@ format: $(INSTALLED_TEST)
 	$(VENV)/bin/ruff format .
 
 bench: $(INSTALLED_BENCH)
-	$(VENV)/bin/python benchmarks/quality.py --corpus 20newsgroups --n-topics 50
+	$(VENV)/bin/python benchmarks/quality.py --corpus 20newsgroups --n-topics 50 --out saetm-bench
 
 clean:
-	rm -rf $(VENV) saetm-demo
+	rm -rf $(VENV) saetm-demo saetm-bench
 
 $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
