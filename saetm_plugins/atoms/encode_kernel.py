@@ -1,4 +1,7 @@
-"""The compiled loop behind ``transform`` on CPU: dense scores in, sparse activations out."""
+"""The compiled loop behind ``transform`` on CPU: dense scores in, sparse activations out.
+
+Sums, maxima and sorts are loops of our own: numba takes seconds to compile NumPy's.
+"""
 
 from __future__ import annotations
 
@@ -52,13 +55,15 @@ def encode_rows(batch, scores, encoder, encoder_bias, thresholds, k, keep_strong
             ):
                 count += 1
         offsets[row + 1] = count
-    offsets = np.cumsum(offsets)
+    add_up(offsets)
     atoms = np.empty(offsets[n], dtype=np.int32)
     exact = np.empty(offsets[n], dtype=np.float32)
     counts = np.zeros(n + 1, dtype=np.int64)
     for row in prange(n):
         start = offsets[row]
-        best = scores[row].max()
+        best = scores[row, 0]
+        for atom in range(n_atoms):
+            best = max(best, scores[row, atom])
         slot = start
         for atom in range(n_atoms):
             if _proposed(
@@ -72,13 +77,14 @@ def encode_rows(batch, scores, encoder, encoder_bias, thresholds, k, keep_strong
             exact[start:slot],
             thresholds,
             limit,
-            keep_strongest and np.any(batch[row] != 0),
+            keep_strongest and _any_nonzero(batch[row]),
         )
-    indptr = np.cumsum(counts)
+    indptr = counts
+    add_up(indptr)
     indices = np.empty(indptr[n], dtype=np.int32)
     values = np.empty(indptr[n], dtype=np.float32)
     for row in prange(n):
-        for slot in range(counts[row + 1]):
+        for slot in range(indptr[row + 1] - indptr[row]):
             indices[indptr[row] + slot] = atoms[offsets[row] + slot]
             values[indptr[row] + slot] = exact[offsets[row] + slot]
     return indptr, indices, values
@@ -95,8 +101,8 @@ def _settle_row(atoms, exact, thresholds, limit, keep_strongest):
     """Decide on one row's proposals, pack what stays to the front, return how many stay."""
     if exact.size == 0:
         return 0
-    cut = np.sort(exact)[exact.size - limit] if exact.size > limit else np.float32(-np.inf)
-    strongest = np.argmax(exact)
+    cut = kth_largest(exact, limit) if exact.size > limit else np.float32(-np.inf)
+    strongest = first_largest(exact)
     strongest_atom, strongest_value = atoms[strongest], exact[strongest]
     kept = 0
     for slot in range(exact.size):
@@ -107,6 +113,31 @@ def _settle_row(atoms, exact, thresholds, limit, keep_strongest):
         atoms[0], exact[0] = strongest_atom, max(strongest_value, _FLOOR)
         kept = 1
     return kept
+
+
+@njit(cache=True)
+def _any_nonzero(row):
+    for value in row:
+        if value != 0:
+            return True
+    return False
+
+
+@njit(cache=True)
+def add_up(counts):
+    """Turn counts into offsets in place: a cumulative sum."""
+    for place in range(1, counts.size):
+        counts[place] += counts[place - 1]
+
+
+@njit(cache=True)
+def first_largest(values):
+    """Return the first position of the largest of `values`."""
+    largest = 0
+    for place in range(1, values.size):
+        if values[place] > values[largest]:
+            largest = place
+    return largest
 
 
 @njit(cache=True)

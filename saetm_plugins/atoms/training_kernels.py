@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-from saetm_plugins.atoms.encode_kernel import exact_score, kth_largest
+from saetm_plugins.atoms.encode_kernel import add_up, exact_score, first_largest, kth_largest
 
 _BLOCK = 32  # scores looked at together
 
@@ -43,7 +43,8 @@ def activate_above(batch, encoder, encoder_bias, scores, floors):
             if scores[row, atom] >= floors[row]:
                 count += 1
         counts[row + 1] = max(count, 1)
-    indptr = np.cumsum(counts)
+    indptr = counts
+    add_up(indptr)
     indices = np.empty(indptr[n], dtype=np.int32)
     values = np.empty(indptr[n], dtype=np.float32)
     for row in prange(n):
@@ -60,7 +61,7 @@ def activate_above(batch, encoder, encoder_bias, scores, floors):
                     indices[slot] = atom
                     slot += 1
         if slot == indptr[row]:
-            indices[slot] = np.argmax(scores[row])
+            indices[slot] = first_largest(scores[row])
         for slot in range(indptr[row], indptr[row + 1]):
             exact = exact_score(batch[row], encoder, encoder_bias, indices[slot])
             values[slot] = max(np.float32(0), exact)
@@ -86,18 +87,19 @@ def keep_largest(indptr, indices, values, cut, k):
     counts = np.zeros(n + 1, dtype=np.int64)
     for row in prange(n):
         found = values[indptr[row] : indptr[row + 1]]
-        cuts[row] = min(np.float32(cut), found.max())
+        cuts[row] = min(np.float32(cut), found[first_largest(found)])
         if found.size > k:
             cuts[row] = max(cuts[row], kth_largest(found, k))
         reached = 0
         for value in found:
             reached += value >= cuts[row]
         counts[row + 1] = min(k, reached)
-    kept_ptr = np.cumsum(counts)
+    kept_ptr = counts
+    add_up(kept_ptr)
     kept_indices = np.empty(kept_ptr[n], dtype=np.int32)
     kept_values = np.empty(kept_ptr[n], dtype=np.float32)
     for row in prange(n):
-        ties = counts[row + 1]
+        ties = kept_ptr[row + 1] - kept_ptr[row]
         for slot in range(indptr[row], indptr[row + 1]):
             ties -= values[slot] > cuts[row]
         kept = kept_ptr[row]
@@ -206,7 +208,7 @@ def group_by_atom(indptr, indices, n_atoms):
     atom_ptr = np.zeros(n_atoms + 1, dtype=np.int64)
     for atom in indices:
         atom_ptr[atom + 1] += 1
-    atom_ptr = np.cumsum(atom_ptr)
+    add_up(atom_ptr)
     free = atom_ptr[:-1].copy()
     slots = np.empty(indices.size, dtype=np.int64)
     rows = np.empty(indices.size, dtype=np.int64)

@@ -104,8 +104,9 @@ def document_keywords(start, stop, indptr, indices, docs, words, known, mix, out
         n_keep = min(n_values, out.shape[1])
         keep_largest(values, found, n_values, n_keep)
         counts[doc] = n_keep
-        out[doc, :n_keep] = values[:n_keep]
-        chosen[doc, :n_keep] = found[:n_keep]
+        for place in range(n_keep):
+            out[doc, place] = values[place]
+            chosen[doc, place] = found[place]
 
 
 @njit(cache=True, nogil=True)
@@ -151,8 +152,9 @@ def associate(
         n_keep = min(n_values, out.shape[1])
         keep_largest(values, chosen, n_values, n_keep)
         n_kept[atom] = n_keep
-        out[atom, :n_keep] = values[:n_keep]
-        words[atom, :n_keep] = chosen[:n_keep]
+        for place in range(n_keep):
+            out[atom, place] = values[place]
+            words[atom, place] = chosen[place]
 
 
 @njit(cache=True, nogil=True)
