@@ -25,7 +25,7 @@ format: $(INSTALLED_TEST)
 	$(VENV)/bin/ruff format .
 
 bench: $(INSTALLED_BENCH)
-	$(VENV)/bin/python benchmarks/quality.py --corpus 20newsgroups --n-topics 50 --out saetm-bench
+	$(VENV)/bin/python benchmarks/quality.py --corpus 20newsgroups --n-topics 50
 
 clean:
 	rm -rf $(VENV) saetm-demo saetm-bench

@@ -1,7 +1,8 @@
 """Fit one model on one corpus and leave the result in a folder; quality.py starts it.
 
 A process for each fit, so that a model's memory and time limit are its own. Where more than one
-number of topics is asked for, the fit has the first, and is re-cut to the others.
+number of topics is asked for, the fit has the first, and is re-cut to the others. With ``--compile
+MODEL`` it fits a few random documents and leaves nothing but the compiled loops on disk.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import argparse
 import json
 import os
 import resource
+import sys
 import tempfile
 import time
 from importlib import import_module
@@ -24,6 +26,13 @@ from peers import Fitted, load_peer
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["--compile"]:
+        getattr(load_peer(sys.argv[2]), "compile_loops", lambda: None)()
+    else:
+        fit_and_save()
+
+
+def fit_and_save() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("out", type=Path)
     for name in ("--model", "--corpus", "--data", "--cache"):

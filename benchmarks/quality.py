@@ -4,7 +4,8 @@
     python benchmarks/quality.py --models ours,bertopic,bertopic-kmeans,lda --seeds 3 --report
 
 Every model gets the same documents, embeddings and vocabulary, and a process of its own; one that
-can be re-cut exactly is fitted once for all numbers of topics. Rows are appended to
+can be re-cut exactly is fitted once for all numbers of topics. Where a model compiles loops and
+keeps them on disk, a process before its first fit does that. Rows are appended to
 ``<out>/quality.jsonl`` as they come; what is there already is not run again, so a killed run
 continues. A model that fails or runs out of time leaves a row that says so.
 """
@@ -51,12 +52,16 @@ def main() -> None:
     rows_file = args.out / "quality.jsonl"
     args.out.mkdir(parents=True, exist_ok=True)
     done = {identity(row) for row in read_rows(rows_file) if args.keep_failures or ok(row)}
+    compiled: set[str] = set()
     for corpus_name in args.corpus:
         fits = list(missing(corpus_name, args, done))
         if not fits:
             continue
         corpus = load_corpus(corpus_name, args.data, args.cache)
         for model, counts, seed in fits:
+            if model not in compiled:
+                run([sys.executable, str(HERE / "one_model.py"), "--compile", model], 600)
+                compiled.add(model)
             topics = ", ".join(map(str, counts))
             print(f"{model} on {corpus_name}, {topics} topics, seed {seed} …", file=sys.stderr)
             for row in measure(corpus, model, counts, seed, args):
@@ -100,7 +105,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--models", type=listed, default=SHORT, help=", ".join(MODULES) + ", all")
     parser.add_argument("--seeds", type=int, default=1, help="how many seeds, from 0")
     parser.add_argument("--time-limit", type=float, default=1800, help="seconds for one fit")
-    parser.add_argument("--out", type=Path, default=HERE / "results")
+    parser.add_argument("--out", type=Path, default="saetm-bench", help="continues what is there")
     parser.add_argument("--cache", type=Path, default=cache, help="for embeddings made here")
     parser.add_argument("--keep-failures", action="store_true", help="do not try them again")
     parser.add_argument("--report", action="store_true", help="write Markdown, CSV and plots")

@@ -3,7 +3,8 @@
 A module has ``VERSION_OF`` (the distribution whose version is reported), ``IMPORTS`` (what is
 imported before the clock starts), ``fit(corpus, n_topics, seed) -> Fitted``, and
 ``retopic(fitted, corpus, n_topics, seed) -> Fitted`` where the model can change its number of
-topics without a new fit.
+topics without a new fit, and ``compile_loops()`` where it has loops that are compiled once and
+kept on disk.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 """BERTopic with its defaults (UMAP, HDBSCAN), reduced to the wanted number of topics."""
 
+import numpy as np
+
 from peers import N_WORDS, Fitted
 
 VERSION_OF = "bertopic"
@@ -36,6 +38,14 @@ def retopic(fitted, corpus, n_topics, seed):
     return result(model, model.topics_)
 
 
+def compile_loops():
+    from umap import UMAP
+
+    points = np.random.default_rng(0).normal(size=(500, 16))
+    settings = {"metric": "cosine", "low_memory": False, "force_approximation_algorithm": True}
+    UMAP(**settings, n_epochs=2, random_state=0).fit(points)
+
+
 def documents(corpus):
     """Return the documents' words of the vocabulary: all that BERTopic needs beside embeddings.
 
@@ -46,8 +56,6 @@ def documents(corpus):
 
 
 def result(model, labels):
-    import numpy as np
-
     topics = [
         [word for word, _ in words if word]
         for topic, words in sorted(model.get_topics().items())

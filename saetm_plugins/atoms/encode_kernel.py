@@ -117,10 +117,10 @@ def _settle_row(atoms, exact, thresholds, limit, keep_strongest):
 
 @njit(cache=True)
 def _any_nonzero(row):
+    found = False
     for value in row:
-        if value != 0:
-            return True
-    return False
+        found |= value != 0
+    return found
 
 
 @njit(cache=True)
