@@ -28,6 +28,7 @@ COLUMNS = {
     "peak_megabytes": ("peak, MB", 0),
 }
 TIMED = ("fit_seconds", "change_seconds", "peak_megabytes")
+RANKED = ("npmi", "c_v", "intruder")  # ours is to be first or second in these
 PLOTTED = ["npmi", "c_v", "diversity", "intruder", "nmi"]
 BUSY = 3.0  # load above which seconds are marked
 
@@ -107,6 +108,7 @@ def as_markdown(summary: pd.DataFrame, rows: list[dict[str, Any]]) -> str:
         "else another fit. Ours is fitted once for each seed and re-cut to every number of topics. "
         f"Seconds with * were taken beside other jobs (load above {BUSY:g}, or not recorded).\n"
     ]
+    parts += overview(summary)
     for (corpus, n_topics), lines in summary.groupby(["corpus", "n_topics"], sort=False):
         titles = [title for title, _ in COLUMNS.values()]
         parts.append(f"\n### {corpus}, {n_topics} topics\n")
@@ -124,13 +126,45 @@ def as_markdown(summary: pd.DataFrame, rows: list[dict[str, Any]]) -> str:
     return "\n".join(parts) + "\n"
 
 
+def overview(summary: pd.DataFrame) -> list[str]:
+    """Write where ours stands in every corpus and count, a line each; misses in bold."""
+    parts = [
+        "\n### Where ours stands\n",
+        "Place of ours among the models compared, and the two that lead where ours does not. Bars, "
+        "from 50 topics on: first or second in NPMI, C_V and intruder, diversity not below the "
+        "median. **Bold**: missed.\n",
+        "| corpus, topics | models | " + " | ".join(COLUMNS[name][0] for name in RANKED) + " |"
+        " diversity, median |",
+        "|---|---:|" + "---|" * (len(RANKED) + 1),
+    ]
+    for (corpus, n_topics), lines in summary.groupby(["corpus", "n_topics"], sort=False):
+        scored = lines.dropna(subset="npmi").set_index("model")
+        if "ours" not in scored.index:
+            continue
+        ours = scored.loc["ours"]
+        cells = []
+        for column in RANKED:
+            ahead = scored[scored[column] > ours[column]].nlargest(2, column)
+            place = (scored[column] > ours[column]).sum() + 1
+            text = f"{cell(ours, column)}, {place}."
+            leaders = ", ".join(f"{name} {line[column]:.3f}" for name, line in ahead.iterrows())
+            text = f"**{text}**" if n_topics >= 50 and place > 2 else text
+            cells.append(f"{text} ({leaders})" if leaders else text)
+        median = scored["diversity"].median()
+        diversity = f"{ours['diversity']:.3f}, {median:.3f}"
+        missed = n_topics >= 50 and ours["diversity"] < median
+        cells.append(f"**{diversity}**" if missed else diversity)
+        parts.append(f"| {corpus}, {n_topics} | {len(scored)} | " + " | ".join(cells) + " |")
+    return parts
+
+
 def standing(lines: pd.DataFrame) -> str:
     """Say where ours stands: first or second is the goal, in diversity the median."""
     scored = lines.dropna(subset="npmi").set_index("model")
     if "ours" not in scored.index or len(scored) < 3:
         return "Too few models here to say where ours stands."
     met, missed = [], []
-    for column in ("npmi", "c_v", "intruder"):
+    for column in RANKED:
         name, ours = COLUMNS[column][0], scored.loc["ours", column]
         better = scored[column] > ours
         if better.sum() < 2:
