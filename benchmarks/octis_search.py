@@ -5,7 +5,7 @@
 One process, one dataset (BBC_News), the same search for both: 30 evaluations, the same points
 (random search, one seed) and the same metric. Ours gets the corpus' embeddings; its one training
 is inside its seconds, encoding words too where they are not cached yet. Imports are in nobody's
-seconds, nor is numba's compilation, which a fit before the clock does in a new installation.
+seconds, nor is compiling loops or loading them from disk, which a fit before the clock does.
 OCTIS' LDA makes one pass by default; ``--lda-passes 10`` gives it a fit that has converged. Prints
 the seconds and appends a JSON line.
 """

@@ -60,7 +60,7 @@ def main() -> None:
         corpus = load_corpus(corpus_name, args.data, args.cache)
         for model, counts, seed in fits:
             if model not in compiled:
-                run([sys.executable, str(HERE / "one_model.py"), "--compile", model], 600)
+                compile_loops(model, args.time_limit)
                 compiled.add(model)
             topics = ", ".join(map(str, counts))
             print(f"{model} on {corpus_name}, {topics} topics, seed {seed} …", file=sys.stderr)
@@ -164,6 +164,13 @@ def measure(
                     fitted.get("doc_topics"),
                 )
             yield row | {"score_seconds": time.perf_counter() - start, "error": None}
+
+
+def compile_loops(model: str, time_limit: float) -> None:
+    """Let a model fill its cache of compiled loops; without it only its first seconds suffer."""
+    error = run([sys.executable, str(HERE / "one_model.py"), "--compile", model], time_limit)
+    if error:
+        print(f"{model} could not compile before its first fit: {error}", file=sys.stderr)
 
 
 def run(command: list[str], time_limit: float) -> str | None:
