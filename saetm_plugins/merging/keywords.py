@@ -15,6 +15,7 @@ from saetm_plugins.parallel import map_rows
 from saetm_plugins.validation import check_count, check_embeddings
 
 CORPUS_WEIGHT = 0.5  # of a word's company beside its vector; more: NPMI up, intruder down
+CHANCE_POWER = 1.25  # of a word's share of all mass; more: topics share fewer words, NPMI down
 _SAMPLE = 2048  # documents on which the similarities of words without a vector are learned
 
 
@@ -31,7 +32,8 @@ def keyword_association(
 
     In each document the `n_keywords` words nearest to it count, by their nearness
     (:class:`DocumentKeywords`); an atom's mass of a word is the sum over its documents; its score
-    is the positive pointwise mutual information times the root of that mass.
+    is the positive pointwise mutual information times the root of that mass, where a word's chance
+    is its share of all mass to the power `CHANCE_POWER`.
 
     Parameters
     ----------
@@ -226,7 +228,7 @@ def _associate(
     from saetm_plugins.merging._keyword_kernels import associate
 
     n_atoms = doc_atoms.shape[1]
-    share = keywords.word_mass(np.asarray(doc_atoms.sum(axis=1)).ravel())
+    share = keywords.word_mass(np.asarray(doc_atoms.sum(axis=1)).ravel()) ** CHANCE_POWER
     share = (share / max(share.sum(), np.finfo(np.float64).tiny)).astype(np.float32)
     by_atom = doc_atoms.tocsc()
     scores = np.empty((n_atoms, n_atom_words), dtype=np.float32)

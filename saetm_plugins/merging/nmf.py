@@ -3,7 +3,8 @@
 Not in the paper, which merges hard (arXiv 2511.16309, section 4): the association of atoms with
 contextual keywords is factorized, ``keywords ≈ W @ H``. Rows of H are the topics' words, rows of W
 the atoms' memberships. Where there are no words, atoms are merged by the company they keep in
-documents, factorized in the same way. Within a topic, words near its mean word vector come first.
+documents, factorized in the same way. Within a topic, words near its mean word vector come first,
+where a word's vector is the encoder's beside the place of the atoms that it is a keyword of.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from saetm_plugins.merging.ward import WardTree
 from saetm_plugins.parallel import map_rows
 
 _FIRST_PASSES = 3
+_COMPANY = 0.5  # weight of a word's place among the atoms; more: NPMI up, intruder down
 
 
 class NMFMerge(Merge):
@@ -29,7 +31,7 @@ class NMFMerge(Merge):
     ----------
     n_iter : int, default=12
         Passes over both factors.
-    focus : float, default=2.5
+    focus : float, default=4
         Power of the cosine between a word's vector and its topic's that a topic's words are
         weighted by, where `word_vectors` are given; 0 leaves them as they are. More: topics whose
         words agree in meaning; less: whose words occur together.
@@ -44,7 +46,7 @@ class NMFMerge(Merge):
         self,
         *,
         n_iter: int = 12,
-        focus: float = 2.5,
+        focus: float = 4,
         min_share: float = 0.01,
         random_state: int = 0,
     ):
@@ -68,11 +70,18 @@ class NMFMerge(Merge):
         self._matrix = association[:, self._words]
         self._transposed = self._matrix.T.tocsr()
         self._svd = SparseSVD(self._matrix, self.random_state)
+        self._unit_vectors = unit_rows(views.vectors[self.live_])
         self._word_vectors = None
         if views.keywords is not None and views.word_vectors is not None:
-            self._word_vectors = unit_rows(views.word_vectors[self._words])
-            self._known = self._word_vectors.any(axis=1)
-        self._unit_vectors = unit_rows(views.vectors[self.live_])
+            self._word_vectors = self._place_words(unit_rows(views.word_vectors[self._words]))
+            self._known = views.word_vectors[self._words].any(axis=1)
+
+    def _place_words(self, by_meaning: np.ndarray) -> np.ndarray:
+        """Return `by_meaning` (V, d') beside the mean place of a word's atoms, of unit length."""
+        prevalence = np.asarray(self.views_.prevalence)[self.live_]
+        atoms = self._unit_vectors - np.average(self._unit_vectors, axis=0, weights=prevalence)
+        by_company = np.float32(_COMPANY) * unit_rows(self._transposed @ atoms)
+        return unit_rows(np.hstack([by_meaning, by_company]))
 
     def _auto_count(self) -> int:
         return WardTree(self._unit_vectors, self.views_.prevalence[self.live_]).knee()

@@ -10,7 +10,7 @@ from saetm_plugins.merging import (
     keyword_association,
     words_worth_encoding,
 )
-from saetm_plugins.merging.keywords import CORPUS_WEIGHT, DocumentKeywords
+from saetm_plugins.merging.keywords import CHANCE_POWER, CORPUS_WEIGHT, DocumentKeywords
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,8 @@ def test_association_is_ppmi_times_root_mass_of_the_nearest_words(corpus, with_v
     kept = np.sort(near, axis=1)[:, -4][:, None]
     near = np.where(near >= kept, near, 0)
     mass = doc_atoms.T @ near
-    expected = np.outer(mass.sum(axis=1), mass.sum(axis=0)) / mass.sum()
+    chance = mass.sum(axis=0) ** CHANCE_POWER
+    expected = np.outer(mass.sum(axis=1), chance / chance.sum())
     scores = np.maximum(np.log((mass + 1e-3) / (expected + 1e-3)), 0) * np.sqrt(mass)
     found = keyword_association(
         doc_atoms, bow, embeddings, vectors, n_keywords=4, n_atom_words=90

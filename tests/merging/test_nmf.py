@@ -65,6 +65,19 @@ def test_focus_puts_words_first_that_are_near_the_topic(planted):
     assert agreement(4.0) > agreement(1.5) > agreement(0.0)
 
 
+def test_where_meaning_is_equal_focus_goes_by_the_company_of_words(planted):
+    views, themes = planted
+    alike = views._replace(word_vectors=np.ones_like(views.word_vectors))
+    theme_of_word = np.arange(views.keywords.shape[1]) // 15
+
+    def foreign_share(focus):
+        cut = make_merge("nmf", focus=focus).fit(alike).cut(6)
+        theme = themes[np.asarray(cut.atom_topics.argmax(axis=0)).ravel()]
+        return cut.topic_words[theme[:, None] != theme_of_word].sum()
+
+    assert 0 < foreign_share(4.0) < foreign_share(0.0)
+
+
 def test_words_without_a_vector_keep_their_place(planted):
     views, _ = planted
     plain = make_merge("nmf").fit(views._replace(word_vectors=None)).cut(6).topic_words
