@@ -24,7 +24,8 @@ class AtomViews(NamedTuple):
         Mean of `doc_atoms` over the documents, non-negative; 0 marks a dead atom.
     vectors : ndarray of shape (K, d), float32
         Atom vectors: word-vector means (the paper's T_k), centroids of the documents that
-        activate an atom, or decoder rows where there is neither.
+        activate an atom, or decoder rows where there is neither. The soft merge also places words
+        by them.
     keywords : csr_matrix of shape (K, V), optional
         Non-negative association of atoms with words, for the soft merge
         (:func:`~saetm_plugins.merging.keyword_association`).

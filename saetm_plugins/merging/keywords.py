@@ -15,7 +15,7 @@ from saetm_plugins.parallel import map_rows
 from saetm_plugins.validation import check_count, check_embeddings
 
 CORPUS_WEIGHT = 0.5  # of a word's company beside its vector; more: NPMI up, intruder down
-CHANCE_POWER = 1.1  # of a word's share of all mass; more: topics share fewer words, NPMI down
+CHANCE_POWER = 1.1  # of a word's share of all mass; more: fewer shared words, less coherence
 _SAMPLE = 2048  # documents on which the similarities of words without a vector are learned
 
 

@@ -18,7 +18,7 @@ from saetm_plugins.merging.ward import WardTree
 from saetm_plugins.parallel import map_rows
 
 _FIRST_PASSES = 3
-_COMPANY = 0.5  # weight of a word's place among the atoms; more: NPMI up, intruder down
+_COMPANY = 0.5  # weight of a word's place among the atoms; more: diversity up, intruder down
 
 
 class NMFMerge(Merge):
