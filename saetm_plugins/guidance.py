@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 
 
-class Seeds(NamedTuple):
+class LabelTargets(NamedTuple):
     """The labels that some topics are to have, and what draws atoms to each.
 
     Attributes
@@ -19,13 +19,13 @@ class Seeds(NamedTuple):
     labels : list of str, length L
     vectors : ndarray of shape (L, d), float32
         What each label means, in the space of the documents' embeddings.
-    words : list of list of int, length L
-        Columns of the vocabulary that were given as a label's words.
+    words : list of list of str, length L
+        Words of the vocabulary that were given for a label.
     """
 
     labels: list[str]
     vectors: np.ndarray
-    words: list[list[int]]
+    words: list[list[str]]
 
 
 def check_seed_topics(seed_topics: Any, n_topics: int | str) -> None:
@@ -52,6 +52,8 @@ def check_seed_topics(seed_topics: Any, n_topics: int | str) -> None:
     for label, meaning in seed_topics.items():
         if not isinstance(label, str):
             raise TypeError(f"seed_topics must have labels of type str; found {label!r}")
+        if isinstance(meaning, (bytes, Mapping)) or not hasattr(meaning, "__iter__"):
+            raise TypeError(f"seed_topics[{label!r}] must be a phrase or words; found {meaning!r}")
         words = _texts(meaning)
         if not all(isinstance(word, str) for word in words):
             raise TypeError(f"seed_topics[{label!r}] must be a phrase or words; found {meaning!r}")
@@ -63,42 +65,44 @@ def check_seed_topics(seed_topics: Any, n_topics: int | str) -> None:
         raise ImportError("seed_topics needs the POT library: pip install 'saetm-plugins[merging]'")
 
 
-def find_seeds(
+def find_label_targets(
     seed_topics: Mapping[str, Any],
-    vocabulary: Sequence[str] | None,
+    vocabulary: np.ndarray | None,
     counts: sp.csr_matrix | None,
     embeddings: np.ndarray,
     encode: Callable[[list[str]], np.ndarray] | None,
-) -> Seeds:
+) -> LabelTargets:
     """Look up the labels' words and embed their phrases.
+
+    A word is looked up as it is given, then without regard to case.
 
     Parameters
     ----------
     seed_topics : mapping of str to str or sequence of str
-    vocabulary : sequence of str, length V, optional
+    vocabulary : ndarray of shape (V,), optional
     counts : csr_matrix of shape (N, V), optional
     embeddings : ndarray of shape (N, d)
     encode : callable, optional
-        The encoder that made `embeddings`; where it is not known a label stands at the mean of
-        the documents that hold one of its words.
-
-    Returns
-    -------
-    Seeds
+        The encoder of the documents; where it is not known a label stands at the mean of the
+        documents that hold one of its words.
 
     Raises
     ------
     ValueError
         When a label has no word of the vocabulary and there is no encoder for its phrase.
     """
-    places = {} if vocabulary is None else {word: i for i, word in enumerate(vocabulary)}
-    words, unknown = [], {}
+    known = [] if vocabulary is None else [str(word) for word in vocabulary]
+    column_of = {word.lower(): column for column, word in enumerate(known)}
+    column_of |= {word: column for column, word in enumerate(known)}
+    columns: list[list[int]] = []
+    unknown = {}
     for label, meaning in seed_topics.items():
-        given = [] if isinstance(meaning, str) else [word.strip().lower() for word in meaning]
-        words.append([places[word] for word in given if word in places])
-        if missing := [word for word in given if word not in places]:
+        given = [] if isinstance(meaning, str) else [word.strip() for word in meaning]
+        found = [column_of.get(word, column_of.get(word.lower(), -1)) for word in given]
+        columns.append([column for column in found if column >= 0])
+        if missing := [word for word, column in zip(given, found, strict=True) if column < 0]:
             unknown[label] = missing
-    if unknown and vocabulary is not None:
+    if unknown and known:
         named = "; ".join(f"{label}: {', '.join(missing)}" for label, missing in unknown.items())
         warnings.warn(
             f"seed_topics has words outside the vocabulary ({named}); they count by their "
@@ -107,25 +111,27 @@ def find_seeds(
             stacklevel=4,
         )
     labels = list(seed_topics)
+    words = [[known[column] for column in of_label] for of_label in columns]
     if encode is not None:
-        phrases = [", ".join(_texts(meaning)) for meaning in seed_topics.values()]
-        vectors = encode(phrases)
+        vectors = encode([", ".join(_texts(meaning)) for meaning in seed_topics.values()])
         if vectors.shape[1] != embeddings.shape[1]:
             raise ValueError(
                 f"seed_topics: encoder gives {vectors.shape[1]} dimensions, embeddings have "
                 f"{embeddings.shape[1]}, so another encoder made them"
             )
-        return Seeds(labels, vectors, words)
+        return LabelTargets(labels, np.asarray(vectors, dtype=np.float32), words)
     rows = []
-    for label, of_label in zip(labels, words, strict=True):
+    for label, of_label in zip(labels, columns, strict=True):
         if not of_label or counts is None:
             raise ValueError(
                 f"seed_topics[{label!r}] has no word of the vocabulary, and which encoder made "
                 "the embeddings is not known: pass encoder=, or words that occur"
             )
         holders = np.flatnonzero(np.asarray(counts[:, of_label].sum(axis=1)).ravel())
+        if not len(holders):
+            raise ValueError(f"seed_topics[{label!r}]: its words occur in no document")
         rows.append(embeddings[holders].mean(axis=0))
-    return Seeds(labels, np.asarray(rows, dtype=np.float32), words)
+    return LabelTargets(labels, np.asarray(rows, dtype=np.float32), words)
 
 
 def _texts(meaning: Any) -> list[Any]:

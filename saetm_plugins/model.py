@@ -1,14 +1,18 @@
 """The estimator that chains the three stages: documents → atoms → words → topics.
 
-SAE-TM, Girrbach & Akata, ICML 2026 (arXiv 2511.16309), section 4.
+SAE-TM, Girrbach & Akata, ICML 2026 (arXiv 2511.16309), section 4. It holds two values, an
+:class:`~saetm_plugins.atom_model.AtomModel` and a :class:`~saetm_plugins.topics.Topics`; every
+method puts others in their place.
 """
 
 from __future__ import annotations
 
-import copy
 import numbers
 import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -17,46 +21,52 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from saetm_plugins.atoms import SparseAutoencoder, train_sae
-from saetm_plugins.emission import fit_emissions
-from saetm_plugins.guidance import Seeds, check_seed_topics, find_seeds
-from saetm_plugins.merging import (
-    MERGES,
-    TopicCut,
-    atom_companions,
-    document_centroids,
-    keyword_association,
-    words_worth_encoding,
+from saetm_plugins import topics as cuts
+from saetm_plugins.atom_model import (
+    AtomModel,
+    document_mixtures,
+    sum_documents,
+    word_places,
 )
-from saetm_plugins.mixtures import mix_topics, normalize_activations
+from saetm_plugins.atoms import SparseAutoencoder, train_sae
+from saetm_plugins.guidance import LabelTargets, check_seed_topics, find_label_targets
+from saetm_plugins.merging import MERGES, select_words_to_encode
 from saetm_plugins.text import (
     DEFAULT_WIDTH,
-    corpus_word_vectors,
+    check_bow,
     count_words,
+    embeddings_match_encoder,
     encode_texts,
     encode_words,
     has_default_encoder,
     load_encoder,
     lookup_word_vectors,
-    made_by,
+    merge_vectorizers,
     read_documents,
     recount_words,
 )
-from saetm_plugins.topics import TopicsMixin, check_n_topics
+from saetm_plugins.topics import Topics, check_n_topics
 from saetm_plugins.validation import (
     all_or_nothing,
     check_choice,
+    check_count,
     check_embeddings,
+    check_fraction,
+    one_hot_classes,
 )
 
+DEFAULT_N_TOPICS = 50
 
-class SAETopicModel(TopicsMixin, TransformerMixin, BaseEstimator):
+
+class SAETopicModel(TransformerMixin, BaseEstimator):
     """Topic model on a sparse autoencoder: trained once, cut into any number of topics at will.
 
     Parameters
     ----------
-    n_topics : int or "auto", default=50
-        Topics of the first cut; :meth:`retopic` changes it at any time.
+    n_topics : int, "auto" or None, default=50
+        Topics of the first cut; :meth:`retopic` changes it at any time. "auto" lets the merge find
+        a count; None means 50, or one per ten documents where that is fewer, and never more than
+        there are live atoms.
     sae : SparseAutoencoder, optional
         A trained autoencoder, used frozen; None trains one on the documents' embeddings.
     encoder : str or object with ``encode(list[str])``, optional
@@ -75,7 +85,7 @@ class SAETopicModel(TopicsMixin, TransformerMixin, BaseEstimator):
     activation : str, default="batch_topk"
         Architecture of the autoencoder, see :func:`saetm_plugins.train_sae`.
     sharpening : float, default=2.0
-        Exponent on activations before they are normalised to a mixture.
+        Exponent on activations before they are normalised to a mixture; at most 50.
     seed_topics : dict of str to list of str or str, optional
         Labels that topics are to have, and what each means: words, or a phrase. Atoms are drawn
         to the labels (optimal transport, needs POT); the rest merge into the other topics. The
@@ -85,7 +95,7 @@ class SAETopicModel(TopicsMixin, TransformerMixin, BaseEstimator):
         encoder as well ("encoder": topics of closer meaning), or ready-made vectors. "auto" is
         "encoder" where the embeddings are known or found to be the encoder's.
     solver : {"em", "adam"}, default="em"
-        Emission solver, see :func:`saetm_plugins.emission.fit_emissions`.
+        Emission solver, see :func:`saetm_plugins.emission.fit_pooled_emissions`.
     emission_n_iter : int, optional
         Passes (epochs) of the solver; None lets it decide.
     device : str, default="auto"
@@ -95,8 +105,13 @@ class SAETopicModel(TopicsMixin, TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
+    atoms_ : AtomModel
+        What stages 1 and 2 know: the autoencoder, and sums over all documents.
+    topics_ : Topics
+        The current cut.
     sae_ : SparseAutoencoder
     vocabulary_ : ndarray of shape (V,), or None without documents
+    emissions_ : Emissions, or None
     atom_words_ : ndarray of shape (n_atoms, V), float32, or None
         P(word|atom), rows sum to 1.
     background_ : ndarray of shape (V,), float32, or None
@@ -112,26 +127,33 @@ class SAETopicModel(TopicsMixin, TransformerMixin, BaseEstimator):
         Mixtures of the fitted documents, rows sum to 1.
     labels_ : ndarray of shape (n,), int64
         The largest topic of each fitted document.
-    n_documents_seen_ : int
+    n_documents_seen_ : float
         Documents learned from, those of :meth:`partial_fit` included.
     n_topics_ : int
     topic_labels_ : list of str or None, length n_topics
         Names given by `seed_topics` or :meth:`set_topic_labels`.
     topic_prevalence_ : ndarray of shape (n_topics,), float32
-        Mean share of each topic; a new cut numbers topics by it, largest first.
+        Share of each topic, summing to 1; a new cut numbers topics by it, largest first.
 
     References
     ----------
     Girrbach & Akata, "Sparse autoencoders are topic models", ICML 2026, arXiv 2511.16309.
     """
 
-    sae_: SparseAutoencoder
-    _encoder_cache: tuple[Any, Any] | None = None
-    _encoder_lost = False  # by saving: an object that JSON cannot hold
+    atoms_: AtomModel
+    topics_: Topics
+    doc_atoms_: sp.csr_matrix
+    doc_topics_: np.ndarray
+    labels_: np.ndarray
+    vectorizer_: Any
+    encoder_not_saved_ = False
+    """Whether the model was loaded without the encoder object it was fitted with."""
+    _loaded_encoder: tuple[Any, Any] | None = None
+    _undo: tuple[tuple[Topics, np.ndarray | None], ...] = ()
 
     def __init__(
         self,
-        n_topics: int | str = 50,
+        n_topics: int | str | None = 50,
         sae: SparseAutoencoder | None = None,
         encoder: Any = None,
         vectorizer: Any = None,
@@ -174,6 +196,8 @@ class SAETopicModel(TopicsMixin, TransformerMixin, BaseEstimator):
         *,
         bow: Any = None,
         vocabulary: Any = None,
+        classes: Any = None,
+        class_weight: float = 0.5,
     ) -> SAETopicModel:
         """Learn atoms (unless `sae` was given), their words, and the first cut into topics.
 
@@ -190,6 +214,10 @@ class SAETopicModel(TopicsMixin, TransformerMixin, BaseEstimator):
             Counts of words, in place of the vectorizer's.
         vocabulary : sequence of str of length V, optional
             The words of `bow`'s columns.
+        classes : array-like of shape (n,), optional
+            Known classes, -1 where unknown: atoms of the same classes merge first.
+        class_weight : float, default=0.5
+            How much `classes` count: 0 not at all, 1 alone.
 
         Raises
         ------
@@ -197,22 +225,36 @@ class SAETopicModel(TopicsMixin, TransformerMixin, BaseEstimator):
             When a parameter or an argument is not legal; the model is then as it was before.
         """
         self._check_parameters()
+        check_fraction(class_weight, "class_weight", closed=True)
+        texts, embeddings = self._read(documents, embeddings, sae=self.sae, least=2)
+        counts, vocabulary, vectorizer = count_words(
+            texts, len(embeddings), vectorizer=self.vectorizer, bow=bow, vocabulary=vocabulary
+        )
+        codes = None if classes is None else one_hot_classes(classes, len(embeddings))
+        matches = partial(self._embeddings_match_encoder, texts, embeddings)
+        targets = self._find_label_targets(vocabulary, counts, embeddings, matches)
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        sae = self.sae if self.sae is not None else self._train(embeddings, seed)
+        doc_atoms = document_mixtures(sae, embeddings, self.sharpening, self.device)
+        atoms = AtomModel(
+            sae,
+            sums=sum_documents(doc_atoms, counts, embeddings, sae.n_features),
+            vocabulary=vocabulary,
+            sharpening=self.sharpening,
+            random_state=seed,
+            solver=self.solver,
+            n_iter=self.emission_n_iter,
+            device=self.device,
+            label_targets=targets,
+            class_mass=None if codes is None else sp.csr_matrix(doc_atoms.T @ codes),
+            class_weight=class_weight,
+        )
+        atoms = replace(atoms, word_vectors=self._find_word_vectors(atoms, matches))
+        topics = self.cut_atoms(atoms, doc_atoms, self.n_topics, self.merge)
         with all_or_nothing(self):
-            texts, embeddings = self._read(documents, embeddings, sae=self.sae, least=2)
-            counts, self.vocabulary_, self.vectorizer_ = count_words(
-                texts, len(embeddings), vectorizer=self.vectorizer, bow=bow, vocabulary=vocabulary
-            )
-            self._seeds = self._find_seeds(texts, counts, embeddings)
-            self._seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-            self.sae_ = self.sae if self.sae is not None else self._train(embeddings)
-            self.doc_atoms_ = self._doc_atoms(embeddings)
-            self.n_documents_seen_ = self.doc_atoms_.shape[0]
-            self.atom_prevalence_ = np.asarray(
-                self.doc_atoms_.mean(axis=0), dtype=np.float32
-            ).ravel()
-            self._learn_words(texts, counts, embeddings)
-            self._merges = {}
-            self.retopic(self.n_topics)
+            self.atoms_, self.doc_atoms_, self.vectorizer_ = atoms, doc_atoms, vectorizer
+            self.encoder_not_saved_ = False
+            self.set_topics(topics)
         return self
 
     def partial_fit(
@@ -226,11 +268,14 @@ class SAETopicModel(TopicsMixin, TransformerMixin, BaseEstimator):
         doc_atoms: sp.csr_matrix | None = None,
         decay: float = 1.0,
     ) -> SAETopicModel:
-        """Go on learning words and prevalence from more documents; the first call is a fit.
+        """Learn words, prevalence and keywords from more documents; the first call is a fit.
 
-        Atoms, vocabulary, the current cut and its numbers stay; what is kept of earlier documents
-        is sums, so memory does not grow. :attr:`doc_atoms_`, :attr:`doc_topics_` and
-        :attr:`labels_` describe the last batch (as ``MiniBatchKMeans.labels_`` does).
+        The autoencoder, the vocabulary, the atoms of topics and their numbers stay; the topics'
+        words and shares are renewed. What is kept of earlier documents is sums, so memory does not
+        grow, and the order of batches does not matter: :meth:`retopic` afterwards gives what it
+        would after one fit of all documents with this autoencoder and vocabulary.
+        :attr:`doc_atoms_`, :attr:`doc_topics_` and :attr:`labels_` describe the last batch (as
+        ``MiniBatchKMeans.labels_`` does).
 
         Parameters
         ----------
@@ -239,42 +284,246 @@ class SAETopicModel(TopicsMixin, TransformerMixin, BaseEstimator):
         doc_atoms : csr_matrix of shape (n, n_atoms), optional
             Mixtures of documents known without embeddings, on a fitted model.
         decay : float, default=1.0
-            What becomes of the earlier sums: 1 keeps them, 0 forgets them.
+            What earlier documents count from now on: 1 as before, 0 nothing.
 
         Raises
         ------
         TypeError, ValueError
             When an argument is not legal; the model is then as it was before.
         """
-        if not hasattr(self, "atom_topics_"):
+        if not hasattr(self, "topics_"):
             if doc_atoms is not None:
                 raise ValueError("doc_atoms needs a fitted model; the first batch needs embeddings")
             return self.fit(documents, embeddings, y, bow=bow, vocabulary=vocabulary)
+        texts = None
+        if doc_atoms is None:
+            texts, embeddings = self._read(documents, embeddings, sae=self.sae_)
+            doc_atoms = self.atoms_.mixtures(embeddings)
+        else:
+            embeddings = None
+        counts = recount_words(
+            texts,
+            doc_atoms.shape[0],
+            vectorizer=self.vectorizer_,
+            known=self.vocabulary_,
+            bow=bow,
+            vocabulary=vocabulary,
+        )
+        atoms = self.atoms_.with_documents(doc_atoms, counts, embeddings, decay=decay)
+        topics = cuts.renew(atoms, self.topics_)
         with all_or_nothing(self):
-            texts = None
-            if doc_atoms is None:
-                texts, embeddings = self._read(documents, embeddings, sae=self.sae_)
-                doc_atoms = self._doc_atoms(embeddings)
-            counts = recount_words(
-                texts,
-                doc_atoms.shape[0],
-                vectorizer=self.vectorizer_,
-                known=self.vocabulary_,
-                bow=bow,
-                vocabulary=vocabulary,
-            )
-            cut, labels, edits = self._current_cut(), self.topic_labels_, self._edits
-            words = cut.topic_words
-            emitted = None if words is None else self._emitted_words(cut)
-            self._add_documents(doc_atoms, counts, decay)
-            if words is not None:
-                # A soft cut has words of its own; they follow the shift of the atoms' words.
-                words = words * (self._emitted_words(cut) / emitted)
-                words /= words.sum(axis=1, keepdims=True)
-            self._merges = {}
-            self._set_cut(TopicCut(cut.atom_topics, words), labels)
-            self._edits = edits
+            self.atoms_, self.doc_atoms_ = atoms, doc_atoms
+            undo = tuple((cuts.renew(atoms, earlier), None) for earlier, _ in self._undo)
+            self.set_topics(topics)
+            self._undo = undo
         return self
+
+    @classmethod
+    def merge_models(cls, models: Sequence[SAETopicModel]) -> SAETopicModel:
+        """Merge models that share a sparse autoencoder, exactly.
+
+        The result is what one fit on the documents of all gives, with this autoencoder and
+        vocabulary. Different vocabularies are united; a word that a model did not count is taken
+        not to occur in its documents. Parameters, seed and labels are the first model's; topics
+        are cut anew.
+
+        Parameters
+        ----------
+        models : sequence of SAETopicModel
+            Fitted, two or more.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When one is no fitted model of ours, or their autoencoders differ.
+        """
+        models = list(models)
+        if len(models) < 2:
+            raise ValueError(f"models must hold at least 2; found {len(models)}")
+        for model in models:
+            if not isinstance(model, SAETopicModel):
+                raise TypeError(f"models must hold SAETopicModel; found {type(model).__name__}")
+            check_is_fitted(model, "topics_")
+        first, *others = models
+        atoms = first.atoms_
+        for model in others:
+            atoms = atoms + model.atoms_
+        merged = cls(**first.get_params(deep=False))
+        merged.atoms_ = atoms
+        merged.doc_atoms_ = sp.vstack([model.doc_atoms_ for model in models], format="csr")
+        merged.vectorizer_ = merge_vectorizers(
+            [model.vectorizer_ for model in models], atoms.vocabulary
+        )
+        return merged.retopic(first.n_topics_)
+
+    def retopic(self, n_topics: int | str | None, merge: str | None = None) -> Any:
+        """Cut the atoms into another number of topics, in place; nothing is retrained.
+
+        Parameters
+        ----------
+        n_topics : int, "auto" or None
+            As of the constructor.
+        merge : str, optional
+            Another way of merging than the one the model was made with, for this cut.
+
+        Raises
+        ------
+        NotFittedError
+            Before :meth:`fit`.
+        TypeError, ValueError
+            When `n_topics` is not legal or above the number of live atoms; the model is then as
+            it was before.
+        """
+        check_is_fitted(self, "atoms_")
+        merge = self.merge if merge is None else merge
+        self.set_topics(self.cut_atoms(self.atoms_, self.doc_atoms_, n_topics, merge))
+        return self
+
+    def cut_atoms(
+        self, atoms: AtomModel, doc_atoms: sp.csr_matrix, n_topics: int | str | None, merge: str
+    ) -> Topics:
+        """Return the cut that :meth:`fit` and :meth:`retopic` take over; changes nothing.
+
+        Parameters
+        ----------
+        atoms : AtomModel
+        doc_atoms : csr_matrix of shape (n, n_atoms)
+            The fitted documents.
+        n_topics : int, "auto" or None
+        merge : str
+        """
+        if n_topics is None:
+            n_live = int((atoms.prevalence > 0).sum())
+            n_topics = min(DEFAULT_N_TOPICS, n_live, max(1, doc_atoms.shape[0] // 10))
+        return cuts.cut(atoms, n_topics, merge)
+
+    def relearn_words(self, bow: Any, vocabulary: Any, vectorizer: Any = None) -> Any:
+        """Learn the words of the atoms anew, in another vocabulary; atoms and topics stay.
+
+        Embeddings are not kept; what the atoms say of them is near enough to weigh words by.
+
+        Parameters
+        ----------
+        bow : sparse matrix of shape (n, V)
+            Counts of words in the fitted documents, :attr:`doc_atoms_`.
+        vocabulary : sequence of str of length V
+        vectorizer : fitted scikit-learn vectorizer, optional
+            What counted them, for documents to come.
+
+        Raises
+        ------
+        ValueError
+            When `bow` and `vocabulary` do not fit; the model is then as it was before.
+        """
+        check_is_fitted(self, "topics_")
+        counts, words = check_bow(bow, vocabulary, self.doc_atoms_.shape[0])
+        atoms = self.atoms_.with_words(self.doc_atoms_, counts, words)
+        had_vectors = self.atoms_.word_vectors is not None
+        atoms = replace(atoms, word_vectors=self._find_word_vectors(atoms, lambda: had_vectors))
+        renewed = cuts.renew(atoms, self.topics_)
+        with all_or_nothing(self):
+            self.atoms_, self.vectorizer_ = atoms, vectorizer
+            self.set_topics(renewed, self.labels_)
+        return self
+
+    def merge_topics(self, topics_to_merge: Sequence[Any]) -> Any:
+        """Merge each group of topics into one; see :func:`saetm_plugins.topics.merge_topics`.
+
+        Parameters
+        ----------
+        topics_to_merge : list of lists of int, or list of int
+            Groups of topics, or one group.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When a topic does not exist, or stands in two groups; nothing is changed.
+        """
+        check_is_fitted(self, "topics_")
+        return self._edit(cuts.merge_topics(self.atoms_, self.topics_, topics_to_merge))
+
+    def split_topic(self, topic: int, n: int = 2) -> Any:
+        """Split one topic into `n`; see :func:`saetm_plugins.topics.split_topic`.
+
+        Parameters
+        ----------
+        topic : int
+        n : int, default=2
+
+        Raises
+        ------
+        TypeError, ValueError
+            When the topic does not exist or has fewer than `n` atoms; nothing is changed.
+        """
+        check_is_fitted(self, "topics_")
+        return self._edit(cuts.split_topic(self.atoms_, self.topics_, topic, n))
+
+    def drop_atoms(self, atoms: Sequence[int]) -> Any:
+        """Take atoms out of all topics; a topic left without atoms goes.
+
+        Mixtures and :attr:`topic_prevalence_` are shares of what is left, so they sum to 1.
+
+        Parameters
+        ----------
+        atoms : sequence of int
+
+        Raises
+        ------
+        TypeError, ValueError
+            When an atom does not exist, or no topic would be left; nothing is changed.
+        """
+        check_is_fitted(self, "topics_")
+        return self._edit(cuts.drop_atoms(self.atoms_, self.topics_, atoms))
+
+    def set_topic_labels(self, topic_labels: Mapping[int, str] | Sequence[str]) -> Any:
+        """Name topics; an edit or :meth:`undo` carries the names along.
+
+        Parameters
+        ----------
+        topic_labels : dict of int to str, or list of one str per topic
+            None takes a name away.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When a topic does not exist, a name is no text, or the list is of another length;
+            nothing is changed.
+        """
+        check_is_fitted(self, "topics_")
+        labels = cuts.check_labels(topic_labels, self.topics_)
+        undo = (*self._undo, (self.topics_, self.labels_))
+        self.topics_, self._undo = self.topics_.with_labels(labels), undo
+        return self
+
+    def undo(self) -> Any:
+        """Take back the last edit since the topics were last cut.
+
+        Raises
+        ------
+        ValueError
+            When there is no edit to take back.
+        """
+        check_is_fitted(self, "topics_")
+        if not self._undo:
+            raise ValueError("there is no edit to undo since the topics were last cut")
+        *earlier, (topics, labels) = self._undo
+        self.set_topics(topics, labels)
+        self._undo = tuple(earlier)
+        return self
+
+    def set_topics(self, topics: Topics, labels: np.ndarray | None = None) -> None:
+        """Take over a cut of :attr:`atoms_`, as the functions of :mod:`saetm_plugins.topics` make.
+
+        Parameters
+        ----------
+        topics : Topics
+        labels : ndarray of shape (n,), optional
+            The topic of each fitted document; None means the largest of its mixture.
+        """
+        largest, doc_topics = topics.mixtures(self.doc_atoms_)
+        self.topics_, self.doc_topics_ = topics, doc_topics
+        self.labels_ = largest if labels is None else labels
+        self._undo = ()
 
     def fit_transform(
         self, documents: Any, embeddings: Any = None, y: Any = None, **fit_params: Any
@@ -306,8 +555,7 @@ class SAETopicModel(TopicsMixin, TransformerMixin, BaseEstimator):
         ValueError
             When the embeddings are not finite, or of another dimension than the autoencoder's.
         """
-        doc_atoms = self.transform_atoms(documents, embeddings)
-        return mix_topics(doc_atoms, self.atom_topics_, self.topic_prevalence_)
+        return self.topics_of(self.transform_atoms(documents, embeddings))[1]
 
     def transform_atoms(self, documents: Any, embeddings: Any = None) -> sp.csr_matrix:
         """Return the mixture of atoms of each document, which every cut of topics adds up.
@@ -322,9 +570,50 @@ class SAETopicModel(TopicsMixin, TransformerMixin, BaseEstimator):
         csr_matrix of shape (n, n_atoms), float32
             Rows sum to 1.
         """
-        check_is_fitted(self, "atom_topics_")
+        check_is_fitted(self, "topics_")
         _, embeddings = self._read(documents, embeddings, sae=self.sae_)
-        return self._doc_atoms(embeddings)
+        return self.atoms_.mixtures(embeddings)
+
+    def topics_of(self, doc_atoms: sp.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
+        """Return the topics of documents given by their atoms.
+
+        Parameters
+        ----------
+        doc_atoms : csr_matrix of shape (n, n_atoms)
+
+        Returns
+        -------
+        labels : ndarray of shape (n,), int64
+        doc_topics : ndarray of shape (n, n_topics), float32
+        """
+        check_is_fitted(self, "topics_")
+        return self.topics_.mixtures(doc_atoms)
+
+    def get_topics(self, n_words: int = 10) -> list[list[str]]:
+        """Return the most probable words of each topic, most probable first.
+
+        Raises
+        ------
+        ValueError
+            When the model was fitted without words.
+        """
+        check_is_fitted(self, "topics_")
+        check_count(n_words, "n_words")
+        if self.components_ is None:
+            raise ValueError("the model was fitted without documents, so its topics have no words")
+        return [list(self.vocabulary_[_largest(row, n_words)]) for row in self.components_]
+
+    def get_representative_indices(self, n_documents: int = 3) -> np.ndarray:
+        """Return which fitted documents have the largest share of each topic.
+
+        Returns
+        -------
+        ndarray of shape (n_topics, n_documents), int64
+            Rows of :attr:`doc_topics_`, the largest share first.
+        """
+        check_is_fitted(self, "topics_")
+        n_documents = min(check_count(n_documents, "n_documents"), len(self.doc_topics_))
+        return np.argsort(-self.doc_topics_, axis=0, kind="stable")[:n_documents].T
 
     def to_gensim(self, id2word: Any = None) -> Any:
         """Return this model as a gensim topic model.
@@ -337,14 +626,15 @@ class SAETopicModel(TopicsMixin, TransformerMixin, BaseEstimator):
         Returns
         -------
         saetm_plugins.gensim.SaeModel
+            As ``SaeModel.from_model`` makes it.
         """
-        from saetm_plugins.gensim import SaeModel
-
-        return SaeModel.from_model(self, id2word=id2word)
+        # By name: the core imports no adapter.
+        adapter = import_module("saetm_plugins.gensim")
+        return adapter.SaeModel.from_model(self, id2word=id2word)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Name the columns of :meth:`transform` (scikit-learn's transformer contract)."""
-        check_is_fitted(self, "atom_topics_")
+        check_is_fitted(self, "topics_")
         return np.array([f"topic{topic}" for topic in range(self.n_topics_)], dtype=object)
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
@@ -375,8 +665,76 @@ class SAETopicModel(TopicsMixin, TransformerMixin, BaseEstimator):
 
         return load_model(cls, path, encoder=encoder)
 
+    @property
+    def sae_(self) -> SparseAutoencoder:
+        """The autoencoder."""
+        return self.atoms_.sae
+
+    # What is None without words is typed Any: mypy cannot tell that they come together.
+    @property
+    def vocabulary_(self) -> Any:
+        """The words, in column order; None without words."""
+        return self.atoms_.vocabulary
+
+    @property
+    def emissions_(self) -> Any:
+        """P(word | atom) and the background; None without words."""
+        return self.atoms_.emissions
+
+    @property
+    def atom_words_(self) -> Any:
+        """P(word | atom), (n_atoms, V); None without words."""
+        return None if self.emissions_ is None else self.emissions_.atom_words
+
+    @property
+    def background_(self) -> Any:
+        """P(word) of the words no atom accounts for, (V,); None without words."""
+        return None if self.emissions_ is None else self.emissions_.background
+
+    @property
+    def atom_prevalence_(self) -> np.ndarray:
+        """Mean share of each atom, (n_atoms,)."""
+        return self.atoms_.prevalence
+
+    @property
+    def n_documents_seen_(self) -> float:
+        """Documents learned from."""
+        return self.atoms_.sums.n_documents
+
+    @property
+    def atom_topics_(self) -> sp.csr_matrix:
+        """Weights of atoms in topics, (n_atoms, n_topics)."""
+        return self.topics_.atom_topics
+
+    @property
+    def components_(self) -> Any:
+        """P(word | topic), (n_topics, V); None without words."""
+        return self.topics_.words
+
+    @property
+    def topic_prevalence_(self) -> np.ndarray:
+        """Share of each topic, (n_topics,)."""
+        return self.topics_.prevalence
+
+    @property
+    def topic_labels_(self) -> list[str | None]:
+        """Name of each topic, or None."""
+        return list(self.topics_.labels)
+
+    @property
+    def n_topics_(self) -> int:
+        """Number of topics."""
+        return len(self.topics_)
+
+    def _edit(self, topics: Topics) -> Any:
+        undo = (*self._undo, (self.topics_, self.labels_))
+        self.set_topics(topics)
+        self._undo = undo
+        return self
+
     def _check_parameters(self) -> None:
-        check_n_topics(self.n_topics)
+        if self.n_topics is not None:
+            check_n_topics(self.n_topics)
         check_choice(self.merge, "merge", ("auto", *MERGES))
         check_choice(self.solver, "solver", ("em", "adam"))
         if self.sae is not None and not isinstance(self.sae, SparseAutoencoder):
@@ -385,8 +743,12 @@ class SAETopicModel(TopicsMixin, TransformerMixin, BaseEstimator):
             )
         if isinstance(self.word_vectors, str):
             check_choice(self.word_vectors, "word_vectors", ("auto", "corpus", "encoder"))
-        if not (isinstance(self.sharpening, numbers.Real) and 0 < self.sharpening < np.inf):
-            raise ValueError(f"sharpening must be a positive number; found {self.sharpening!r}")
+        if isinstance(self.sharpening, bool) or not (
+            isinstance(self.sharpening, numbers.Real) and 0 < self.sharpening <= 50
+        ):
+            raise ValueError(f"sharpening must be a number in (0, 50]; found {self.sharpening!r}")
+        if self.emission_n_iter is not None:
+            check_count(self.emission_n_iter, "emission_n_iter")
         check_seed_topics(self.seed_topics, self.n_topics)
         if self.encoder is not None and not isinstance(self.encoder, str):
             load_encoder(self.encoder)
@@ -405,18 +767,18 @@ class SAETopicModel(TopicsMixin, TransformerMixin, BaseEstimator):
 
     def _encoder(self, sae: SparseAutoencoder | None) -> Any:
         """Load the encoder once: the parameter, else the one the autoencoder was trained with."""
-        if self.encoder is None and self._encoder_lost:
+        if self.encoder is None and self.encoder_not_saved_:
             raise ValueError(
                 "documents need the encoder the model was fitted with, an object that was not "
                 "saved: pass it as load(path, encoder=…), or give embeddings"
             )
         wanted = self.encoder or getattr(sae, "encoder_name", None)
-        if self._encoder_cache is None or self._encoder_cache[0] is not wanted:
+        if self._loaded_encoder is None or self._loaded_encoder[0] is not wanted:
             device = None if self.device == "auto" else self.device
-            self._encoder_cache = (wanted, load_encoder(wanted, device))
-        return self._encoder_cache[1]
+            self._loaded_encoder = (wanted, load_encoder(wanted, device))
+        return self._loaded_encoder[1]
 
-    def _train(self, embeddings: np.ndarray) -> SparseAutoencoder:
+    def _train(self, embeddings: np.ndarray, seed: int) -> SparseAutoencoder:
         if (embeddings == embeddings[0]).all():
             raise ValueError(
                 f"embeddings are identical in all {len(embeddings)} rows; there is nothing to "
@@ -428,92 +790,51 @@ class SAETopicModel(TopicsMixin, TransformerMixin, BaseEstimator):
             k=self.k,
             activation=self.activation,
             device=self.device,
-            random_state=self._seed,
+            random_state=seed,
             verbose=self.verbose,
         )
-
-    def _add_documents(
-        self, doc_atoms: sp.csr_matrix, counts: sp.csr_matrix | None, decay: float
-    ) -> None:
-        """Add a batch to the sums: prevalence, and the statistics of the emissions."""
-        if counts is not None and counts.nnz:
-            emissions = copy.copy(self.emissions_)
-            self.emissions_ = emissions.partial_fit(doc_atoms, counts, decay=decay)
-        kept = decay * self.n_documents_seen_
-        total = kept + doc_atoms.shape[0]
-        added = np.asarray(doc_atoms.sum(axis=0), dtype=np.float64).ravel()
-        self.atom_prevalence_ = ((kept * self.atom_prevalence_ + added) / total).astype(np.float32)
-        self.n_documents_seen_ = total
-        self.doc_atoms_ = doc_atoms
-
-    def _doc_atoms(self, embeddings: np.ndarray) -> sp.csr_matrix:
-        return normalize_activations(self.sae_.transform(embeddings), self.sharpening)
-
-    def _learn_words(
-        self, texts: list[str] | None, counts: sp.csr_matrix | None, embeddings: np.ndarray
-    ) -> None:
-        """Stage 2, and the views of the atoms that stage 3 merges by."""
-        self.__dict__.pop("_atom_vectors", None)
-        self.emissions_ = self._atom_keywords = self._word_vectors = None
-        self._corpus_word_vectors = self._atom_companions = None
-        self._atom_centroids = document_centroids(self.doc_atoms_, embeddings)
-        if counts is None:
-            unsharpened = normalize_activations(self.doc_atoms_, 1 / self.sharpening)
-            self._atom_companions = atom_companions(unsharpened)
-            return
-        self.emissions_ = fit_emissions(
-            self.doc_atoms_,
-            counts,
-            solver=self.solver,
-            n_iter=self.emission_n_iter,
-            device=self.device,
-            random_state=self._seed,
-            verbose=self.verbose,
-        )
-        self._word_vectors = self._find_word_vectors(texts, counts, embeddings)
-        if self._word_vectors is None:
-            self._corpus_word_vectors = corpus_word_vectors(counts, embeddings)
-        in_place = self._word_vectors
-        if in_place is not None and in_place.shape[1] != embeddings.shape[1]:
-            in_place = None  # of another space than the documents', word2vec's say
-        self._atom_keywords = keyword_association(self.doc_atoms_, counts, embeddings, in_place)
 
     def _find_word_vectors(
-        self, texts: list[str] | None, counts: sp.csr_matrix, embeddings: np.ndarray
+        self, atoms: AtomModel, matches: Callable[[], bool]
     ) -> np.ndarray | None:
-        """Return what `word_vectors` asks for; None means that the corpus alone places words."""
-        words = list(self.vocabulary_)
+        """Return what `word_vectors` asks for; None means that the corpus alone says."""
+        if atoms.vocabulary is None:
+            return None
+        words = [str(word) for word in atoms.vocabulary]
         if not isinstance(self.word_vectors, str):
             return lookup_word_vectors(words, self.word_vectors)
-        if self.word_vectors == "corpus":
+        if self.word_vectors == "corpus" or (self.word_vectors == "auto" and not matches()):
             return None
-        if self.word_vectors == "auto" and not self._encoder_made(texts, embeddings):
-            return None
-        places = words_worth_encoding(counts, embeddings)
-        vectors = encode_words(self._encoder(self.sae), words, places, verbose=self.verbose)
-        if vectors.shape[1] != embeddings.shape[1]:
+        chosen = select_words_to_encode(atoms.sums.atom_words, word_places(atoms.sums))
+        vectors = encode_words(self._encoder(self.sae), words, chosen, verbose=self.verbose)
+        if vectors.shape[1] != atoms.sae.n_features:
             raise ValueError(
                 f"encoder gives {vectors.shape[1]} dimensions; embeddings have "
-                f"{embeddings.shape[1]}, so another encoder made them"
+                f"{atoms.sae.n_features}, so another encoder made them"
             )
         return vectors
 
-    def _find_seeds(
-        self, texts: list[str] | None, counts: sp.csr_matrix | None, embeddings: np.ndarray
-    ) -> Seeds | None:
+    def _find_label_targets(
+        self, vocabulary: Any, counts: Any, embeddings: np.ndarray, matches: Callable[[], bool]
+    ) -> LabelTargets | None:
         if self.seed_topics is None:
             return None
-        encode = None
-        if self._encoder_made(texts, embeddings):
-            encode = partial(encode_texts, self._encoder(self.sae))
-        return find_seeds(self.seed_topics, self.vocabulary_, counts, embeddings, encode)
+        encode = partial(encode_texts, self._encoder(self.sae)) if matches() else None
+        return find_label_targets(self.seed_topics, vocabulary, counts, embeddings, encode)
 
-    def _encoder_made(self, texts: list[str] | None, embeddings: np.ndarray) -> bool:
-        """Tell whether the encoder at hand made the embeddings: known, said, or tried."""
-        if self.encoder is not None or self._encoder_cache is not None:
-            return True
-        if getattr(self.sae, "encoder_name", None) is not None:
+    def _embeddings_match_encoder(self, texts: list[str] | None, embeddings: np.ndarray) -> bool:
+        """Tell whether the encoder made the embeddings: it is named, or tried on a few texts."""
+        if self.encoder is not None or getattr(self.sae, "encoder_name", None) is not None:
             return True
         if texts is None or embeddings.shape[1] != DEFAULT_WIDTH or not has_default_encoder():
             return False
-        return made_by(self._encoder(self.sae), texts, embeddings)
+        return embeddings_match_encoder(self._encoder(self.sae), texts, embeddings)
+
+
+def _largest(row: np.ndarray, n: int) -> np.ndarray:
+    """Return the columns of the `n` largest, largest first; the first column wins a tie."""
+    if n < len(row):
+        reached = np.flatnonzero(row >= np.partition(row, -n)[-n])
+    else:
+        reached = np.arange(len(row))
+    return reached[np.argsort(-row[reached], kind="stable")][:n]

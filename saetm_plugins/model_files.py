@@ -2,20 +2,25 @@
 
 ```
 model/
-  config.json        parameters, labels, seed
-  model.safetensors  emissions, prevalence, mixtures, the current cut, the views merges look at
+  config.json        parameters, names of topics, settings of the two values
+  model.safetensors  sums over documents, the current cut, mixtures of the fitted documents
   vocabulary.json    the words, in column order; absent without words
   vectorizer.json    scikit-learn's CountVectorizer, where that is what counted
   sae/               see SparseAutoencoder.save_pretrained
 ```
+
+Saving reads an :class:`~saetm_plugins.atom_model.AtomModel` and a
+:class:`~saetm_plugins.topics.Topics` field by field; emissions, keywords and merges follow from
+them again.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import warnings
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -24,22 +29,27 @@ import scipy.sparse as sp
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils.validation import check_is_fitted
 
+from saetm_plugins.atom_model import AtomModel, CorpusSums
 from saetm_plugins.atoms import SparseAutoencoder
-from saetm_plugins.emission import Emissions
-from saetm_plugins.guidance import Seeds
-from saetm_plugins.merging import TopicCut
+from saetm_plugins.guidance import LabelTargets
 from saetm_plugins.persistence import load_folder, pack_csr, save_folder, unpack_csr
+from saetm_plugins.topics import Topics
+from saetm_plugins.validation import all_or_nothing, check_choice, check_finite
 
 KIND = "topic-model"
-VERSION = 1
+VERSION = 2
 _OWN_FOLDER = ("sae",)  # parameters with files of their own
+_SETTINGS = ("sharpening", "random_state", "solver", "n_iter", "device", "class_weight")
+_SPARSE_SUMS = ("atom_pairs", "atom_words")
+_NUMBERS = ("n_documents", "n_embedded")
 
 
 def save_model(model: Any, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
     """Write a fitted :class:`~saetm_plugins.model.SAETopicModel` to a folder, all or nothing.
 
     Objects given as `encoder`, `vectorizer` or `word_vectors` are not saved (a CountVectorizer of
-    plain settings is); a warning names those left out.
+    plain settings is); a warning names those left out. Edits can no longer be undone in the saved
+    model.
 
     Raises
     ------
@@ -48,44 +58,37 @@ def save_model(model: Any, path: str | os.PathLike[str], *, overwrite: bool = Fa
     FileExistsError
         When `path` exists and is not to be overwritten.
     """
-    check_is_fitted(model, "atom_topics_")
+    check_is_fitted(model, "topics_")
     parameters, left_out = _plain_parameters(model)
-    config = {
+    atoms, topics = model.atoms_, model.topics_
+    config: dict[str, Any] = {
         "version": VERSION,
         "parameters": parameters,
         "not_saved": left_out,
-        "seed": model._seed,
-        "n_documents_seen": model.n_documents_seen_,
-        "topic_labels": model.topic_labels_,
         "sae_was_given": model.sae is not None,
+        "atoms": {name: getattr(atoms, name) for name in _SETTINGS},
+        "topics": {"labels": list(topics.labels), "words_from": topics.words_from},
     }
-    tensors = {
-        **pack_csr("doc_atoms", model.doc_atoms_),
-        **pack_csr("atom_topics", model.atom_topics_),
-        "atom_prevalence": model.atom_prevalence_,
-        "atom_centroids": model._atom_centroids,
-    }
-    if model._seeds is not None:
-        config["seeds"] = {"labels": model._seeds.labels, "words": model._seeds.words}
-        tensors["seed_vectors"] = model._seeds.vectors
-    if model._atom_companions is not None:
-        tensors |= pack_csr("atom_companions", model._atom_companions)
-    if model.emissions_ is not None:
-        tensors["components"] = model.components_
-        tensors["atom_vectors"] = model._atom_vectors
-        tensors |= pack_csr("atom_keywords", model._atom_keywords)
-        if model._word_vectors is not None:
-            tensors["word_vectors"] = model._word_vectors.astype(np.float16)
-        for field, value in _fields(model.emissions_).items():
-            if isinstance(value, np.ndarray):
-                tensors[f"emissions.{field}"] = value
-            else:
-                config.setdefault("emissions", {})[field] = value
+    tensors = _pack_sums(atoms.sums)
+    tensors |= {**pack_csr("doc_atoms", model.doc_atoms_), "labels": model.labels_}
+    tensors |= {**pack_csr("topics.atom_topics", topics.atom_topics)}
+    tensors["topics.prevalence"] = topics.prevalence
+    if topics.words is not None:
+        tensors["topics.words"] = topics.words
+    if topics.deleted is not None:
+        tensors |= pack_csr("topics.deleted", topics.deleted)
+    if atoms.word_vectors is not None:
+        tensors["word_vectors"] = _smallest_float(atoms.word_vectors)
+    if atoms.class_mass is not None:
+        tensors |= pack_csr("class_mass", atoms.class_mass)
+    if (targets := atoms.label_targets) is not None:
+        config["label_targets"] = {"labels": targets.labels, "words": targets.words}
+        tensors["label_vectors"] = targets.vectors
 
     def write_more(folder: Path) -> None:
         model.sae_.save_pretrained(folder / "sae")
-        if model.vocabulary_ is not None:
-            _write_json(folder / "vocabulary.json", [str(word) for word in model.vocabulary_])
+        if atoms.vocabulary is not None:
+            _write_json(folder / "vocabulary.json", [str(word) for word in atoms.vocabulary])
         settings = _vectorizer_settings(model.vectorizer_)
         if settings is not None:
             _write_json(folder / "vectorizer.json", settings)
@@ -105,81 +108,150 @@ def load_model(cls: type, path: str | os.PathLike[str], *, encoder: Any = None) 
     Raises
     ------
     FileNotFoundError, ValueError
-        When the folder is not one of ours, of a newer version, or its arrays do not fit together.
+        When the folder is not one of ours, of another version, or its arrays do not fit together.
     """
     path = Path(path)
     config, tensors = load_folder(path, KIND)
-    if config.get("version", 0) > VERSION:
-        raise ValueError(f"{str(path)!r} was saved by a newer version of saetm-plugins")
+    version = config.get("version", 0)
+    if version != VERSION:
+        raise ValueError(
+            f"{str(path)!r} holds a topic model of format {version!r}; this version reads format "
+            f"{VERSION}: fit it again"
+        )
     try:
         return _rebuild(cls, path, config, tensors, encoder)
-    except (KeyError, TypeError, AttributeError, IndexError) as error:
+    except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
         raise ValueError(f"{str(path)!r} holds a damaged topic model: {error!r}") from error
 
 
 def _rebuild(cls: type, path: Path, config: Any, tensors: Any, encoder: Any) -> Any:
     sae = SparseAutoencoder.from_pretrained(path / "sae")
-    model = cls(**config["parameters"])
+    vocabulary = None
+    if "sums.atom_words.data" in tensors:
+        words = json.loads((path / "vocabulary.json").read_text(encoding="utf-8"))
+        if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+            raise ValueError(f"{str(path)!r} holds a damaged vocabulary")
+        vocabulary = np.asarray(words, dtype=object)
+    targets = None
+    if "label_targets" in config:
+        targets = LabelTargets(vectors=tensors["label_vectors"], **config["label_targets"])
+    vectors = tensors.get("word_vectors")
+    atoms = AtomModel(
+        sae,
+        _unpack_sums(tensors),
+        vocabulary,
+        None if vectors is None else vectors.astype(np.float32),
+        label_targets=targets,
+        class_mass=_unpack_csr_if_there("class_mass", tensors),
+        **config["atoms"],
+    )
+    topics = Topics(
+        unpack_csr("topics.atom_topics", tensors),
+        tensors.get("topics.words"),
+        tensors["topics.prevalence"],
+        tuple(config["topics"]["labels"]),
+        check_choice(config["topics"]["words_from"], "words_from", ("keywords", "emissions")),
+        _unpack_csr_if_there("topics.deleted", tensors),
+    )
+    doc_atoms = unpack_csr("doc_atoms", tensors)
+    _check_fit(atoms, topics, doc_atoms, tensors["labels"])
+    model: Any = cls(**config["parameters"])
     model.sae = sae if config["sae_was_given"] else None
     if encoder is not None:
         model.encoder = encoder
-    elif "encoder" in config["not_saved"]:
-        model._encoder_lost = True
-    model._seed = config["seed"]
-    model.sae_ = sae
-    model.doc_atoms_ = unpack_csr("doc_atoms", tensors)
-    model.atom_prevalence_ = tensors["atom_prevalence"]
-    model._atom_centroids = tensors["atom_centroids"]
-    model.n_documents_seen_ = config["n_documents_seen"]
-    model._merges, model._edits = {}, []
-    model.vectorizer_ = model.vocabulary_ = model.emissions_ = None
-    model._atom_keywords = model._word_vectors = model._corpus_word_vectors = None
-    model._seeds = model._atom_companions = None
-    if "seeds" in config:
-        model._seeds = Seeds(vectors=tensors["seed_vectors"], **config["seeds"])
-    components = tensors.get("components")
-    if components is None:
-        model._atom_companions = unpack_csr("atom_companions", tensors)
-    if components is not None:
-        words = json.loads((path / "vocabulary.json").read_text(encoding="utf-8"))
-        model.vocabulary_ = np.asarray(words, dtype=object)
-        model._atom_keywords = unpack_csr("atom_keywords", tensors)
-        model._atom_vectors = tensors["atom_vectors"]
-        if "word_vectors" in tensors:
-            model._word_vectors = tensors["word_vectors"].astype(np.float32)
-        arrays = {
-            name.removeprefix("emissions."): array
-            for name, array in tensors.items()
-            if name.startswith("emissions.")
-        }
-        model.emissions_ = Emissions(**arrays, **config["emissions"])
-        model.vectorizer_ = _read_vectorizer(path, words)
-    atom_topics = unpack_csr("atom_topics", tensors)
-    _check_fit(model, atom_topics, components, sae)
-    model._set_cut(TopicCut(atom_topics, components), config["topic_labels"])
+    with all_or_nothing(model):
+        model.encoder_not_saved_ = encoder is None and "encoder" in config["not_saved"]
+        model.atoms_, model.doc_atoms_ = atoms, doc_atoms
+        model.vectorizer_ = None if vocabulary is None else _read_vectorizer(path, vocabulary)
+        model.set_topics(topics, tensors["labels"])
     return model
 
 
-def _check_fit(model: Any, atom_topics: sp.csr_matrix, components: Any, sae: Any) -> None:
-    """Refuse arrays that do not fit each other, before one of them is used."""
-    n_atoms, n_topics = atom_topics.shape
-    expected = {
-        "doc_atoms": (model.doc_atoms_.shape[1], n_atoms),
-        "atom_prevalence": (len(model.atom_prevalence_), n_atoms),
-        "atom_centroids": (len(model._atom_centroids), n_atoms),
-        "sae": (sae.n_atoms, n_atoms),
+def _pack_sums(sums: CorpusSums) -> dict[str, np.ndarray]:
+    tensors: dict[str, np.ndarray] = {}
+    for name, value in vars(sums).items():
+        if value is None:
+            continue
+        if name in _SPARSE_SUMS:
+            tensors |= pack_csr(f"sums.{name}", value)
+        else:
+            tensors[f"sums.{name}"] = np.atleast_1d(np.asarray(value, dtype=np.float64))
+    return tensors
+
+
+def _unpack_sums(tensors: Mapping[str, np.ndarray]) -> CorpusSums:
+    found: dict[str, Any] = {}
+    for name in (field.name for field in fields(CorpusSums)):
+        if name in _SPARSE_SUMS:
+            found[name] = _unpack_csr_if_there(f"sums.{name}", tensors)
+        else:
+            value = tensors.get(f"sums.{name}")
+            found[name] = float(value[0]) if name in _NUMBERS and value is not None else value
+    return CorpusSums(**found)
+
+
+def _unpack_csr_if_there(name: str, tensors: Mapping[str, np.ndarray]) -> sp.csr_matrix | None:
+    return unpack_csr(name, tensors) if f"{name}.data" in tensors else None
+
+
+def _check_fit(
+    atoms: AtomModel, topics: Topics, doc_atoms: sp.csr_matrix, labels: np.ndarray
+) -> None:
+    """Refuse arrays that do not fit each other, or hold what no fit leaves."""
+    sums, n_atoms, width = atoms.sums, atoms.sae.n_atoms, atoms.sae.n_features
+    n_topics = topics.atom_topics.shape[1]
+    expected: dict[str, tuple[Any, tuple[int, ...]]] = {
+        "atom_mass": (sums.atom_mass, (n_atoms,)),
+        "embedded_atom_mass": (sums.embedded_atom_mass, (n_atoms,)),
+        "atom_pairs": (sums.atom_pairs, (n_atoms, n_atoms)),
+        "embedding": (sums.embedding, (width,)),
+        "atom_embeddings": (sums.atom_embeddings, (n_atoms, width)),
+        "atom_topics": (topics.atom_topics, (n_atoms, n_topics)),
+        "prevalence": (topics.prevalence, (n_topics,)),
+        "doc_atoms": (doc_atoms, (doc_atoms.shape[0], n_atoms)),
+        "labels": (labels, (doc_atoms.shape[0],)),
     }
-    if components is not None:
-        shape = (n_topics, len(model.vocabulary_))
-        expected["components"] = (components.shape, shape)
-        expected["atom_words"] = (model.emissions_.atom_words.shape, (n_atoms, shape[1]))
+    if atoms.vocabulary is not None:
+        n_words = len(atoms.vocabulary)
+        expected |= {
+            "atom_words": (sums.atom_words, (n_atoms, n_words)),
+            "document_frequency": (sums.document_frequency, (n_words,)),
+            "embedded_document_frequency": (sums.embedded_document_frequency, (n_words,)),
+            "word_embeddings": (sums.word_embeddings, (n_words, width)),
+            "words": (topics.words, (n_topics, n_words)),
+        }
+        if atoms.word_vectors is not None:
+            vectors_shape = (n_words, atoms.word_vectors.shape[1])
+            expected["word_vectors"] = (atoms.word_vectors, vectors_shape)
+    if topics.deleted is not None:
+        expected["deleted"] = (topics.deleted, (n_atoms, topics.deleted.shape[1]))
+    if atoms.class_mass is not None:
+        expected["class_mass"] = (atoms.class_mass, (n_atoms, atoms.class_mass.shape[1]))
+    if atoms.label_targets is not None:
+        label_shape = (len(atoms.label_targets.labels), width)
+        expected["label_vectors"] = (atoms.label_targets.vectors, label_shape)
     for name, (found, wanted) in expected.items():
-        if found != wanted:
-            raise ValueError(f"the saved model's {name} does not fit: {found}, expected {wanted}")
+        if found is None or found.shape != wanted:
+            shape = None if found is None else found.shape
+            raise ValueError(f"the saved model's {name} does not fit: {shape}, expected {wanted}")
+        values = found.data if sp.issparse(found) else found
+        if values.dtype.kind not in "fi":
+            raise ValueError(f"the saved model's {name} has dtype {values.dtype}")
+        signed = name in ("embedding", "atom_embeddings", "word_embeddings", "word_vectors",
+                          "label_vectors", "labels")  # fmt: skip
+        check_finite(values.reshape(1, -1), f"the saved model's {name}")
+        if not signed and values.size and values.min() < 0:
+            raise ValueError(f"the saved model's {name} holds a negative number")
+    if len(labels) and not -1 <= labels.min() <= labels.max() < n_topics:
+        raise ValueError("the saved model's labels name topics that are not there")
+    if len(topics.labels) != n_topics or n_topics == 0:
+        raise ValueError(f"the saved model names {len(topics.labels)} of {n_topics} topics")
 
 
-def _fields(emissions: Emissions) -> dict[str, Any]:
-    return {f.name: getattr(emissions, f.name) for f in dataclasses.fields(emissions)}
+def _smallest_float(vectors: np.ndarray) -> np.ndarray:
+    """Return `vectors` in half precision where that loses nothing, as an encoder's do not."""
+    half = vectors.astype(np.float16)
+    return half if np.array_equal(half.astype(np.float32), vectors) else vectors
 
 
 def _plain_parameters(model: Any) -> tuple[dict[str, Any], list[str]]:
@@ -214,7 +286,7 @@ def _vectorizer_settings(vectorizer: Any) -> dict[str, Any] | None:
     return settings
 
 
-def _read_vectorizer(path: Path, words: list[str]) -> CountVectorizer | None:
+def _read_vectorizer(path: Path, words: np.ndarray) -> CountVectorizer | None:
     file = path / "vectorizer.json"
     if not file.is_file():
         return None

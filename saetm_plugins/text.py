@@ -104,7 +104,7 @@ def encode_texts(
 
 
 def encode_words(
-    encoder: Any, words: Sequence[str], places: np.ndarray, *, verbose: bool = False
+    encoder: Any, words: Sequence[str], word_indices: np.ndarray, *, verbose: bool = False
 ) -> np.ndarray:
     """Embed some words of a vocabulary.
 
@@ -112,7 +112,7 @@ def encode_words(
     ----------
     encoder : object with ``encode(list[str])``
     words : sequence of str, length V
-    places : ndarray of int
+    word_indices : ndarray of int
         Which words to embed; the rows of the others are zero, which stands for "not known".
 
     Returns
@@ -120,12 +120,12 @@ def encode_words(
     ndarray of shape (V, d), float32
         Of float16 precision, so that a saved model needs no more to re-cut alike.
     """
-    chosen = [words[place] for place in places]
+    chosen = [words[index] for index in word_indices]
     with _half_precision():
         encoded = encode_texts(encoder, chosen, batch_size=WORD_BATCH, verbose=verbose)
     vectors = np.zeros((len(words), encoded.shape[1]), dtype=np.float32)
     norms = np.maximum(np.linalg.norm(encoded, axis=1, keepdims=True), 1e-12)
-    vectors[places] = (encoded / norms).astype(np.float16)
+    vectors[word_indices] = (encoded / norms).astype(np.float16)
     return vectors
 
 
@@ -137,7 +137,7 @@ def _half_precision() -> AbstractContextManager[Any]:
     return torch.autocast("cpu", torch.bfloat16)
 
 
-def made_by(encoder: Any, texts: Sequence[str], embeddings: np.ndarray) -> bool:
+def embeddings_match_encoder(encoder: Any, texts: Sequence[str], embeddings: np.ndarray) -> bool:
     """Tell whether `embeddings` are those that `encoder` gives `texts`, by trying the shortest few.
 
     Parameters
@@ -353,35 +353,41 @@ def check_bow(bow: Any, vocabulary: Any, n_rows: int) -> tuple[sp.csr_matrix, np
         When it has another number of rows than there are documents or of columns than words, or
         a count that is negative or not finite.
     """
-    counts = sp.csr_matrix(bow, dtype=np.float32)
+    counts = sp.csr_matrix(bow, dtype=np.float32, copy=True)  # it is changed below
     if counts.shape[0] != n_rows:
         raise ValueError(f"bow has {counts.shape[0]} rows for {n_rows} documents")
     if vocabulary is None:
         raise ValueError("bow needs vocabulary=, the words of its columns")
     words = np.asarray(list(vocabulary), dtype=object)
+    if len(set(words)) < len(words):
+        raise ValueError("vocabulary names a word twice")
     if len(words) != counts.shape[1]:
         raise ValueError(f"vocabulary has {len(words)} words for {counts.shape[1]} columns of bow")
     if not np.isfinite(counts.data).all() or (counts.data < 0).any():
         raise ValueError("bow holds a count that is negative or not finite")
+    counts.sum_duplicates()
     counts.eliminate_zeros()
     return counts, words
 
 
-def corpus_word_vectors(bow: sp.csr_matrix, embeddings: np.ndarray) -> np.ndarray:
-    """Place each word at the mean embedding of the documents it occurs in.
+def merge_vectorizers(vectorizers: Sequence[Any], vocabulary: np.ndarray | None) -> Any:
+    """Return one vectorizer that counts the united vocabulary of several; None where none can.
 
     Parameters
     ----------
-    bow : csr_matrix of shape (N, V)
-    embeddings : ndarray of shape (N, d), float32
+    vectorizers : sequence of fitted vectorizers, or None
+    vocabulary : ndarray of shape (V,), or None
 
     Returns
     -------
-    ndarray of shape (V, d), float32
-        Relative to the mean of the corpus; a word that never occurs gets a zero row.
+    vectorizer
+        The first one where it counts these words already, else a CountVectorizer of its settings.
     """
-    presence = sp.csr_matrix((np.ones_like(bow.data), bow.indices, bow.indptr), shape=bow.shape)
-    unit = embeddings / np.maximum(np.linalg.norm(embeddings, axis=1, keepdims=True), 1e-12)
-    document_frequency = np.maximum(np.asarray(presence.sum(axis=0)).ravel(), 1.0)
-    vectors = np.asarray(presence.T @ (unit - unit.mean(axis=0)), dtype=np.float32)
-    return vectors / document_frequency[:, None].astype(np.float32)
+    first = vectorizers[0]
+    if vocabulary is None or first is None:
+        return None
+    if np.array_equal(first.get_feature_names_out(), vocabulary):
+        return first
+    if not isinstance(first, CountVectorizer):
+        return None
+    return clone(first).set_params(vocabulary={word: i for i, word in enumerate(vocabulary)})

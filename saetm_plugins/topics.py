@@ -1,208 +1,390 @@
-"""Stage 3 inside the estimator: the current cut of the atoms, and all that follows from it."""
+"""One cut of the atoms into topics: a value, and the functions from one cut to the next.
+
+Everything that can be done to topics (cutting, merging, splitting, dropping atoms, naming,
+deleting, following new documents) takes a :class:`Topics` and returns another; nothing is trained.
+"""
 
 from __future__ import annotations
 
-from functools import cached_property
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.utils.validation import check_is_fitted
+from sklearn.cluster import KMeans
 
-from saetm_plugins.curation import CurationMixin
-from saetm_plugins.guidance import Seeds
-from saetm_plugins.merging import (
-    MERGES,
-    AtomViews,
-    Merge,
-    TopicCut,
-    atom_word_vectors,
-    guided_cut,
-    make_merge,
-)
+from saetm_plugins.arrays import index_of_words, unit_rows
+from saetm_plugins.atom_model import AtomModel
+from saetm_plugins.merging import AtomViews, NMFMerge, TopicCut, guided_cut, make_merge
 from saetm_plugins.mixtures import mix_topics, mix_words
-from saetm_plugins.validation import check_choice, check_count
+from saetm_plugins.validation import check_choice, check_count, check_dense_size, is_integer
 
-EMITTED_SHARE = 0.3
+EMITTED_SHARE = np.float32(0.3)
 """Of a topic's words: more raises the likelihood of documents, less the words' coherence."""
+_NOTHING = 1e-6  # a smaller share of an atom is rounding
 
 
-class TopicsMixin(CurationMixin):
-    """Topics of :class:`~saetm_plugins.model.SAETopicModel`: cuts of what stages 1 and 2 left."""
+@dataclass(frozen=True)
+class Topics:
+    """One cut of the atoms into topics.
 
-    # None without words, which mypy cannot tell from the others being there.
-    vocabulary_: Any
-    emissions_: Any
-    components_: Any
-    doc_atoms_: sp.csr_matrix
-    merge: str
-    atom_prevalence_: np.ndarray
-    _seed: int
-    _seeds: Seeds | None = None
-    _atom_centroids: np.ndarray
-    _atom_keywords: sp.csr_matrix | None
-    _atom_companions: sp.csr_matrix | None
-    _word_vectors: Any
-    _corpus_word_vectors: Any
-    _merges: dict[str, Merge]
+    Attributes
+    ----------
+    atom_topics : csr_matrix of shape (K, T), float32
+        Weights of atoms in topics. A live atom's sum to 1, less what deleted topics have of it; to
+        0 where it was dropped.
+    words : ndarray of shape (T, V), float32, or None
+        P(word | topic), rows sum to 1; None without words.
+    prevalence : ndarray of shape (T,), float32
+        Share of each topic in the corpus; sums to 1.
+    labels : tuple of (str or None), length T
+    words_from : {"keywords", "emissions"}
+        What the words are made of: the association of atoms with keywords (the soft merge), or
+        what atoms emit (the others, as in the paper).
+    deleted : csr_matrix of shape (K, D), float32, or None
+        Weights of atoms in deleted topics; later cuts leave them there.
+    """
 
-    def retopic(self, n_topics: int | str, merge: str | None = None) -> Any:
-        """Cut the atoms into another number of topics, in place; nothing is retrained.
+    atom_topics: sp.csr_matrix
+    words: np.ndarray | None
+    prevalence: np.ndarray
+    labels: tuple[str | None, ...]
+    words_from: str = "emissions"
+    deleted: sp.csr_matrix | None = None
+
+    def __len__(self) -> int:
+        return self.atom_topics.shape[1]
+
+    def mixtures(self, doc_atoms: sp.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
+        """Return the topics of documents.
 
         Parameters
         ----------
-        n_topics : int or "auto"
-        merge : str, optional
-            Another way of merging than the one the model was made with, for this cut.
+        doc_atoms : csr_matrix of shape (n, K)
 
-        Raises
-        ------
-        NotFittedError
-            Before :meth:`fit`.
-        TypeError, ValueError
-            When `n_topics` is not legal or above the number of live atoms; the model is then as
-            it was before.
-        """
-        check_is_fitted(self, "doc_atoms_")
-        check_n_topics(n_topics)
-        method = self._choose_merge(self.merge if merge is None else merge)
-        if method not in self._merges:
-            fitted = make_merge(method, random_state=self._seed).fit(self._views(method))
-            self._merges = {**self._merges, method: fitted}
-        if self._seeds is None:
-            self._set_cut(self._with_emissions(self._merges[method].cut(n_topics)))
-        else:
-            self._set_cut(*self._cut_guided(method, n_topics))
-        return self
-
-    def get_topics(self, n_words: int = 10) -> list[list[str]]:
-        """Return the most probable words of each topic, most probable first.
+        Returns
+        -------
+        labels : ndarray of shape (n,), int64
+            The largest topic; -1 where that is a deleted one.
+        doc_topics : ndarray of shape (n, T), float32
+            Rows sum to 1, less what deleted topics have.
 
         Raises
         ------
         ValueError
-            When the model was fitted without words.
+            When `doc_topics` would be too large for memory.
         """
-        check_is_fitted(self, "atom_topics_")
-        check_count(n_words, "n_words")
-        if self.components_ is None:
-            raise ValueError("the model was fitted without documents, so its topics have no words")
-        return [list(self.vocabulary_[_largest(row, n_words)]) for row in self.components_]
+        check_dense_size((doc_atoms.shape[0], len(self)), "mixtures", "fewer documents at a time")
+        if self.deleted is None:
+            doc_topics = mix_topics(doc_atoms, self.atom_topics, self.prevalence)
+            return doc_topics.argmax(axis=1), doc_topics
+        prevalence = np.zeros(len(self) + self.deleted.shape[1], dtype=np.float32)
+        prevalence[: len(self)] = self.prevalence
+        weights = sp.hstack([self.atom_topics, self.deleted], format="csr")
+        every = mix_topics(doc_atoms, weights, prevalence)
+        labels = every.argmax(axis=1)
+        labels[labels >= len(self)] = -1
+        return labels, np.ascontiguousarray(every[:, : len(self)])
 
-    def get_representative_indices(self, n_documents: int = 3) -> np.ndarray:
-        """Return which fitted documents have the largest share of each topic.
+    def select(self, topics: Sequence[int] | np.ndarray) -> Topics:
+        """Return the topics numbered ``topics[0], topics[1], …`` as 0, 1, …; others are left out.
 
-        Returns
-        -------
-        ndarray of shape (n_topics, n_documents), int64
-            Rows of :attr:`doc_topics_`, the largest share first.
+        The weight of topics left out goes to the others of each atom.
         """
-        check_is_fitted(self, "atom_topics_")
-        n_documents = min(check_count(n_documents, "n_documents"), len(self.doc_topics_))
-        return np.argsort(-self.doc_topics_, axis=0, kind="stable")[:n_documents].T
-
-    def _views(self, method: str) -> AtomViews:
-        """What a merge looks at: the soft one keywords or companions, others vectors of words.
-
-        Densities are those of documents: word vectors of atoms lie too close to each other.
-        """
-        return AtomViews(
-            self.atom_prevalence_,
-            self._atom_centroids if method in ("nmf", "hdbscan") else self._atom_vectors,
-            self._atom_keywords,
-            self._word_vectors,
-            self._atom_companions,
+        chosen = np.asarray(topics, dtype=np.int64)
+        weights = sp.csr_matrix(self.atom_topics[:, chosen])
+        if len(chosen) < len(self):
+            weights = _scale_rows(weights, self._left())
+        prevalence = self.prevalence[chosen]
+        return replace(
+            self,
+            atom_topics=weights,
+            words=None if self.words is None else self.words[chosen],
+            prevalence=prevalence / max(prevalence.sum(), np.finfo(np.float32).tiny),
+            labels=tuple(self.labels[topic] for topic in chosen),
         )
 
-    @cached_property
-    def _atom_vectors(self) -> np.ndarray:
-        """The paper's T_k, made when first asked for; without words, the documents' centroids."""
-        if self.emissions_ is None:
-            return self._atom_centroids
-        vectors = self._word_vectors
-        if vectors is None:
-            vectors = self._corpus_word_vectors
-        return atom_word_vectors(self.emissions_.atom_words, vectors)
+    def with_labels(self, labels: Iterable[str | None]) -> Topics:
+        """Return the topics with other names, one for each."""
+        return replace(self, labels=tuple(labels))
 
-    def _choose_merge(self, merge: str) -> str:
-        check_choice(merge, "merge", ("auto", *MERGES))
-        if merge != "auto":
-            return merge
-        keywords = self._atom_keywords
-        return "nmf" if keywords is not None and keywords.nnz else "kmeans"
-
-    def _cut_guided(self, method: str, n_topics: int | str) -> tuple[TopicCut, list[str | None]]:
-        """Return a cut in which the labels of `seed_topics` have topics, and the topics' labels."""
-        assert self._seeds is not None
-        labels, vectors, words = self._seeds
-        if isinstance(n_topics, str):
-            found = self._merges[method].cut(n_topics).atom_topics.shape[1]
-            n_topics = int(max(found, len(labels)))
-        cut = guided_cut(
-            make_merge(method, random_state=self._seed),  # it is fitted to the atoms left free
-            self._views(method),
-            vectors,
-            n_topics,
-            vectors=self._atom_centroids,
-            label_words=words,
-        )
-        cut = self._with_emissions(cut)
-        order = np.argsort(-(self.atom_prevalence_ @ cut.atom_topics), kind="stable")
-        topic_words = None if cut.topic_words is None else cut.topic_words[order]
-        named = [*labels, *[None] * (cut.atom_topics.shape[1] - len(labels))]
-        return TopicCut(cut.atom_topics[:, order], topic_words), [named[topic] for topic in order]
-
-    def _with_emissions(self, cut: TopicCut) -> TopicCut:
-        """Mix emitted words into the words that a merge found, so that none has probability 0."""
-        if cut.topic_words is None:
-            return cut
-        words = cut.topic_words * np.float32(1 - EMITTED_SHARE)
-        words += np.float32(EMITTED_SHARE) * self._emitted_words(cut)
-        return cut._replace(topic_words=words / words.sum(axis=1, keepdims=True))
-
-    def _set_cut(self, cut: TopicCut, labels: list[str | None] | None = None) -> None:
-        """Derive everything that depends on the cut, then set it at once."""
-        topic_words = cut.topic_words
-        if topic_words is None and self.atom_words_ is not None:
-            topic_words = self._emitted_words(cut)
-        prevalence = self.atom_prevalence_ @ cut.atom_topics
-        doc_topics = mix_topics(self.doc_atoms_, cut.atom_topics, prevalence)
-        self.atom_topics_ = sp.csr_matrix(cut.atom_topics, dtype=np.float32)
-        self.components_ = topic_words
-        self.topic_prevalence_ = prevalence.astype(np.float32)
-        self.doc_topics_ = doc_topics
-        self.labels_ = doc_topics.argmax(axis=1)
-        self.n_topics_ = len(prevalence)
-        self.topic_labels_ = [None] * self.n_topics_ if labels is None else labels
-        self._edits = []
-
-    def _emitted_words(self, cut: TopicCut) -> np.ndarray:
-        return mix_words(cut.atom_topics, self.atom_prevalence_, self.atom_words_)
-
-    def _atom_word_source(self) -> np.ndarray:
-        """Return what words of hand-made topics are mixed from, shape (n_atoms, V)."""
-        if self._atom_keywords is None or self._atom_keywords.nnz == 0:
-            return self.atom_words_
-        return self._atom_keywords.toarray()
-
-    @property
-    def atom_words_(self) -> Any:
-        """P(word|atom), shape (n_atoms, V), float32; None without words."""
-        return None if self.emissions_ is None else self.emissions_.atom_words
-
-    @property
-    def background_(self) -> Any:
-        """P(word) of the words no atom accounts for, shape (V,), float32; None without words."""
-        return None if self.emissions_ is None else self.emissions_.background
+    def _left(self) -> np.ndarray:
+        """Return the share (K,) of each atom that deleted topics do not have."""
+        return _share_left(self.deleted, self.atom_topics.shape[0])
 
 
-def _largest(row: np.ndarray, n: int) -> np.ndarray:
-    """Return the places of the `n` largest, largest first; the first place wins a tie."""
-    if n < len(row):
-        reached = np.flatnonzero(row >= np.partition(row, -n)[-n])
+def cut(
+    atoms: AtomModel,
+    n_topics: int | str,
+    merge: str = "auto",
+    *,
+    deleted: sp.csr_matrix | None = None,
+) -> Topics:
+    """Merge atoms into topics, the most prevalent first.
+
+    Parameters
+    ----------
+    atoms : AtomModel
+        Its labels, where it has any, name the first of the topics found for them.
+    n_topics : int or "auto"
+        "auto" is the merge's own count.
+    merge : {"auto", "nmf", "kmeans", "ward", "hdbscan"}, default="auto"
+    deleted : csr_matrix of shape (K, D), optional
+        Weights of atoms in deleted topics, which stay out.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is not legal, or `n_topics` above the number of live atoms.
+    """
+    check_n_topics(n_topics)
+    method = atoms.choose_merge(merge)
+    if not isinstance(n_topics, str) and atoms.vocabulary is not None:
+        check_dense_size((n_topics, len(atoms.vocabulary)), "P(word | topic)", "fewer topics")
+    left = _share_left(deleted, atoms.n_atoms)
+    views = atoms.views(method)
+    if deleted is None:
+        fitted = atoms.fitted_merge(method)
     else:
-        reached = np.arange(len(row))
-    return reached[np.argsort(-row[reached], kind="stable")][:n]
+        views = views._replace(prevalence=views.prevalence * left)
+        fitted = make_merge(method, random_state=atoms.random_state).fit(views)
+    named: tuple[str | None, ...] = ()
+    if atoms.label_targets is None:
+        found = fitted.cut(n_topics)
+    else:
+        named = tuple(atoms.label_targets.labels)
+        if isinstance(n_topics, str):
+            n_topics = max(fitted.cut(n_topics).atom_topics.shape[1], len(named))
+        found = _cut_around_labels(atoms, views, method, int(n_topics))
+    weights = sp.csr_matrix(found.atom_topics, dtype=np.float32)
+    weights = weights if deleted is None else _scale_rows(weights, left)
+    words_from = "emissions" if found.topic_words is None else "keywords"
+    words = found.topic_words
+    words = None if words is None else _mix_emissions(atoms, weights, words)
+    labels = (*named, *[None] * (weights.shape[1] - len(named)))
+    return _ordered(_topics(atoms, weights, words, labels, words_from, deleted))
+
+
+def merge_topics(atoms: AtomModel, topics: Topics, groups: Any) -> Topics:
+    """Merge each group of topics into one; a document's shares of them add up.
+
+    Parameters
+    ----------
+    atoms : AtomModel
+    topics : Topics
+    groups : list of lists of int, or list of int
+        Groups of topics, or one group. The first name in a group stays.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When a group is no list, or a topic does not exist or stands in two groups.
+    """
+    target = np.arange(len(topics))
+    for group in _check_groups(groups, len(topics)):
+        target[group] = min(group, default=0)
+    _, target = np.unique(target, return_inverse=True)
+    n_merged = int(target.max()) + 1
+    joined = sp.csr_matrix(
+        (np.ones(len(topics), dtype=np.float32), (np.arange(len(topics)), target)),
+        shape=(len(topics), n_merged),
+    )
+    words = None
+    if topics.words is not None:
+        words = mix_words(joined, topics.prevalence, topics.words)
+    labels: list[str | None] = [None] * n_merged
+    for topic, label in zip(target, topics.labels, strict=True):
+        labels[topic] = labels[topic] or label
+    weights = sp.csr_matrix(topics.atom_topics @ joined)
+    return _ordered(_topics(atoms, weights, words, labels, topics.words_from, topics.deleted))
+
+
+def split_topic(atoms: AtomModel, topics: Topics, topic: int, n: int = 2) -> Topics:
+    """Split one topic into `n`, by k-means over the vectors of its atoms.
+
+    Parameters
+    ----------
+    atoms : AtomModel
+    topics : Topics
+    topic : int
+    n : int, default=2
+
+    Raises
+    ------
+    TypeError, ValueError
+        When the topic does not exist or has fewer than `n` atoms.
+    """
+    check_topics([topic], len(topics), "topic")
+    check_count(n, "n", minimum=2)
+    weights = topics.atom_topics.toarray()
+    members = np.flatnonzero(weights[:, topic] > 0)
+    if len(members) < n:
+        raise ValueError(f"n={n} is more than the {len(members)} atoms of topic {topic}")
+    share = weights[members, topic] * atoms.prevalence[members]
+    part = _split_atoms(unit_rows(atoms.vectors[members]), share, n)
+    pieces = np.zeros((len(weights), n), dtype=np.float32)
+    pieces[members, part] = weights[members, topic]
+    every = sp.csr_matrix(np.hstack([np.delete(weights, topic, axis=1), pieces]))
+    kept = np.delete(np.arange(len(topics)), topic)
+    labels = [topics.labels[t] for t in kept] + [None] * n
+    words = None
+    if topics.words is not None:
+        of_pieces = words_of(atoms, every, topics.words_from)[len(kept) :]
+        words = np.vstack([topics.words[kept], of_pieces])
+    return _ordered(_topics(atoms, every, words, labels, topics.words_from, topics.deleted))
+
+
+def drop_atoms(atoms: AtomModel, topics: Topics, dropped: Any) -> Topics:
+    """Take atoms out of all topics; a topic left without atoms goes.
+
+    Documents share what is left of them among the topics left, whose prevalence sums to 1 again.
+
+    Parameters
+    ----------
+    atoms : AtomModel
+    topics : Topics
+    dropped : sequence of int
+        Atoms.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an atom does not exist, or no topic would be left.
+    """
+    numbers = _check_atoms(dropped, atoms.n_atoms)
+    weights = topics.atom_topics.toarray()
+    touched = weights[numbers].max(axis=0) > 0
+    weights[numbers] = 0
+    kept = np.flatnonzero(atoms.prevalence @ weights > 0)
+    if kept.size == 0:
+        raise ValueError(f"atoms holds all live atoms ({len(numbers)}): no topic would be left")
+    left = sp.csr_matrix(weights[:, kept])
+    words = None
+    if topics.words is not None:
+        words = topics.words[kept].copy()
+        changed = touched[kept]
+        if changed.any():
+            words[changed] = words_of(atoms, left, topics.words_from)[changed]
+    labels = [topics.labels[t] for t in kept]
+    return _ordered(_topics(atoms, left, words, labels, topics.words_from, topics.deleted))
+
+
+def delete_topics(atoms: AtomModel, topics: Topics, deleted: Sequence[int]) -> Topics:
+    """Take topics, with their atoms' weight, out of this cut and of those made from it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When a topic does not exist, or none would be left.
+    """
+    gone = check_topics(deleted, len(topics), "topics_to_delete")
+    kept = np.setdiff1d(np.arange(len(topics)), gone)
+    if kept.size == 0:
+        raise ValueError(f"topics_to_delete names all {len(topics)} topics")
+    going = topics.atom_topics[:, np.asarray(gone)]
+    if topics.deleted is not None:
+        going = sp.hstack([topics.deleted, going])
+    return _topics(
+        atoms,
+        sp.csr_matrix(topics.atom_topics[:, kept]),
+        None if topics.words is None else topics.words[kept],
+        [topics.labels[t] for t in kept],
+        topics.words_from,
+        sp.csr_matrix(going, dtype=np.float32),
+    )
+
+
+def follow(atoms: AtomModel, doc_atoms: sp.csr_matrix, labels: np.ndarray) -> Topics:
+    """Give atoms to topics as documents were given: W_kt = Σ_{d in t} θ_dk / Σ_d θ_dk.
+
+    Parameters
+    ----------
+    atoms : AtomModel
+    doc_atoms : csr_matrix of shape (n, K)
+    labels : ndarray of shape (n,), int
+        Topics 0 to T - 1, none of them empty; -1 for documents without.
+    """
+    owned = np.flatnonzero(labels >= 0)
+    one_hot = sp.csr_matrix(
+        (np.ones(len(owned), np.float32), (owned, labels[owned])),
+        shape=(len(labels), int(labels.max()) + 1),
+    )
+    weights = _scale_rows(sp.csr_matrix(doc_atoms.T @ one_hot), np.ones(atoms.n_atoms))
+    soft = atoms.keywords is not None and atoms.keywords.nnz > 0
+    words_from = "keywords" if soft else "emissions"
+    words = None if atoms.vocabulary is None else words_of(atoms, weights, words_from)
+    return _topics(atoms, weights, words, [None] * weights.shape[1], words_from, None)
+
+
+def renew(atoms: AtomModel, topics: Topics) -> Topics:
+    """Return the topics with words and prevalence learned from other documents; numbers stay."""
+    words = None
+    if atoms.vocabulary is not None:
+        words = words_of(atoms, topics.atom_topics, topics.words_from)
+    return _topics(
+        atoms, topics.atom_topics, words, topics.labels, topics.words_from, topics.deleted
+    )
+
+
+def words_of(atoms: AtomModel, atom_topics: sp.csr_matrix, words_from: str) -> np.ndarray:
+    """Return P(word | topic), (T, V) float32, of topics given by their atoms."""
+    if words_from == "emissions":
+        return _emitted_words(atoms, atom_topics)
+    merge = atoms.fitted_merge("nmf")
+    assert isinstance(merge, NMFMerge)
+    return _mix_emissions(atoms, atom_topics, merge.words_of(atom_topics))
+
+
+def check_topics(topics: Any, n_topics: int, name: str) -> list[int]:
+    """Return `topics` as a list of int; each must exist and be named once.
+
+    Raises
+    ------
+    TypeError, ValueError
+    """
+    try:
+        numbers = list(topics)
+    except TypeError:
+        raise TypeError(f"{name} must hold numbers of topics; found {topics!r}") from None
+    for number in numbers:
+        if not is_integer(number):
+            raise TypeError(f"{name} must hold numbers of topics; found {number!r}")
+    unknown = [int(t) for t in numbers if not 0 <= t < n_topics]
+    if unknown:
+        raise ValueError(f"{name} names topics {unknown}; there are 0 to {n_topics - 1}")
+    if len(set(numbers)) < len(numbers):
+        raise ValueError(f"{name} names a topic twice: {sorted(int(t) for t in numbers)}")
+    return [int(number) for number in numbers]
+
+
+def check_labels(topic_labels: Any, topics: Topics) -> list[str | None]:
+    """Return the names of all topics with those of `topic_labels` put in.
+
+    Parameters
+    ----------
+    topic_labels : mapping of int to str, or sequence of one str per topic
+        None takes a name away.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When a topic does not exist, a name is no text, or the sequence is of another length.
+    """
+    if not isinstance(topic_labels, Mapping):
+        if isinstance(topic_labels, (str, bytes)) or not isinstance(topic_labels, Iterable):
+            raise TypeError(
+                f"topic_labels must be a dict or one name per topic; found {topic_labels!r}"
+            )
+        given = list(topic_labels)
+        if len(given) != len(topics):
+            raise ValueError(f"topic_labels holds {len(given)} names for {len(topics)} topics")
+        topic_labels = dict(enumerate(given))
+    check_topics(list(topic_labels), len(topics), "topic_labels")
+    for topic, label in topic_labels.items():
+        if label is not None and not isinstance(label, str):
+            raise TypeError(f"topic_labels[{topic!r}] must be a str; found {label!r}")
+    return [topic_labels.get(t, label) for t, label in enumerate(topics.labels)]
 
 
 def check_n_topics(n_topics: Any) -> None:
@@ -211,3 +393,109 @@ def check_n_topics(n_topics: Any) -> None:
         check_choice(n_topics, "n_topics", ("auto",))
     else:
         check_count(n_topics, "n_topics")
+
+
+def _cut_around_labels(atoms: AtomModel, views: AtomViews, method: str, n_topics: int) -> TopicCut:
+    """Cut into topics of which the first are about the labels that the atoms are drawn to."""
+    targets = atoms.label_targets
+    assert targets is not None
+    columns: list[Any] = [[] for _ in targets.labels]
+    if atoms.vocabulary is not None:
+        columns = [index_of_words(words, atoms.vocabulary) for words in targets.words]
+    return guided_cut(
+        make_merge(method, random_state=atoms.random_state),  # fitted to the atoms left free
+        views,
+        targets.vectors,
+        n_topics,
+        vectors=atoms.centroids,
+        label_words=columns,
+    )
+
+
+def _topics(
+    atoms: AtomModel,
+    weights: sp.csr_matrix,
+    words: np.ndarray | None,
+    labels: Iterable[str | None],
+    words_from: str,
+    deleted: sp.csr_matrix | None,
+) -> Topics:
+    """Make topics of weights; words that nothing says are those that the atoms emit."""
+    if words is None and atoms.vocabulary is not None:
+        words = _emitted_words(atoms, weights)
+    prevalence = np.asarray(atoms.prevalence @ weights, dtype=np.float64)
+    total = prevalence.sum()
+    even = np.full(len(prevalence), 1 / len(prevalence))
+    prevalence = prevalence / total if total > 0 else even  # no document of any of these atoms yet
+    return Topics(weights, words, prevalence.astype(np.float32), tuple(labels), words_from, deleted)
+
+
+def _ordered(topics: Topics) -> Topics:
+    return topics.select(np.argsort(-topics.prevalence, kind="stable"))
+
+
+def _emitted_words(atoms: AtomModel, atom_topics: sp.csr_matrix) -> np.ndarray:
+    """Return the paper's P(w|t) = Σ_k W_kt θ̄_k B_kw / Σ_k W_kt θ̄_k."""
+    assert atoms.emissions is not None
+    return mix_words(atom_topics, atoms.prevalence, atoms.emissions.atom_words)
+
+
+def _mix_emissions(
+    atoms: AtomModel, atom_topics: sp.csr_matrix, topic_words: np.ndarray
+) -> np.ndarray:
+    """Mix emitted words into the words that a merge found, so that none has probability 0."""
+    words = topic_words * (1 - EMITTED_SHARE)
+    words += EMITTED_SHARE * _emitted_words(atoms, atom_topics)
+    return words / words.sum(axis=1, keepdims=True)
+
+
+def _split_atoms(points: np.ndarray, share: np.ndarray, n: int) -> np.ndarray:
+    """Return the part (m,) of each atom, none of them empty."""
+    kmeans = KMeans(n, n_init=10, random_state=0)
+    part = kmeans.fit_predict(points, sample_weight=share)
+    if len(np.unique(part)) < n:  # atoms that coincide: the heaviest ones make a part each
+        part = np.minimum(np.argsort(np.argsort(-share, kind="stable")), n - 1)
+    return part
+
+
+def _scale_rows(weights: sp.csr_matrix, sums: np.ndarray) -> sp.csr_matrix:
+    """Return `weights` with rows that sum to `sums`; empty rows stay empty."""
+    weights = sp.csr_matrix(weights, dtype=np.float32, copy=True)
+    mass = np.asarray(weights.sum(axis=1)).ravel()
+    factor = np.divide(sums, mass, where=mass > 0, out=np.zeros_like(mass))
+    weights.data *= np.repeat(factor.astype(np.float32), np.diff(weights.indptr))
+    weights.eliminate_zeros()
+    return weights
+
+
+def _share_left(deleted: sp.csr_matrix | None, n_atoms: int) -> np.ndarray:
+    if deleted is None:
+        return np.ones(n_atoms, dtype=np.float32)
+    left = 1 - np.asarray(deleted.sum(axis=1), dtype=np.float32).ravel()
+    left[left < _NOTHING] = 0
+    return left
+
+
+def _check_groups(groups: Any, n_topics: int) -> list[list[int]]:
+    """Return groups of topics to merge; one flat list is one group."""
+    name = "topics_to_merge"
+    if isinstance(groups, (str, bytes)) or not isinstance(groups, Iterable):
+        raise TypeError(f"{name} must be a list of topics or of lists; found {groups!r}")
+    found = list(groups)
+    if all(np.isscalar(group) for group in found):
+        found = [found]
+    checked = [check_topics(group, n_topics, name) for group in found]
+    check_topics([topic for group in checked for topic in group], n_topics, name)
+    return checked
+
+
+def _check_atoms(atoms: Any, n_atoms: int) -> np.ndarray:
+    if isinstance(atoms, (str, bytes)) or not isinstance(atoms, Iterable):
+        raise TypeError(f"atoms must hold numbers of atoms; found {atoms!r}")
+    numbers = list(atoms)
+    for number in numbers:
+        if not is_integer(number):
+            raise TypeError(f"atoms must hold numbers of atoms; found {number!r}")
+    if not numbers or min(numbers) < 0 or max(numbers) >= n_atoms:
+        raise ValueError(f"atoms must be numbers of atoms below {n_atoms}; found {numbers}")
+    return np.unique(np.asarray(numbers, dtype=np.int64))

@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+DENSE_LIMIT = 6 * 2**30
+"""Bytes of the largest dense array that is made; more is refused before the work."""
+
 
 def check_embeddings(
     embeddings: Any,
@@ -73,6 +76,11 @@ def check_finite(array: np.ndarray, name: str) -> None:
         )
 
 
+def is_integer(value: Any) -> bool:
+    """Tell whether `value` is an integer, NumPy's included; True and False are not."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, (bool, np.bool_))
+
+
 def check_count(value: Any, name: str, *, minimum: int = 1) -> int:
     """Return `value` as an int of at least `minimum`, or raise naming the argument.
 
@@ -83,11 +91,52 @@ def check_count(value: Any, name: str, *, minimum: int = 1) -> int:
     ValueError
         When it is smaller than `minimum`.
     """
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+    if not is_integer(value):
         raise TypeError(f"{name} must be an integer; found {value!r}")
     if value < minimum:
         raise ValueError(f"{name} must be at least {minimum}; found {value}")
     return int(value)
+
+
+def check_not_negative(value: Any, name: str) -> None:
+    """Raise a ValueError unless `value` is a finite number of at least 0."""
+    if not _is_real(value) or not 0 <= float(value) < np.inf:
+        raise ValueError(f"{name} must be a finite number of at least 0; found {value!r}")
+
+
+def check_fraction(value: Any, name: str, *, closed: bool = False) -> None:
+    """Raise a ValueError unless `value` is a number in [0, 1), or in [0, 1] if `closed`."""
+    inside = _is_real(value) and 0 <= float(value) <= 1 and (closed or float(value) < 1)
+    if not inside:
+        raise ValueError(
+            f"{name} must be a number in [0, 1{']' if closed else ')'}; found {value!r}"
+        )
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_))
+
+
+def check_dense_size(
+    shape: tuple[int, ...], what: str, remedy: str, *, bytes_each: int = 4
+) -> None:
+    """Raise a ValueError when a dense array would be larger than :data:`DENSE_LIMIT`.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    what : str
+        The array's name, for the error.
+    remedy : str
+        What to do about it, for the error.
+    bytes_each : int, default=4
+    """
+    size = float(np.prod(shape, dtype=np.float64)) * bytes_each
+    if size > DENSE_LIMIT:
+        raise ValueError(
+            f"{what} of shape {shape} would take {size / 2**30:.1f} GiB "
+            f"(at most {DENSE_LIMIT / 2**30:.0f} GiB); use {remedy}"
+        )
 
 
 def check_choice(value: Any, name: str, choices: tuple[str, ...]) -> str:
@@ -95,6 +144,36 @@ def check_choice(value: Any, name: str, choices: tuple[str, ...]) -> str:
     if value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(choices)}; found {value!r}")
     return value
+
+
+def one_hot_classes(classes: Any, n_documents: int, name: str = "classes") -> sp.csr_matrix:
+    """Return known classes as a one-hot matrix (n, C), float32; rows of unknown ones are empty.
+
+    Parameters
+    ----------
+    classes : array-like of shape (n,)
+        Of any type that can be sorted; -1 where unknown.
+    n_documents : int
+    name : str
+        The argument's name in the caller's signature, for the error.
+
+    Raises
+    ------
+    ValueError
+        When it is of another length, or holds None or NaN.
+    """
+    given = np.asarray(classes).ravel()
+    if len(given) != n_documents:
+        raise ValueError(f"{name} has {len(given)} entries for {n_documents} documents")
+    for row, value in enumerate(given.tolist()):
+        if value is None or value != value:
+            raise ValueError(f"{name}[{row}] is {value!r}; -1 stands for an unknown class")
+    texts = given.astype(str)
+    known = np.flatnonzero(texts != "-1")
+    names, codes = np.unique(texts[known], return_inverse=True)
+    return sp.csr_matrix(
+        (np.ones(len(known), np.float32), (known, codes)), shape=(n_documents, len(names))
+    )
 
 
 def resolve_device(device: Any) -> str:

@@ -162,7 +162,7 @@ def test_update_adds_words_and_prevalence_and_keeps_the_cut(model, plant_corpus,
     model.update(iter(more_bags), chunksize=64, embeddings=iter(more.embeddings))
     assert model.state.numdocs == 600
     assert model.num_updates == 600
-    assert model.state.sstats.sum() == pytest.approx(1.5 * mass, rel=0.05)
+    assert model.state.sstats.sum() == pytest.approx(1.5 * mass, rel=0.1)
     np.testing.assert_array_equal(model.estimator.atom_topics_.toarray(), weights.toarray())
     assert 0 < np.abs(model.get_topics() - topics).max() < 0.05
 

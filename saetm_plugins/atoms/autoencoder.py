@@ -245,6 +245,18 @@ class SparseAutoencoder:
         """
         return push_to_hub(self, repo_id, private=private, token=token)
 
+    def has_weights_of(self, other: SparseAutoencoder) -> bool:
+        """Tell whether the two give every embedding the same activations."""
+        alike = (
+            (mine.activation, mine.k, mine.keep_strongest, mine.normalizer_.mode,
+             mine.normalizer_.scale)
+            for mine in (self, other)
+        )  # fmt: skip
+        return len(set(alike)) == 1 and all(
+            np.array_equal(getattr(self, f"{name}_"), getattr(other, f"{name}_"))
+            for name in _ARRAYS
+        )
+
     def prefix(self, n_atoms: int) -> SparseAutoencoder:
         """Return the coarse model of the first `n_atoms` atoms of a Matryoshka dictionary.
 

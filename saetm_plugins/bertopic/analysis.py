@@ -11,10 +11,10 @@ import pandas as pd
 from bertopic._utils import check_is_fitted
 from pandas.io.formats.style import Styler
 
+from saetm_plugins.arrays import unit_rows
 from saetm_plugins.bertopic.base import CutTopics
 from saetm_plugins.bertopic.representation import top_words
 from saetm_plugins.merging import WardTree
-from saetm_plugins.merging.base import unit_rows
 
 _LABEL_WORDS = 5
 
@@ -233,7 +233,7 @@ class AnalysedTopics(CutTopics):
         self._check_atoms("explain_document")
         model = self.sae_model_
         if isinstance(document, str):
-            doc_atoms = model._doc_atoms(self._embed([document], None))
+            doc_atoms = model.transform_atoms(None, self._embed([document], None))
         elif not -model.doc_atoms_.shape[0] <= document < model.doc_atoms_.shape[0]:
             raise IndexError(f"document {document} of {model.doc_atoms_.shape[0]} documents")
         else:
@@ -255,7 +255,7 @@ class AnalysedTopics(CutTopics):
         model = self.sae_model_
         mass = model.atom_topics_[:, topics].T.multiply(model.atom_prevalence_).tocsr()
         weights = np.maximum(np.asarray(mass.sum(axis=1)).ravel(), np.finfo(np.float32).tiny)
-        centroids = np.asarray(mass @ unit_rows(model._atom_vectors)) / weights[:, None]
+        centroids = np.asarray(mass @ unit_rows(model.atoms_.vectors)) / weights[:, None]
         if len(topics) < 2:
             return np.empty((0, 4))
         return WardTree(centroids, weights).linkage

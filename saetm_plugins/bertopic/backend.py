@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from bertopic.backend import BaseEmbedder
 from bertopic.backend._utils import select_backend
 
-from saetm_plugins.model import SAETopicModel
 from saetm_plugins.text import DEFAULT_ENCODER, encode_texts, load_encoder
 
 _LOCAL_BACKENDS = ("SentenceTransformerBackend", "Model2VecBackend", "MultiModalBackend")
@@ -71,13 +68,3 @@ class WordEncoder:
 def runs_locally(backend: Any) -> bool:
     """Tell whether a few thousand words more cost seconds, not money or someone's rate limit."""
     return isinstance(backend, EncoderBackend) or type(backend).__name__ in _LOCAL_BACKENDS
-
-
-@contextmanager
-def lent_encoder(model: SAETopicModel, encoder: Any) -> Iterator[None]:
-    """Let `model` embed words by `encoder` inside of the block; BERTopic saves its own model."""
-    model.encoder = encoder
-    try:
-        yield
-    finally:
-        model.encoder = model._encoder_cache = None

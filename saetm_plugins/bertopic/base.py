@@ -85,7 +85,7 @@ class CutTopics(BERTopic):
         if model.online_:  # of earlier batches only sums are left
             expected = np.rint(model.topic_prevalence_ * model.n_documents_seen_)
             self.topic_sizes_ = Counter(dict(enumerate(expected.astype(int).tolist())))
-            if model.deleted_ is not None:
+            if model.topics_.deleted is not None:
                 self.topic_sizes_[-1] = int(model.n_documents_seen_ - expected.sum())
         self.topic_mapper_ = TopicMapper(list(self.topic_sizes_))
         self._topic_id_to_zeroshot_topic_idx = zeroshot.named_topics(self)
@@ -127,7 +127,7 @@ class CutTopics(BERTopic):
             lost = model.doc_atoms_[model.labels_ == -1].sum(axis=0)
             mass = np.vstack([np.asarray(lost), mass])
         total = np.maximum(mass.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
-        return np.asarray(mass @ model._atom_centroids / total, dtype=np.float32)
+        return np.asarray(mass @ model.atoms_.centroids / total, dtype=np.float32)
 
     def _extract_words_per_topic(
         self, words: Any, documents: pd.DataFrame, *args: Any, **kwargs: Any

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from saetm_plugins.atoms import SparseAutoencoder
 from saetm_plugins.bertopic.numbering import NumberedTopicModel
-from saetm_plugins.validation import all_or_nothing
+from saetm_plugins.validation import all_or_nothing, one_hot_classes
 
 _MODEL_PARAMETERS = [
     *("n_topics", "sae", "merge", "n_atoms", "k", "activation", "sharpening"),
@@ -112,14 +112,14 @@ class SAEClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMix
         self._check_threshold()
         with all_or_nothing(self):
             X = validate_data(self, X, dtype=(np.float64, np.float32), ensure_min_samples=2)
+            if y is not None:
+                one_hot_classes(y, len(X), "y")
             model = NumberedTopicModel(**{name: getattr(self, name) for name in _MODEL_PARAMETERS})
             try:
-                model.fit(None, embeddings=X)
+                model.fit(None, embeddings=X, classes=y, class_weight=self.target_weight)
             except ValueError as error:
                 shape = f"n_samples={X.shape[0]}, n_features={X.shape[1]}"
                 raise ValueError(f"{error} ({shape})") from error
-            if y is not None:
-                model.guide(y, self.target_weight)
             self.model_ = model
             self._describe(model.doc_topics_)
         return self

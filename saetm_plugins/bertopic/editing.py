@@ -8,13 +8,10 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from bertopic._utils import check_is_fitted
-from bertopic.backend import BaseEmbedder
 from sklearn.base import clone
 from sklearn.feature_extraction.text import CountVectorizer
 
-from saetm_plugins.bertopic.backend import WordEncoder, lent_encoder
 from saetm_plugins.bertopic.base import CutTopics
-from saetm_plugins.text import load_encoder
 from saetm_plugins.validation import all_or_nothing
 
 
@@ -109,12 +106,8 @@ class EditedTopics(CutTopics):
             return
         model = self.sae_model_
         with all_or_nothing(self, model):
-            names = model.topic_labels_
-            model.topic_labels_ = [str(topic) for topic in range(model.n_topics_)]
             had_outliers = self._outliers
-            model.delete_topics(topics_to_delete)
-            kept = [int(label) for label in model.topic_labels_]
-            model.topic_labels_ = [names[topic] for topic in kept]
+            kept = model.delete_topics(topics_to_delete)
             self._describe_sizes()
             self._keep_descriptions(kept, had_outliers)
 
@@ -230,26 +223,12 @@ class EditedTopics(CutTopics):
         self, docs: list[str], vectorizer_model: Any, n_gram_range: tuple[int, int] | None
     ) -> None:
         """Count other words, and learn the atoms' emissions of them."""
-        model = self.sae_model_
         vectorizer = clone(self.vectorizer_model if vectorizer_model is None else vectorizer_model)
         if n_gram_range is not None:
             vectorizer.set_params(ngram_range=n_gram_range)
         self._bow = sp.csr_matrix(vectorizer.fit_transform(docs), dtype=np.float32)
-        self.vectorizer_model = model.vectorizer_ = vectorizer
-        model.vocabulary_ = np.asarray(vectorizer.get_feature_names_out(), dtype=object)
-        # The embeddings are not kept; what the atoms say of them is near enough to weigh words by.
-        embeddings = np.asarray(model.doc_atoms_ @ model._atom_centroids)
-        encoder = None
-        backend = self.embedding_model
-        if isinstance(model.word_vectors, str) and model._word_vectors is not None:
-            if backend is None:  # embeddings were given, and found to be the default encoder's
-                encoder = load_encoder()
-            elif type(backend) is not BaseEmbedder:
-                encoder = WordEncoder(backend)
-        with lent_encoder(model, encoder):
-            model._learn_words(docs, self._bow, embeddings)
-        model._merges = {}
-        model.components_ = model._mix_atom_words(model.atom_topics_)
+        self.vectorizer_model = vectorizer
+        self.sae_model_.relearn_words(self._bow, vectorizer.get_feature_names_out(), vectorizer)
 
     def _follow(self, topics: Sequence[int]) -> None:
         labels = np.asarray(topics)

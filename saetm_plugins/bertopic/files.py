@@ -15,9 +15,11 @@ import json
 import os
 import shutil
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from bertopic import BERTopic
 from bertopic import _save_utils as save_utils
 from bertopic._bertopic import _create_model_from_files
@@ -134,15 +136,15 @@ class SavedTopics(CutTopics):
             "representative_docs": {str(k): v for k, v in self.representative_docs_.items()},
             "online": model.online_,
         }
-        tensors = {"labels": model.labels_, "doc_topics": model.doc_topics_}
-        if model.deleted_ is not None:
-            tensors |= pack_csr("deleted", model.deleted_)
+        tensors = {"sizes": np.array(sorted(self.topic_sizes_.items()), dtype=np.int64)}
         if self._zeroshot is not None:
             tensors["zeroshot"] = self._zeroshot
         if self._topic_counts is not None:
             tensors |= pack_csr("topic_counts", self._topic_counts)
+        saved = copy.copy(model)
+        saved.encoder = None  # BERTopic saves its own embedding model
         save_folder(
-            folder, KIND, config, tensors, write_more=lambda inner: model.save(inner / "model")
+            folder, KIND, config, tensors, write_more=lambda inner: saved.save(inner / "model")
         )
 
     def _load_atoms(self, folder: Path) -> None:
@@ -156,9 +158,6 @@ class SavedTopics(CutTopics):
             }
             model = NumberedTopicModel.load(folder / "model")
             model.online_ = config["online"]
-            model.labels_, model.doc_topics_ = tensors["labels"], tensors["doc_topics"]
-            if "deleted.data" in tensors:
-                model.deleted_ = unpack_csr("deleted", tensors)
             if "topic_counts.data" in tensors:
                 self._topic_counts = unpack_csr("topic_counts", tensors)
         except (KeyError, TypeError, AttributeError) as error:
@@ -166,9 +165,10 @@ class SavedTopics(CutTopics):
         self._zeroshot = tensors.get("zeroshot")
         self.sae_model_ = model
         self.vectorizer_model = model.vectorizer_ or self.vectorizer_model
-        sizes, labels = self.topic_sizes_, self.custom_labels_
+        labels = self.custom_labels_
         self._describe_sizes()
-        self.topic_sizes_, self.custom_labels_ = type(self.topic_sizes_)(sizes), labels
+        self.topic_sizes_ = Counter({int(topic): int(size) for topic, size in tensors["sizes"]})
+        self.custom_labels_ = labels
 
 
 def _dress(cls: type, stock: BERTopic) -> Any:

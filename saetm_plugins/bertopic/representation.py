@@ -15,8 +15,9 @@ import scipy.sparse as sp
 from bertopic.representation import BaseRepresentation
 from sklearn.base import clone
 
+from saetm_plugins.atom_model import CorpusSums, sum_documents
 from saetm_plugins.bertopic.clusterer import SAEClusterer
-from saetm_plugins.emission import Emissions, fit_emissions, infer_doc_atoms
+from saetm_plugins.emission import Emissions, fit_pooled_emissions, infer_doc_atoms
 from saetm_plugins.text import default_vectorizer
 
 Words = dict[int, list[tuple[str, float]]]
@@ -62,7 +63,7 @@ class SAERepresentation(BaseRepresentation):
     """
 
     _corpus: CorpusWords
-    _emissions: Emissions
+    _sums: CorpusSums
 
     def __init__(self, top_n_words: int | None = None, vectorizer: Any = None):
         self.top_n_words = top_n_words
@@ -131,20 +132,22 @@ class SAERepresentation(BaseRepresentation):
         state = (id(model), model.n_documents_seen_)
         if getattr(self, "_state", None) == state:
             return self._corpus
+        doc_atoms = model.doc_atoms_
         if getattr(self, "_state", (None, 0))[0] == id(model):
-            texts = documents.Document.tolist()[: model.doc_atoms_.shape[0]]
-            bow = self._corpus.vectorizer.transform(texts)
-            self._emissions = self._emissions.partial_fit(model.doc_atoms_, bow)
-            doc_atoms, vectorizer = model.doc_atoms_, self._corpus.vectorizer
+            vectorizer = self._corpus.vectorizer
+            bow = vectorizer.transform(documents.Document.tolist()[: doc_atoms.shape[0]])
+            self._sums = self._sums + sum_documents(doc_atoms, bow, None, 0)
+            emissions = _emissions_of(self._sums)
         else:
             bow, vectorizer = _count(documents.Document.tolist(), self.vectorizer)
-            clustered = _clustered_rows(topic_model, documents, model.doc_atoms_.shape[0])
-            self._emissions = fit_emissions(model.doc_atoms_, bow[clustered])
-            doc_atoms = _fill_in(model.doc_atoms_, clustered, bow, self._emissions)
+            clustered = _clustered_rows(topic_model, documents, doc_atoms.shape[0])
+            self._sums = sum_documents(doc_atoms, bow[clustered], None, 0)
+            emissions = _emissions_of(self._sums)
+            doc_atoms = _fill_in(doc_atoms, clustered, bow, emissions)
         self._corpus = CorpusWords(
             doc_atoms,
-            self._emissions.atom_words,
-            self._emissions.background,
+            emissions.atom_words,
+            emissions.background,
             np.asarray(vectorizer.get_feature_names_out(), dtype=object),
             vectorizer,
         )
@@ -154,9 +157,10 @@ class SAERepresentation(BaseRepresentation):
 
 def words_of_model(model: Any, vectorizer: Any) -> CorpusWords:
     """Return what the words of an :class:`~saetm_plugins.SAETopicModel`'s topics are made from."""
+    keywords = model.atoms_.keywords
     return CorpusWords(
         model.doc_atoms_,
-        model._atom_word_source(),
+        keywords.toarray() if keywords.nnz else model.atom_words_,
         model.background_,
         model.vocabulary_,
         vectorizer,
@@ -186,6 +190,14 @@ def top_words(
         + blank * (n_words - n_kept)
         for row, probs in zip(best, values, strict=True)
     ]
+
+
+def _emissions_of(sums: CorpusSums) -> Emissions:
+    assert sums.atom_words is not None
+    assert sums.document_frequency is not None
+    return fit_pooled_emissions(
+        sums.atom_words, sums.atom_pairs, sums.document_frequency, sums.n_documents
+    )
 
 
 def _count(documents: list[str], vectorizer: Any) -> tuple[sp.csr_matrix, Any]:

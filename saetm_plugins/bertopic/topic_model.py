@@ -22,12 +22,12 @@ from sklearn.base import clone
 from saetm_plugins.atoms import SparseAutoencoder
 from saetm_plugins.bertopic import tables, zeroshot
 from saetm_plugins.bertopic.analysis import AnalysedTopics
-from saetm_plugins.bertopic.backend import WordEncoder, lent_encoder, load_backend, runs_locally
+from saetm_plugins.bertopic.backend import WordEncoder, load_backend, runs_locally
 from saetm_plugins.bertopic.editing import EditedTopics
 from saetm_plugins.bertopic.files import SavedTopics
 from saetm_plugins.bertopic.numbering import NumberedTopicModel
-from saetm_plugins.text import default_vectorizer, made_by
-from saetm_plugins.validation import all_or_nothing
+from saetm_plugins.text import default_vectorizer, embeddings_match_encoder
+from saetm_plugins.validation import all_or_nothing, one_hot_classes
 
 _MODEL_PARAMETERS = (
     ("merge", "n_atoms", "k", "activation", "sharpening", "word_vectors", "solver")
@@ -157,20 +157,27 @@ random_state, device
             texts, embeddings = self._read(documents, embeddings, images)
             if self.seed_topic_list is not None and self.embedding_model is not None:
                 y, embeddings = self._guided_topic_modeling(embeddings.copy())
+            if y is not None:
+                one_hot_classes(y, len(embeddings), "y")
             self._bow = self._count(texts)
             n_topics = self.n_topics if self.nr_topics is None else self.nr_topics
             zeroshot_rows = zeroshot.assign(self, embeddings) if self._is_zeroshot() else None
             model = NumberedTopicModel(
                 n_topics=1 if n_topics == "auto" else n_topics,  # "auto" is cut below
                 sae=self.sae,
+                encoder=self._word_encoder(texts, embeddings),
                 **self._model_parameters(),
             )
             words = None if self._bow is None else self.vectorizer_model.get_feature_names_out()
-            with lent_encoder(model, self._word_encoder(texts, embeddings)):
-                model.fit(texts, embeddings, bow=self._bow, vocabulary=words)
+            model.fit(
+                texts,
+                embeddings,
+                bow=self._bow,
+                vocabulary=words,
+                classes=y,
+                class_weight=self.target_weight,
+            )
             model.vectorizer_ = None if self._bow is None else self.vectorizer_model
-            if y is not None:
-                model.guide(y, self.target_weight)
             self.sae_model_ = model
             self._zeroshot = zeroshot_rows
             if zeroshot_rows is not None or n_topics == "auto":
@@ -261,7 +268,11 @@ random_state, device
         encoder = WordEncoder(backend)
         if self.word_vectors == "encoder":
             return encoder
-        return encoder if runs_locally(backend) and made_by(encoder, texts, embeddings) else None
+        return (
+            encoder
+            if runs_locally(backend) and embeddings_match_encoder(encoder, texts, embeddings)
+            else None
+        )
 
     def _read(
         self, documents: list[str] | None, embeddings: np.ndarray | None, images: Any

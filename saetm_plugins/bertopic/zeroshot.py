@@ -49,8 +49,9 @@ def cut(topic_model: Any, n_topics: int | str | None, merge: str | None) -> None
     _, labels[others] = np.unique(model.labels_[others], return_inverse=True)
     labels[others] += len(matched)
     model.follow(labels)
-    names = [topic_model.zeroshot_topic_list[name] for name in matched]
-    model.topic_labels_ = names + [None] * (model.n_topics_ - len(names))
+    model.set_topic_labels(
+        {topic: topic_model.zeroshot_topic_list[name] for topic, name in enumerate(matched)}
+    )
 
 
 def named_topics(topic_model: Any) -> dict[int, int]:

@@ -3,6 +3,14 @@
 from saetm_plugins.emission.blocks import BlockFolder
 from saetm_plugins.emission.emissions import Emissions
 from saetm_plugins.emission.inference import infer_doc_atoms
+from saetm_plugins.emission.pooled import fit_pooled_emissions
 from saetm_plugins.emission.solver import fit_emissions, fit_emissions_blocks
 
-__all__ = ["BlockFolder", "Emissions", "fit_emissions", "fit_emissions_blocks", "infer_doc_atoms"]
+__all__ = [
+    "BlockFolder",
+    "Emissions",
+    "fit_emissions",
+    "fit_emissions_blocks",
+    "fit_pooled_emissions",
+    "infer_doc_atoms",
+]

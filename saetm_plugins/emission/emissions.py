@@ -8,17 +8,11 @@ from typing import Any
 import numpy as np
 
 from saetm_plugins.emission.inputs import (
-    Corpus,
-    Totals,
     check_counts,
     check_mixtures,
-    check_not_negative,
     lay_out,
 )
 from saetm_plugins.emission.passes import Engine
-from saetm_plugins.validation import check_count
-
-_HUGE = 1e37  # more than any count, and no infinity, which compiled code is told not to expect
 
 
 @dataclass
@@ -95,93 +89,23 @@ class Emissions:
         ValueError
             When they do not fit the emissions or each other, or hold no known word.
         """
-        corpus, _ = self._read(doc_atoms, bow)
-        engine = self._engine(self.word_totals)
+        n_atoms, n_words = self.atom_words.shape
+        counts = check_counts(bow, n_words=n_words)
+        theta = check_mixtures(doc_atoms, n_docs=counts.shape[0], n_atoms=n_atoms)
+        corpus = lay_out(theta, counts, self.word_weights)
+        engine = self._engine()
         log_likelihood, total = engine.score(engine.load(corpus))
         if total == 0:
             raise ValueError("bow holds no word that the emissions give a probability")
         return log_likelihood / total
 
-    def partial_fit(
-        self, doc_atoms: Any, bow: Any, decay: float = 1.0, n_iter: int = 1
-    ) -> Emissions:
-        """Learn from new documents without the old ones.
-
-        The expected counts of the new documents are added to those of the old ones, which were
-        kept as sums, times `decay`; the word weights stay those of the first fit.
-
-        Parameters
-        ----------
-        doc_atoms : sparse or dense matrix of shape (N, K)
-        bow : sparse or dense matrix of shape (N, V)
-        decay : float, default=1
-            What becomes of the old sums: 1 keeps them, 0 forgets them.
-        n_iter : int, default=1
-            Passes over the new documents.
-
-        Returns
-        -------
-        Emissions
-            itself.
-
-        Raises
-        ------
-        ValueError
-            When they do not fit the emissions or each other, or `decay` is not a number of at
-            least 0. The emissions are then as before.
-        """
-        check_not_negative(decay, "decay")
-        check_count(n_iter, "n_iter")
-        corpus, totals = self._read(doc_atoms, bow)
-        word_totals = decay * self.word_totals + totals.counts * self.word_weights
-        if not word_totals.sum() > 0:
-            raise ValueError("bow holds no words, and decay=0 forgets those seen before")
-        engine = self._engine(word_totals)
-        engine.admit_words()
-        kept = self._expected_counts(engine.word_atoms, decay, copy=n_iter > 1)
-        block = engine.load(corpus)
-        for _ in range(n_iter):
-            engine.accumulate(block)
-            engine.update_from(kept)
-        updated = self.of_engine(
-            engine,
-            live=(self.atom_mass * decay > 0) | (totals.atom_docs > 0),
-            background_weight=self.background_weight,
-            word_weights=self.word_weights,
-            prior=self.prior,
-            word_totals=word_totals,
-            log_likelihood_=self.log_likelihood_,
-        )
-        vars(self).update(vars(updated))
-        return self
-
-    def _read(self, doc_atoms: Any, bow: Any) -> tuple[Corpus, Totals]:
-        n_atoms, n_words = self.atom_words.shape
-        counts = check_counts(bow, n_words=n_words)
-        theta = check_mixtures(doc_atoms, n_docs=counts.shape[0], n_atoms=n_atoms)
-        return lay_out(theta, counts, self.word_weights), Totals.of(theta, counts)
-
-    def _engine(self, word_totals: np.ndarray) -> Any:
+    def _engine(self) -> Any:
         from saetm_plugins.emission.em import NumbaEM
 
         return NumbaEM.of_distributions(
-            self.atom_words, self.background, word_totals, self.background_weight, self.prior
-        )
-
-    def _expected_counts(
-        self, word_atoms: np.ndarray, decay: float, *, copy: bool
-    ) -> tuple[np.ndarray, ...]:
-        """Return what all documents so far are expected to hold, times `decay`, for `update_from`.
-
-        `word_atoms` (V, K) is :attr:`atom_words` transposed.
-        """
-        floor = decay * self.prior * self.word_totals / self.word_totals.sum()
-        floor[self.word_totals == 0] = _HUGE
-        gain = np.where(self.atom_mass > 0, decay * (self.atom_mass + self.prior), 0.0)
-        counts = decay * self.background_mass * self.background
-        return (
-            word_atoms.copy() if copy else word_atoms,
-            gain.astype(np.float32),
-            floor.astype(np.float32),
-            counts.astype(np.float32),
+            self.atom_words,
+            self.background,
+            self.word_totals,
+            self.background_weight,
+            self.prior,
         )

@@ -13,9 +13,9 @@ import numpy as np
 import scipy.sparse as sp
 
 from saetm_plugins.emission.emissions import Emissions
-from saetm_plugins.emission.inputs import check_counts, check_not_negative, check_weights
+from saetm_plugins.emission.inputs import check_counts, check_weights
 from saetm_plugins.parallel import balanced_ranges, map_ranges
-from saetm_plugins.validation import check_count
+from saetm_plugins.validation import check_count, check_not_negative
 
 
 def infer_doc_atoms(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -97,18 +96,6 @@ def check_mixtures(
     theta = normalize(theta, norm="l1", axis=1, copy=True)
     theta.eliminate_zeros()
     return theta
-
-
-def check_fraction(value: Any, name: str) -> None:
-    """Raise a ValueError unless `value` is a number in [0, 1)."""
-    if not isinstance(value, numbers.Real) or not 0 <= float(value) < 1:
-        raise ValueError(f"{name} must be a number in [0, 1); found {value!r}")
-
-
-def check_not_negative(value: Any, name: str) -> None:
-    """Raise a ValueError unless `value` is a finite number of at least 0."""
-    if not isinstance(value, numbers.Real) or not 0 <= float(value) < np.inf:
-        raise ValueError(f"{name} must be a finite number of at least 0; found {value!r}")
 
 
 def weigh_words(word_weights: Any, totals: Totals) -> np.ndarray:

@@ -16,14 +16,12 @@ from saetm_plugins.emission.emissions import Emissions
 from saetm_plugins.emission.inputs import (
     Totals,
     check_counts,
-    check_fraction,
     check_mixtures,
-    check_not_negative,
     lay_out,
     weigh_words,
 )
 from saetm_plugins.emission.passes import Engine, choose_passes, pass_over, run_passes
-from saetm_plugins.validation import check_choice, check_count
+from saetm_plugins.validation import check_choice, check_count, check_fraction, check_not_negative
 
 Pair = tuple[Any, Any]
 Checked = tuple[sp.csr_matrix, sp.csr_matrix]

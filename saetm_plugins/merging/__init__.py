@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from saetm_plugins.merging.association import association_scores, atom_cooccurrence
 from saetm_plugins.merging.base import AtomViews, Merge, TopicCut
-from saetm_plugins.merging.companions import atom_companions
 from saetm_plugins.merging.density import HDBSCANMerge
 from saetm_plugins.merging.guided import guided_cut
-from saetm_plugins.merging.keywords import keyword_association, words_worth_encoding
+from saetm_plugins.merging.keywords import (
+    WordPlaces,
+    keyword_association,
+    select_words_to_encode,
+)
 from saetm_plugins.merging.kmeans import KMeansMerge
 from saetm_plugins.merging.nmf import NMFMerge
-from saetm_plugins.merging.vectors import atom_word_vectors, document_centroids
+from saetm_plugins.merging.vectors import atom_word_vectors
 from saetm_plugins.merging.ward import WardMerge, WardTree
 from saetm_plugins.validation import check_choice
 
@@ -29,7 +33,7 @@ def make_merge(name: str = "nmf", *, random_state: int = 0, **options: Any) -> M
     Parameters
     ----------
     name : {"nmf", "kmeans", "ward", "hdbscan"}, default="nmf"
-        "nmf" is soft and needs keywords or companions; "kmeans" is the paper's (arXiv
+        "nmf" is soft and needs keywords or co-occurrence; "kmeans" is the paper's (arXiv
         2511.16309, section 4); "ward" gives nested cuts; "hdbscan" finds the count itself.
     random_state : int, default=0
     **options
@@ -56,11 +60,12 @@ __all__ = [
     "TopicCut",
     "WardMerge",
     "WardTree",
-    "atom_companions",
+    "WordPlaces",
+    "association_scores",
+    "atom_cooccurrence",
     "atom_word_vectors",
-    "document_centroids",
     "guided_cut",
     "keyword_association",
     "make_merge",
-    "words_worth_encoding",
+    "select_words_to_encode",
 ]

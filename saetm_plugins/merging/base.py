@@ -1,4 +1,4 @@
-"""Stage 3, the one interface of all merges: what a merge may look at and what it returns.
+"""Stage 3, the one interface of all merges: their inputs and what they return.
 
 The paper (arXiv 2511.16309, section 4) merges atoms into any number of topics after training. A
 merge here is fitted once to :class:`AtomViews`, K-sized arrays only, and then cut at will.
@@ -16,7 +16,7 @@ from saetm_plugins.validation import check_count, check_finite
 
 
 class AtomViews(NamedTuple):
-    """All that a merge may look at; nothing here grows with the number of documents.
+    """The inputs of a merge; nothing here grows with the number of documents.
 
     Attributes
     ----------
@@ -24,24 +24,31 @@ class AtomViews(NamedTuple):
         Mean of `doc_atoms` over the documents, non-negative; 0 marks a dead atom.
     vectors : ndarray of shape (K, d), float32
         Atom vectors: word-vector means (the paper's T_k), centroids of the documents that
-        activate an atom, or decoder rows where there is neither. The soft merge also places words
-        by them.
+        activate an atom, or decoder rows where there is neither. The soft merge also takes them
+        for where an atom's words lie.
     keywords : csr_matrix of shape (K, V), optional
         Non-negative association of atoms with words, for the soft merge
         (:func:`~saetm_plugins.merging.keyword_association`).
     word_vectors : ndarray of shape (V, d'), optional
         The encoder's vectors of the words, for the soft merge to order a topic's words by; a
         zero row: not known.
-    companions : csr_matrix of shape (K, K), optional
+    cooccurrence : csr_matrix of shape (K, K), optional
         Non-negative association of atoms with atoms, for the soft merge where there are no
-        keywords (:func:`~saetm_plugins.merging.atom_companions`).
+        keywords (:func:`~saetm_plugins.merging.atom_cooccurrence`).
+    classes : ndarray of shape (K, C), optional
+        How much each atom prefers each known class, rows of unit length, for the soft merge: atoms
+        of the same classes merge first. (For the other merges they are part of `vectors`.)
+    class_weight : float, default=0.5
+        How much `classes` count: 0 not at all, 1 alone.
     """
 
     prevalence: np.ndarray
     vectors: np.ndarray
     keywords: sp.csr_matrix | None = None
     word_vectors: np.ndarray | None = None
-    companions: sp.csr_matrix | None = None
+    cooccurrence: sp.csr_matrix | None = None
+    classes: np.ndarray | None = None
+    class_weight: float = 0.5
 
 
 class TopicCut(NamedTuple):
@@ -138,13 +145,6 @@ class Merge(ABC):
         """Return the cut; `n_topics` is already checked."""
 
 
-def unit_rows(vectors: np.ndarray) -> np.ndarray:
-    """Return `vectors` (n, d) as float32 with rows of length 1; zero rows stay zero."""
-    vectors = np.asarray(vectors, dtype=np.float32)
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.where(norms > 0, norms, 1)
-
-
 def hard_cut(labels: np.ndarray, live: np.ndarray, prevalence: np.ndarray) -> TopicCut:
     """Build the cut of a hard merge, topics ordered by falling prevalence.
 
@@ -184,7 +184,7 @@ def _check_views(views: AtomViews) -> None:
         raise ValueError(f"no atom is alive: the prevalence of all {len(prevalence)} atoms is 0")
     check_finite(vectors, "views.vectors")
     _check_association(views.keywords, "views.keywords", len(prevalence))
-    _check_association(views.companions, "views.companions", len(prevalence))
+    _check_association(views.cooccurrence, "views.cooccurrence", len(prevalence))
     if views.keywords is not None and views.word_vectors is not None:
         if len(views.word_vectors) != views.keywords.shape[1]:
             raise ValueError(

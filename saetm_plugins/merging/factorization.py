@@ -115,17 +115,38 @@ def factorize(
     n_iter : int
         Passes over both factors.
     """
-    from saetm_plugins.merging._nmf_kernels import update_rows
-
     with single_threaded_blas():
         for _ in range(n_iter):
-            for csr, other, factor in ((matrix, columns, rows), (transposed, rows, columns)):
-                gram = _gram(other)
-                norms = np.diagonal(gram)
-                inverse = np.divide(1, norms, where=norms > 0, out=np.zeros_like(norms))
-                factor[:, norms <= 0] = 0  # a topic that lost one factor loses both
-                map_rows(update_rows, csr.indptr, csr.indptr, csr.indices, csr.data, other,
-                         gram, inverse, factor)  # fmt: skip
+            _update_factor(matrix, columns, rows)
+            _update_factor(transposed, rows, columns)
+
+
+def solve_columns(
+    transposed: sp.csr_matrix, rows: np.ndarray, columns: np.ndarray, *, n_iter: int
+) -> None:
+    """Improve ``matrix ≈ rows @ columns.T`` in place over `columns` alone.
+
+    Parameters
+    ----------
+    transposed, rows, columns
+        As of :func:`factorize`; a topic without rows gets columns of zero.
+    n_iter : int
+        Passes.
+    """
+    for _ in range(n_iter):
+        _update_factor(transposed, rows, columns)
+
+
+def _update_factor(csr: sp.csr_matrix, other: np.ndarray, factor: np.ndarray) -> None:
+    """Do one pass of coordinate descent over `factor`, with ``csr ≈ factor @ other.T``."""
+    from saetm_plugins.merging._nmf_kernels import update_rows
+
+    gram = _gram(other)
+    norms = np.diagonal(gram)
+    inverse = np.divide(1, norms, where=norms > 0, out=np.zeros_like(norms))
+    factor[:, norms <= 0] = 0  # a topic that lost one factor loses both
+    map_rows(update_rows, csr.indptr, csr.indptr, csr.indices, csr.data, other,
+             gram, inverse, factor)  # fmt: skip
 
 
 def _gram(factor: np.ndarray) -> np.ndarray:

@@ -5,17 +5,21 @@ arXiv 2511.16309, section 4: k-means on T_k weighted by the prevalence, live ato
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 from sklearn.cluster import KMeans
 
-from saetm_plugins.merging.base import TopicCut, hard_cut, unit_rows
+from saetm_plugins.arrays import unit_rows
+from saetm_plugins.merging.base import TopicCut, hard_cut
 from saetm_plugins.merging.ward import WardMerge
 
 
 class KMeansMerge(WardMerge):
     """Weighted k-means on the unit-scaled atom vectors, started from a Ward cut.
 
-    The Ward tree is grown once; its cut is a start that needs no restarts and few passes.
+    The Ward tree is grown once; its cut is a start that needs no restarts and few passes. Above
+    `MAX_TREE` atoms there is no tree, k-means++ starts, and "auto" is refused.
     ``n_topics="auto"`` takes the knee of the tree's inertia curve (:meth:`WardTree.knee`).
 
     Parameters
@@ -29,12 +33,28 @@ class KMeansMerge(WardMerge):
         super().__init__(random_state=random_state)
         self.max_iter = max_iter
 
+    MAX_TREE: ClassVar[int] = 16_384
+
     def _prepare(self) -> None:
-        super()._prepare()
+        if len(self.live_) <= self.MAX_TREE:
+            super()._prepare()
         self._points = unit_rows(self.views_.vectors[self.live_])
         self._weights = np.asarray(self.views_.prevalence, dtype=np.float64)[self.live_]
 
+    def _auto_count(self) -> int:
+        if len(self.live_) > self.MAX_TREE:
+            raise ValueError(
+                f'n_topics="auto" needs at most {self.MAX_TREE} live atoms; there are '
+                f"{len(self.live_)}: give a number"
+            )
+        return super()._auto_count()
+
     def _cut(self, n_topics: int) -> TopicCut:
+        if len(self.live_) > self.MAX_TREE:
+            solver = KMeans(n_topics, n_init=1, random_state=self.random_state)
+            labels = solver.fit(self._points, sample_weight=self._weights).labels_
+            _, labels = np.unique(labels, return_inverse=True)
+            return hard_cut(labels, self.live_, self.views_.prevalence)
         start = self.tree_.labels(n_topics)
         mass = np.bincount(start, weights=self._weights)
         centres = np.zeros((n_topics, self._points.shape[1]), dtype=np.float64)

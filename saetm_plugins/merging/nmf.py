@@ -1,10 +1,11 @@
 """Stage 3, "nmf": the soft merge. Atoms share topics; words and atoms are merged together.
 
 Not in the paper, which merges hard (arXiv 2511.16309, section 4): the association of atoms with
-contextual keywords is factorized, ``keywords ≈ W @ H``. Rows of H are the topics' words, rows of W
-the atoms' memberships. Where there are no words, atoms are merged by the company they keep in
-documents, factorized in the same way. Within a topic, words near its mean word vector come first,
-where a word's vector is the encoder's beside the place of the atoms that it is a keyword of.
+keywords is factorized, ``keywords ≈ W @ H``. Rows of H are the topics' words, rows of W the atoms'
+memberships. Where there are no words, the co-occurrence of atoms in documents is factorized in the
+same way. Known classes are further columns beside the words. Within a topic, words near its mean
+word vector come first, where a word's vector is the encoder's beside the mean vector of the atoms
+that it is a keyword of.
 """
 
 from __future__ import annotations
@@ -12,17 +13,19 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
-from saetm_plugins.merging.base import Merge, TopicCut, unit_rows
-from saetm_plugins.merging.factorization import SparseSVD, factorize, nndsvd
+from saetm_plugins.arrays import unit_rows
+from saetm_plugins.merging.base import Merge, TopicCut
+from saetm_plugins.merging.factorization import SparseSVD, factorize, nndsvd, solve_columns
 from saetm_plugins.merging.ward import WardTree
 from saetm_plugins.parallel import map_rows
 
 _FIRST_PASSES = 3
-_COMPANY = 0.5  # weight of a word's place among the atoms; more: diversity up, intruder down
+_FOLD_IN_PASSES = 10
+_ATOM_WEIGHT = 0.5  # of a word's atoms beside its own vector; more: diversity up, intruder down
 
 
 class NMFMerge(Merge):
-    """Non-negative factorization of the atoms' keywords, or companions; a soft merge.
+    """Non-negative factorization of the atoms' keywords, or of their co-occurrence; a soft merge.
 
     ``n_topics="auto"`` takes the knee of the inertia curve of a Ward tree over the atoms'
     vectors (:meth:`~saetm_plugins.merging.ward.WardTree.knee`).
@@ -57,17 +60,21 @@ class NMFMerge(Merge):
 
     def _prepare(self) -> None:
         views = self.views_
-        association = views.companions if views.keywords is None else views.keywords
+        association = views.cooccurrence if views.keywords is None else views.keywords
         if association is None:
-            raise ValueError("the soft merge needs views.keywords or views.companions")
+            raise ValueError("the soft merge needs views.keywords or views.cooccurrence")
         association = sp.csr_matrix(association, dtype=np.float32)
         self._n_words = association.shape[1]
         association = association[self.live_]
         association.eliminate_zeros()
         if association.nnz == 0:
-            raise ValueError("no live atom has a keyword or a companion")
+            raise ValueError("no live atom has a keyword, or occurs with another")
         self._words = np.unique(association.indices)
         self._matrix = association[:, self._words]
+        if views.classes is not None:
+            self._matrix = _beside_classes(
+                self._matrix, views.classes[self.live_], views.class_weight
+            )
         self._transposed = self._matrix.T.tocsr()
         self._svd = SparseSVD(self._matrix, self.random_state)
         self._unit_vectors = unit_rows(views.vectors[self.live_])
@@ -77,11 +84,11 @@ class NMFMerge(Merge):
             self._known = views.word_vectors[self._words].any(axis=1)
 
     def _place_words(self, by_meaning: np.ndarray) -> np.ndarray:
-        """Return `by_meaning` (V, d') beside the mean place of a word's atoms, of unit length."""
+        """Return `by_meaning` (V, d') beside the mean vector of a word's atoms, of unit length."""
         prevalence = np.asarray(self.views_.prevalence)[self.live_]
         atoms = self._unit_vectors - np.average(self._unit_vectors, axis=0, weights=prevalence)
-        by_company = np.float32(_COMPANY) * unit_rows(self._transposed @ atoms)
-        return unit_rows(np.hstack([by_meaning, by_company]))
+        by_atoms = unit_rows(self._transposed[: len(self._words)] @ atoms)
+        return unit_rows(np.hstack([by_meaning, np.float32(_ATOM_WEIGHT) * by_atoms]))
 
     def _auto_count(self) -> int:
         return WardTree(self._unit_vectors, self.views_.prevalence[self.live_]).knee()
@@ -94,18 +101,46 @@ class NMFMerge(Merge):
         for n_iter in (settled, self.n_iter - settled):
             factorize(self._matrix, self._transposed, rows, columns, n_iter=n_iter)
             self._revive(rows, columns)
-        word_mass = columns.sum(axis=0)
-        memberships = self._memberships(rows * word_mass)
+        memberships = self._memberships(rows * columns.sum(axis=0))
         mass = np.asarray(self.views_.prevalence)[self.live_] @ memberships
         order = np.argsort(-mass, kind="stable")
         atom_topics = self._spread(memberships[:, order])
         if self.views_.keywords is None:
             return TopicCut(atom_topics)
-        topic_words = np.zeros((n_topics, self._n_words), dtype=np.float32)
-        seen_words = np.ascontiguousarray((columns / word_mass).T[order])
-        self._focus(seen_words)
-        topic_words[:, self._words] = seen_words
-        return TopicCut(atom_topics, topic_words)
+        return TopicCut(atom_topics, self._topic_words(columns[:, order]))
+
+    def words_of(self, atom_topics: sp.csr_matrix) -> np.ndarray:
+        """Return the words of topics that are given by their atoms, not cut here.
+
+        The factorization is solved for the words alone, with the memberships held.
+
+        Parameters
+        ----------
+        atom_topics : csr_matrix of shape (K, T)
+
+        Returns
+        -------
+        ndarray of shape (T, V), float32
+            Rows sum to 1; a topic none of whose atoms has a keyword has a row of zeros.
+        """
+        strength = np.asarray(self._matrix.sum(axis=1))
+        rows = np.asarray(atom_topics[self.live_].multiply(strength).todense(), dtype=np.float32)
+        columns = np.asarray(self._transposed @ rows, dtype=np.float32)
+        columns /= np.maximum(columns.sum(axis=0), np.finfo(np.float32).tiny)
+        solve_columns(self._transposed, rows, columns, n_iter=_FOLD_IN_PASSES)
+        return self._topic_words(columns)
+
+    def _topic_words(self, columns: np.ndarray) -> np.ndarray:
+        """Return P(word | topic), (T, V), of the factor of words (and classes, which go)."""
+        words = np.ascontiguousarray(columns[: len(self._words)].T)
+        mass = words.sum(axis=1, keepdims=True)
+        found = mass[:, 0] > 0
+        words[found] /= mass[found]
+        focused = words[found]
+        self._focus(focused)
+        topic_words = np.zeros((len(words), self._n_words), dtype=np.float32)
+        topic_words[np.ix_(found, self._words)] = focused
+        return topic_words
 
     def _revive(self, rows: np.ndarray, columns: np.ndarray) -> None:
         """Give every topic that lost its words or its atoms the worst explained atom left."""
@@ -153,3 +188,14 @@ class NMFMerge(Merge):
         np.cumsum(indptr, out=indptr)
         shape = (len(self.views_.prevalence), memberships.shape[1])
         return sp.csr_matrix((live.data, live.indices, indptr), shape=shape)
+
+
+def _beside_classes(
+    association: sp.csr_matrix, classes: np.ndarray, class_weight: float
+) -> sp.csr_matrix:
+    """Return the association with columns of classes, which hold `class_weight` of the energy."""
+    squares = np.asarray(association.multiply(association).sum(axis=1))
+    share = min(class_weight, 0.99)
+    scale = np.sqrt(squares.mean() * share / (1 - share))
+    preferred = sp.csr_matrix(np.maximum(classes, 0) * scale, dtype=np.float32)
+    return sp.hstack([association * np.sqrt(1 - share), preferred], format="csr", dtype=np.float32)

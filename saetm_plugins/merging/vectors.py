@@ -1,14 +1,12 @@
-"""Stage 3, atom vectors: word-vector means and document centroids, for the hard merges.
-
-The word-vector means are the paper's T_k (arXiv 2511.16309, section 4).
-"""
+"""Stage 3, atom vectors: the paper's word-vector means T_k (arXiv 2511.16309, section 4)."""
 
 from __future__ import annotations
 
 import numpy as np
-import scipy.sparse as sp
 
 from saetm_plugins.parallel import map_rows
+
+_ROWS = 512  # atoms at a time: what is kept of their words is a copy
 
 
 def atom_word_vectors(
@@ -35,7 +33,6 @@ def atom_word_vectors(
     """
     from saetm_plugins.merging._keyword_kernels import mass_thresholds
 
-    atom_words = np.ascontiguousarray(atom_words, dtype=np.float32)
     if atom_words.shape[1] != len(word_vectors):
         raise ValueError(
             f"atom_words has {atom_words.shape[1]} columns and word_vectors "
@@ -43,26 +40,14 @@ def atom_word_vectors(
         )
     if not 0 < top_p <= 1:
         raise ValueError(f"top_p must lie in (0, 1]; found {top_p}")
-    thresholds = np.empty(len(atom_words), dtype=np.float32)
-    even = np.arange(len(atom_words) + 1) * atom_words.shape[1]
-    map_rows(mass_thresholds, even, atom_words, np.float32(top_p), thresholds)
-    kept = np.where(atom_words >= thresholds[:, None], atom_words, np.float32(0))
-    kept /= np.maximum(kept.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
-    return kept @ np.asarray(word_vectors, dtype=np.float32)
-
-
-def document_centroids(doc_atoms: sp.csr_matrix, embeddings: np.ndarray) -> np.ndarray:
-    """Return the mean unit embedding (K, d), float32, of each atom's documents, by weight.
-
-    Parameters
-    ----------
-    doc_atoms : csr_matrix of shape (N, K)
-    embeddings : ndarray of shape (N, d)
-        Scaled to unit length here. Rows of atoms without documents are zero.
-    """
-    lengths = np.linalg.norm(embeddings, axis=1)
-    scale = np.divide(1, lengths, where=lengths > 0, out=np.zeros_like(lengths))
-    unit = doc_atoms.multiply(scale[:, None]).tocsr()
-    sums = np.asarray(unit.T @ embeddings, dtype=np.float32)
-    mass = np.asarray(doc_atoms.sum(axis=0), dtype=np.float32).reshape(-1, 1)
-    return np.divide(sums, mass, where=mass > 0, out=np.zeros_like(sums))
+    word_vectors = np.asarray(word_vectors, dtype=np.float32)
+    vectors = np.empty((len(atom_words), word_vectors.shape[1]), dtype=np.float32)
+    for first in range(0, len(atom_words), _ROWS):
+        rows = np.array(atom_words[first : first + _ROWS], dtype=np.float32, order="C")
+        thresholds = np.empty(len(rows), dtype=np.float32)
+        even = np.arange(len(rows) + 1) * rows.shape[1]
+        map_rows(mass_thresholds, even, rows, np.float32(top_p), thresholds)
+        rows[rows < thresholds[:, None]] = 0
+        rows /= np.maximum(rows.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
+        vectors[first : first + _ROWS] = rows @ word_vectors
+    return vectors

@@ -9,7 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from saetm_plugins.merging.base import Merge, TopicCut, hard_cut, unit_rows
+from saetm_plugins.arrays import unit_rows
+from saetm_plugins.merging.base import Merge, TopicCut, hard_cut
+from saetm_plugins.validation import check_dense_size
+
+_ROWS = 256  # points at a time
 
 
 class WardTree:
@@ -100,13 +104,22 @@ class WardMerge(Merge):
 
 
 def _ward_distances(points: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return the (n, n) squared Ward distances ``2 w_i w_j / (w_i + w_j) |x_i - x_j|²``."""
+    """Return the (n, n) squared Ward distances ``2 w_i w_j / (w_i + w_j) |x_i - x_j|²``.
+
+    By blocks of rows: nothing of this size but the result, 8 bytes a pair, is in memory.
+    """
+    n_points = len(points)
+    check_dense_size((n_points, n_points), "Ward's distances", 'merge="kmeans"', bytes_each=8)
     norms = np.einsum("ij,ij->i", points, points)
-    distances = (points @ points.T).astype(np.float64)
-    distances *= -2
-    distances += norms[:, None] + norms[None, :]
-    np.maximum(distances, 0, out=distances)
-    distances *= 2 * weights[:, None] * weights[None, :] / (weights[:, None] + weights[None, :])
+    distances = np.empty((n_points, n_points), dtype=np.float64)
+    for first in range(0, n_points, _ROWS):
+        rows = slice(first, first + _ROWS)
+        block = distances[rows]
+        block[:] = points[rows] @ points.T
+        block *= -2
+        block += norms[rows, None] + norms
+        np.maximum(block, 0, out=block)
+        block *= 2 * weights[rows, None] * weights / (weights[rows, None] + weights)
     return distances
 
 

@@ -337,7 +337,7 @@ class SAETM(AbstractModel):
 
     def _keep_words(self, model: SAETopicModel, path: Path) -> None:
         """Keep the vectors a model found, if it found any; on disk if a named encoder made them."""
-        vectors = model._word_vectors
+        vectors = model.atoms_.word_vectors
         if vectors is None:
             self._words[path] = "corpus"
         elif path not in self._words:

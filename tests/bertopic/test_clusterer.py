@@ -82,7 +82,6 @@ def test_known_classes_bring_their_atoms_together(corpus):
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"n_topics": 100_000}, "live atoms"),
         ({"n_topics": 0}, "n_topics"),
         ({"outlier_threshold": 2.0}, "outlier_threshold"),
         ({"merge": "unknown"}, "merge"),
@@ -95,6 +94,12 @@ def test_a_refused_fit_leaves_the_clusterer_as_it_was(corpus, parameters, messag
     with pytest.raises(ValueError, match=message):
         clusterer.fit(corpus.embeddings)
     assert clusterer.labels_ is labels
+
+
+def test_more_topics_than_atoms_are_remarked_on(corpus):
+    with pytest.warns(UserWarning, match="n_topics=100000 is more than the .* live atoms"):
+        clusterer = SAEClusterer(n_topics=100_000).fit(corpus.embeddings)
+    assert 5 < clusterer.n_topics_ < 400
 
 
 def test_classes_of_another_length_are_refused(corpus):

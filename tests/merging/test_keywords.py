@@ -1,16 +1,12 @@
-"""Contextual keywords, and the vectors of atoms."""
+"""Keywords of atoms, and the paper's vectors of atoms."""
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from saetm_plugins.merging import (
-    atom_word_vectors,
-    document_centroids,
-    keyword_association,
-    words_worth_encoding,
-)
-from saetm_plugins.merging.keywords import CHANCE_POWER, CORPUS_WEIGHT, DocumentKeywords
+from saetm_plugins.atom_model import sum_documents, word_places
+from saetm_plugins.merging import atom_word_vectors, keyword_association, select_words_to_encode
+from saetm_plugins.merging.keywords import CHANCE_POWER, CORPUS_WEIGHT
 
 
 @pytest.fixture(scope="module")
@@ -29,46 +25,52 @@ def corpus():
     return doc_atoms, bow, embeddings.astype(np.float32), word_vectors.astype(np.float32)
 
 
+@pytest.fixture(scope="module")
+def sums(corpus):
+    doc_atoms, bow, embeddings, _ = corpus
+    return sum_documents(doc_atoms, bow, embeddings, embeddings.shape[1])
+
+
+def associate(sums, word_vectors=None, **options):
+    return keyword_association(sums.atom_words, word_places(sums), word_vectors, **options)
+
+
 def unit(vectors):
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def nearness(bow, embeddings, word_vectors):
-    """The definition, dense and word by word."""
-    present = bow.toarray() > 0
-    units = unit(embeddings.astype(np.float64))
-    centred = unit(units - units.mean(axis=0))
-    near = np.zeros(present.shape)
-    for word in range(present.shape[1]):
-        for doc in np.flatnonzero(present[:, word]):
-            others = centred[present[:, word]].sum(axis=0) - centred[doc]
-            near[doc, word] = centred[doc] @ others / (np.linalg.norm(others) + 1)
-    if word_vectors is not None:
-        near = CORPUS_WEIGHT * near + units @ unit(word_vectors.astype(np.float64)).T
-    return np.where(present, near, 0)
+def nearness(doc_atoms, bow, embeddings, word_vectors):
+    """The definition, dense: (of corpus, of vectors or None), each (K, V)."""
+    theta, present = doc_atoms.toarray().astype(float), bow.toarray() > 0
+    units = unit(embeddings.astype(float))
+    centred = units - units.mean(axis=0)
+    atoms = (theta.T @ centred) / theta.sum(axis=0)[:, None]
+    words = present.T @ centred
+    by_corpus = unit(atoms) @ words.T - np.linalg.norm(atoms, axis=1)[:, None]
+    by_corpus /= np.linalg.norm(words, axis=1) + 1
+    if word_vectors is None:
+        return by_corpus, None
+    return by_corpus, unit(theta.T @ units) @ unit(word_vectors.astype(float)).T
 
 
 @pytest.mark.parametrize("with_vectors", [False, True])
-def test_association_is_ppmi_times_root_mass_of_the_nearest_words(corpus, with_vectors):
+def test_association_is_ppmi_times_root_mass_of_near_words(corpus, sums, with_vectors):
     doc_atoms, bow, embeddings, word_vectors = corpus
     vectors = word_vectors if with_vectors else None
-    near = np.maximum(nearness(bow, embeddings, vectors), 0)
-    kept = np.sort(near, axis=1)[:, -4][:, None]
-    near = np.where(near >= kept, near, 0)
-    mass = doc_atoms.T @ near
+    by_corpus, by_vector = nearness(doc_atoms, bow, embeddings, vectors)
+    near = by_corpus if by_vector is None else by_vector + CORPUS_WEIGHT * by_corpus
+    damped = np.log2(1 + bow.toarray())
+    mass = (doc_atoms.toarray().T @ damped) * np.maximum(near, 0)
     chance = mass.sum(axis=0) ** CHANCE_POWER
     expected = np.outer(mass.sum(axis=1), chance / chance.sum())
     scores = np.maximum(np.log((mass + 1e-3) / (expected + 1e-3)), 0) * np.sqrt(mass)
-    found = keyword_association(
-        doc_atoms, bow, embeddings, vectors, n_keywords=4, n_atom_words=90
-    ).toarray()
+    found = associate(sums, vectors, n_keywords=90).toarray()
     np.testing.assert_allclose(found, scores, atol=2e-4)
 
 
-def test_only_the_largest_scores_of_an_atom_are_kept(corpus):
-    doc_atoms, bow, embeddings, word_vectors = corpus
-    every = keyword_association(doc_atoms, bow, embeddings, word_vectors, n_atom_words=90)
-    few = keyword_association(doc_atoms, bow, embeddings, word_vectors, n_atom_words=5)
+def test_only_the_largest_scores_of_an_atom_are_kept(corpus, sums):
+    every = associate(sums, corpus[3], n_keywords=90)
+    few = associate(sums, corpus[3], n_keywords=5)
     assert (np.diff(few.indptr) == 5).all()
     assert few.has_sorted_indices
     for atom in range(12):
@@ -76,64 +78,67 @@ def test_only_the_largest_scores_of_an_atom_are_kept(corpus):
         np.testing.assert_array_equal(np.sort(few[atom].data), largest)
 
 
-def test_association_ignores_the_length_of_embeddings_and_the_size_of_counts(corpus):
+def test_association_ignores_the_length_of_embeddings_and_vectors(corpus, sums):
     doc_atoms, bow, embeddings, word_vectors = corpus
-    plain = keyword_association(doc_atoms, bow, embeddings, word_vectors)
-    scaled = keyword_association(doc_atoms, bow * 3, embeddings * 7, word_vectors * 2)
+    plain = associate(sums, word_vectors)
+    longer = sum_documents(doc_atoms, bow, embeddings * 7, embeddings.shape[1])
+    scaled = associate(longer, word_vectors * 2)
     np.testing.assert_allclose(scaled.toarray(), plain.toarray(), atol=1e-4)
 
 
-def test_words_without_a_vector_are_placed_by_the_line_through_the_others(corpus):
-    _, bow, embeddings, word_vectors = corpus
+def test_stored_zeros_and_repetition_do_not_break_the_association(corpus, sums):
+    doc_atoms, bow, embeddings, word_vectors = corpus
+    zeros = bow.copy()
+    zeros.data[::3] = 0
+    doc_atoms = doc_atoms.copy()
+    doc_atoms.data[::5] = 0
+    found = sum_documents(doc_atoms, zeros, embeddings, embeddings.shape[1])
+    clean_bow, clean_atoms = zeros.copy(), doc_atoms.copy()
+    clean_bow.eliminate_zeros()
+    clean_atoms.eliminate_zeros()
+    clean = sum_documents(clean_atoms, clean_bow, embeddings, embeddings.shape[1])
+    np.testing.assert_array_equal(
+        associate(found, word_vectors).toarray(), associate(clean, word_vectors).toarray()
+    )
+
+
+def test_words_without_a_vector_are_read_off_the_line_through_the_others(corpus, sums):
+    doc_atoms, bow, embeddings, word_vectors = corpus
     known = np.arange(90) % 3 > 0
-    by_corpus = nearness(bow, embeddings, None)
-    by_vector = nearness(bow, embeddings, word_vectors) - CORPUS_WEIGHT * by_corpus
-    pairs = (bow.toarray() > 0) & known
+    partial = np.where(known[:, None], word_vectors, 0).astype(np.float32)
+    by_corpus, by_vector = nearness(doc_atoms, bow, embeddings, word_vectors)
+    entries = sums.atom_words.toarray() > 0
+    pairs = entries & known
     slope, intercept = np.polyfit(by_corpus[pairs], by_vector[pairs], 1)
-    partial = np.where(known[:, None], word_vectors, 0)
-    keywords = DocumentKeywords(bow, embeddings, partial, n_keywords=90)
-    for doc in range(0, 300, 29):
-        for place in range(keywords.counts[doc]):
-            word = keywords.words[doc, place]
-            near = by_vector[doc, word] if known[word] else slope * by_corpus[doc, word] + intercept
-            expected = near + CORPUS_WEIGHT * by_corpus[doc, word]
-            assert keywords.nearness[doc, place] == pytest.approx(expected, abs=1e-4)
+    filled = np.where(known, by_vector, slope * by_corpus + intercept)
+    mass = sums.atom_words.toarray() * np.maximum(filled + CORPUS_WEIGHT * by_corpus, 0)
+    found = associate(sums, partial, n_keywords=90).toarray()
+    chance = mass.sum(axis=0) ** CHANCE_POWER
+    expected = np.outer(mass.sum(axis=1), chance / chance.sum())
+    scores = np.maximum(np.log((mass + 1e-3) / (expected + 1e-3)), 0) * np.sqrt(mass)
+    np.testing.assert_allclose(found, scores, atol=5e-4)
 
 
-def test_a_document_without_words_or_without_embedding_has_no_keywords(corpus):
-    _, bow, embeddings, word_vectors = corpus
-    bow, embeddings = bow.tolil(), embeddings.copy()
-    bow[0] = 0
-    embeddings[1] = 0
-    keywords = DocumentKeywords(bow.tocsr(), embeddings, word_vectors)
-    assert keywords.counts[:2].tolist() == [0, 0]
-    assert np.isfinite(keywords.nearness).all()
-
-
-def test_words_worth_encoding_are_the_heaviest_keywords(corpus):
-    _, bow, embeddings, _ = corpus
-    mass = DocumentKeywords(bow, embeddings).word_mass()
-    chosen = words_worth_encoding(bow, embeddings, 20)
-    assert set(chosen) == set(np.argsort(-mass)[:20])
+def test_words_to_encode_are_the_heaviest_keywords(corpus, sums):
+    doc_atoms, bow, embeddings, _ = corpus
+    by_corpus, _ = nearness(doc_atoms, bow, embeddings, None)
+    weight = (sums.atom_words.toarray() * np.maximum(by_corpus, 0)).sum(axis=0)
+    chosen = select_words_to_encode(sums.atom_words, word_places(sums), 20)
+    assert set(chosen) == set(np.argsort(-weight)[:20])
     assert (np.diff(chosen) > 0).all()
-    assert len(words_worth_encoding(bow, embeddings)) == 90
+    assert len(select_words_to_encode(sums.atom_words, word_places(sums))) == 90
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("vectors", "message"),
     [
-        ({"bow": sp.csr_matrix((3, 90), dtype=np.float32)}, "bow 3"),
-        ({"embeddings": np.ones((3, 20), np.float32)}, "embeddings has 3 rows"),
-        ({"word_vectors": np.ones((90, 7), np.float32)}, "word_vectors has shape"),
-        ({"word_vectors": np.full((90, 20), np.inf, np.float32)}, "word_vectors holds NaN or inf"),
-        ({"n_keywords": 0}, "n_keywords must be at least 1"),
-        ({"n_atom_words": 0}, "n_atom_words must be at least 1"),
+        (np.ones((90, 7), np.float32), "word_vectors has shape"),
+        (np.full((90, 20), np.inf, np.float32), "word_vectors holds NaN or inf"),
     ],
 )
-def test_what_does_not_fit_is_refused(corpus, change, message):
-    names = ("doc_atoms", "bow", "embeddings", "word_vectors")
+def test_word_vectors_that_do_not_fit_are_refused(sums, vectors, message):
     with pytest.raises(ValueError, match=message):
-        keyword_association(**(dict(zip(names, corpus, strict=True)) | change))
+        associate(sums, vectors)
 
 
 def test_atom_word_vectors_average_the_most_probable_words(corpus):
@@ -148,12 +153,3 @@ def test_atom_word_vectors_average_the_most_probable_words(corpus):
         atom_word_vectors(atom_words, word_vectors, top_p=0)
     with pytest.raises(ValueError, match="atom_words has 90 columns"):
         atom_word_vectors(atom_words, word_vectors[:3])
-
-
-def test_document_centroids_average_unit_embeddings(corpus):
-    doc_atoms, _, embeddings, _ = corpus
-    centroids = document_centroids(doc_atoms, embeddings)
-    expected = np.average(unit(embeddings), axis=0, weights=doc_atoms[:, 2].toarray().ravel())
-    np.testing.assert_allclose(centroids[2], expected, atol=1e-5)
-    dead = sp.csr_matrix((300, 2), dtype=np.float32)
-    assert not document_centroids(dead, embeddings).any()

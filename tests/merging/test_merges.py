@@ -97,7 +97,7 @@ def test_one_live_atom_makes_one_topic(name):
         ("prevalence", np.ones(3), "shapes"),
         ("vectors", np.full((48, 16), np.nan, np.float32), "views.vectors holds NaN"),
         ("keywords", sp.csr_matrix((3, 90), dtype=np.float32), "3 rows for 48 atoms"),
-        ("keywords", None, "needs views.keywords or views.companions"),
+        ("keywords", None, "needs views.keywords or views.cooccurrence"),
         ("keywords", sp.csr_matrix((48, 90), dtype=np.float32), "no live atom has a keyword"),
         ("word_vectors", np.ones((3, 16), np.float32), "3 rows for the 90 words"),
     ],

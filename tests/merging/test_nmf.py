@@ -6,7 +6,7 @@ import scipy.sparse as sp
 from sklearn.decomposition import NMF
 from sklearn.metrics import adjusted_rand_score
 
-from saetm_plugins.merging import AtomViews, atom_companions, make_merge
+from saetm_plugins.merging import AtomViews, atom_cooccurrence, make_merge
 from saetm_plugins.merging.factorization import SparseSVD, factorize, nndsvd
 
 
@@ -95,17 +95,52 @@ def test_atoms_without_keywords_join_the_topic_of_their_vector(planted):
     assert themes[3] == themes[4]
 
 
-def test_without_words_atoms_merge_by_the_company_they_keep(planted):
+def test_without_words_atoms_merge_by_cooccurrence(planted):
     views, themes = planted
     rng = np.random.default_rng(0)
     active = rng.random((400, 48)) * (themes == rng.integers(6, size=(400, 1)))
     doc_atoms = sp.csr_matrix(np.where(rng.random(active.shape) < 0.5, active, 0))
-    companions = atom_companions(doc_atoms, n_companions=5)
-    assert companions.diagonal().max() == 0
-    assert np.diff(companions.indptr).max() == 5
-    blind = AtomViews(views.prevalence, np.ones((48, 1), np.float32), companions=companions)
+    cooccurrence = atom_cooccurrence(sp.csr_matrix(doc_atoms.T @ doc_atoms), 5)
+    assert cooccurrence.diagonal().max() == 0
+    assert np.diff(cooccurrence.indptr).max() == 5
+    blind = AtomViews(views.prevalence, np.ones((48, 1), np.float32), cooccurrence=cooccurrence)
     cut = make_merge("nmf").fit(blind).cut(6)
     live = views.prevalence > 0
     found = np.asarray(cut.atom_topics.argmax(axis=1)).ravel()
     assert cut.topic_words is None
     assert adjusted_rand_score(themes[live], found[live]) == 1.0
+
+
+def test_words_of_given_memberships_are_those_that_the_factorization_found(planted):
+    merge = make_merge("nmf").fit(planted[0])
+    cut = merge.cut(6)
+    words = merge.words_of(cut.atom_topics)
+    np.testing.assert_allclose(words.sum(axis=1), 1, atol=1e-5)
+    assert np.minimum(words, cut.topic_words).sum(axis=1).min() > 0.9
+
+
+def test_a_topic_without_keywords_has_a_row_of_zeros(planted):
+    views, _ = planted
+    keywords = views.keywords.tolil()
+    keywords[3] = 0
+    merge = make_merge("nmf").fit(views._replace(keywords=keywords.tocsr()))
+    alone = sp.csr_matrix(([1.0, 1.0], ([3, 4], [0, 1])), shape=(48, 2))
+    words = merge.words_of(alone)
+    assert not words[0].any()
+    assert words[1].sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_known_classes_join_atoms_that_words_keep_apart(planted):
+    views, themes = planted
+    pairs = themes // 2  # three classes of two themes each
+    classes = np.eye(3, dtype=np.float32)[pairs] - 1 / 3
+    guided = make_merge("nmf").fit(views._replace(classes=classes, class_weight=0.9)).cut(3)
+    plain = make_merge("nmf").fit(views).cut(3)
+    live = views.prevalence > 0
+    scores = [
+        adjusted_rand_score(pairs[live], np.asarray(cut.atom_topics.argmax(axis=1)).ravel()[live])
+        for cut in (guided, plain)
+    ]
+    assert scores[0] == 1.0
+    assert scores[0] > scores[1]
+    np.testing.assert_allclose(guided.topic_words.sum(axis=1), 1, atol=1e-5)

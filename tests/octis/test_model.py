@@ -9,7 +9,7 @@ import pytest
 from octis.dataset.dataset import Dataset
 from sklearn.feature_extraction.text import HashingVectorizer
 
-from saetm_plugins import SAETopicModel
+import saetm_plugins
 from saetm_plugins.octis import (
     SAETM,
 )
@@ -51,13 +51,13 @@ def trained(corpus, dataset):
 def count_trainings(monkeypatch):
     """Count how often an autoencoder is trained."""
     trainings = []
-    train = SAETopicModel._train
+    train = saetm_plugins.train_sae
 
-    def counted(self, embeddings):
+    def counted(embeddings, **options):
         trainings.append(len(embeddings))
-        return train(self, embeddings)
+        return train(embeddings, **options)
 
-    monkeypatch.setattr(SAETopicModel, "_train", counted)
+    monkeypatch.setattr("saetm_plugins.model.train_sae", counted)
     return trainings
 
 

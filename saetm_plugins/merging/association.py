@@ -1,0 +1,66 @@
+"""Stage 3, association: how much more two things occur together than by chance.
+
+Positive pointwise mutual information times the square root of the joint mass. Without the root,
+rare pairs would lead; without the logarithm, common ones.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+
+from saetm_plugins.arrays import largest_in_rows
+from saetm_plugins.validation import check_count
+
+_SMALLEST = 1e-3  # added to observed and expected mass: tiny masses say little
+
+
+def association_scores(
+    mass: sp.csr_matrix, n_largest: int = 64, *, chance_power: float = 1.0
+) -> sp.csr_matrix:
+    """Score the entries of a joint mass by ``max(0, log((M + ε) / (E + ε))) √M``.
+
+    Parameters
+    ----------
+    mass : csr_matrix of shape (n, m)
+        Joint mass M, non-negative.
+    n_largest : int, default=64
+        Entries kept in a row.
+    chance_power : float, default=1.0
+        The expected mass E of an entry is its row's sum times the column's share of all mass to
+        this power; above 1 columns of much mass count for less.
+
+    Returns
+    -------
+    csr_matrix of shape (n, m), float32
+        Non-negative, sorted indices.
+    """
+    check_count(n_largest, "n_largest")
+    mass = sp.csr_matrix(mass, dtype=np.float32)
+    by_column = np.asarray(mass.sum(axis=0, dtype=np.float64)).ravel() ** chance_power
+    chance = by_column / max(by_column.sum(), np.finfo(np.float64).tiny)
+    by_row = np.asarray(mass.sum(axis=1, dtype=np.float64)).ravel()
+    expected = np.repeat(by_row, np.diff(mass.indptr)) * chance[mass.indices]
+    scores = np.log((mass.data + _SMALLEST) / (expected + _SMALLEST)) * np.sqrt(mass.data)
+    scored = sp.csr_matrix((scores.astype(np.float32), mass.indices, mass.indptr), mass.shape)
+    return largest_in_rows(scored, n_largest)
+
+
+def atom_cooccurrence(atom_pairs: sp.csr_matrix, n_largest: int = 64) -> sp.csr_matrix:
+    """Associate atoms with the atoms they share documents with, for a soft merge without words.
+
+    Parameters
+    ----------
+    atom_pairs : csr_matrix of shape (K, K)
+        Σ θ_k θ_j over documents.
+    n_largest : int, default=64
+        Atoms kept for an atom; none is associated with itself.
+
+    Returns
+    -------
+    csr_matrix of shape (K, K), float32
+        Non-negative, sorted indices.
+    """
+    scored = association_scores(atom_pairs, atom_pairs.shape[1])
+    scored.setdiag(0)
+    return largest_in_rows(scored, check_count(n_largest, "n_largest"))
