@@ -6,7 +6,9 @@ are scikit-learn's.
 
 from __future__ import annotations
 
+import copy
 import sys
+import threading
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -18,12 +20,15 @@ import scipy.sparse as sp
 import torch
 from sklearn.base import clone
 from sklearn.feature_extraction.text import CountVectorizer
+from tqdm.auto import tqdm
 
+from saetm_plugins.parallel import even_ranges, map_ranges, single_threaded
 from saetm_plugins.validation import check_embeddings
 
 DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 DEFAULT_WIDTH = 384
 WORD_BATCH = 256  # words are short: batches of 32 leave the cores waiting
+_ENCODING = threading.Lock()  # a tokenizer that two threads use at once raises an error
 
 
 def load_encoder(encoder: Any = None, device: str | None = None) -> Any:
@@ -81,9 +86,24 @@ def has_default_encoder() -> bool:
 
 
 def encode_texts(
-    encoder: Any, texts: Sequence[str], *, batch_size: int = 32, verbose: bool = False
+    encoder: Any,
+    texts: Sequence[str],
+    *,
+    batch_size: int = 32,
+    half: bool = False,
+    verbose: bool = False,
 ) -> np.ndarray:
     """Embed `texts`, by sentence-transformers in batches of `batch_size`.
+
+    Parameters
+    ----------
+    encoder : object with ``encode(list[str])``
+    texts : sequence of str, length n
+    batch_size : int, default=32
+    half : bool, default=False
+        Multiply in bfloat16 where the processor does so natively: twice as fast.
+    verbose : bool, default=False
+        Show a progress bar.
 
     Returns
     -------
@@ -94,13 +114,50 @@ def encode_texts(
     ValueError
         When the encoder returns another number of rows, or values that are not finite.
     """
-    options: dict[str, Any] = {}
+    texts = list(texts)
     sentence_transformers = sys.modules.get("sentence_transformers")
     if sentence_transformers and isinstance(encoder, sentence_transformers.SentenceTransformer):
-        options = {"show_progress_bar": verbose, "convert_to_numpy": True}
-        options["batch_size"] = batch_size
-    encoded = encoder.encode(list(texts), **options)
+        encoded = _encode_in_threads(encoder, texts, batch_size, half, verbose)
+    else:
+        encoded = encoder.encode(texts)
     return check_embeddings(encoded, name="the encoder's output", n_rows=len(texts))
+
+
+def _encode_in_threads(
+    encoder: Any, texts: list[str], batch_size: int, half: bool, verbose: bool
+) -> np.ndarray:
+    """Embed texts by a SentenceTransformer, a few batches at a time in each thread.
+
+    A tokenizer serves one thread at a time, so each thread gets a copy of the encoder that shares
+    its weights.
+    """
+    options = {"batch_size": batch_size, "show_progress_bar": False, "convert_to_numpy": True}
+    if encoder.device.type != "cpu" or len(texts) <= batch_size:
+        with _ENCODING, single_threaded(), _precision(half):
+            return encoder.encode(texts, **options)
+    order = np.argsort([-len(text) for text in texts], kind="stable")  # little padding
+    ranges = even_ranges(len(texts), 2 * batch_size)
+    shared = {id(tensor): tensor for tensor in (*encoder.parameters(), *encoder.buffers())}
+    copies: dict[int, Any] = {}
+    progress = tqdm(total=len(texts), desc="Embedding", unit="text", disable=not verbose)
+
+    def encode(_: int, first: int, last: int) -> np.ndarray:
+        thread = threading.get_ident()
+        if thread not in copies:
+            with _ENCODING:
+                copies[thread] = copy.deepcopy(encoder, dict(shared))
+        chosen = [texts[row] for row in order[first:last]]
+        with _precision(half):  # of this thread alone
+            encoded = copies[thread].encode(chosen, **options)
+        progress.update(last - first)
+        return encoded
+
+    with progress:
+        parts = map_ranges(encode, ranges)
+    rows = np.concatenate(parts)
+    encoded = np.empty_like(rows)
+    encoded[order] = rows
+    return encoded
 
 
 def encode_words(
@@ -121,18 +178,17 @@ def encode_words(
         Of float16 precision, so that a saved model needs no more to re-cut alike.
     """
     chosen = [words[index] for index in word_indices]
-    with _half_precision():
-        encoded = encode_texts(encoder, chosen, batch_size=WORD_BATCH, verbose=verbose)
+    encoded = encode_texts(encoder, chosen, batch_size=WORD_BATCH, half=True, verbose=verbose)
     vectors = np.zeros((len(words), encoded.shape[1]), dtype=np.float32)
     norms = np.maximum(np.linalg.norm(encoded, axis=1, keepdims=True), 1e-12)
     vectors[word_indices] = (encoded / norms).astype(np.float16)
     return vectors
 
 
-def _half_precision() -> AbstractContextManager[Any]:
-    """Let the encoder multiply in bfloat16 where the processor does so natively: twice as fast."""
+def _precision(half: bool) -> AbstractContextManager[Any]:
+    """Let the encoder multiply in bfloat16 if `half` and the processor does so natively."""
     native = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
-    if torch.cuda.is_available() or not native():
+    if not half or torch.cuda.is_available() or not native():
         return nullcontext()
     return torch.autocast("cpu", torch.bfloat16)
 

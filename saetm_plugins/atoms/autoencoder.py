@@ -123,7 +123,7 @@ class SparseAutoencoder:
         embeddings : array-like of shape (n, d)
             Any real dtype; a memory-mapped array is read block by block.
         block_size : int, default=4096
-            Rows whose dense scores (block_size × n_atoms floats) are in memory at a time.
+            Rows read at a time. Of their dense scores, rows × atoms, 128 MiB are in memory.
         device : {"auto", "cpu", "cuda", ...}
             Where the dense products run.
 
@@ -141,7 +141,7 @@ class SparseAutoencoder:
         parts = [
             encode_block(self, block, device) for block in self._blocks(embeddings, block_size)
         ]
-        return _stack(parts, self.n_atoms)
+        return sp.vstack([self._as_csr(part) for part in parts], format="csr")
 
     def reconstruct(self, embeddings: Any, *, block_size: int = 4096) -> np.ndarray:
         """Return what the atoms explain of every embedding, in the original embedding space.
@@ -162,7 +162,7 @@ class SparseAutoencoder:
         """
         parts = []
         for block in self._blocks(embeddings, block_size):
-            codes = _stack([encode_block(self, block, "cpu")], self.n_atoms)
+            codes = self._as_csr(encode_block(self, block, "cpu"))
             decoded = codes @ self.decoder_ + self.decoder_bias_
             parts.append(self.normalizer_.undo(decoded, block))
         return np.concatenate(parts)
@@ -281,6 +281,12 @@ class SparseAutoencoder:
             settings=self.settings_,
         )
 
+    def _as_csr(self, arrays: tuple[np.ndarray, np.ndarray, np.ndarray]) -> sp.csr_matrix:
+        indptr, indices, values = arrays
+        matrix = sp.csr_matrix((values, indices, indptr), shape=(len(indptr) - 1, self.n_atoms))
+        matrix.has_sorted_indices = True
+        return matrix
+
     def _blocks(self, embeddings: Any, block_size: int) -> Any:
         if not isinstance(embeddings, np.memmap):
             embeddings = check_embeddings(embeddings, width=self.n_features)
@@ -312,14 +318,3 @@ class SparseAutoencoder:
 
 def _float32(weights: Mapping[str, np.ndarray], name: str) -> np.ndarray:
     return np.ascontiguousarray(weights[name], dtype=np.float32)
-
-
-def _stack(parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]], n_atoms: int) -> sp.csr_matrix:
-    """Join blocks of (indptr, indices, values) into one CSR matrix."""
-    row_lengths = np.concatenate([np.diff(indptr) for indptr, _, _ in parts])
-    indptr = np.concatenate([[0], np.cumsum(row_lengths)])
-    indices = np.concatenate([indices for _, indices, _ in parts])
-    values = np.concatenate([values for _, _, values in parts])
-    matrix = sp.csr_matrix((values, indices, indptr), shape=(len(row_lengths), n_atoms))
-    matrix.has_sorted_indices = True
-    return matrix

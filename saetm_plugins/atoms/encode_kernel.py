@@ -6,12 +6,12 @@ Sums, maxima and sorts are loops of our own: numba takes seconds to compile NumP
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 _FLOOR = np.float32(1e-6)  # what the strongest atom of a document counts when nothing is positive
 
 
-@njit(parallel=True, fastmath=True, cache=True)
+@njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
 def encode_rows(batch, scores, encoder, encoder_bias, thresholds, k, keep_strongest):
     """Turn dense scores into sparse activations, each row by itself.
 
@@ -40,7 +40,7 @@ def encode_rows(batch, scores, encoder, encoder_bias, thresholds, k, keep_strong
     offsets = np.zeros(n + 1, dtype=np.int64)
     cuts = np.empty(n, dtype=np.float32)
     margins = np.empty(n, dtype=np.float32)
-    for row in prange(n):
+    for row in range(n):
         largest = np.float32(0)
         best = scores[row, 0]
         for atom in range(n_atoms):
@@ -59,7 +59,7 @@ def encode_rows(batch, scores, encoder, encoder_bias, thresholds, k, keep_strong
     atoms = np.empty(offsets[n], dtype=np.int32)
     exact = np.empty(offsets[n], dtype=np.float32)
     counts = np.zeros(n + 1, dtype=np.int64)
-    for row in prange(n):
+    for row in range(n):
         start = offsets[row]
         best = scores[row, 0]
         for atom in range(n_atoms):
@@ -83,20 +83,20 @@ def encode_rows(batch, scores, encoder, encoder_bias, thresholds, k, keep_strong
     add_up(indptr)
     indices = np.empty(indptr[n], dtype=np.int32)
     values = np.empty(indptr[n], dtype=np.float32)
-    for row in prange(n):
+    for row in range(n):
         for slot in range(indptr[row + 1] - indptr[row]):
             indices[indptr[row] + slot] = atoms[offsets[row] + slot]
             values[indptr[row] + slot] = exact[offsets[row] + slot]
     return indptr, indices, values
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def _proposed(score, threshold, cut, margin, best, keep_strongest):
     above = score > threshold - margin and score >= cut
     return above or (keep_strongest and score >= best - margin)
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def _settle_row(atoms, exact, thresholds, limit, keep_strongest):
     """Decide on one row's proposals, pack what stays to the front, return how many stay."""
     if exact.size == 0:
@@ -115,7 +115,7 @@ def _settle_row(atoms, exact, thresholds, limit, keep_strongest):
     return kept
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def _any_nonzero(row):
     found = False
     for value in row:
@@ -123,14 +123,14 @@ def _any_nonzero(row):
     return found
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def add_up(counts):
     """Turn counts into offsets in place: a cumulative sum."""
     for place in range(1, counts.size):
         counts[place] += counts[place - 1]
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def first_largest(values):
     """Return the first position of the largest of `values`."""
     largest = 0
@@ -140,7 +140,7 @@ def first_largest(values):
     return largest
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def kth_largest(values, k):
     """Return the k-th largest of `values`; a sorted buffer beats a heap for small k."""
     buffer = np.empty(k, dtype=values.dtype)
@@ -161,7 +161,7 @@ def kth_largest(values, k):
     return buffer[0]
 
 
-@njit(fastmath=True, cache=True)
+@njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
 def exact_score(row, encoder, encoder_bias, atom):
     """Return ``w_k . x + b_k``, summed in one order whatever else is in the block."""
     total = np.float32(0)

@@ -7,8 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from saetm_plugins.parallel import even_ranges, map_ranges, n_threads
+
 if TYPE_CHECKING:
     from saetm_plugins.atoms.autoencoder import SparseAutoencoder
+
+SCORE_BYTES = 2**27
+"""Bytes of dense scores, rows × atoms, that are in memory at a time."""
+
+_LEAST_ROWS = 64  # of a product: it repacks the encoder
 
 
 def encode_block(
@@ -36,24 +43,40 @@ def encode_normalized(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The same for embeddings that are centred and scaled already."""
     if torch.device(device).type != "cpu":
-        return _encode_on_device(sae, batch, device)
+        size = max(1, SCORE_BYTES // (16 * sae.n_atoms))  # several arrays of scores at once
+        ranges = even_ranges(len(batch), size)
+        return _join([_encode_on_device(sae, batch[a:b], device) for a, b in ranges])
     from saetm_plugins.atoms.encode_kernel import encode_rows  # imports numba: only when used
 
-    scores = torch.addmm(
-        torch.from_numpy(sae.encoder_bias_),
-        torch.from_numpy(batch),
-        torch.from_numpy(sae.encoder_).T,
-    )
+    bias, encoder = torch.from_numpy(sae.encoder_bias_), torch.from_numpy(sae.encoder_).T
     limit = sae.k if sae.activation == "topk" else 0
-    return encode_rows(
-        batch,
-        scores.numpy(),
-        sae.encoder_,
-        sae.encoder_bias_,
-        sae.thresholds_,
-        limit,
-        sae.keep_strongest,
-    )
+
+    def encode(_: int, first: int, last: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        rows = batch[first:last]
+        scores = torch.addmm(bias, torch.from_numpy(rows), encoder).numpy()
+        return encode_rows(
+            rows,
+            scores,
+            sae.encoder_,
+            sae.encoder_bias_,
+            sae.thresholds_,
+            limit,
+            sae.keep_strongest,
+        )
+
+    size = max(1, SCORE_BYTES // (4 * sae.n_atoms * n_threads()))
+    size = min(size, max(_LEAST_ROWS, -(-len(batch) // (4 * n_threads()))))
+    return _join(map_ranges(encode, even_ranges(len(batch), size)))
+
+
+def _join(
+    parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Join the CSR arrays of consecutive rows."""
+    lengths = np.concatenate([np.diff(indptr) for indptr, _, _ in parts])
+    indptr = np.concatenate(([0], np.cumsum(lengths)))
+    indices, values = (np.concatenate([part[i] for part in parts]) for i in (1, 2))
+    return indptr, indices, values
 
 
 def _encode_on_device(

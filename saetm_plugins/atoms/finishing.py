@@ -13,6 +13,7 @@ from saetm_plugins.atoms.encoding import encode_normalized
 from saetm_plugins.atoms.initialization import average_cut
 from saetm_plugins.atoms.learner import Learner
 from saetm_plugins.atoms.normalization import Normalizer
+from saetm_plugins.parallel import even_ranges, map_ranges
 
 _MEASURED = 32_768  # documents that the statistics are taken on
 
@@ -50,7 +51,13 @@ def measure(sae: SparseAutoencoder, documents: np.ndarray) -> dict[str, float]:
     """Return ``fvu``, ``l0`` and ``n_dead`` of a model on (n, d) normalised embeddings."""
     indptr, indices, values = encode_normalized(sae, documents)
     codes = sp.csr_matrix((values, indices, indptr), shape=(len(documents), sae.n_atoms))
-    error = np.square(codes @ sae.decoder_ + (sae.decoder_bias_ - documents)).sum(dtype=np.float64)
+    decoder, bias = sae.decoder_, sae.decoder_bias_
+
+    def squared_error(_: int, first: int, last: int) -> float:
+        missing = codes[first:last] @ decoder + (bias - documents[first:last])
+        return float(np.einsum("nd,nd->", missing, missing, dtype=np.float64))
+
+    error = sum(map_ranges(squared_error, even_ranges(len(documents), 2048)))
     variance = np.square(documents - documents.mean(axis=0)).sum(dtype=np.float64)
     return {
         "fvu": float(error / variance) if variance > 0 else 0.0,

@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from saetm_plugins.arrays import unit_rows
 from saetm_plugins.atoms.config import TrainingConfig
+from saetm_plugins.parallel import matmul
 
 _ROUNDS = 32  # of picking atoms; within a round picks do not see each other
 _SAMPLE = 8_192  # documents that a threshold is taken on
+_SCORES = 2**26  # of documents and atoms, at most
 
 
 def initial_weights(
@@ -61,12 +64,10 @@ def average_cut(
         Resolved.
     """
     assert config.k is not None
-    documents = documents[:_SAMPLE]
-    scores = torch.addmm(
-        torch.from_numpy(weights["encoder_bias"]),
-        torch.from_numpy(documents),
-        torch.from_numpy(weights["encoder"]).T,
-    ).numpy()
+    documents = documents[: max(256, min(_SAMPLE, _SCORES // len(weights["encoder"])))]
+    encoder = torch.from_numpy(weights["encoder"])
+    scores = matmul(torch.from_numpy(documents), encoder.T).numpy()
+    scores += weights["encoder_bias"]
     n_kept = config.k * len(documents)
     if n_kept >= scores.size:
         return 0.0
@@ -75,12 +76,9 @@ def average_cut(
     candidates = scores[scores > floor]
     if len(candidates) <= n_kept:
         candidates = scores.ravel()
-    return max(0.0, float(np.partition(candidates, -n_kept - 1)[-n_kept - 1]))
-
-
-def unit_rows(rows: np.ndarray) -> np.ndarray:
-    """Divide the rows of (n, d) by their norms; zero rows stay zero."""
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.float32(1e-12))
+    # Between two scores: no rounding moves a document across.
+    below, above = np.partition(candidates, [-n_kept - 1, -n_kept])[[-n_kept - 1, -n_kept]]
+    return max(0.0, (float(below) + float(above)) / 2)
 
 
 def _spread_rows(documents: np.ndarray, n_rows: int, rng: np.random.Generator) -> np.ndarray:
@@ -100,7 +98,7 @@ def _spread_rows(documents: np.ndarray, n_rows: int, rng: np.random.Generator) -
         if not len(picks):  # fewer directions than atoms
             break
         chosen = np.concatenate([chosen, picks])
-        nearest = torch.maximum(nearest, (directions @ directions[picks].T).amax(dim=1))
+        nearest = torch.maximum(nearest, matmul(directions, directions[picks].T).amax(dim=1))
     return sample[chosen]
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
 
 from saetm_plugins.atoms.config import TrainingConfig
+from saetm_plugins.parallel import single_threaded
 
 SPARSE_ACTIVATIONS = ("topk", "batch_topk")
 
@@ -68,6 +70,15 @@ def make_learner(weights: dict[str, np.ndarray], config: TrainingConfig, device:
     from saetm_plugins.atoms.torch_learner import TorchLearner
 
     return TorchLearner(weights, config, device)
+
+
+def own_threads(activation: str, device: str) -> AbstractContextManager[Any]:
+    """Keep torch to the calling thread where the learner shares its work out among plain threads.
+
+    The learner in torch operations keeps torch's threads, which it has no others beside.
+    """
+    sparse = torch.device(device).type == "cpu" and activation in SPARSE_ACTIVATIONS
+    return single_threaded() if sparse else nullcontext()
 
 
 def half_products(device: str) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from saetm_plugins.arrays import unit_rows
 from saetm_plugins.atoms.config import TrainingConfig
 from saetm_plugins.atoms.distributed import gather_rows
-from saetm_plugins.atoms.initialization import unit_rows
 from saetm_plugins.atoms.learner import Learner, StepReport
 
 _EVERY = 10  # steps

@@ -11,6 +11,7 @@ from saetm_plugins.atoms import training_kernels as kernels
 from saetm_plugins.atoms.config import TrainingConfig
 from saetm_plugins.atoms.distributed import average_, sum_, world
 from saetm_plugins.atoms.learner import StepReport, half_products
+from saetm_plugins.parallel import balanced_ranges, even_ranges, map_ranges, n_threads
 
 _TRAINED = ("encoder", "encoder_bias", "decoder", "decoder_bias")
 _LOWEST = np.int16(-(2**15))  # below all scores, also those that rounding made negative
@@ -38,42 +39,46 @@ class SparseLearner:
         }
         self.gradients = {name: np.zeros_like(array) for name, array in self.weights.items()}
         self._silent = np.zeros(len(weights["decoder"]), dtype=np.int64)
+        self._buffers: dict[str, torch.Tensor] = {}
         self._level_ends = np.array(config.level_ends(), dtype=np.int64)
         half = config.precision == "bf16" or half_products("cpu")  # only proposes: "fp32" as well
         self._dtype = torch.bfloat16 if half else torch.float32
 
     def step(self, batch: torch.Tensor, rate: float, step: int) -> StepReport:
         """Take one step; see :class:`Learner`."""
-        weights, gradients = self.weights, self.gradients
+        weights = self.weights
         documents = batch.numpy()
-        indptr, indices, values = self._activate(batch, self.config.k_at(step))
-        errors, value_gradients, squared_errors = kernels.backpropagate_codes(
-            documents,
-            weights["decoder"],
-            weights["decoder_bias"],
-            indptr,
-            indices,
-            values,
-            self._level_ends,
-        )
+        n_documents, d = documents.shape
+        ranges = even_ranges(n_documents, -(-n_documents // n_threads()))
+        cut, k, proposed = self._propose(batch, ranges, self.config.k_at(step))
+        errors = self._buffer(
+            "errors", (n_documents, len(self._level_ends), d), torch.float32
+        ).numpy()
+        squared_errors = np.empty(n_documents, dtype=np.float32)
+
+        def backpropagate(part: int, first: int, last: int) -> tuple[np.ndarray, ...]:
+            indptr, indices, values = proposed[part]
+            indptr, indices, values = kernels.keep_largest(indptr, indices, values, cut, k)
+            slopes = kernels.backpropagate_codes(
+                documents[first:last],
+                weights["decoder"],
+                weights["decoder_bias"],
+                indptr,
+                indices,
+                values,
+                self._level_ends,
+                errors[first:last],
+                squared_errors[first:last],
+            )
+            return np.diff(indptr), indices, values, slopes
+
+        parts = zip(*map_ranges(backpropagate, ranges), strict=True)
+        lengths, indices, values, slopes = (np.concatenate(part) for part in parts)
+        indptr = np.concatenate(([0], np.cumsum(lengths)))
         grouped = kernels.group_by_atom(indptr, indices, len(self._silent))
-        kernels.accumulate_gradients(
-            documents,
-            errors,
-            values,
-            value_gradients,
-            grouped,
-            self._level_ends,
-            np.float32(1 / len(batch)),
-            gradients["encoder"],
-            gradients["decoder"],
-            gradients["encoder_bias"],
-        )
-        gradients["decoder_bias"][:] = errors[:, 0].mean(axis=0)
-        average_([torch.from_numpy(gradient) for gradient in gradients.values()])
-        self._descend(np.float32(rate), step + 1)
+        self._update((documents, errors, values, slopes, self._level_ends), grouped, rate, step)
         uses = sum_(torch.from_numpy(np.diff(grouped[0]))).numpy()
-        self._silent += len(batch) * world()[1]
+        self._silent += n_documents * world()[1]
         self._silent[uses > 0] = 0
         return StepReport(squared_errors, len(indices))
 
@@ -102,47 +107,65 @@ class SparseLearner:
         for name, array in {**self.weights, **self.moments, "silent": self._silent}.items():
             array[...] = state[name]
 
-    def _activate(self, batch: torch.Tensor, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the activations of a batch as CSR: bfloat16 proposes atoms, float32 decides."""
+    def _buffer(self, name: str, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
+        """Return memory to overwrite, the same at every step: new pages would cost time."""
+        if name not in self._buffers or self._buffers[name].shape != shape:
+            self._buffers[name] = torch.empty(shape, dtype=dtype)
+        return self._buffers[name]
+
+    def _propose(
+        self, batch: torch.Tensor, ranges: list[tuple[int, int]], k: int
+    ) -> tuple[np.float32, int, list[Any]]:
+        """Return the cut, the limit for a document, and activations among which to choose.
+
+        bfloat16 scores propose atoms; the activations of those are float32, as CSR for each range.
+        """
         encoder, bias = self.weights["encoder"], self.weights["encoder_bias"]
-        products = torch.addmm(
-            torch.from_numpy(bias).to(self._dtype),
-            batch.to(self._dtype),
-            torch.from_numpy(encoder).to(self._dtype).T,
-        )
+        n_documents, n_atoms = len(batch), len(encoder)
+        factor = torch.from_numpy(encoder).to(self._dtype).T
+        offset, inputs = torch.from_numpy(bias).to(self._dtype), batch.to(self._dtype)
+        products = self._buffer("products", (n_documents, n_atoms), self._dtype)
+
+        def multiply(_: int, first: int, last: int) -> None:
+            torch.addmm(offset, inputs[first:last], factor, out=products[first:last])
+
+        map_ranges(multiply, ranges)
         scores = products.to(torch.bfloat16).view(torch.int16).numpy()
-        n, n_atoms = scores.shape
         if self.config.activation == "topk":
             k = min(k, n_atoms)
-            floors = self._row_floors(batch, scores, k)
-            cut = np.float32(0)
-            proposed = kernels.activate_above(batch.numpy(), encoder, bias, scores, floors)
-        else:
-            cut, proposed = self._cut_batch(batch.numpy(), scores, k * n * world()[1])
-            k = n_atoms
-        indptr, indices, values = proposed
-        return kernels.keep_largest(indptr, indices, values, cut, k)
+            return np.float32(0), k, self._activate(batch, scores, ranges, k, None)
+        cut, proposed = self._cut_batch(batch, scores, ranges, k * n_documents * world()[1])
+        return cut, n_atoms, proposed
 
-    def _row_floors(self, batch: torch.Tensor, scores: np.ndarray, k: int) -> np.ndarray:
-        """Return for every row a score that its `k` best atoms reach, and not many more.
+    def _activate(
+        self,
+        batch: torch.Tensor,
+        scores: np.ndarray,
+        ranges: list[tuple[int, int]],
+        k: int,
+        floor: int | None,
+    ) -> list[Any]:
+        """Return the activations that reach `floor`, None: a floor for the `k` best of each row."""
+        encoder, bias = self.weights["encoder"], self.weights["encoder_bias"]
+        longest = 0.0 if floor is not None else float(np.linalg.norm(encoder, axis=1).max())
 
-        Maxima of groups of atoms stand in for the atoms: there are at least `k` above the k-th of
-        them. That is lowered by what rounding to bfloat16 may move two scores apart by: results
-        were rounded by up to 2**-8 of themselves, and so were inputs, whose errors nearly cancel in
-        a sum of many (2**-9 is over twice the most that was met in a million).
-        """
-        n_groups = max(64, 4 * k)
-        if scores.shape[1] >= 2 * n_groups:
-            whole = scores[:, : scores.shape[1] // n_groups * n_groups]
-            scores = torch.from_numpy(whole).unflatten(1, (-1, n_groups)).amax(dim=1).numpy()
-        cuts = np.partition(scores, -k, axis=1)[:, -k]
-        encoder = torch.from_numpy(self.weights["encoder"])
-        longest = torch.linalg.vector_norm(encoder, dim=1).max()
-        margins = 2**-9 * longest * torch.linalg.vector_norm(batch, dim=1)
-        floors = _as_scores(np.maximum((1 - 2**-7) * _as_values(cuts) - margins.numpy(), 0))
-        return np.where(floors > 0, floors, _LOWEST).astype(np.int16)
+        def activate(_: int, first: int, last: int) -> Any:
+            rows = scores[first:last]
+            if floor is None:
+                floors = _row_floors(batch[first:last], rows, k, longest)
+            else:
+                floors = np.full(len(rows), floor if floor > 1 else _LOWEST, dtype=np.int16)
+            return kernels.activate_above(batch[first:last].numpy(), encoder, bias, rows, floors)
 
-    def _cut_batch(self, documents: np.ndarray, scores: np.ndarray, n_kept: int) -> Any:
+        return map_ranges(activate, ranges)
+
+    def _cut_batch(
+        self,
+        batch: torch.Tensor,
+        scores: np.ndarray,
+        ranges: list[tuple[int, int]],
+        n_kept: int,
+    ) -> tuple[np.float32, list[Any]]:
         """Return the activation that `n_kept` entries of the global batch reach, and proposals."""
         if world()[1] > 1:  # all processes need the same floor
             histogram = sum_(torch.from_numpy(kernels.score_histogram(scores, 1))).numpy()
@@ -150,31 +173,73 @@ class SparseLearner:
         else:
             floor = _sampled_floor(scores, n_kept)
         while True:
-            floors = np.full(len(scores), floor if floor > 1 else _LOWEST, dtype=np.int16)
-            proposed = kernels.activate_above(
-                documents, self.weights["encoder"], self.weights["encoder_bias"], scores, floors
-            )
-            if floor == 1 or world()[1] > 1 or len(proposed[2]) >= n_kept:
+            proposed = self._activate(batch, scores, ranges, 0, floor)
+            values = np.concatenate([part[2] for part in proposed])
+            if floor == 1 or world()[1] > 1 or len(values) >= n_kept:
                 break
             floor = 1  # the sample misled
-        histogram = kernels.score_histogram(_as_scores(proposed[2]), 1)
+        histogram = kernels.score_histogram(_as_scores(values), 1)
         cut, _ = kernels.cut_of_histogram(sum_(torch.from_numpy(histogram)).numpy(), 1, n_kept)
-        return _as_values(np.array([cut]))[0], proposed
+        return np.float32(_as_values(np.array([cut]))[0]), proposed
 
-    def _descend(self, rate: np.float32, step: int) -> None:
-        for name, array in self.weights.items():
-            first, second = self.moments[f"{name}.first"], self.moments[f"{name}.second"]
+    def _update(self, learned: tuple[Any, ...], grouped: Any, rate: float, step: int) -> None:
+        """Add up the gradients, average them over processes, take the Adam step."""
+        weights, gradients, moments = self.weights, self.gradients, self.moments
+        alone = world()[1] == 1
+        adam = (np.float32(rate), _BETA1, _BETA2, step + 1)
+        arguments = (
+            learned,
+            grouped,
+            np.float32(1 / len(learned[0])),
+            (weights["encoder"], weights["decoder"]),
+            tuple(gradients[name] for name in ("encoder", "decoder", "encoder_bias")),
+            tuple(
+                moments[f"{name}.{moment}"]
+                for name in ("encoder", "decoder")
+                for moment in ("first", "second")
+            ),
+            adam,
+            alone,
+        )
+        atoms = balanced_ranges(np.diff(grouped[0]) + 8.0, n_threads())
+        map_ranges(lambda _, first, last: kernels.update_atoms(first, last, *arguments), atoms)
+        gradients["decoder_bias"][:] = learned[1][:, 0].mean(axis=0)
+        if not alone:
+            average_([torch.from_numpy(gradient) for gradient in gradients.values()])
+        for name in weights if not alone else ("encoder_bias", "decoder_bias"):
+            rows = [np.atleast_2d(array[name]) for array in (weights, gradients)]
+            rows += [np.atleast_2d(moments[f"{name}.{moment}"]) for moment in ("first", "second")]
+            weight, gradient, first, second = rows
             kernels.adam_rows(
-                np.atleast_2d(array),
-                np.atleast_2d(self.gradients[name]),
-                np.atleast_2d(first),
-                np.atleast_2d(second),
-                rate,
-                _BETA1,
-                _BETA2,
-                step,
+                0,
+                len(weight),
+                weight,
+                gradient,
+                first,
+                second,
+                *adam[:3],
+                step + 1,
                 name == "decoder",
             )
+
+
+def _row_floors(batch: torch.Tensor, scores: np.ndarray, k: int, longest: float) -> np.ndarray:
+    """Return for every row a score that its `k` best atoms reach, and not many more.
+
+    Maxima of groups of atoms stand in for the atoms: there are at least `k` above the k-th of
+    them. That is lowered by what rounding to bfloat16 may move two scores apart by: results
+    were rounded by up to 2**-8 of themselves, and so were inputs, whose errors nearly cancel in
+    a sum of many (2**-9 is over twice the most that was met in a million). `longest` is the
+    largest norm of an encoder row.
+    """
+    n_groups = max(64, 4 * k)
+    if scores.shape[1] >= 2 * n_groups:
+        whole = scores[:, : scores.shape[1] // n_groups * n_groups]
+        scores = torch.from_numpy(whole).unflatten(1, (-1, n_groups)).amax(dim=1).numpy()
+    cuts = np.partition(scores, -k, axis=1)[:, -k]
+    margins = 2**-9 * longest * torch.linalg.vector_norm(batch, dim=1)
+    floors = _as_scores(np.maximum((1 - 2**-7) * _as_values(cuts) - margins.numpy(), 0))
+    return np.where(floors > 0, floors, _LOWEST).astype(np.int16)
 
 
 def _sampled_floor(scores: np.ndarray, n_kept: int) -> int:

@@ -31,7 +31,7 @@ from saetm_plugins.atoms.config import TrainingConfig, preset_settings
 from saetm_plugins.atoms.distributed import own_slice, process_group, world
 from saetm_plugins.atoms.finishing import finish
 from saetm_plugins.atoms.initialization import initial_weights
-from saetm_plugins.atoms.learner import Learner, make_learner
+from saetm_plugins.atoms.learner import Learner, make_learner, own_threads
 from saetm_plugins.atoms.normalization import Normalizer, fit_normalizer
 from saetm_plugins.atoms.revival import revive_dead
 from saetm_plugins.atoms.run_logging import open_logger
@@ -141,7 +141,7 @@ def train_sae(
             )
         log, close_log = open_logger(logger if world()[0] == 0 else None, log_dir, asdict(config))
         try:
-            with _fast_products(device):
+            with _fast_products(device), own_threads(config.activation, device):
                 _run(learner, corpus, normalizer, config, seed, device, checkpoints, log, verbose)
         finally:
             close_log()

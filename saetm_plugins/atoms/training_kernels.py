@@ -1,8 +1,8 @@
 """Compiled loops of stage 1: everything after the dense encoder product touches active atoms only.
 
 A document activates some 8-32 of the atoms, so decoding, both weight gradients and the exact
-activations cost about ``active / n_atoms`` of what dense products would. No loop adds across
-threads, so results do not depend on how many threads there are.
+activations cost about ``active / n_atoms`` of what dense products would. Each call works on a range
+of documents or atoms, so plain threads share the work (`parallel.py`).
 
 Dense encoder scores arrive as bfloat16 seen as int16: positive values of the two sort alike, and
 integers compare faster. They only propose atoms; activations are computed in float32, and decide.
@@ -11,14 +11,14 @@ integers compare faster. They only propose atoms; activations are computed in fl
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from saetm_plugins.atoms.encode_kernel import add_up, exact_score, first_largest, kth_largest
 
 _BLOCK = 32  # scores looked at together
 
 
-@njit(parallel=True, fastmath=True, cache=True)
+@njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
 def activate_above(batch, encoder, encoder_bias, scores, floors):
     """Compute the float32 activations ``max(0, w_k . x + b_k)`` of what reaches a row's floor.
 
@@ -37,7 +37,7 @@ def activate_above(batch, encoder, encoder_bias, scores, floors):
     """
     n, n_atoms = scores.shape
     counts = np.zeros(n + 1, dtype=np.int64)
-    for row in prange(n):
+    for row in range(n):
         count = 0
         for atom in range(n_atoms):
             if scores[row, atom] >= floors[row]:
@@ -47,7 +47,7 @@ def activate_above(batch, encoder, encoder_bias, scores, floors):
     add_up(indptr)
     indices = np.empty(indptr[n], dtype=np.int32)
     values = np.empty(indptr[n], dtype=np.float32)
-    for row in prange(n):
+    for row in range(n):
         slot = indptr[row]
         for start in range(0, n_atoms, _BLOCK):
             stop = min(start + _BLOCK, n_atoms)
@@ -68,7 +68,7 @@ def activate_above(batch, encoder, encoder_bias, scores, floors):
     return indptr, indices, values
 
 
-@njit(parallel=True, cache=True)
+@njit(nogil=True, cache=True)
 def keep_largest(indptr, indices, values, cut, k):
     """Keep the entries of every row that reach `cut`, at most the `k` largest, at least one.
 
@@ -85,7 +85,7 @@ def keep_largest(indptr, indices, values, cut, k):
     n = indptr.size - 1
     cuts = np.empty(n, dtype=np.float32)
     counts = np.zeros(n + 1, dtype=np.int64)
-    for row in prange(n):
+    for row in range(n):
         found = values[indptr[row] : indptr[row + 1]]
         cuts[row] = min(np.float32(cut), found[first_largest(found)])
         if found.size > k:
@@ -98,7 +98,7 @@ def keep_largest(indptr, indices, values, cut, k):
     add_up(kept_ptr)
     kept_indices = np.empty(kept_ptr[n], dtype=np.int32)
     kept_values = np.empty(kept_ptr[n], dtype=np.float32)
-    for row in prange(n):
+    for row in range(n):
         ties = kept_ptr[row + 1] - kept_ptr[row]
         for slot in range(indptr[row], indptr[row + 1]):
             ties -= values[slot] > cuts[row]
@@ -113,7 +113,7 @@ def keep_largest(indptr, indices, values, cut, k):
     return kept_ptr, kept_indices, kept_values
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def score_histogram(scores, floor):
     """Count how often every score from `floor` (at least 1) occurs, (32768,) int64."""
     histogram = np.zeros(32768, dtype=np.int64)
@@ -123,7 +123,7 @@ def score_histogram(scores, floor):
     return histogram
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def cut_of_histogram(histogram, floor, n_kept):
     """Return the lowest score from `floor` that at most `n_kept` reach, and how many reach it."""
     reached = 0
@@ -136,8 +136,10 @@ def cut_of_histogram(histogram, floor, n_kept):
     return cut, reached + histogram[cut]
 
 
-@njit(parallel=True, fastmath=True, cache=True)
-def backpropagate_codes(batch, decoder, decoder_bias, indptr, indices, values, level_ends):
+@njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
+def backpropagate_codes(
+    batch, decoder, decoder_bias, indptr, indices, values, level_ends, errors, squared_errors
+):
     """Decode every nested prefix of atoms, and send its error back to the activations.
 
     Parameters
@@ -149,21 +151,21 @@ def backpropagate_codes(batch, decoder, decoder_bias, indptr, indices, values, l
     level_ends : ndarray of shape (n_levels,), int64
         Ascending prefix lengths, the last n_atoms; the loss is the mean error of the prefixes.
 
+    errors : ndarray of shape (n, n_levels, d), float32
+        Overwritten with the gradient of the loss of one document with respect to the decoded
+        atoms of each level.
+    squared_errors : ndarray of shape (n,), float32
+        Overwritten with those of the whole dictionary.
+
     Returns
     -------
-    errors : ndarray of shape (n, n_levels, d), float32
-        Gradient of the loss of one document with respect to the decoded atoms of each level.
     value_gradients : ndarray of shape (nnz,), float32
-    squared_errors : ndarray of shape (n,), float32
-        Of the whole dictionary.
     """
     n, d = batch.shape
     n_levels = level_ends.size
     share = np.float32(2 / n_levels)
-    errors = np.empty((n, n_levels, d), dtype=np.float32)
     value_gradients = np.empty(values.size, dtype=np.float32)
-    squared_errors = np.empty(n, dtype=np.float32)
-    for row in prange(n):
+    for row in range(n):
         error = decoder_bias - batch[row]
         slot = indptr[row]
         for level in range(n_levels):
@@ -190,10 +192,10 @@ def backpropagate_codes(batch, decoder, decoder_bias, indptr, indices, values, l
             for column in range(d):
                 total += errors[row, level, column] * decoder[atom, column]
             value_gradients[slot] = total if values[slot] > 0 else np.float32(0)
-    return errors, value_gradients, squared_errors
+    return value_gradients
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def group_by_atom(indptr, indices, n_atoms):
     """Order the entries of a CSR matrix by column (a counting sort).
 
@@ -221,14 +223,17 @@ def group_by_atom(indptr, indices, n_atoms):
     return atom_ptr, slots, rows
 
 
-@njit(parallel=True, fastmath=True, cache=True)
+@njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
 def accumulate_gradients(
-    batch, errors, values, value_gradients, grouped, level_ends, scale, encoder, decoder, bias
-):
-    """Add up the weight gradients of every atom over the documents that activate it.
+    start, stop, batch, errors, values, value_gradients, grouped, level_ends, scale, encoder,
+    decoder, bias
+):  # fmt: skip
+    """Add up the weight gradients of atoms over the documents that activate them.
 
     Parameters
     ----------
+    start, stop : int
+        The atoms.
     batch : ndarray of shape (n, d), float32
     errors, values, value_gradients : as :func:`backpropagate_codes` takes and returns them
     grouped : what :func:`group_by_atom` returned
@@ -241,31 +246,36 @@ def accumulate_gradients(
         Overwritten with the gradient of the encoder bias.
     """
     atom_ptr, slots, rows = grouped
-    n_atoms, d = encoder.shape
-    for atom in prange(n_atoms):
+    d = encoder.shape[1]
+    for atom in range(start, stop):
         level = 0
         while atom >= level_ends[level]:
             level += 1
-        encoder[atom] = 0
-        decoder[atom] = 0
+        # Views of rows: an index that might be negative would keep the loop from being vectorised.
+        of_encoder, of_decoder = encoder[atom], decoder[atom]
+        of_encoder[:] = 0
+        of_decoder[:] = 0
         total = np.float32(0)
         for position in range(atom_ptr[atom], atom_ptr[atom + 1]):
             row = rows[position]
             value = scale * values[slots[position]]
             gradient = scale * value_gradients[slots[position]]
             total += gradient
+            document, error = batch[row], errors[row, level]
             for column in range(d):
-                encoder[atom, column] += gradient * batch[row, column]
-                decoder[atom, column] += value * errors[row, level, column]
+                of_encoder[column] += gradient * document[column]
+                of_decoder[column] += value * error[column]
         bias[atom] = total
 
 
-@njit(parallel=True, fastmath=True, cache=True)
-def adam_rows(weights, gradients, first, second, rate, beta1, beta2, step, unit_norm):
-    """Take one Adam step on a matrix, row by row, in place (Kingma & Ba 2015, algorithm 1).
+@njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
+def adam_rows(start, stop, weights, gradients, first, second, rate, beta1, beta2, step, unit_norm):
+    """Take one Adam step on rows of a matrix, in place (Kingma & Ba 2015, algorithm 1).
 
     Parameters
     ----------
+    start, stop : int
+        The rows.
     weights, gradients, first, second : ndarray of shape (n, d), float32
         `first` and `second` are the running moments.
     rate, beta1, beta2 : float32
@@ -277,23 +287,61 @@ def adam_rows(weights, gradients, first, second, rate, beta1, beta2, step, unit_
     correct1 = np.float32(1 / (1 - np.float64(beta1) ** step))
     correct2 = np.float32(1 / (1 - np.float64(beta2) ** step))
     d = weights.shape[1]
-    for row in prange(weights.shape[0]):
+    for row in range(start, stop):
+        # Views of rows: an index that might be negative would keep the loop from being vectorised.
         weight, gradient = weights[row], gradients[row]
+        mean, variance = first[row], second[row]
         radial = np.float32(0)
         if unit_norm:
             for column in range(d):
                 radial += weight[column] * gradient[column]
-        norm = np.float32(0)
         for column in range(d):
             slope = gradient[column] - radial * weight[column]
-            first[row, column] += (1 - beta1) * (slope - first[row, column])
-            second[row, column] += (1 - beta2) * (slope * slope - second[row, column])
+            mean[column] += (1 - beta1) * (slope - mean[column])
+            variance[column] += (1 - beta2) * (slope * slope - variance[column])
+        for column in range(d):
             weight[column] -= (
                 rate
                 * correct1
-                * first[row, column]
-                / (np.sqrt(second[row, column] * correct2) + np.float32(1e-8))
+                * mean[column]
+                / (np.sqrt(variance[column] * correct2) + np.float32(1e-8))
             )
-            norm += weight[column] * weight[column]
         if unit_norm:
-            weight *= 1 / max(np.sqrt(norm), np.float32(1e-12))
+            norm = np.float32(0)
+            for column in range(d):
+                norm += weight[column] * weight[column]
+            scale = 1 / max(np.sqrt(norm), np.float32(1e-12))
+            for column in range(d):
+                weight[column] *= scale
+
+
+@njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
+def update_atoms(start, stop, learned, grouped, scale, weights, gradients, moments, adam, descend):
+    """Add up the gradients of atoms `start` to `stop`, and take their Adam step if `descend`.
+
+    Parameters
+    ----------
+    start, stop : int
+    learned : tuple
+        ``batch, errors, values, value_gradients, level_ends`` as of :func:`accumulate_gradients`.
+    grouped, scale
+        As of :func:`accumulate_gradients`.
+    weights, gradients : tuples of ndarray
+        Encoder and decoder; of the gradients the encoder bias as well.
+    moments : tuple of ndarray
+        First and second moments of the encoder, then of the decoder.
+    adam : tuple
+        ``rate, beta1, beta2, step`` as of :func:`adam_rows`.
+    descend : bool
+    """
+    batch, errors, values, value_gradients, level_ends = learned
+    accumulate_gradients(
+        start, stop, batch, errors, values, value_gradients, grouped, level_ends, scale,
+        gradients[0], gradients[1], gradients[2],
+    )  # fmt: skip
+    if descend:
+        rate, beta1, beta2, step = adam
+        adam_rows(start, stop, weights[0], gradients[0], moments[0], moments[1],
+                  rate, beta1, beta2, step, False)  # fmt: skip
+        adam_rows(start, stop, weights[1], gradients[1], moments[2], moments[3],
+                  rate, beta1, beta2, step, True)  # fmt: skip

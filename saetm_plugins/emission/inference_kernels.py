@@ -17,7 +17,7 @@ def gather_transposed(first, last, atom_words, words, word_atoms):
                 word_atoms[i, k] = atom_words[k, words[i]]
 
 
-@njit(nogil=True, cache=True, fastmath=True)
+@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 def explain_all(words, counts, model, pi, prior, theta):
     """One EM step from the prevalence over all atoms: fill `theta` (K,), unnormalised."""
     word_atoms, _, mixed, prevalence = model
@@ -76,7 +76,7 @@ def strongest(theta, atoms):
             found += 1
 
 
-@njit(nogil=True, cache=True, fastmath=True)
+@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 def normalize_in_place(theta):
     """Scale `theta` to sum to 1."""
     total = np.float32(0)
@@ -86,7 +86,7 @@ def normalize_in_place(theta):
         theta[k] /= total
 
 
-@njit(nogil=True, cache=True, fastmath=True)
+@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 def mix(counts, local, floors, pulls, n_iter, theta, responses):
     """Run the passes of EM after the first over the candidates of a document, in place.
 
@@ -109,7 +109,7 @@ def mix(counts, local, floors, pulls, n_iter, theta, responses):
         normalize_in_place(theta)
 
 
-@njit(nogil=True, cache=True, fastmath=True)
+@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 def infer_documents(first, last, bag, model, settings, atoms, weights):
     """Infer the documents [first, last): fill `atoms` and `weights` (N, kept).
 

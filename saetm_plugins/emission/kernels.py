@@ -14,7 +14,7 @@ from numba import njit
 _TINY = np.float32(1e-25)  # smaller expected counts become 0: denormal floats are slow
 
 
-@njit(nogil=True, cache=True, fastmath=True)
+@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 def log_in_place(values):
     """Replace positive float32 `values` by their natural logs (vectorised, error below 1e-6)."""
     bits = values.view(np.int32)
@@ -52,7 +52,7 @@ def gather_word(start, stop, docs, counts, doc_ptr, atoms, weights, row, floor, 
     return total
 
 
-@njit(nogil=True, cache=True, fastmath=True)
+@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 def weighted_log_sum(values, weights, start, stop):
     """Return Σ weights[start:stop] · log(values) in float64; overwrites `values`."""
     used = values[: stop - start]
@@ -63,7 +63,7 @@ def weighted_log_sum(values, weights, start, stop):
     return total
 
 
-@njit(nogil=True, cache=True, fastmath=True)
+@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 def log_ratio_sum(row, mean, buffer):
     """Return Σ_k log(row_k / mean), the word's share of the log prior of all atoms."""
     inverse = np.float32(1) / mean
@@ -76,7 +76,7 @@ def log_ratio_sum(row, mean, buffer):
     return total
 
 
-@njit(nogil=True, cache=True, fastmath=True)
+@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 def longest_word(word_ptr, first, last):
     """Return the largest number of documents of a word in [first, last)."""
     longest = 0
@@ -85,7 +85,7 @@ def longest_word(word_ptr, first, last):
     return longest
 
 
-@njit(nogil=True, cache=True, fastmath=True)
+@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 def scale_row(unscaled, scale, pi, mean, prior, row, buffer):
     """Fill `row` with (1 − π) B_kw of one word; return its log prior / prior."""
     log_prior = 0.0
@@ -98,7 +98,7 @@ def scale_row(unscaled, scale, pi, mean, prior, row, buffer):
     return log_prior
 
 
-@njit(nogil=True, cache=True, fastmath=True)
+@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 def expected_row(row, responses, pseudo, expected, atom_mass):
     """M-step of one word: its expected counts plus `pseudo`, summed into `atom_mass`."""
     for k in range(row.shape[0]):
@@ -108,7 +108,7 @@ def expected_row(row, responses, pseudo, expected, atom_mass):
         atom_mass[k] += count
 
 
-@njit(nogil=True, cache=True, fastmath=True)
+@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 def em_words(first, last, block, state, pi, prior, word_mass, atom_mass):
     """One EM pass over the words [first, last): E-step and M-step, in place.
 
@@ -138,7 +138,7 @@ def em_words(first, last, block, state, pi, prior, word_mass, atom_mass):
     return log_likelihood, log_prior
 
 
-@njit(nogil=True, cache=True, fastmath=True)
+@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 def gather_words(first, last, block, state, pi, responses, ratios):
     """E-step alone over the words [first, last): adds to `responses` (V, K) and `ratios` (V,)."""
     word_ptr, docs, counts, doc_ptr, atoms, weights = block
@@ -168,7 +168,7 @@ def gather_words(first, last, block, state, pi, responses, ratios):
     return log_likelihood
 
 
-@njit(nogil=True, cache=True, fastmath=True)
+@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 def update_words(first, last, state, pi, prior, responses, ratios, word_mass, atom_mass):
     """M-step alone over the words [first, last), in place; returns their log prior / prior."""
     word_atoms, scale, background, mean = state
@@ -182,7 +182,7 @@ def update_words(first, last, state, pi, prior, responses, ratios, word_mass, at
     return log_prior
 
 
-@njit(nogil=True, cache=True, fastmath=True)
+@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 def update_words_from(first, last, state, pi, prior, sums, kept, word_mass, atom_mass):
     """M-step of the words [first, last) on top of documents no longer at hand, in place.
 
@@ -205,7 +205,7 @@ def update_words_from(first, last, state, pi, prior, sums, kept, word_mass, atom
             atom_mass[k] += count
 
 
-@njit(nogil=True, cache=True, fastmath=True)
+@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 def score_words(first, last, block, state, pi):
     """Return Σ n log q over the words [first, last), and the Σ n of those that q can explain."""
     word_ptr, docs, counts, doc_ptr, atoms, weights = block

@@ -29,7 +29,7 @@ def exp_log_theta(gamma, result):
         result[t] = np.exp(digamma(gamma[t]) - base)
 
 
-@njit(nogil=True, cache=True, fastmath=True)
+@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 def word_probability(row, theta):
     """Return Σ_t θ_t β_tw."""
     q = 0.0

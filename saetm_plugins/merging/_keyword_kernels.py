@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def products_of_pairs(start, stop, indptr, indices, left, right, products):
     """Write ``left[row] @ right[column]`` for the entries of rows `start` to `stop`."""
     for row in range(start, stop):

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def update_rows(start, stop, indptr, indices, data, other, gram, inverse, factor):
     """One pass of coordinate descent over rows `start` to `stop` of ``factor`` (n, T), in place.
 
@@ -48,7 +48,7 @@ def update_rows(start, stop, indptr, indices, data, other, gram, inverse, factor
                 gradient[topic] -= step * gram[mover, topic]
 
 
-@njit(cache=True, nogil=True, fastmath=True)
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
 def focus_rows(start, stop, topic_words, vectors, known, power):
     """Weight the words of topics `start` to `stop` by their nearness to the topic's mean vector.
 

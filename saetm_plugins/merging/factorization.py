@@ -11,19 +11,18 @@ from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
-import scipy.linalg
 import scipy.sparse as sp
+import torch
 from sklearn.utils.extmath import randomized_svd
 
-from saetm_plugins.parallel import map_ranges, map_rows, single_threaded_blas
+from saetm_plugins.parallel import map_ranges, map_rows, single_threaded
 
 
 class SparseSVD:
     """Leading singular vectors of a sparse matrix (n, m), solved once for a range of ranks.
 
-    Up to `EXACT` rows they follow from an eigendecomposition: all of up to 1,024 rows, of more the
-    first 512 where they do. Above, a randomized solver (Halko et al. 2011) runs once for each
-    power of two of the rank.
+    Up to `EXACT` rows they follow from an eigendecomposition. Above, a randomized solver (Halko et
+    al. 2011) runs once for each power of two of the rank.
 
     Parameters
     ----------
@@ -44,7 +43,7 @@ class SparseSVD:
         """Return ``U`` (n, rank), the singular values (rank,) and ``V`` (m, rank)."""
         n_rows = self._matrix.shape[0]
         if n_rows <= self.EXACT:
-            width = 512 if n_rows > 1024 and rank <= 512 else n_rows
+            width = n_rows
         else:
             width = min(n_rows, max(64, 1 << (rank - 1).bit_length()))
         # By the rank alone, so that no cut depends on the cuts before it.
@@ -61,14 +60,12 @@ class SparseSVD:
             return randomized_svd(
                 self._matrix, width, n_iter=2, random_state=self._random_state, flip_sign=False
             )[:2]
-        values, vectors = scipy.linalg.eigh(
-            (self._matrix @ self._matrix.T).toarray(),
-            overwrite_a=True,
-            check_finite=False,
-            driver="evd" if width == n_rows else "evr",
-            subset_by_index=None if width == n_rows else [n_rows - width, n_rows - 1],
-        )
-        return np.ascontiguousarray(vectors[:, ::-1]), np.sqrt(np.maximum(values[::-1], 0))
+        with single_threaded():  # LAPACK's threads wait for each other at every column
+            values, vectors = torch.linalg.eigh(
+                torch.from_numpy((self._matrix @ self._matrix.T).toarray())
+            )
+        roots = np.sqrt(np.maximum(values.numpy()[::-1], 0))
+        return np.ascontiguousarray(vectors.numpy()[:, ::-1]), roots
 
 
 def nndsvd(svd: SparseSVD, rank: int) -> tuple[np.ndarray, np.ndarray]:
@@ -115,10 +112,9 @@ def factorize(
     n_iter : int
         Passes over both factors.
     """
-    with single_threaded_blas():
-        for _ in range(n_iter):
-            _update_factor(matrix, columns, rows)
-            _update_factor(transposed, rows, columns)
+    for _ in range(n_iter):
+        _update_factor(matrix, columns, rows)
+        _update_factor(transposed, rows, columns)
 
 
 def solve_columns(
@@ -155,7 +151,8 @@ def _gram(factor: np.ndarray) -> np.ndarray:
     edges = np.linspace(0, len(factor), n_ranges + 1).astype(int).tolist()
 
     def of_range(_: int, first: int, last: int) -> np.ndarray:
-        return factor[first:last].T @ factor[first:last]
+        part = torch.from_numpy(factor[first:last])  # NumPy's threads would spin after the product
+        return (part.T @ part).numpy()
 
     parts = map_ranges(of_range, list(pairwise(edges)))
     return np.sum(parts, axis=0)

@@ -8,6 +8,7 @@ from saetm_plugins.atoms import TrainingConfig
 from saetm_plugins.atoms.initialization import initial_weights
 from saetm_plugins.atoms.sparse_learner import SparseLearner
 from saetm_plugins.atoms.torch_learner import TorchLearner
+from saetm_plugins.atoms.training_kernels import keep_largest
 
 
 @pytest.mark.parametrize("levels", [(1.0,), (0.25, 0.5, 1.0)])
@@ -63,7 +64,8 @@ def test_float32_decides_which_atoms_are_the_largest(k, n_atoms):
     learner = SparseLearner(initial_weights(documents, config, rng), config)
     for step in range(5):
         learner.step(torch.from_numpy(documents), 1e-2, step)
-    indptr, indices, values = learner._activate(torch.from_numpy(documents), k)
+    cut, limit, parts = learner._propose(torch.from_numpy(documents), [(0, 500)], k)
+    indptr, indices, values = keep_largest(*parts[0], cut, limit)
     encoder, bias = learner.weights["encoder"], learner.weights["encoder_bias"]
     exact = torch.from_numpy(documents.astype(np.float64) @ encoder.T.astype(np.float64) + bias)
     expected = exact.topk(k, dim=1)
@@ -81,7 +83,8 @@ def test_batch_topk_keeps_the_largest_of_the_batch():
     documents /= np.linalg.norm(documents, axis=1, keepdims=True)
     config = TrainingConfig(n_atoms=256, k=4, batch_size=400).resolve(400, 32)
     learner = SparseLearner(initial_weights(documents, config, rng), config)
-    indptr, indices, values = learner._activate(torch.from_numpy(documents), 4)
+    cut, limit, parts = learner._propose(torch.from_numpy(documents), [(0, 400)], 4)
+    indptr, indices, values = keep_largest(*parts[0], cut, limit)
     exact = documents @ learner.weights["encoder"].T + learner.weights["encoder_bias"]
     kept = np.zeros(exact.shape, dtype=bool)
     kept[np.repeat(np.arange(400), np.diff(indptr)), indices] = True
