@@ -13,7 +13,7 @@ import torch
 
 from saetm_plugins.atoms.training.config import TrainingConfig
 from saetm_plugins.atoms.training.initialization import initial_weights
-from saetm_plugins.atoms.training.learner import make_learner
+from saetm_plugins.atoms.training.train import make_learner
 
 BATCH, D, ATOMS, ACTIVE = 1024, 384, 1024, 8
 

@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import Protocol
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 
-if TYPE_CHECKING:
-    from saetm_plugins.atoms.autoencoder import SparseAutoencoder
+from saetm_plugins.atoms.normalization import Normalizer
+
+ACTIVATIONS = ("topk", "batch_topk", "l1", "jumprelu")
+_SCORE_BYTES = 2**26  # of dense scores in memory at a time
+_SCORE_BYTES_ON_GPU = 2**28
+
+
+class Encoder(Protocol):
+    """What encoding needs of a :class:`SparseAutoencoder`."""
+
+    activation: str
+    k: int
+    keep_strongest: bool
+    encoder_: np.ndarray
+    encoder_bias_: np.ndarray
+    thresholds_: np.ndarray
+    normalizer_: Normalizer
+
+
+def rows_at_a_time(n_atoms: int, device: str = "cpu") -> int:
+    """Return how many rows to encode at once so that their dense scores stay within some MiB."""
+    on_cpu = torch.device(device).type == "cpu"
+    return max(1, (_SCORE_BYTES if on_cpu else _SCORE_BYTES_ON_GPU) // (4 * n_atoms))
 
 
 def encode_block(
-    sae: SparseAutoencoder, embeddings: np.ndarray, device: str
+    sae: Encoder, embeddings: np.ndarray, device: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the activations of a block as the three arrays of a CSR matrix.
 
@@ -32,7 +55,7 @@ def encode_block(
 
 
 def encode_normalized(
-    sae: SparseAutoencoder, batch: np.ndarray, device: str = "cpu"
+    sae: Encoder, batch: np.ndarray, device: str = "cpu"
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The same for embeddings that are centred and scaled already."""
     if torch.device(device).type != "cpu":
@@ -57,7 +80,7 @@ def encode_normalized(
 
 
 def _encode_on_device(
-    sae: SparseAutoencoder, batch: np.ndarray, device: str
+    sae: Encoder, batch: np.ndarray, device: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The same in torch operations, float32."""
 
@@ -67,7 +90,7 @@ def _encode_on_device(
     inputs = on_device(batch)
     scores = torch.addmm(on_device(sae.encoder_bias_), inputs, on_device(sae.encoder_).T)
     active = scores > on_device(sae.thresholds_)
-    if sae.activation == "topk" and sae.k < sae.n_atoms:
+    if sae.activation == "topk" and sae.k < len(sae.encoder_):
         strongest = scores.topk(sae.k, dim=1).indices
         active &= torch.zeros_like(active).scatter_(1, strongest, True)
     if sae.keep_strongest:
@@ -78,3 +101,16 @@ def _encode_on_device(
     indptr = torch.cat([active.new_zeros(1, dtype=torch.int64), active.sum(1).cumsum(0)])
     indices = active.nonzero()[:, 1].to(torch.int32)
     return indptr.cpu().numpy(), indices.cpu().numpy(), scores[active].cpu().numpy()
+
+
+def stack_blocks(
+    blocks: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]], n_atoms: int
+) -> sp.csr_matrix:
+    """Join blocks of (indptr, indices, values) into one CSR matrix."""
+    indptrs, indices, values = zip(*blocks, strict=True)
+    row_lengths = np.concatenate([np.diff(indptr) for indptr in indptrs])
+    indptr = np.concatenate([[0], np.cumsum(row_lengths)])
+    arrays = (np.concatenate(values), np.concatenate(indices), indptr)
+    matrix = sp.csr_matrix(arrays, shape=(len(row_lengths), n_atoms))
+    matrix.has_sorted_indices = True
+    return matrix

@@ -91,3 +91,8 @@ def fit_normalizer(embeddings: np.ndarray, mode: str) -> Normalizer:
         mean, energy = zero, np.einsum("nd,nd->", embeddings, embeddings) / len(embeddings)
     scale = float(np.sqrt(embeddings.shape[1] / energy)) if energy > 0 else 1.0
     return Normalizer(mean, mode, scale if mode == "scale" else 1.0)
+
+
+def unit_rows(rows: np.ndarray) -> np.ndarray:
+    """Divide the rows of (n, d) by their norms; zero rows stay zero."""
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.float32(1e-12))

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import tempfile
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from saetm_plugins.atoms.autoencoder import SparseAutoencoder
+from collections.abc import Callable, Mapping
+from pathlib import Path, PurePath
+from typing import Any
 
 _CARD = """# Topic atoms: a sparse autoencoder over embeddings
 
@@ -36,22 +34,31 @@ doc_atoms = sae.transform(embeddings)
 """
 
 
-def model_card(sae: SparseAutoencoder, name: str = "path/or/hub-id") -> str:
-    """Return the README of a model: what it was trained on, its size and its statistics."""
-    figures = dict(sae.statistics_)
-    n_documents = sae.settings_.get("n_documents")
+def model_card(config: Mapping[str, Any], shape: tuple[int, int], name: str) -> str:
+    """Return the README of a model: what it was trained on, its size and its statistics.
+
+    Parameters
+    ----------
+    config : mapping
+        As saved: ``encoder_name``, ``activation``, ``k``, ``settings`` and ``statistics``.
+    shape : tuple of int
+        Numbers of atoms and of dimensions.
+    name : str
+        Where the model is loaded from.
+    """
+    n_documents = config["settings"].get("n_documents")
     fields: dict[str, Any] = {
         "name": name,
-        "encoder_name": sae.encoder_name or "not stated",
-        "n_features": sae.n_features,
-        "n_atoms": sae.n_atoms,
-        "activation": sae.activation,
-        "k": sae.k,
-        "data": sae.settings_.get("data_name")
+        "encoder_name": config["encoder_name"] or "not stated",
+        "n_atoms": shape[0],
+        "n_features": shape[1],
+        "activation": config["activation"],
+        "k": config["k"],
+        "data": config["settings"].get("data_name")
         or (f"{n_documents:,} documents" if n_documents else "not stated"),
     }
     for figure in ("fvu", "l0", "n_dead", "stability"):
-        value = figures.get(figure, "not measured")
+        value = config["statistics"].get(figure, "not measured")
         fields[figure] = f"{value:.3g}" if isinstance(value, float) else value
     header = (
         "---\nlibrary_name: saetm-plugins\ntags:\n- topic-modeling\n- sparse-autoencoder\n---\n"
@@ -59,47 +66,55 @@ def model_card(sae: SparseAutoencoder, name: str = "path/or/hub-id") -> str:
     return header + _CARD.format(**fields)
 
 
-def push_to_hub(
-    sae: SparseAutoencoder, repo_id: str, *, private: bool = False, token: str | None = None
+def upload(
+    write: Callable[[Path], None], repo_id: str, *, private: bool = False, token: str | None = None
 ) -> str:
-    """Upload a model and its card, making the repository if need be.
-
-    Parameters
-    ----------
-    sae : SparseAutoencoder
-    repo_id : str
-        "owner/name".
-    private : bool, default=False
-    token : str, optional
-        None: the one that ``hf auth login`` stored.
-
-    Returns
-    -------
-    str
-        The address of the commit.
-    """
+    """Upload what `write` puts into a new folder; see :meth:`SparseAutoencoder.push_to_hub`."""
     from huggingface_hub import HfApi
 
     api = HfApi(token=token)
     api.create_repo(repo_id, private=private, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         local = Path(folder) / "model"
-        sae.save_pretrained(local)
-        (local / "README.md").write_text(model_card(sae, repo_id), encoding="utf-8")
+        write(local)
         return str(api.upload_folder(repo_id=repo_id, folder_path=local))
 
 
-def resolve_path(path: str | os.PathLike[str]) -> Path:
+def resolve_path(
+    path: str | os.PathLike[str], *, subfolder: str | None = None, revision: str | None = None
+) -> Path:
     """Return `path` if it exists, else the local copy of the hub repository of that name.
+
+    Parameters
+    ----------
+    path : path or hub id
+    subfolder : str, optional
+        A folder within either.
+    revision : str, optional
+        Branch, tag or commit of a hub repository.
 
     Raises
     ------
     FileNotFoundError
-        When it is neither.
+        When it is neither, or has no such subfolder.
+    ValueError
+        When `revision` is given for a local path, or `subfolder` leads out of `path`.
     """
+    inside = PurePath(subfolder or "")
+    if inside.is_absolute() or ".." in inside.parts:
+        raise ValueError(f"subfolder must lie within {str(path)!r}; found {subfolder!r}")
     local = Path(path)
     if local.exists():
-        return local
+        if revision is not None:
+            raise ValueError(f"revision is for hub names; {str(path)!r} is a local path")
+    else:
+        local = _download(path, subfolder, revision)
+    if subfolder is not None and not (local / inside).is_dir():
+        raise FileNotFoundError(f"{str(path)!r} has no subfolder {subfolder!r}")
+    return local / inside
+
+
+def _download(path: str | os.PathLike[str], subfolder: str | None, revision: str | None) -> Path:
     looks_like_id = (
         isinstance(path, str) and path.count("/") == 1 and not path.startswith((".", "/", "~"))
     )
@@ -108,9 +123,11 @@ def resolve_path(path: str | os.PathLike[str]) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
+    wanted = None if subfolder is None else f"{PurePath(subfolder).as_posix()}/*"
     try:
-        return Path(snapshot_download(str(path)))
+        return Path(snapshot_download(str(path), revision=revision, allow_patterns=wanted))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise FileNotFoundError(
-            f"path {str(path)!r} is neither a local path nor a hub repository in reach: {error}"
+            f"path {str(path)!r} is neither a local path nor a hub repository in reach"
+            f"{f' at revision {revision!r}' if revision else ''}: {error}"
         ) from error

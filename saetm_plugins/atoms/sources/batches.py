@@ -1,8 +1,9 @@
-"""Stage 1, input: shuffled batches in bounded memory, the same for the same seed.
+"""Shuffled batches in bounded memory, the same for the same seed.
 
-Rows are read in chunks of neighbours. An epoch is a random order of the chunks; some chunks at a
-time are held in a buffer and their rows drawn at random, so shuffling reaches across shards and
-within them. Where a batch lies follows from arithmetic: resuming reads nothing twice.
+Rows of a reader are read in chunks of neighbours. An epoch is a random order of the chunks; some
+chunks at a time are held in a buffer and their rows drawn at random, so shuffling reaches across
+shards and within them. Where a batch lies follows from arithmetic: resuming reads nothing twice.
+A stream is read in its own order, through a buffer from which rows are drawn at random.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from saetm_plugins.atoms.sources.readers import ArrayReader, Reader, iterate_rows
+from saetm_plugins.atoms.sources.readers import ArrayReader, Reader
+from saetm_plugins.atoms.sources.streams import BUFFER_BYTES, RowStream, take_rows
 
-_BUFFER_BYTES = 2**28
 _CHUNKS_IN_BUFFER = 32
 
 
@@ -47,71 +48,31 @@ def shuffled_batches(
     first_batch : int, default=0
         Number of batches to leave out.
     """
-    epoch, skip = divmod(first_batch * batch_size, reader.n_documents)
-    waiting: list[np.ndarray] = []
-    n_waiting = 0
-    while True:
-        for chunks, rng in _epoch_buffers(reader, seed, epoch):
-            n_rows = sum(stop - start for start, stop in chunks)
-            order = rng.permutation(n_rows)[skip:]
-            skip = max(0, skip - n_rows)
-            if len(order) == 0:
-                continue
-            rows = _read_chunks(reader, chunks)
-            position = 0
-            while n_waiting + len(order) - position >= batch_size:
-                end = position + batch_size - n_waiting
-                part = rows[order[position:end]]
-                yield np.concatenate([*waiting, part]) if waiting else part
-                position, waiting, n_waiting = end, [], 0
-            if position < len(order):
-                waiting.append(rows[order[position:]])
-                n_waiting += len(order) - position
-        epoch += 1
+    return _rebatch(_shuffled_parts(reader, batch_size, seed, first_batch), batch_size)
 
 
 def streamed_batches(
-    head: np.ndarray,
-    rows: Iterator[np.ndarray],
-    again: Iterable[Any] | None,
-    batch_size: int,
-    seed: int,
+    passes: Iterable[Iterator[np.ndarray]], batch_size: int, seed: int
 ) -> Iterator[np.ndarray]:
-    """Yield shuffled batches from an iterator through a buffer of constant size.
+    """Yield (batch_size, d) batches of passes over a stream, shuffled through a buffer.
+
+    Every row comes once a pass, however many come at a time. Rows left at the very end are filled
+    up to one more batch with rows that came before.
 
     Parameters
     ----------
-    head : ndarray of shape (n, d), float32
-        The rows already taken from the iterator: the buffer's first content.
-    rows : iterator of ndarray
-        The rest of the pass.
-    again : iterable, optional
-        Iterated for further passes; None ends the batches after this one.
+    passes : iterable of iterators of ndarray
+        A pass without a row is the end.
     batch_size : int
     seed : int
     """
-    rng = np.random.default_rng([seed, 1])
-    buffer = head[rng.permutation(len(head))]
-    while True:
-        for incoming in rows:
-            while len(incoming):
-                n_rows = min(batch_size, len(incoming))
-                slots = rng.choice(len(buffer), size=n_rows, replace=False)
-                drawn = buffer[slots]
-                buffer[slots] = incoming[:n_rows]
-                incoming = incoming[n_rows:]
-                if len(drawn) == batch_size:
-                    yield drawn
-        if again is None:
-            break
-        rows = iterate_rows(again)
-    buffer = buffer[rng.permutation(len(buffer))]
-    for start in range(0, len(buffer) - batch_size + 1, batch_size):
-        yield buffer[start : start + batch_size]
+    return _rebatch(_streamed_parts(passes, seed), batch_size)
 
 
-def sample_rows(reader: Reader, n_rows: int, rng: np.random.Generator) -> np.ndarray:
-    """Return about `n_rows` rows from all over a reader, shuffled; all, if there are no more."""
+def sample_rows(reader: Reader | RowStream, n_rows: int, rng: np.random.Generator) -> np.ndarray:
+    """Return about `n_rows` rows, shuffled, from all over a reader or from a stream's head."""
+    if isinstance(reader, RowStream):
+        return reader.head[rng.permutation(len(reader.head))[:n_rows]]
     if reader.n_documents <= n_rows:
         rows = reader.read(0, reader.n_documents)
     elif isinstance(reader, ArrayReader):
@@ -164,7 +125,7 @@ def _epoch_buffers(
     if reader.in_memory:
         yield [(0, reader.n_documents)], rng
         return
-    buffer_rows = max(_CHUNKS_IN_BUFFER, _BUFFER_BYTES // (4 * reader.n_features))
+    buffer_rows = max(_CHUNKS_IN_BUFFER, BUFFER_BYTES // (4 * reader.n_features))
     size = max(1, buffer_rows // _CHUNKS_IN_BUFFER)
     starts = rng.permutation(np.arange(0, reader.n_documents, size))
     for first in range(0, len(starts), _CHUNKS_IN_BUFFER):
@@ -181,3 +142,56 @@ def _read_chunks(reader: Reader, chunks: list[tuple[int, int]]) -> np.ndarray:
         rows[end : end + stop - start] = reader.read(start, stop)
         end += stop - start
     return rows
+
+
+def _shuffled_parts(
+    reader: Reader, part_size: int, seed: int, first_batch: int
+) -> Iterator[np.ndarray]:
+    """Yield the rows of one epoch after another in parts of at most `part_size`."""
+    epoch, skip = divmod(first_batch * part_size, reader.n_documents)
+    while True:
+        for chunks, rng in _epoch_buffers(reader, seed, epoch):
+            n_rows = sum(stop - start for start, stop in chunks)
+            order = rng.permutation(n_rows)[skip:]
+            skip = max(0, skip - n_rows)
+            if len(order) == 0:
+                continue
+            rows = _read_chunks(reader, chunks)
+            for start in range(0, len(order), part_size):
+                yield rows[order[start : start + part_size]]
+        epoch += 1
+
+
+def _streamed_parts(passes: Iterable[Iterator[np.ndarray]], seed: int) -> Iterator[np.ndarray]:
+    """Draw rows at random from a buffer, put incoming ones in their place; at last empty it."""
+    for epoch, rows in enumerate(passes):
+        rng = np.random.default_rng([seed, 1, epoch])
+        buffer = take_rows(rows)
+        if len(buffer) == 0:
+            return
+        for incoming in rows:
+            for start in range(0, len(incoming), len(buffer)):
+                entering = incoming[start : start + len(buffer)]
+                slots = rng.choice(len(buffer), size=len(entering), replace=False)
+                yield buffer[slots]
+                buffer[slots] = entering
+        yield buffer[rng.permutation(len(buffer))]
+
+
+def _rebatch(parts: Iterator[np.ndarray], batch_size: int) -> Iterator[np.ndarray]:
+    """Cut parts of any length into batches of one; the last is filled up from the last part."""
+    waiting: list[np.ndarray] = []
+    n_waiting = 0
+    for part in parts:
+        start = 0
+        while n_waiting + len(part) - start >= batch_size:
+            end = start + batch_size - n_waiting
+            rows = part[start:end]
+            yield np.concatenate([*waiting, rows]) if waiting else rows
+            start, waiting, n_waiting = end, [], 0
+        if start < len(part):
+            waiting.append(part[start:])
+            n_waiting += len(part) - start
+    if waiting:
+        repeated = np.resize(part, (batch_size - n_waiting, part.shape[1]))
+        yield np.concatenate([*waiting, repeated])

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from saetm_plugins.atoms.normalization import unit_rows
 from saetm_plugins.atoms.training.config import TrainingConfig
 
 _ROUNDS = 32  # of picking atoms; within a round picks do not see each other
 _SAMPLE = 8_192  # documents that a threshold is taken on
+_SCORE_BYTES = 2**27  # of their scores in memory at a time
 
 
 def initial_weights(
@@ -62,25 +64,23 @@ def average_cut(
     """
     assert config.k is not None
     documents = documents[:_SAMPLE]
-    scores = torch.addmm(
-        torch.from_numpy(weights["encoder_bias"]),
-        torch.from_numpy(documents),
-        torch.from_numpy(weights["encoder"]).T,
-    ).numpy()
-    n_kept = config.k * len(documents)
-    if n_kept >= scores.size:
+    bias, encoder = (torch.from_numpy(weights[name]) for name in ("encoder_bias", "encoder"))
+
+    def score(rows: np.ndarray) -> np.ndarray:
+        return torch.addmm(bias, torch.from_numpy(rows), encoder.T).numpy()
+
+    n_kept, n_scores = config.k * len(documents), len(documents) * len(encoder)
+    if n_kept >= n_scores:
         return 0.0
-    # Sorting a sample first leaves a few candidates to select among instead of millions.
-    floor = np.quantile(scores[::64], max(0.0, 1 - 2 * n_kept / scores.size))
-    candidates = scores[scores > floor]
-    if len(candidates) <= n_kept:
-        candidates = scores.ravel()
-    return max(0.0, float(np.partition(candidates, -n_kept - 1)[-n_kept - 1]))
-
-
-def unit_rows(rows: np.ndarray) -> np.ndarray:
-    """Divide the rows of (n, d) by their norms; zero rows stay zero."""
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.float32(1e-12))
+    size = max(1, _SCORE_BYTES // (4 * len(encoder)))
+    sampled, share = score(documents[::64]), 2 * n_kept / n_scores
+    while True:  # a floor from a sample leaves a few candidates to select among instead of millions
+        floor = np.quantile(sampled, 1 - share) if share < 1 else -np.inf
+        blocks = (score(documents[i : i + size]) for i in range(0, len(documents), size))
+        candidates = np.concatenate([scores[scores > floor] for scores in blocks])
+        if len(candidates) > n_kept:
+            return max(0.0, float(np.partition(candidates, -n_kept - 1)[-n_kept - 1]))
+        share *= 2
 
 
 def _spread_rows(documents: np.ndarray, n_rows: int, rng: np.random.Generator) -> np.ndarray:

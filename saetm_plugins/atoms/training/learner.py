@@ -7,10 +7,6 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import torch
 
-from saetm_plugins.atoms.training.config import TrainingConfig
-
-SPARSE_ACTIVATIONS = ("topk", "batch_topk")
-
 
 class StepReport(NamedTuple):
     """What one training step did; tensors stay where they were computed until they are read.
@@ -48,28 +44,6 @@ class Learner(Protocol):
 
     def load_state(self, state: dict[str, np.ndarray]) -> None:
         """Continue from what :meth:`state` returned."""
-
-
-def make_learner(weights: dict[str, np.ndarray], config: TrainingConfig, device: str) -> Learner:
-    """Return the faster implementation for the activation and device.
-
-    Parameters
-    ----------
-    weights : dict of str to ndarray
-        Starting weights; copied.
-    config : TrainingConfig
-        Resolved.
-    device : str
-    """
-    if torch.device(device).type == "cpu" and config.activation in SPARSE_ACTIVATIONS:
-        from saetm_plugins.atoms.training.sparse_learner import (
-            SparseLearner,  # numba: only when used
-        )
-
-        return SparseLearner(weights, config)
-    from saetm_plugins.atoms.training.torch_learner import TorchLearner
-
-    return TorchLearner(weights, config, device)
 
 
 def half_products(device: str) -> bool:

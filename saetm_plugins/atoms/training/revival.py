@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from saetm_plugins.atoms.normalization import unit_rows
 from saetm_plugins.atoms.training.config import TrainingConfig
 from saetm_plugins.atoms.training.distributed import gather_rows
-from saetm_plugins.atoms.training.initialization import unit_rows
 from saetm_plugins.atoms.training.learner import Learner, StepReport
 
 _EVERY = 10  # steps

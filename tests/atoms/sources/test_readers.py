@@ -47,7 +47,7 @@ def test_shards_of_all_formats_read_as_one_matrix(shards, embeddings):
 
 
 def test_an_epoch_shows_every_row_once_in_a_new_order(shards, monkeypatch):
-    monkeypatch.setattr("saetm_plugins.atoms.sources.batches._BUFFER_BYTES", 4 * 32 * 320)
+    monkeypatch.setattr("saetm_plugins.atoms.sources.batches.BUFFER_BYTES", 4 * 32 * 320)
     reader = ShardReader(shards)
     batches = shuffled_batches(reader, 100, seed=3)
     epochs = [np.concatenate([next(batches) for _ in range(12)]) for _ in range(2)]
@@ -59,7 +59,7 @@ def test_an_epoch_shows_every_row_once_in_a_new_order(shards, monkeypatch):
 
 
 def test_batches_can_start_anywhere(shards, monkeypatch):
-    monkeypatch.setattr("saetm_plugins.atoms.sources.batches._BUFFER_BYTES", 4 * 32 * 320)
+    monkeypatch.setattr("saetm_plugins.atoms.sources.batches.BUFFER_BYTES", 4 * 32 * 320)
     reader = ShardReader(shards)
     whole = shuffled_batches(reader, 90, seed=3)
     expected = [next(whole) for _ in range(40)]
