@@ -23,7 +23,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from tqdm.auto import tqdm
 
 from saetm_plugins.parallel import even_ranges, map_ranges, single_threaded
-from saetm_plugins.validation import check_embeddings
+from saetm_plugins.validation import check_embeddings, holds_labels
 
 DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 DEFAULT_WIDTH = 384
@@ -298,6 +298,9 @@ def read_documents(
 ) -> tuple[list[str] | None, np.ndarray | None]:
     """Check documents and embeddings against each other; either may be None, not both.
 
+    Labels in the place of embeddings, as a scikit-learn Pipeline passes them on, are left out;
+    a pandas Series or list of vectors is no labels.
+
     Returns
     -------
     texts : list of str, or None
@@ -308,8 +311,8 @@ def read_documents(
     TypeError, ValueError
         When one is not legal, they are of different length, or there are fewer than `least`.
     """
-    if embeddings is not None and np.ndim(embeddings) == 1 and documents is not None:
-        embeddings = None  # the labels that a scikit-learn Pipeline passes on to every step
+    if documents is not None and holds_labels(embeddings):
+        embeddings = None
     if documents is None and embeddings is None:
         raise ValueError("documents and embeddings are both None; give at least one")
     texts = None if documents is None else check_documents(documents)

@@ -12,6 +12,7 @@ import scipy.sparse as sp
 
 DENSE_LIMIT = 6 * 2**30
 """Bytes of the largest dense array that is made; more is refused before the work."""
+_LARGEST_SQUARE = np.finfo(np.float32).max / 16  # of a row's norm; centring may double the norm
 
 
 def check_embeddings(
@@ -26,7 +27,7 @@ def check_embeddings(
     Parameters
     ----------
     embeddings : array-like or torch.Tensor of shape (n, d)
-        Any real dtype; float32 input is not copied.
+        Any real dtype, or n vectors in a list or pandas Series; float32 arrays are not copied.
     name : str
         The argument's name in the caller's signature, for the error.
     n_rows, width : int, optional
@@ -35,18 +36,23 @@ def check_embeddings(
     Raises
     ------
     ValueError
-        When it is sparse, complex, not 2-D, empty, not finite, or of another shape than asked for.
+        When it is sparse, complex, masked, not 2-D, empty, not finite, too large to square in
+        float32, or of another shape than asked for.
     """
-    if sp.issparse(embeddings):
+    if sp.issparse(embeddings) or "sparse" in str(getattr(embeddings, "layout", "")):
         raise ValueError(f"{name} is a sparse matrix; dense embeddings are needed")
-    if hasattr(embeddings, "detach"):  # a torch tensor, on any device and of any dtype
-        embeddings = embeddings.detach().float().cpu().numpy()
-    array = np.asarray(embeddings)
-    if array.dtype.kind not in "fiub":
-        try:
-            array = array.astype(np.float32)
-        except (TypeError, ValueError):
-            raise ValueError(f"{name} must hold real numbers; found dtype {array.dtype}") from None
+    array = _real_array(embeddings, name)
+    check_shape(array, name, n_rows=n_rows, width=width)
+    with np.errstate(over="ignore"):  # what becomes infinite is refused next
+        array = np.ascontiguousarray(array, dtype=np.float32)
+    check_rows(array, name)
+    return array
+
+
+def check_shape(
+    array: np.ndarray, name: str, *, n_rows: int | None = None, width: int | None = None
+) -> None:
+    """Raise a ValueError where `array` is not 2-D, is empty, or of another shape than asked for."""
     if array.ndim != 2:
         raise ValueError(f"{name} must be 2-D (documents × dimensions); found shape {array.shape}")
     if array.shape[0] == 0 or array.shape[1] == 0:
@@ -57,12 +63,31 @@ def check_embeddings(
         raise ValueError(
             f"{name} has {array.shape[1]} dimensions; the sparse autoencoder was trained on {width}"
         )
-    array = np.ascontiguousarray(array, dtype=np.float32)
-    check_finite(array, name)
-    return array
 
 
-def check_finite(array: np.ndarray, name: str) -> None:
+def check_rows(array: np.ndarray, name: str, first_row: int = 0) -> None:
+    """Raise a ValueError where a row of an (n, d) float32 array cannot be an embedding.
+
+    Parameters
+    ----------
+    array : ndarray of shape (n, d), float32
+    name : str
+        What the rows are of, for the error.
+    first_row : int, default=0
+        The number, in `name`, of the first of these rows.
+    """
+    squares = np.einsum("nd,nd->n", array, array)
+    if (squares <= _LARGEST_SQUARE).all():
+        return
+    check_finite(array, name, first_row)
+    row = int(squares.argmax())
+    raise ValueError(
+        f"{name} is too large to square in float32 (row {first_row + row} holds "
+        f"{np.abs(array[row]).max():.2g}); scale it down"
+    )
+
+
+def check_finite(array: np.ndarray, name: str, first_row: int = 0) -> None:
     """Raise a ValueError naming the first row of a 2-D `array` that is NaN or infinite."""
     # One sum is NaN or infinite whenever an entry is, and costs a fraction of isfinite() on all;
     # it may also overflow on finite rows, hence the exact second look.
@@ -72,8 +97,16 @@ def check_finite(array: np.ndarray, name: str) -> None:
     if bad:
         found = "NaN" if np.isnan(array[bad[0]]).any() else "infinity"
         raise ValueError(
-            f"{name} holds NaN or infinity in {len(bad)} rows (first: row {bad[0]}, {found})"
+            f"{name} holds NaN or infinity in {len(bad)} rows "
+            f"(first: row {first_row + bad[0]}, {found})"
         )
+
+
+def holds_labels(values: Any) -> bool:
+    """Tell labels (one number or string each), which a Pipeline hands on as ``y``, from vectors."""
+    if not _is_vector(values) or getattr(values, "ndim", 1) > 1 or len(values) == 0:
+        return False
+    return not any(map(_is_vector, values))
 
 
 def is_integer(value: Any) -> bool:
@@ -182,7 +215,7 @@ def resolve_device(device: Any) -> str:
     Raises
     ------
     ValueError
-        When torch does not know the device, or it is CUDA and there is none.
+        When torch does not know the device, it is CUDA and there is none, or it holds no values.
     """
     import torch
 
@@ -192,6 +225,8 @@ def resolve_device(device: Any) -> str:
         kind = torch.device(device).type
     except RuntimeError as error:
         raise ValueError(f"device {device!r} is not a device of torch: {error}") from error
+    if kind == "meta":
+        raise ValueError("device is 'meta', which holds no values")
     if kind == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"device is {str(device)!r}, but torch finds no CUDA device")
     return str(device)
@@ -211,3 +246,35 @@ def all_or_nothing(*estimators: Any) -> Iterator[None]:
             vars(estimator).clear()
             vars(estimator).update(attributes)
         raise
+
+
+def _real_array(values: Any, name: str) -> np.ndarray:
+    """Return an array, tensor or sequence of vectors as an array of real numbers."""
+    if hasattr(values, "detach"):  # a torch tensor, on any device and of any dtype
+        if values.device.type == "meta":
+            raise ValueError(f"{name} is a tensor on the device 'meta', which holds no values")
+        values = values.detach().cpu()
+        values = (values if values.is_complex() else values.float()).numpy()
+    if np.ma.is_masked(values):
+        raise ValueError(f"{name} is a masked array with entries masked; fill or leave them out")
+    try:
+        if isinstance(values, list | tuple) and any(hasattr(row, "detach") for row in values[:1]):
+            values = np.stack([_real_array(row, name) for row in values])
+        array = np.asarray(values)
+        if array.ndim == 1 and array.dtype == object and any(map(_is_vector, array)):
+            array = np.stack([_real_array(row, name) for row in array])
+    except ValueError as error:
+        raise ValueError(f"{name} does not hold vectors of one length: {error}") from error
+    if array.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported: {name} has dtype {array.dtype}")
+    if array.dtype.kind not in "fiub":
+        try:
+            array = array.astype(np.float32)
+        except (TypeError, ValueError):
+            raise ValueError(f"{name} must hold real numbers; found dtype {array.dtype}") from None
+    return array
+
+
+def _is_vector(value: Any) -> bool:
+    sized = hasattr(value, "__len__") and not isinstance(value, str | bytes)
+    return sized and getattr(value, "ndim", 1) > 0

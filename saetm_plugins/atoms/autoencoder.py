@@ -7,20 +7,20 @@ mixture of atoms.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
-from saetm_plugins.atoms.config import ACTIVATIONS
-from saetm_plugins.atoms.encoding import encode_block
-from saetm_plugins.atoms.foreign import load_foreign
-from saetm_plugins.atoms.hub import model_card, push_to_hub, resolve_path
-from saetm_plugins.atoms.normalization import Normalizer
+from saetm_plugins.atoms.encoding import ACTIVATIONS, encode_block, rows_at_a_time, stack_blocks
+from saetm_plugins.atoms.files.hub import model_card, resolve_path, upload
+from saetm_plugins.atoms.files.other_libraries import load_other_library
+from saetm_plugins.atoms.normalization import NORMALIZATIONS, Normalizer
+from saetm_plugins.atoms.sources.readers import ArrayReader
 from saetm_plugins.persistence import load_folder, save_folder
-from saetm_plugins.validation import check_choice, check_count, check_embeddings, resolve_device
+from saetm_plugins.validation import check_choice, check_count, resolve_device
 
 KIND = "sparse-autoencoder"
 _ARRAYS = ("encoder", "encoder_bias", "decoder", "decoder_bias", "thresholds", "mean")
@@ -78,7 +78,7 @@ class SparseAutoencoder:
         settings: Mapping[str, Any] | None = None,
     ) -> None:
         self.activation = check_choice(activation, "activation", ACTIVATIONS)
-        self.k = int(k)
+        self.k = check_count(k, "k", minimum=0)
         self.keep_strongest = bool(keep_strongest)
         self.encoder_name = encoder_name
         self.statistics_ = dict(statistics or {})
@@ -87,8 +87,9 @@ class SparseAutoencoder:
         self.encoder_, self.decoder_ = arrays["encoder"], arrays["decoder"]
         self.encoder_bias_, self.decoder_bias_ = arrays["encoder_bias"], arrays["decoder_bias"]
         self.thresholds_ = arrays["thresholds"]
+        check_choice(normalization, "normalization", NORMALIZATIONS)
         self.normalizer_ = Normalizer(arrays["mean"], normalization, float(scale))
-        self._check_shapes()
+        self._check_weights()
 
     @property
     def n_atoms(self) -> int:
@@ -112,7 +113,7 @@ class SparseAutoencoder:
         )
 
     def transform(
-        self, embeddings: Any, *, block_size: int = 4096, device: str = "auto"
+        self, embeddings: Any, *, block_size: int | None = None, device: str = "auto"
     ) -> sp.csr_matrix:
         """Return the activations of every document.
 
@@ -122,8 +123,9 @@ class SparseAutoencoder:
         ----------
         embeddings : array-like of shape (n, d)
             Any real dtype; a memory-mapped array is read block by block.
-        block_size : int, default=4096
-            Rows read at a time. Of their dense scores, rows × atoms, 128 MiB are in memory.
+        block_size : int, optional
+            Rows whose dense scores (block_size × n_atoms floats) are in memory at a time; None: as
+            many as take 64 MiB.
         device : {"auto", "cpu", "cuda", ...}
             Where the dense products run.
 
@@ -138,18 +140,17 @@ class SparseAutoencoder:
             When embeddings are not finite or of another dimension than the model's.
         """
         device = resolve_device(device)
-        parts = [
-            encode_block(self, block, device) for block in self._blocks(embeddings, block_size)
-        ]
-        return sp.vstack([self._as_csr(part) for part in parts], format="csr")
+        blocks = self._blocks(embeddings, block_size, device)
+        return stack_blocks([encode_block(self, block, device) for block in blocks], self.n_atoms)
 
-    def reconstruct(self, embeddings: Any, *, block_size: int = 4096) -> np.ndarray:
+    def reconstruct(self, embeddings: Any, *, block_size: int | None = None) -> np.ndarray:
         """Return what the atoms explain of every embedding, in the original embedding space.
 
         Parameters
         ----------
         embeddings : array-like of shape (n, d)
-        block_size : int, default=4096
+        block_size : int, optional
+            As :meth:`transform`.
 
         Returns
         -------
@@ -161,8 +162,8 @@ class SparseAutoencoder:
             As :meth:`transform`.
         """
         parts = []
-        for block in self._blocks(embeddings, block_size):
-            codes = self._as_csr(encode_block(self, block, "cpu"))
+        for block in self._blocks(embeddings, block_size, "cpu"):
+            codes = stack_blocks([encode_block(self, block, "cpu")], self.n_atoms)
             decoded = codes @ self.decoder_ + self.decoder_bias_
             parts.append(self.normalizer_.undo(decoded, block))
         return np.concatenate(parts)
@@ -182,26 +183,16 @@ class SparseAutoencoder:
         FileExistsError
             When `path` exists and may not be replaced.
         """
-        config = {
-            "activation": self.activation,
-            "k": self.k,
-            "normalization": self.normalizer_.mode,
-            "scale": self.normalizer_.scale,
-            "keep_strongest": self.keep_strongest,
-            "encoder_name": self.encoder_name,
-            "statistics": self.statistics_,
-            "settings": self.settings_,
-        }
-        tensors = {name: getattr(self, f"{name}_") for name in _ARRAYS}
-
-        def write_card(folder: Path) -> None:
-            (folder / "README.md").write_text(model_card(self), encoding="utf-8")
-
-        save_folder(path, KIND, config, tensors, overwrite=overwrite, write_more=write_card)
+        self._save(path, "path/or/hub-id", overwrite)
 
     @classmethod
     def from_pretrained(
-        cls, path: str | os.PathLike[str], *, architecture: str | None = None
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        subfolder: str | None = None,
+        revision: str | None = None,
+        architecture: str | None = None,
     ) -> SparseAutoencoder:
         """Read a model of ours, or one that another library trained.
 
@@ -210,6 +201,10 @@ class SparseAutoencoder:
         path : path or hub id
             A folder that :meth:`save_pretrained` wrote, a folder or single file of
             dictionary_learning, SAELens or eai-sparsify, or the name of a hub repository with one.
+        subfolder : str, optional
+            The folder within `path` that holds the model.
+        revision : str, optional
+            Branch, tag or commit of a hub repository.
         architecture : {"AutoEncoderTopK", "BatchTopKSAE"}, optional
             Needed for these two of dictionary_learning where no ``config.json`` tells which.
 
@@ -218,16 +213,18 @@ class SparseAutoencoder:
         FileNotFoundError
             When there is no model.
         ValueError
-            When it is truncated or holds something else.
+            When it is truncated, holds something else, or its weights do not fit each other or are
+            not finite; or `revision` is given for a local path.
         """
-        folder = resolve_path(path)
-        if (foreign := load_foreign(folder, architecture)) is not None:
-            return cls(**foreign)
-        config, tensors = load_folder(folder, KIND)
+        folder = resolve_path(path, subfolder=subfolder, revision=revision)
+        arguments = load_other_library(folder, architecture)
+        if arguments is None:
+            config, tensors = load_folder(folder, KIND)
+            arguments = {**config, "weights": tensors}
         try:
-            return cls(tensors, **config)
-        except (TypeError, KeyError) as error:
-            raise ValueError(f"{str(path)!r} is not a complete {KIND}: {error}") from error
+            return cls(**arguments)
+        except (TypeError, KeyError, ValueError) as error:
+            raise ValueError(f"{str(folder)!r} does not hold a whole {KIND}: {error}") from error
 
     def push_to_hub(self, repo_id: str, *, private: bool = False, token: str | None = None) -> str:
         """Upload the model with its card to the Hugging Face hub; return the commit's address.
@@ -243,7 +240,11 @@ class SparseAutoencoder:
         token : str, optional
             None: the one that ``hf auth login`` stored.
         """
-        return push_to_hub(self, repo_id, private=private, token=token)
+
+        def write(folder: Path) -> None:
+            self._save(folder, repo_id, overwrite=False)
+
+        return upload(write, repo_id, private=private, token=token)
 
     def has_weights_of(self, other: SparseAutoencoder) -> bool:
         """Tell whether the two give every embedding the same activations."""
@@ -267,53 +268,64 @@ class SparseAutoencoder:
         """
         if check_count(n_atoms, "n_atoms") > self.n_atoms:
             raise ValueError(f"n_atoms must be at most {self.n_atoms}; found {n_atoms}")
-        arrays = {name: getattr(self, f"{name}_") for name in _ARRAYS}
+        arrays = self._arrays()
         for name in ("encoder", "encoder_bias", "decoder", "thresholds"):
             arrays[name] = arrays[name][:n_atoms]
-        return SparseAutoencoder(
-            arrays,
-            activation=self.activation,
-            k=min(self.k, n_atoms),
-            normalization=self.normalizer_.mode,
-            scale=self.normalizer_.scale,
-            keep_strongest=self.keep_strongest,
-            encoder_name=self.encoder_name,
-            settings=self.settings_,
-        )
+        config = {**self._config(), "k": min(self.k, n_atoms), "statistics": None}
+        return SparseAutoencoder(arrays, **config)
 
-    def _as_csr(self, arrays: tuple[np.ndarray, np.ndarray, np.ndarray]) -> sp.csr_matrix:
-        indptr, indices, values = arrays
-        matrix = sp.csr_matrix((values, indices, indptr), shape=(len(indptr) - 1, self.n_atoms))
-        matrix.has_sorted_indices = True
-        return matrix
+    def _arrays(self) -> dict[str, np.ndarray]:
+        return {name: getattr(self, f"{name}_") for name in _ARRAYS}
 
-    def _blocks(self, embeddings: Any, block_size: int) -> Any:
-        if not isinstance(embeddings, np.memmap):
-            embeddings = check_embeddings(embeddings, width=self.n_features)
-        elif embeddings.ndim != 2 or embeddings.shape[0] == 0:
-            raise ValueError(
-                f"embeddings must be 2-D and not empty; found shape {embeddings.shape}"
-            )
-        for start in range(0, embeddings.shape[0], block_size):
-            block = embeddings[start : start + block_size]
-            if isinstance(embeddings, np.memmap):
-                name = f"embeddings[{start}:{start + len(block)}]"
-                block = check_embeddings(block, name=name, width=self.n_features)
-            yield block
-
-    def _check_shapes(self) -> None:
-        n_atoms, d = self.decoder_.shape
-        wanted = {
-            "encoder": (n_atoms, d),
-            "encoder_bias": (n_atoms,),
-            "thresholds": (n_atoms,),
-            "decoder_bias": (d,),
-            "mean": (d,),
+    def _config(self) -> dict[str, Any]:
+        """Return all but the weights, as the constructor takes it."""
+        return {
+            "activation": self.activation,
+            "k": self.k,
+            "normalization": self.normalizer_.mode,
+            "scale": self.normalizer_.scale,
+            "keep_strongest": self.keep_strongest,
+            "encoder_name": self.encoder_name,
+            "statistics": self.statistics_,
+            "settings": self.settings_,
         }
-        for name, shape in wanted.items():
-            found = getattr(self, f"{name}_").shape
-            if found != shape:
-                raise ValueError(f"weights[{name!r}] must have shape {shape}; found {found}")
+
+    def _save(self, path: str | os.PathLike[str], name: str, overwrite: bool) -> None:
+        """Write the folder; its card says that the model is loaded by `name`."""
+        config = self._config()
+
+        def write_card(folder: Path) -> None:
+            card = model_card(config, self.decoder_.shape, name)
+            (folder / "README.md").write_text(card, encoding="utf-8")
+
+        save_folder(path, KIND, config, self._arrays(), overwrite=overwrite, write_more=write_card)
+
+    def _blocks(self, embeddings: Any, block_size: int | None, device: str) -> Iterator[np.ndarray]:
+        """Yield the rows, checked, a block at a time."""
+        if block_size is None:
+            block_size = rows_at_a_time(self.n_atoms, device)
+        check_count(block_size, "block_size")
+        reader = ArrayReader(embeddings, width=self.n_features)
+        for start in range(0, reader.n_documents, block_size):
+            yield reader.read(start, start + block_size)
+
+    def _check_weights(self) -> None:
+        """Raise a ValueError where the weights do not fit each other, or are no numbers."""
+        if self.decoder_.ndim != 2 or 0 in self.decoder_.shape:
+            raise ValueError(f"weights['decoder'] must be 2-D; found shape {self.decoder_.shape}")
+        n_atoms, d = self.decoder_.shape
+        shapes = {name: (n_atoms,) for name in ("encoder_bias", "thresholds")}
+        shapes |= {name: (d,) for name in ("decoder_bias", "mean")}
+        for name, array in self._arrays().items():
+            wanted = shapes.get(name, (n_atoms, d))
+            if array.shape != wanted:
+                raise ValueError(f"weights[{name!r}] must have shape {wanted}; found {array.shape}")
+            if not np.isfinite(array).all():
+                raise ValueError(f"weights[{name!r}] holds NaN or infinity")
+        if self.thresholds_.min() < 0:
+            raise ValueError("weights['thresholds'] must not be negative")
+        if not (np.isfinite(self.normalizer_.scale) and self.normalizer_.scale > 0):
+            raise ValueError(f"scale must be finite and above 0; found {self.normalizer_.scale}")
 
 
 def _float32(weights: Mapping[str, np.ndarray], name: str) -> np.ndarray:

@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import Protocol
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 
+from saetm_plugins.atoms.normalization import Normalizer
 from saetm_plugins.parallel import even_ranges, map_ranges, n_threads
 
-if TYPE_CHECKING:
-    from saetm_plugins.atoms.autoencoder import SparseAutoencoder
-
-SCORE_BYTES = 2**27
-"""Bytes of dense scores, rows × atoms, that are in memory at a time."""
-
+ACTIVATIONS = ("topk", "batch_topk", "l1", "jumprelu")
+_SCORE_BYTES = 2**26  # of dense scores in memory at a time
+_SCORE_BYTES_ON_GPU = 2**28
 _LEAST_ROWS = 64  # of a product: it repacks the encoder
 
 
+class Encoder(Protocol):
+    """What encoding needs of a :class:`SparseAutoencoder`."""
+
+    activation: str
+    k: int
+    keep_strongest: bool
+    encoder_: np.ndarray
+    encoder_bias_: np.ndarray
+    thresholds_: np.ndarray
+    normalizer_: Normalizer
+
+
+def rows_at_a_time(n_atoms: int, device: str = "cpu") -> int:
+    """Return how many rows to encode at once so that their dense scores stay within some MiB."""
+    on_cpu = torch.device(device).type == "cpu"
+    return max(1, (_SCORE_BYTES if on_cpu else _SCORE_BYTES_ON_GPU) // (4 * n_atoms))
+
+
 def encode_block(
-    sae: SparseAutoencoder, embeddings: np.ndarray, device: str
+    sae: Encoder, embeddings: np.ndarray, device: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the activations of a block as the three arrays of a CSR matrix.
 
@@ -39,13 +57,12 @@ def encode_block(
 
 
 def encode_normalized(
-    sae: SparseAutoencoder, batch: np.ndarray, device: str = "cpu"
+    sae: Encoder, batch: np.ndarray, device: str = "cpu"
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The same for embeddings that are centred and scaled already."""
     if torch.device(device).type != "cpu":
-        size = max(1, SCORE_BYTES // (16 * sae.n_atoms))  # several arrays of scores at once
-        ranges = even_ranges(len(batch), size)
-        return _join([_encode_on_device(sae, batch[a:b], device) for a, b in ranges])
+        ranges = even_ranges(len(batch), rows_at_a_time(len(sae.encoder_), device))
+        return join_blocks([_encode_on_device(sae, batch[a:b], device) for a, b in ranges])
     from saetm_plugins.atoms.encode_kernel import encode_rows  # imports numba: only when used
 
     bias, encoder = torch.from_numpy(sae.encoder_bias_), torch.from_numpy(sae.encoder_).T
@@ -64,23 +81,13 @@ def encode_normalized(
             sae.keep_strongest,
         )
 
-    size = max(1, SCORE_BYTES // (4 * sae.n_atoms * n_threads()))
-    size = min(size, max(_LEAST_ROWS, -(-len(batch) // (4 * n_threads()))))
-    return _join(map_ranges(encode, even_ranges(len(batch), size)))
-
-
-def _join(
-    parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]],
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Join the CSR arrays of consecutive rows."""
-    lengths = np.concatenate([np.diff(indptr) for indptr, _, _ in parts])
-    indptr = np.concatenate(([0], np.cumsum(lengths)))
-    indices, values = (np.concatenate([part[i] for part in parts]) for i in (1, 2))
-    return indptr, indices, values
+    at_most = max(1, rows_at_a_time(len(sae.encoder_)) // n_threads())
+    size = min(at_most, max(_LEAST_ROWS, -(-len(batch) // (4 * n_threads()))))
+    return join_blocks(map_ranges(encode, even_ranges(len(batch), size)))
 
 
 def _encode_on_device(
-    sae: SparseAutoencoder, batch: np.ndarray, device: str
+    sae: Encoder, batch: np.ndarray, device: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The same in torch operations, float32."""
 
@@ -90,7 +97,7 @@ def _encode_on_device(
     inputs = on_device(batch)
     scores = torch.addmm(on_device(sae.encoder_bias_), inputs, on_device(sae.encoder_).T)
     active = scores > on_device(sae.thresholds_)
-    if sae.activation == "topk" and sae.k < sae.n_atoms:
+    if sae.activation == "topk" and sae.k < len(sae.encoder_):
         strongest = scores.topk(sae.k, dim=1).indices
         active &= torch.zeros_like(active).scatter_(1, strongest, True)
     if sae.keep_strongest:
@@ -101,3 +108,23 @@ def _encode_on_device(
     indptr = torch.cat([active.new_zeros(1, dtype=torch.int64), active.sum(1).cumsum(0)])
     indices = active.nonzero()[:, 1].to(torch.int32)
     return indptr.cpu().numpy(), indices.cpu().numpy(), scores[active].cpu().numpy()
+
+
+def join_blocks(
+    blocks: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Join the CSR arrays (indptr, indices, values) of consecutive rows."""
+    indptrs, indices, values = zip(*blocks, strict=True)
+    lengths = np.concatenate([np.diff(indptr) for indptr in indptrs])
+    indptr = np.concatenate(([0], np.cumsum(lengths)))
+    return indptr, np.concatenate(indices), np.concatenate(values)
+
+
+def stack_blocks(
+    blocks: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]], n_atoms: int
+) -> sp.csr_matrix:
+    """Join the CSR arrays of consecutive rows into one matrix."""
+    indptr, indices, values = join_blocks(blocks)
+    matrix = sp.csr_matrix((values, indices, indptr), shape=(len(indptr) - 1, n_atoms))
+    matrix.has_sorted_indices = True
+    return matrix

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-if TYPE_CHECKING:
-    from saetm_plugins.atoms.autoencoder import SparseAutoencoder
+from saetm_plugins.arrays import unit_rows
+from saetm_plugins.atoms.autoencoder import SparseAutoencoder
 
 
 def match_directions(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -35,7 +33,8 @@ def match_directions(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray,
         raise ValueError(
             f"second has {second.shape[1]} dimensions, first has {first.shape[1]}: not comparable"
         )
-    cosines = _unit(first) @ _unit(second).T
+    first, second = (unit_rows(np.asarray(rows, dtype=np.float64)) for rows in (first, second))
+    cosines = first @ second.T
     rows, columns = linear_sum_assignment(cosines, maximize=True)
     partners = np.full(len(first), -1, dtype=np.int64)
     matched = np.full(len(first), -1.0)
@@ -68,8 +67,3 @@ def atom_stability(
     """
     _, cosines = match_directions(sae_a.decoder_, sae_b.decoder_)
     return float(np.mean(cosines > threshold))
-
-
-def _unit(rows: np.ndarray) -> np.ndarray:
-    rows = np.asarray(rows, dtype=np.float64)
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)

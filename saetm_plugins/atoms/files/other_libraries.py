@@ -21,7 +21,7 @@ SUPPORTED = (
 _TOPK_CLASSES = {"AutoEncoderTopK": "topk", "BatchTopKSAE": "batch_topk"}
 
 
-def load_foreign(path: Path, architecture: str | None = None) -> dict[str, Any] | None:
+def load_other_library(path: Path, architecture: str | None = None) -> dict[str, Any] | None:
     """Read a checkpoint of another library.
 
     Parameters
@@ -47,7 +47,10 @@ def load_foreign(path: Path, architecture: str | None = None) -> dict[str, Any] 
     config = _read_json(folder / "cfg.json")
     for name, convert in [("sae_weights.safetensors", _saelens), ("sae.safetensors", _sparsify)]:
         if config is not None and (path.name == name or (path / name).is_file()):
-            return convert(config, _read_tensors(folder / name))
+            try:
+                return convert(config, _read_tensors(folder / name))
+            except KeyError as error:
+                raise ValueError(f"{str(folder / name)!r} or its cfg.json lacks {error}") from error
     file = path / "ae.pt" if path.is_dir() else path
     if not file.is_file() or file.suffix not in (".pt", ".pth", ".bin", ".safetensors"):
         return None
@@ -109,16 +112,13 @@ def _dictionary_learning(weights: dict[str, np.ndarray], name: str | None) -> di
 
 def _saelens(config: dict[str, Any], weights: dict[str, np.ndarray]) -> dict[str, Any]:
     architecture = config.get("architecture", "standard")
-    activation = {"standard": "l1", "topk": "topk", "jumprelu": "jumprelu"}.get(architecture)
-    plain = {
+    plain: dict[str, tuple[Any, ...]] = {
         "normalize_activations": ("none", "expected_average_only_in", None),
         "reshape_activations": ("none", None),
         "activation_fn": ("relu", None) if architecture != "topk" else ("relu", "topk", None),
     }
-    odd = [f"{name}={config[name]!r}" for name in plain if config.get(name) not in plain[name]]
-    if activation is None or odd:
-        found = ", ".join([f"architecture={architecture!r}", *odd])
-        raise ValueError(f"SAELens checkpoint with {found}; supported: {SUPPORTED}")
+    plain["architecture"] = ("standard", "topk", "jumprelu", None)
+    _refuse_unlike("SAELens", config, plain)
     encoder, bias, decoder = weights["W_enc"].T, weights["b_enc"], weights["W_dec"]
     if config.get("rescale_acts_by_decoder_norm"):
         norms = np.linalg.norm(decoder, axis=1)
@@ -128,18 +128,29 @@ def _saelens(config: dict[str, Any], weights: dict[str, np.ndarray]) -> dict[str
         encoder,
         bias,
         decoder,
-        activation=activation,
+        activation="l1" if architecture == "standard" else architecture,
         k=int(config.get("k", 0)),
         threshold=weights.get("threshold", 0.0),
         **{place: weights["b_dec"]},
     )
 
 
+def _refuse_unlike(library: str, config: dict[str, Any], plain: dict[str, tuple[Any, ...]]) -> None:
+    """Raise a ValueError where a setting is none of the values that we read alike."""
+    odd = [f"{name}={config[name]!r}" for name in plain if config.get(name) not in plain[name]]
+    if odd:
+        raise ValueError(f"{library} checkpoint with {', '.join(odd)}; supported: {SUPPORTED}")
+
+
 def _sparsify(config: dict[str, Any], weights: dict[str, np.ndarray]) -> dict[str, Any]:
-    odd = [name for name in ("transcode", "skip_connection") if config.get(name)]
-    if config.get("activation", "topk") != "topk" or odd:
-        found = ", ".join([f"activation={config.get('activation')!r}", *odd])
-        raise ValueError(f"eai-sparsify checkpoint with {found}; supported: {SUPPORTED}")
+    plain = {
+        "activation": ("topk", None),
+        "sae_type": ("topk", None),  # of latent-sae, which writes the same files
+        "signed": (False, None),  # of early releases: the k largest by magnitude
+        "transcode": (False, None),
+        "skip_connection": (False, None),
+    }
+    _refuse_unlike("eai-sparsify", config, plain)
     return _model(
         weights["encoder.weight"],
         weights["encoder.bias"],
@@ -185,9 +196,9 @@ def _read_json(file: Path) -> dict[str, Any] | None:
     if not file.is_file():
         return None
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{str(file)!r} is truncated or not JSON: {error}") from error
+        return dict(json.loads(file.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{str(file)!r} is truncated or not a JSON object: {error}") from error
 
 
 def _read_tensors(file: Path) -> dict[str, np.ndarray]:

@@ -48,6 +48,15 @@ def process_group(device: str) -> Iterator[str]:
         dist.destroy_process_group()
 
 
+def same_on_all(number: int, device: str) -> int:
+    """Return the number that the first process holds."""
+    if world()[1] == 1:
+        return number
+    tensor = torch.tensor(number, dtype=torch.int64, device=device)
+    dist.broadcast(tensor, src=0)
+    return int(tensor)
+
+
 def own_slice(n_rows: int) -> slice:
     """Return this process's rows of a global batch.
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from saetm_plugins.atoms import training_kernels as kernels
-from saetm_plugins.atoms.config import TrainingConfig
-from saetm_plugins.atoms.distributed import average_, sum_, world
-from saetm_plugins.atoms.learner import StepReport, half_products
+from saetm_plugins.atoms.training import kernels
+from saetm_plugins.atoms.training.config import TrainingConfig
+from saetm_plugins.atoms.training.distributed import average_, sum_, world
+from saetm_plugins.atoms.training.learner import StepReport, half_products
 from saetm_plugins.parallel import balanced_ranges, even_ranges, map_ranges, n_threads
 
 _TRAINED = ("encoder", "encoder_bias", "decoder", "decoder_bias")
@@ -28,6 +28,8 @@ class SparseLearner:
     config : TrainingConfig
         Resolved.
     """
+
+    plain_threads = True
 
     def __init__(self, weights: dict[str, np.ndarray], config: TrainingConfig) -> None:
         self.weights = {name: weights[name].copy() for name in _TRAINED}

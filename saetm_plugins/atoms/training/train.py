@@ -9,47 +9,40 @@ import numbers
 import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from tqdm.auto import tqdm
 
 from saetm_plugins.atoms.autoencoder import SparseAutoencoder
-from saetm_plugins.atoms.batches import (
+from saetm_plugins.atoms.normalization import Normalizer, fit_normalizer
+from saetm_plugins.atoms.sources.batches import (
     RowNumbers,
     prefetch,
     sample_rows,
     shuffled_batches,
     streamed_batches,
 )
-from saetm_plugins.atoms.checkpoints import CheckpointFolder
-from saetm_plugins.atoms.config import TrainingConfig, preset_settings
-from saetm_plugins.atoms.distributed import own_slice, process_group, world
-from saetm_plugins.atoms.finishing import finish
-from saetm_plugins.atoms.initialization import initial_weights
-from saetm_plugins.atoms.learner import Learner, make_learner, own_threads
-from saetm_plugins.atoms.normalization import Normalizer, fit_normalizer
-from saetm_plugins.atoms.revival import revive_dead
-from saetm_plugins.atoms.run_logging import open_logger
-from saetm_plugins.atoms.sources import is_stream, iterate_rows, open_reader
+from saetm_plugins.atoms.sources.readers import ArrayReader, Reader
+from saetm_plugins.atoms.sources.streams import RowStream, open_source
+from saetm_plugins.atoms.training.checkpoints import CheckpointFolder
+from saetm_plugins.atoms.training.config import TrainingConfig, preset_settings
+from saetm_plugins.atoms.training.distributed import own_slice, process_group, same_on_all, world
+from saetm_plugins.atoms.training.finishing import finish, refuse_divergence
+from saetm_plugins.atoms.training.initialization import initial_weights
+from saetm_plugins.atoms.training.learner import Learner
+from saetm_plugins.atoms.training.revival import revive_dead
+from saetm_plugins.atoms.training.run_logging import open_logger
+from saetm_plugins.atoms.training.torch_learner import TorchLearner
+from saetm_plugins.parallel import single_threaded
 from saetm_plugins.validation import resolve_device
 
 _SAMPLE = 65_536  # rows that the centre, the starting atoms and the statistics are taken from
-_STREAM_LENGTH = 2**20  # documents assumed in an iterator that does not say
 _RESIDENT = 2**30  # bytes up to which an in-memory corpus is normalised once, not batch by batch
-
-
-class _Corpus(NamedTuple):
-    """Where batches come from: `sample` rows, `batches(first)` from batch number `first` on."""
-
-    n_documents: int
-    sample: np.ndarray
-    reader: Any
-    batches: Any
 
 
 def train_sae(
@@ -80,7 +73,8 @@ def train_sae(
     embeddings : array-like of shape (n, d), path, or iterable of batches
         An array, tensor or memory map of any real dtype; the path of a ``.npy``, ``.safetensors``,
         ``.parquet`` or ``.arrow`` file or of a folder of such shards; a torch DataLoader or other
-        iterable of (m, d) batches (a generator gives one pass).
+        iterable of (m, d) batches of any length. An iterable that does not fit a buffer of 256 MiB
+        is read again for every epoch; an iterator, which gives one pass, then needs `n_steps`.
     n_atoms : int, optional
         Size of the dictionary; None: from the number of documents.
     activation : {"batch_topk", "topk", "l1", "jumprelu"}, optional
@@ -91,7 +85,8 @@ def train_sae(
         Optimizer steps, and documents in each; None: from the number of documents.
     device : {"auto", "cpu", "cuda", ...}
     random_state : int, numpy.random.RandomState or None, default=0
-        The same number gives the same model, bit for bit, on one CPU machine.
+        The same number gives the same model, bit for bit, on one CPU machine. Under ``torchrun``
+        that of the first process counts.
     verbose : bool, default=False
         Show a progress bar.
     preset : {"saetm-paper", "gpu"}, optional
@@ -120,7 +115,13 @@ def train_sae(
     ------
     ValueError
         When embeddings are empty, not finite or not of one width (a shard is named with its row),
-        a setting is out of its range, or `checkpoint_dir` holds a run with other settings.
+        a setting is out of its range, `checkpoint_dir` holds a run with other settings, or training
+        diverged.
+
+    Warns
+    -----
+    UserWarning
+        When an iterator ended before `n_steps`.
     """
     named = {"n_atoms": n_atoms, "activation": activation, "k": k, "n_steps": n_steps}
     named |= {"batch_size": batch_size, **settings}
@@ -128,24 +129,27 @@ def train_sae(
     config = TrainingConfig(**{**preset_settings(preset), **given})
     seed = _seed_of(random_state)
     with process_group(resolve_device(device)) as device:
-        corpus = _open_corpus(embeddings, config, seed)
-        config = config.resolve(corpus.n_documents, corpus.sample.shape[1])
-        normalizer = fit_normalizer(corpus.sample, config.normalization)
-        sample = normalizer.apply(corpus.sample)
+        seed = same_on_all(seed, device)
+        source = open_source(embeddings)
+        sample = sample_rows(source, _SAMPLE, _rng(seed, 2))
+        config = config.resolve(_length(source, config.n_steps), sample.shape[1])
+        normalizer = fit_normalizer(sample, config.normalization)
+        sample = normalizer.apply(sample)
         learner = make_learner(initial_weights(sample, config, _rng(seed, 0)), config, device)
         checkpoints = None
         if checkpoint_dir is not None:
-            run = {**asdict(config), "random_state": seed, "n_documents": corpus.n_documents}
+            run = {**asdict(config), "random_state": seed, "n_documents": source.n_documents}
             checkpoints = CheckpointFolder(
                 checkpoint_dir, run, checkpoint_every, checkpoint_minutes
             )
         log, close_log = open_logger(logger if world()[0] == 0 else None, log_dir, asdict(config))
         try:
-            with _fast_products(device), own_threads(config.activation, device):
-                _run(learner, corpus, normalizer, config, seed, device, checkpoints, log, verbose)
+            threads = single_threaded() if learner.plain_threads else nullcontext()
+            with _fast_products(device), threads:
+                _run(learner, source, normalizer, config, seed, device, checkpoints, log, verbose)
         finally:
             close_log()
-        facts = {**asdict(config), "data_name": data_name, "n_documents": corpus.n_documents}
+        facts = {**asdict(config), "data_name": data_name, "n_documents": source.n_documents}
         return finish(learner, sample, normalizer, config, encoder_name, facts)
 
 
@@ -184,67 +188,52 @@ def train_sae_from_config(
     return train_sae(embeddings, verbose=True, **arguments)
 
 
-def _open_corpus(embeddings: Any, config: TrainingConfig, seed: int) -> _Corpus:
-    """Make one thing of all the kinds of embeddings, without reading more than a sample."""
-    if not is_stream(embeddings):
-        reader = open_reader(embeddings)
-        sample = sample_rows(reader, _SAMPLE, _rng(seed, 2))
-        return _Corpus(reader.n_documents, sample, reader, None)
-    rows = iterate_rows(embeddings)
-    head, n_head = [], 0
-    for batch in rows:
-        head.append(batch)
-        n_head += len(batch)
-        if n_head >= _SAMPLE:
-            break
-    if not head:
-        raise ValueError("embeddings is an iterable without batches")
-    sample = np.concatenate(head)
-    if n_head < _SAMPLE:  # it fits in memory
-        return _open_corpus(sample, config, seed)
-    again = None if iter(embeddings) is embeddings else embeddings
-    length = len(getattr(embeddings, "dataset", ())) or _STREAM_LENGTH
-
-    def batches(batch_size: int) -> Iterator[np.ndarray]:
-        return streamed_batches(sample, rows, again, batch_size, seed)
-
-    return _Corpus(length, sample, None, batches)
+def _length(source: Reader | RowStream, n_steps: int | None) -> int:
+    """Return the number of documents that settings are chosen by."""
+    if source.n_documents is not None:
+        return source.n_documents
+    n_read = len(source.head)
+    if n_steps is None:
+        raise ValueError(
+            f"embeddings is an iterator that goes on after {n_read:,} rows, so its length is not "
+            "known: give n_steps, or an iterable that can be read more than once"
+        )
+    return n_read
 
 
 def _tensor_batches(
-    corpus: _Corpus,
+    source: Reader | RowStream,
     normalizer: Normalizer,
-    config: TrainingConfig,
+    batch_size: int,
     seed: int,
     first: int,
     device: str,
 ) -> Iterator[torch.Tensor]:
     """Yield this process's share of every batch, normalised, on the device."""
-    assert config.batch_size is not None
-    share = own_slice(config.batch_size)
-    reader = corpus.reader
-    if reader is not None and reader.in_memory and reader.rows.nbytes <= _budget(device):
-        documents = torch.from_numpy(normalizer.apply(reader.rows)).to(device)
-        numbers_of_rows = RowNumbers(len(documents))
-        for picked in shuffled_batches(numbers_of_rows, config.batch_size, seed, first):
+    share = own_slice(batch_size)
+    rows = source.rows if isinstance(source, ArrayReader) and source.in_memory else None
+    if rows is not None and rows.nbytes <= _budget(device):
+        documents = torch.from_numpy(normalizer.apply(rows)).to(device)
+        row_numbers = RowNumbers(len(documents))
+        for picked in shuffled_batches(row_numbers, batch_size, seed, first):
             yield documents[torch.from_numpy(picked[share, 0]).to(device)]
         return
-    batches: Iterator[np.ndarray]
-    if reader is None:
-        batches = itertools.islice(corpus.batches(config.batch_size), first, None)
+    if isinstance(source, RowStream):
+        streamed = streamed_batches(source.passes(), batch_size, seed)
+        batches: Iterator[np.ndarray] = itertools.islice(streamed, first, None)
     else:
-        batches = shuffled_batches(reader, config.batch_size, seed, first)
+        batches = shuffled_batches(source, batch_size, seed, first)
     on_gpu = torch.device(device).type == "cuda"
     for batch in prefetch(batches):
-        rows = torch.from_numpy(np.ascontiguousarray(batch[share]))
+        tensor = torch.from_numpy(np.ascontiguousarray(batch[share]))
         if on_gpu:
-            rows = rows.pin_memory().to(device, non_blocking=True)
-        yield normalizer.apply_tensor(rows)
+            tensor = tensor.pin_memory().to(device, non_blocking=True)
+        yield normalizer.apply_tensor(tensor)
 
 
 def _run(
     learner: Learner,
-    corpus: _Corpus,
+    source: Reader | RowStream,
     normalizer: Normalizer,
     config: TrainingConfig,
     seed: int,
@@ -255,13 +244,14 @@ def _run(
 ) -> None:
     """Take all the steps, from the newest checkpoint if there is one."""
     assert config.n_steps is not None
+    assert config.batch_size is not None
     first = 0
     if checkpoints is not None and (found := checkpoints.load()) is not None:
         first, state = found
         learner.load_state(state)
     taken = first
     rank, _ = world()
-    batches = _tensor_batches(corpus, normalizer, config, seed, first, device)
+    batches = _tensor_batches(source, normalizer, config.batch_size, seed, first, device)
     progress = tqdm(
         total=config.n_steps,
         initial=first,
@@ -276,16 +266,41 @@ def _run(
             revive_dead(learner, batch, report, config, step, _rng(seed, 3, step))
             progress.update()
             taken = step + 1
-            if step % 20 == 0 and rank == 0:
-                if verbose:
-                    progress.set_postfix(error=f"{float(report.errors.mean()):.3f}")
-                active = float(report.n_active) / len(batch)
-                scalars = {"error": float(report.errors.mean()), "l0": active, "rate": rate}
-                log(scalars, step)
+            if step % 20 == 0:
+                error = float(report.errors.mean())
+                refuse_divergence([error], config)
+                progress.set_postfix(error=f"{error:.3f}")
+                if rank == 0:
+                    active = float(report.n_active) / len(batch)
+                    log({"error": error, "l0": active, "rate": rate}, step)
             if checkpoints is not None and rank == 0 and checkpoints.due(step):
                 checkpoints.save(step + 1, learner.state())
     if taken < config.n_steps:
-        warnings.warn(f"embeddings ended after {taken} of {config.n_steps} steps", stacklevel=3)
+        warnings.warn(
+            f"embeddings ended after {taken} of {config.n_steps} steps: give n_steps={taken}, or "
+            "an iterable that can be read more than once",
+            stacklevel=3,
+        )
+
+
+def make_learner(weights: dict[str, np.ndarray], config: TrainingConfig, device: str) -> Learner:
+    """Return the faster implementation for the activation and device.
+
+    Parameters
+    ----------
+    weights : dict of str to ndarray
+        Starting weights; copied.
+    config : TrainingConfig
+        Resolved.
+    device : str
+    """
+    if torch.device(device).type == "cpu" and config.activation in ("topk", "batch_topk"):
+        from saetm_plugins.atoms.training.sparse_learner import (
+            SparseLearner,  # numba: only when used
+        )
+
+        return SparseLearner(weights, config)
+    return TorchLearner(weights, config, device)
 
 
 @contextmanager

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 
 from saetm_plugins.arrays import unit_rows
-from saetm_plugins.atoms.config import TrainingConfig
-from saetm_plugins.atoms.distributed import gather_rows
-from saetm_plugins.atoms.learner import Learner, StepReport
+from saetm_plugins.atoms.training.config import TrainingConfig
+from saetm_plugins.atoms.training.distributed import gather_rows
+from saetm_plugins.atoms.training.learner import Learner, StepReport
 
 _EVERY = 10  # steps
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
 from saetm_plugins.atoms.autoencoder import SparseAutoencoder
-from saetm_plugins.atoms.config import TrainingConfig
-from saetm_plugins.atoms.encoding import encode_normalized
-from saetm_plugins.atoms.initialization import average_cut
-from saetm_plugins.atoms.learner import Learner
+from saetm_plugins.atoms.encoding import encode_normalized, stack_blocks
 from saetm_plugins.atoms.normalization import Normalizer
+from saetm_plugins.atoms.training.config import TrainingConfig
+from saetm_plugins.atoms.training.initialization import average_cut
+from saetm_plugins.atoms.training.learner import Learner
 from saetm_plugins.parallel import even_ranges, map_ranges
 
 _MEASURED = 32_768  # documents that the statistics are taken on
@@ -26,9 +26,16 @@ def finish(
     encoder_name: str | None,
     settings: dict[str, Any],
 ) -> SparseAutoencoder:
-    """Learn the threshold, measure, and put the model together."""
+    """Learn the threshold, measure, and put the model together.
+
+    Raises
+    ------
+    ValueError
+        When training diverged.
+    """
     assert config.k is not None
     weights = learner.weights
+    refuse_divergence(weights.values(), config)
     thresholds = weights.get("thresholds", np.zeros(len(weights["decoder"]), dtype=np.float32))
     if config.activation == "batch_topk":
         thresholds = np.full_like(thresholds, average_cut(weights, sample, config))
@@ -44,13 +51,22 @@ def finish(
         settings=settings,
     )
     sae.statistics_ = measure(sae, sample[:_MEASURED])
+    refuse_divergence([sae.statistics_["fvu"]], config)
     return sae
+
+
+def refuse_divergence(values: Iterable[Any], config: TrainingConfig) -> None:
+    """Raise a ValueError where an array or number is NaN or infinite."""
+    if not all(np.isfinite(value).all() for value in values):
+        raise ValueError(
+            f"training diverged with learning_rate={config.learning_rate:g} and "
+            f"normalization={config.normalization!r}: lower the one, or let the other be 'unit'"
+        )
 
 
 def measure(sae: SparseAutoencoder, documents: np.ndarray) -> dict[str, float]:
     """Return ``fvu``, ``l0`` and ``n_dead`` of a model on (n, d) normalised embeddings."""
-    indptr, indices, values = encode_normalized(sae, documents)
-    codes = sp.csr_matrix((values, indices, indptr), shape=(len(documents), sae.n_atoms))
+    codes = stack_blocks([encode_normalized(sae, documents)], sae.n_atoms)
     decoder, bias = sae.decoder_, sae.decoder_bias_
 
     def squared_error(_: int, first: int, last: int) -> float:
@@ -61,7 +77,7 @@ def measure(sae: SparseAutoencoder, documents: np.ndarray) -> dict[str, float]:
     variance = np.square(documents - documents.mean(axis=0)).sum(dtype=np.float64)
     return {
         "fvu": float(error / variance) if variance > 0 else 0.0,
-        "l0": len(indices) / len(documents),
-        "n_dead": int((np.bincount(indices, minlength=sae.n_atoms) == 0).sum()),
+        "l0": codes.nnz / len(documents),
+        "n_dead": int((np.bincount(codes.indices, minlength=sae.n_atoms) == 0).sum()),
         "n_documents": len(documents),
     }

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
-
-from saetm_plugins.atoms.config import TrainingConfig
-from saetm_plugins.parallel import single_threaded
-
-SPARSE_ACTIVATIONS = ("topk", "batch_topk")
 
 
 class StepReport(NamedTuple):
@@ -30,7 +24,15 @@ class StepReport(NamedTuple):
 
 
 class Learner(Protocol):
-    """Weights, optimizer state and one method that takes a step on them."""
+    """Weights, optimizer state and one method that takes a step on them.
+
+    Attributes
+    ----------
+    plain_threads : bool
+        Whether it shares its work out among plain threads, so that torch needs none of its own.
+    """
+
+    plain_threads: bool
 
     @property
     def weights(self) -> dict[str, np.ndarray]:
@@ -50,35 +52,6 @@ class Learner(Protocol):
 
     def load_state(self, state: dict[str, np.ndarray]) -> None:
         """Continue from what :meth:`state` returned."""
-
-
-def make_learner(weights: dict[str, np.ndarray], config: TrainingConfig, device: str) -> Learner:
-    """Return the faster implementation for the activation and device.
-
-    Parameters
-    ----------
-    weights : dict of str to ndarray
-        Starting weights; copied.
-    config : TrainingConfig
-        Resolved.
-    device : str
-    """
-    if torch.device(device).type == "cpu" and config.activation in SPARSE_ACTIVATIONS:
-        from saetm_plugins.atoms.sparse_learner import SparseLearner  # numba: only when used
-
-        return SparseLearner(weights, config)
-    from saetm_plugins.atoms.torch_learner import TorchLearner
-
-    return TorchLearner(weights, config, device)
-
-
-def own_threads(activation: str, device: str) -> AbstractContextManager[Any]:
-    """Keep torch to the calling thread where the learner shares its work out among plain threads.
-
-    The learner in torch operations keeps torch's threads, which it has no others beside.
-    """
-    sparse = torch.device(device).type == "cpu" and activation in SPARSE_ACTIVATIONS
-    return single_threaded() if sparse else nullcontext()
 
 
 def half_products(device: str) -> bool:

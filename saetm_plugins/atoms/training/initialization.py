@@ -6,12 +6,12 @@ import numpy as np
 import torch
 
 from saetm_plugins.arrays import unit_rows
-from saetm_plugins.atoms.config import TrainingConfig
+from saetm_plugins.atoms.training.config import TrainingConfig
 from saetm_plugins.parallel import matmul
 
 _ROUNDS = 32  # of picking atoms; within a round picks do not see each other
 _SAMPLE = 8_192  # documents that a threshold is taken on
-_SCORES = 2**26  # of documents and atoms, at most
+_SCORE_BYTES = 2**27  # of their scores in memory at a time
 
 
 def initial_weights(
@@ -64,21 +64,26 @@ def average_cut(
         Resolved.
     """
     assert config.k is not None
-    documents = documents[: max(256, min(_SAMPLE, _SCORES // len(weights["encoder"])))]
-    encoder = torch.from_numpy(weights["encoder"])
-    scores = matmul(torch.from_numpy(documents), encoder.T).numpy()
-    scores += weights["encoder_bias"]
-    n_kept = config.k * len(documents)
-    if n_kept >= scores.size:
+    documents = documents[:_SAMPLE]
+    bias, encoder = (torch.from_numpy(weights[name]) for name in ("encoder_bias", "encoder"))
+
+    def score(rows: np.ndarray) -> np.ndarray:
+        return matmul(torch.from_numpy(rows), encoder.T).add_(bias).numpy()
+
+    n_kept, n_scores = config.k * len(documents), len(documents) * len(encoder)
+    if n_kept >= n_scores:
         return 0.0
-    # Sorting a sample first leaves a few candidates to select among instead of millions.
-    floor = np.quantile(scores[::64], max(0.0, 1 - 2 * n_kept / scores.size))
-    candidates = scores[scores > floor]
-    if len(candidates) <= n_kept:
-        candidates = scores.ravel()
-    # Between two scores: no rounding moves a document across.
-    below, above = np.partition(candidates, [-n_kept - 1, -n_kept])[[-n_kept - 1, -n_kept]]
-    return max(0.0, (float(below) + float(above)) / 2)
+    size = max(1, _SCORE_BYTES // (4 * len(encoder)))
+    sampled, share = score(documents[::64]), 2 * n_kept / n_scores
+    while True:  # a floor from a sample leaves a few candidates to select among instead of millions
+        floor = np.quantile(sampled, 1 - share) if share < 1 else -np.inf
+        blocks = (score(documents[i : i + size]) for i in range(0, len(documents), size))
+        candidates = np.concatenate([scores[scores > floor] for scores in blocks])
+        if len(candidates) > n_kept:
+            # Between two scores: no rounding moves a document across.
+            below, above = np.partition(candidates, [-n_kept - 1, -n_kept])[-n_kept - 1 :][:2]
+            return max(0.0, (float(below) + float(above)) / 2)
+        share *= 2
 
 
 def _spread_rows(documents: np.ndarray, n_rows: int, rng: np.random.Generator) -> np.ndarray:

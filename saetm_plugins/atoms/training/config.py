@@ -7,10 +7,10 @@ import numbers
 from dataclasses import dataclass, replace
 from typing import Any
 
+from saetm_plugins.atoms.encoding import ACTIVATIONS
 from saetm_plugins.atoms.normalization import NORMALIZATIONS
 from saetm_plugins.validation import check_choice, check_count
 
-ACTIVATIONS = ("topk", "batch_topk", "l1", "jumprelu")
 PRECISIONS = ("auto", "fp32", "bf16")
 
 # The paper's text recipe (sec. 4): L1 with lambda 2, four atoms a dimension, batches of 1000,
@@ -78,7 +78,7 @@ class TrainingConfig:
         more of the true directions are found, at the price of a slower fit. Default: 5 where
         `n_atoms` is given, at most 64, and there are 1,000 steps or more; else 1.
     learning_rate : float
-        Peak of Adam's rate.
+        Peak of Adam's rate, at most 1.
     warmup : float
         Share of the steps over which the rate rises, and the sparsity penalty as well.
     decay : float
@@ -125,7 +125,7 @@ class TrainingConfig:
         for name in ("n_atoms", "k", "n_steps", "batch_size"):
             if getattr(self, name) is not None:
                 check_count(getattr(self, name), name)
-        _check_number(self.learning_rate, "learning_rate", above=0)
+        _check_number(self.learning_rate, "learning_rate", above=0, most=1)
         if self.anneal is not None:
             _check_number(self.anneal, "anneal", least=1)
         for name in ("warmup", "decay", "resample"):

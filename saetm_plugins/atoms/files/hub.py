@@ -1,0 +1,133 @@
+"""Sparse autoencoders on the Hugging Face hub: model card, upload, download."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path, PurePath
+from typing import Any
+
+_CARD = """# Topic atoms: a sparse autoencoder over embeddings
+
+Each of the {n_atoms} decoder rows is a topic atom; a document's activations, divided by their sum,
+are its mixture of atoms.
+
+| | |
+|---|---|
+| embeddings of | {encoder_name} |
+| dimension d | {n_features} |
+| atoms K | {n_atoms} |
+| activation | {activation}, k = {k} |
+| trained on | {data} |
+| fraction of variance unexplained | {fvu} |
+| active atoms a document (l0) | {l0} |
+| atoms never active | {n_dead} |
+| stability (share of atoms found again with another seed) | {stability} |
+
+```python
+from saetm_plugins import SparseAutoencoder
+
+sae = SparseAutoencoder.from_pretrained("{name}")
+doc_atoms = sae.transform(embeddings)
+```
+"""
+
+
+def model_card(config: Mapping[str, Any], shape: tuple[int, int], name: str) -> str:
+    """Return the README of a model: what it was trained on, its size and its statistics.
+
+    Parameters
+    ----------
+    config : mapping
+        As saved: ``encoder_name``, ``activation``, ``k``, ``settings`` and ``statistics``.
+    shape : tuple of int
+        Numbers of atoms and of dimensions.
+    name : str
+        Where the model is loaded from.
+    """
+    n_documents = config["settings"].get("n_documents")
+    fields: dict[str, Any] = {
+        "name": name,
+        "encoder_name": config["encoder_name"] or "not stated",
+        "n_atoms": shape[0],
+        "n_features": shape[1],
+        "activation": config["activation"],
+        "k": config["k"],
+        "data": config["settings"].get("data_name")
+        or (f"{n_documents:,} documents" if n_documents else "not stated"),
+    }
+    for figure in ("fvu", "l0", "n_dead", "stability"):
+        value = config["statistics"].get(figure, "not measured")
+        fields[figure] = f"{value:.3g}" if isinstance(value, float) else value
+    header = (
+        "---\nlibrary_name: saetm-plugins\ntags:\n- topic-modeling\n- sparse-autoencoder\n---\n"
+    )
+    return header + _CARD.format(**fields)
+
+
+def upload(
+    write: Callable[[Path], None], repo_id: str, *, private: bool = False, token: str | None = None
+) -> str:
+    """Upload what `write` puts into a new folder; see :meth:`SparseAutoencoder.push_to_hub`."""
+    from huggingface_hub import HfApi
+
+    api = HfApi(token=token)
+    api.create_repo(repo_id, private=private, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        local = Path(folder) / "model"
+        write(local)
+        return str(api.upload_folder(repo_id=repo_id, folder_path=local))
+
+
+def resolve_path(
+    path: str | os.PathLike[str], *, subfolder: str | None = None, revision: str | None = None
+) -> Path:
+    """Return `path` if it exists, else the local copy of the hub repository of that name.
+
+    Parameters
+    ----------
+    path : path or hub id
+    subfolder : str, optional
+        A folder within either.
+    revision : str, optional
+        Branch, tag or commit of a hub repository.
+
+    Raises
+    ------
+    FileNotFoundError
+        When it is neither, or has no such subfolder.
+    ValueError
+        When `revision` is given for a local path, or `subfolder` leads out of `path`.
+    """
+    inside = PurePath(subfolder or "")
+    if inside.is_absolute() or ".." in inside.parts:
+        raise ValueError(f"subfolder must lie within {str(path)!r}; found {subfolder!r}")
+    local = Path(path)
+    if local.exists():
+        if revision is not None:
+            raise ValueError(f"revision is for hub names; {str(path)!r} is a local path")
+    else:
+        local = _download(path, subfolder, revision)
+    if subfolder is not None and not (local / inside).is_dir():
+        raise FileNotFoundError(f"{str(path)!r} has no subfolder {subfolder!r}")
+    return local / inside
+
+
+def _download(path: str | os.PathLike[str], subfolder: str | None, revision: str | None) -> Path:
+    looks_like_id = (
+        isinstance(path, str) and path.count("/") == 1 and not path.startswith((".", "/", "~"))
+    )
+    if not looks_like_id:
+        raise FileNotFoundError(f"path {str(path)!r} does not exist")
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    wanted = None if subfolder is None else f"{PurePath(subfolder).as_posix()}/*"
+    try:
+        return Path(snapshot_download(str(path), revision=revision, allow_patterns=wanted))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        raise FileNotFoundError(
+            f"path {str(path)!r} is neither a local path nor a hub repository in reach"
+            f"{f' at revision {revision!r}' if revision else ''}: {error}"
+        ) from error
