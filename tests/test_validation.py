@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 import torch
@@ -8,6 +9,7 @@ from saetm_plugins.validation import (
     check_choice,
     check_count,
     check_embeddings,
+    check_finite,
 )
 
 
@@ -36,6 +38,17 @@ def test_a_bfloat16_tensor_is_taken():
         ([["a"]], "real numbers"),
         (np.array([[1.0, 2], [np.nan, 1]]), "row 1, NaN"),
         (np.array([[1.0, 2], [1, -np.inf]]), "row 1, infinity"),
+        (np.array([[1.0, 2], [1e30, 0]], dtype=np.float32), r"too large .*row 1 holds 1e\+30"),
+        (np.array([[1.0, 2], [1e300, 0]]), "row 1, infinity"),
+        (torch.ones(2, 3, device="meta"), "device 'meta'"),
+        (torch.eye(3).to_sparse(), "sparse"),
+        (np.ones((2, 2)) + 1j, "Complex data not supported: embeddings has dtype complex128"),
+        (torch.ones(2, 2, dtype=torch.complex64), "Complex data not supported"),
+        (np.ma.masked_equal(np.eye(2), 0), "masked array with entries masked"),
+        (np.array([[1.0, "a"]], dtype=object), "real numbers; found dtype object"),
+        ([[1.0, 2], [3.0]], "vectors of one length"),
+        (pd.Series([[1.0, 2], [3.0]]), "vectors of one length"),
+        (pd.Series([None, [3.0]]), "vectors of one length"),
     ],
 )
 def test_bad_embeddings_are_named(embeddings, message):
@@ -51,8 +64,22 @@ def test_rows_and_width_are_compared():
 
 
 def test_huge_finite_rows_are_not_taken_for_infinite():
-    row = np.full((1, 4), np.finfo(np.float32).max, dtype=np.float32)
-    assert np.isfinite(check_embeddings(row)).all()
+    check_finite(np.full((1, 4), np.finfo(np.float32).max, dtype=np.float32), "vectors")
+
+
+@pytest.mark.parametrize(
+    "embeddings",
+    [
+        pd.Series([np.arange(3.0), np.ones(3)]),
+        pd.Series([[0, 1, 2], [1, 1, 1]]),
+        [torch.arange(3.0), torch.ones(3, requires_grad=True)],
+        torch.tensor([[0.0, 1, 2], [1, 1, 1]], requires_grad=True),
+        np.array([[0, 1, 2], [1, 1, 1]], dtype=object),
+        np.ma.array([[0, 1, 2], [1, 1, 1]]),
+    ],
+)
+def test_vectors_in_any_container_are_taken(embeddings):
+    assert np.array_equal(check_embeddings(embeddings), [[0, 1, 2], [1, 1, 1]])
 
 
 def test_counts_and_choices_name_the_argument():

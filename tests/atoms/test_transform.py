@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import load_file, save_file
 
 from saetm_plugins.atoms import SparseAutoencoder, train_sae
 from saetm_plugins.atoms.encoding import _encode_on_device
@@ -68,6 +69,24 @@ def test_bad_embeddings_are_named(sae, embeddings):
     broken[5] = np.inf
     with pytest.raises(ValueError, match="row 5"):
         sae.transform(broken)
+    broken[5] = 1e30
+    for encode in (sae.transform, sae.reconstruct):
+        with pytest.raises(ValueError, match=r"embeddings is too large .*\(row 5"):
+            encode(broken)
+
+
+def test_a_memory_map_is_checked_as_it_is_read(sae, embeddings, tmp_path):
+    broken = embeddings.copy()
+    broken[150, 3] = np.nan
+    np.save(tmp_path / "rows.npy", broken)
+    with pytest.raises(ValueError, match="row 150, NaN"):
+        sae.transform(np.load(tmp_path / "rows.npy", mmap_mode="r"), block_size=100)
+    np.save(tmp_path / "complex.npy", embeddings + 1j)
+    with pytest.raises(ValueError, match="complex64"):
+        sae.transform(np.load(tmp_path / "complex.npy", mmap_mode="r"))
+    np.save(tmp_path / "narrow.npy", embeddings[:, :7])
+    with pytest.raises(ValueError, match=r"7 dimensions.*trained on 32"):
+        sae.transform(np.load(tmp_path / "narrow.npy", mmap_mode="r"))
 
 
 def test_save_then_load_gives_equal_transform(sae, embeddings, tmp_path):
@@ -80,3 +99,22 @@ def test_save_then_load_gives_equal_transform(sae, embeddings, tmp_path):
     assert loaded.statistics_ == sae.statistics_
     with pytest.raises(FileExistsError, match="overwrite"):
         sae.save_pretrained(tmp_path / "sae")
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("encoder", lambda array: array * np.nan, r"weights\['encoder'\] holds NaN or infinity"),
+        ("thresholds", lambda array: array - np.inf, r"weights\['thresholds'\] holds NaN"),
+        ("thresholds", lambda array: array - 1e3, r"weights\['thresholds'\] must not be negative"),
+        ("mean", lambda array: array[:5], r"weights\['mean'\] must have shape \(32,\)"),
+        ("decoder", lambda array: array[0], r"weights\['decoder'\] must be 2-D"),
+    ],
+)
+def test_a_saved_model_with_impossible_weights_is_refused(sae, tmp_path, name, change, message):
+    sae.save_pretrained(tmp_path / "sae")
+    tensors = load_file(tmp_path / "sae" / "model.safetensors")
+    tensors[name] = np.ascontiguousarray(change(tensors[name]))
+    save_file(tensors, tmp_path / "sae" / "model.safetensors")
+    with pytest.raises(ValueError, match=f"'{tmp_path / 'sae'}' .*{message}"):
+        SparseAutoencoder.from_pretrained(tmp_path / "sae")

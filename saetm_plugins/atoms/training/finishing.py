@@ -58,9 +58,10 @@ def finish(
 def refuse_divergence(values: Iterable[Any], config: TrainingConfig) -> None:
     """Raise a ValueError where an array or number is NaN or infinite."""
     if not all(np.isfinite(value).all() for value in values):
+        found = {name: getattr(config, name) for name in ("learning_rate", "sparsity")}
         raise ValueError(
-            f"training diverged with learning_rate={config.learning_rate:g} and "
-            f"normalization={config.normalization!r}: lower the one, or let the other be 'unit'"
+            f"training diverged with {found} and normalization={config.normalization!r}: "
+            "lower learning_rate or sparsity, or use normalization='unit'"
         )
 
 

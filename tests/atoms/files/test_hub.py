@@ -21,20 +21,40 @@ def test_saved_folder_has_a_card_with_the_figures(sae, tmp_path):
         assert fact in card.text
 
 
-def test_model_loads_by_hub_name_from_the_hubs_own_cache(sae, tmp_path):
+@pytest.mark.parametrize(
+    ("place", "revision", "arguments"),
+    [
+        ("snapshots/abc", "main", ""),
+        ("snapshots/abc/layers/one", "main", ", subfolder='layers/one'"),
+        ("snapshots/abc", "v2", ", revision='v2'"),
+    ],
+)
+def test_model_loads_by_hub_name_from_the_hubs_own_cache(sae, tmp_path, place, revision, arguments):
     repository = tmp_path / "models--someone--atoms"
-    sae.save_pretrained(repository / "snapshots" / "abc")
+    sae.save_pretrained(repository / place)
     (repository / "refs").mkdir()
-    (repository / "refs" / "main").write_text("abc")
+    (repository / "refs" / revision).write_text("abc")
     code = (
         "from saetm_plugins.atoms import SparseAutoencoder;"
-        "print(SparseAutoencoder.from_pretrained('someone/atoms').encoder_name)"
+        f"print(SparseAutoencoder.from_pretrained('someone/atoms'{arguments}).encoder_name)"
     )
     environment = {**os.environ, "HF_HUB_CACHE": str(tmp_path), "HF_HUB_OFFLINE": "1"}
     found = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )
     assert found.stdout.strip() == "some/encoder"
+
+
+def test_model_loads_from_a_subfolder(sae, tmp_path):
+    sae.save_pretrained(tmp_path / "models" / "one")
+    loaded = SparseAutoencoder.from_pretrained(tmp_path, subfolder="models/one")
+    assert loaded.encoder_name == "some/encoder"
+    with pytest.raises(FileNotFoundError, match="no subfolder 'models/two'"):
+        SparseAutoencoder.from_pretrained(tmp_path, subfolder="models/two")
+    with pytest.raises(ValueError, match="subfolder must lie within"):
+        SparseAutoencoder.from_pretrained(tmp_path / "models", subfolder="../models/one")
+    with pytest.raises(ValueError, match="revision is for hub names"):
+        SparseAutoencoder.from_pretrained(tmp_path / "models" / "one", revision="v2")
 
 
 def test_a_missing_path_is_named(tmp_path):

@@ -85,17 +85,6 @@ def test_every_kind_of_source_trains_a_model(shards, embeddings, tmp_path):
         assert sae.statistics_["fvu"] < 0.45, source
 
 
-def test_an_iterator_larger_than_the_sample_is_streamed_once(embeddings, monkeypatch):
-    monkeypatch.setattr("saetm_plugins.atoms.training.train._SAMPLE", 500)
-    batches = (embeddings[i : i + 50] for i in range(0, 1500, 50))
-    with pytest.warns(UserWarning, match="embeddings ended after"):
-        sae = train_sae(batches, n_atoms=40, k=4, n_steps=500, batch_size=50)
-    assert sae.statistics_["fvu"] < 0.9
-    again = [embeddings[i : i + 50] for i in range(0, 1500, 50)]
-    loader = torch.utils.data.DataLoader(again, batch_size=None)
-    assert train_sae(loader, 40, k=4, n_steps=300, batch_size=50).statistics_["fvu"] < 0.45
-
-
 def test_broken_shards_are_named(shards, embeddings):
     with pytest.raises(FileNotFoundError, match="nowhere"):
         open_reader(shards / "nowhere")

@@ -28,30 +28,39 @@ with process_group("cpu"):
 """
 
 
+SEEDLESS = """
+import os, sys, numpy as np
+from saetm_plugins.atoms import train_sae
+sae = train_sae(np.load(sys.argv[1]), 24, k=3, n_steps=3, batch_size=200, device="cpu",
+                random_state=None)
+np.save(os.path.join(sys.argv[2], "decoder-" + os.environ["RANK"]), sae.decoder_)
+"""
+
+
+def _run_two(code, *arguments):
+    """Run code in two processes of one group, as ``torchrun`` does."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    group = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2"}
+    threads = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, *arguments],
+            env={**os.environ, **group, **threads, "RANK": str(rank)},
+        )
+        for rank in range(2)
+    ]
+    assert [process.wait(timeout=300) for process in processes] == [0, 0]
+
+
 @pytest.fixture(scope="module")
 def folder(embeddings, tmp_path_factory):
     """Models trained by two processes, one for each activation."""
     folder = tmp_path_factory.mktemp("distributed")
     np.save(folder / "rows.npy", embeddings)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    group = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2"}
-    arguments = [str(folder / "rows.npy"), str(folder), " ".join(ACTIVATIONS), json.dumps(OPTIONS)]
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", WORKER, *arguments],
-            env={
-                **os.environ,
-                **group,
-                "RANK": str(rank),
-                "OMP_NUM_THREADS": "1",
-                "NUMBA_NUM_THREADS": "1",
-            },
-        )
-        for rank in range(2)
-    ]
-    assert [process.wait(timeout=300) for process in processes] == [0, 0]
+    activations, options = " ".join(ACTIVATIONS), json.dumps(OPTIONS)
+    _run_two(WORKER, str(folder / "rows.npy"), str(folder), activations, options)
     return folder
 
 
@@ -62,3 +71,9 @@ def test_two_processes_equal_one(folder, embeddings, activation):
     np.testing.assert_allclose(together.decoder_, alone.decoder_, atol=2e-3)
     np.testing.assert_allclose(together.encoder_, alone.encoder_, atol=5e-3)
     assert together.statistics_["fvu"] == pytest.approx(alone.statistics_["fvu"], abs=1e-3)
+
+
+def test_without_a_seed_all_processes_return_one_model(folder):
+    _run_two(SEEDLESS, str(folder / "rows.npy"), str(folder))
+    first, second = (np.load(folder / f"decoder-{rank}.npy") for rank in range(2))
+    assert np.array_equal(first, second)

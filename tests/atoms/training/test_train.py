@@ -130,6 +130,8 @@ def test_every_prefix_of_a_matryoshka_model_reconstructs(embeddings):
         ({"n_atoms": 0}, "n_atoms must be at least 1; found 0"),
         ({"n_atoms": 4, "k": 5}, "k must be at most n_atoms"),
         ({"learning_rate": -1}, "learning_rate"),
+        ({"learning_rate": 1e30}, "learning_rate must be above 0 and at most 1"),
+        ({"device": "meta"}, "device is 'meta'"),
         ({"levels": (0.5, 0.2, 1.0)}, "levels"),
         ({"preset": "gpt"}, "preset must be one of"),
         ({"random_state": "x"}, "random_state"),
@@ -147,6 +149,24 @@ def test_embeddings_with_nan_are_refused_with_their_row(embeddings):
     broken[17, 3] = np.nan
     with pytest.raises(ValueError, match="row 17"):
         train_sae(broken)
+
+
+def test_embeddings_too_large_to_square_are_refused(embeddings):
+    with pytest.raises(ValueError, match=r"embeddings is too large .*\(row 9 holds 1e\+30\)"):
+        train_sae(np.where(np.arange(1500)[:, None] == 9, np.float32(1e30), embeddings))
+
+
+@pytest.mark.parametrize(
+    ("factor", "settings"),
+    [
+        (1e15, {"activation": "batch_topk", "learning_rate": 1.0, "normalization": "none"}),
+        (1, {"activation": "l1", "sparsity": 1e300}),
+        (1, {"activation": "jumprelu", "sparsity": 1e300}),
+    ],
+)
+def test_training_that_diverges_is_an_error(embeddings, factor, settings):
+    with pytest.raises(ValueError, match=r"diverged with .*'learning_rate': .*'sparsity'"):
+        train_sae(embeddings * np.float32(factor), 24, k=3, n_steps=30, **settings)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
