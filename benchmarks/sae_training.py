@@ -11,9 +11,9 @@ import time
 import numpy as np
 import torch
 
-from saetm_plugins.atoms.config import TrainingConfig
-from saetm_plugins.atoms.initialization import initial_weights
-from saetm_plugins.atoms.learner import make_learner
+from saetm_plugins.atoms.training.config import TrainingConfig
+from saetm_plugins.atoms.training.initialization import initial_weights
+from saetm_plugins.atoms.training.learner import make_learner
 
 BATCH, D, ATOMS, ACTIVE = 1024, 384, 1024, 8
 

@@ -163,7 +163,7 @@ def embed(
     encoding: Encoding = None,
 ) -> None:
     """Embed the texts of a file into shards that train-sae reads."""
-    from saetm_plugins.atoms.embedding import embed_file
+    from saetm_plugins.atoms.sources.embedding import embed_file
 
     embed_file(
         file,
@@ -207,7 +207,7 @@ def train_sae_command(
     """Train a sparse autoencoder on embeddings; under torchrun, on all its processes."""
     import os
 
-    from saetm_plugins.atoms.training import train_sae_from_config
+    from saetm_plugins.atoms.training.train import train_sae_from_config
 
     _check_model_folder(out, "sparse-autoencoder", overwrite)
     flags = {

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from saetm_plugins.atoms.config import ACTIVATIONS
 from saetm_plugins.atoms.encoding import encode_block
-from saetm_plugins.atoms.foreign import load_foreign
-from saetm_plugins.atoms.hub import model_card, push_to_hub, resolve_path
+from saetm_plugins.atoms.files.hub import model_card, push_to_hub, resolve_path
+from saetm_plugins.atoms.files.other_libraries import load_foreign
 from saetm_plugins.atoms.normalization import Normalizer
+from saetm_plugins.atoms.training.config import ACTIVATIONS
 from saetm_plugins.persistence import load_folder, save_folder
 from saetm_plugins.validation import check_choice, check_count, check_embeddings, resolve_device
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from saetm_plugins.atoms import TrainingConfig
-from saetm_plugins.atoms.initialization import initial_weights
-from saetm_plugins.atoms.sparse_learner import SparseLearner
-from saetm_plugins.atoms.torch_learner import TorchLearner
+from saetm_plugins.atoms.training.initialization import initial_weights
+from saetm_plugins.atoms.training.sparse_learner import SparseLearner
+from saetm_plugins.atoms.training.torch_learner import TorchLearner
 
 
 @pytest.mark.parametrize("levels", [(1.0,), (0.25, 0.5, 1.0)])

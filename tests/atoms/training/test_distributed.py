@@ -18,7 +18,7 @@ ACTIVATIONS = ["batch_topk", "l1", "jumprelu"]
 WORKER = """
 import json, os, sys, numpy as np
 from saetm_plugins.atoms import train_sae
-from saetm_plugins.atoms.distributed import process_group
+from saetm_plugins.atoms.training.distributed import process_group
 with process_group("cpu"):
     for activation in sys.argv[3].split():
         sae = train_sae(np.load(sys.argv[1]), activation=activation, device="cpu",

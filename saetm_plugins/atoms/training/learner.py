@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import torch
 
-from saetm_plugins.atoms.config import TrainingConfig
+from saetm_plugins.atoms.training.config import TrainingConfig
 
 SPARSE_ACTIVATIONS = ("topk", "batch_topk")
 
@@ -62,10 +62,12 @@ def make_learner(weights: dict[str, np.ndarray], config: TrainingConfig, device:
     device : str
     """
     if torch.device(device).type == "cpu" and config.activation in SPARSE_ACTIVATIONS:
-        from saetm_plugins.atoms.sparse_learner import SparseLearner  # numba: only when used
+        from saetm_plugins.atoms.training.sparse_learner import (
+            SparseLearner,  # numba: only when used
+        )
 
         return SparseLearner(weights, config)
-    from saetm_plugins.atoms.torch_learner import TorchLearner
+    from saetm_plugins.atoms.training.torch_learner import TorchLearner
 
     return TorchLearner(weights, config, device)
 

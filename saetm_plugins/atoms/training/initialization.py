@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from saetm_plugins.atoms.config import TrainingConfig
+from saetm_plugins.atoms.training.config import TrainingConfig
 
 _ROUNDS = 32  # of picking atoms; within a round picks do not see each other
 _SAMPLE = 8_192  # documents that a threshold is taken on

@@ -6,8 +6,8 @@ import torch
 from safetensors.torch import save_file
 
 from saetm_plugins.atoms import train_sae
-from saetm_plugins.atoms.batches import prefetch, shuffled_batches
-from saetm_plugins.atoms.sources import ShardReader, open_reader
+from saetm_plugins.atoms.sources.batches import prefetch, shuffled_batches
+from saetm_plugins.atoms.sources.readers import ShardReader, open_reader
 
 
 def _write_arrow(file, rows):
@@ -47,7 +47,7 @@ def test_shards_of_all_formats_read_as_one_matrix(shards, embeddings):
 
 
 def test_an_epoch_shows_every_row_once_in_a_new_order(shards, monkeypatch):
-    monkeypatch.setattr("saetm_plugins.atoms.batches._BUFFER_BYTES", 4 * 32 * 320)
+    monkeypatch.setattr("saetm_plugins.atoms.sources.batches._BUFFER_BYTES", 4 * 32 * 320)
     reader = ShardReader(shards)
     batches = shuffled_batches(reader, 100, seed=3)
     epochs = [np.concatenate([next(batches) for _ in range(12)]) for _ in range(2)]
@@ -59,7 +59,7 @@ def test_an_epoch_shows_every_row_once_in_a_new_order(shards, monkeypatch):
 
 
 def test_batches_can_start_anywhere(shards, monkeypatch):
-    monkeypatch.setattr("saetm_plugins.atoms.batches._BUFFER_BYTES", 4 * 32 * 320)
+    monkeypatch.setattr("saetm_plugins.atoms.sources.batches._BUFFER_BYTES", 4 * 32 * 320)
     reader = ShardReader(shards)
     whole = shuffled_batches(reader, 90, seed=3)
     expected = [next(whole) for _ in range(40)]
@@ -86,7 +86,7 @@ def test_every_kind_of_source_trains_a_model(shards, embeddings, tmp_path):
 
 
 def test_an_iterator_larger_than_the_sample_is_streamed_once(embeddings, monkeypatch):
-    monkeypatch.setattr("saetm_plugins.atoms.training._SAMPLE", 500)
+    monkeypatch.setattr("saetm_plugins.atoms.training.train._SAMPLE", 500)
     batches = (embeddings[i : i + 50] for i in range(0, 1500, 50))
     with pytest.warns(UserWarning, match="embeddings ended after"):
         sae = train_sae(batches, n_atoms=40, k=4, n_steps=500, batch_size=50)

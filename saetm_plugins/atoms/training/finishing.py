@@ -8,11 +8,11 @@ import numpy as np
 import scipy.sparse as sp
 
 from saetm_plugins.atoms.autoencoder import SparseAutoencoder
-from saetm_plugins.atoms.config import TrainingConfig
 from saetm_plugins.atoms.encoding import encode_normalized
-from saetm_plugins.atoms.initialization import average_cut
-from saetm_plugins.atoms.learner import Learner
 from saetm_plugins.atoms.normalization import Normalizer
+from saetm_plugins.atoms.training.config import TrainingConfig
+from saetm_plugins.atoms.training.initialization import average_cut
+from saetm_plugins.atoms.training.learner import Learner
 
 _MEASURED = 32_768  # documents that the statistics are taken on
 

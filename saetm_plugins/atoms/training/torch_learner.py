@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from saetm_plugins.atoms.config import TrainingConfig
-from saetm_plugins.atoms.distributed import average_, gather_rows, sum_, world
-from saetm_plugins.atoms.learner import StepReport, half_products
+from saetm_plugins.atoms.training.config import TrainingConfig
+from saetm_plugins.atoms.training.distributed import average_, gather_rows, sum_, world
+from saetm_plugins.atoms.training.learner import StepReport, half_products
 
 _FIRST_PENALTY = 0.05  # relative to the mean norm of a document; steered from there
 _STEERING = 0.02  # largest relative change of a steered penalty in one step

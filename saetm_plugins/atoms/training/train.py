@@ -19,23 +19,23 @@ import torch
 from tqdm.auto import tqdm
 
 from saetm_plugins.atoms.autoencoder import SparseAutoencoder
-from saetm_plugins.atoms.batches import (
+from saetm_plugins.atoms.normalization import Normalizer, fit_normalizer
+from saetm_plugins.atoms.sources.batches import (
     RowNumbers,
     prefetch,
     sample_rows,
     shuffled_batches,
     streamed_batches,
 )
-from saetm_plugins.atoms.checkpoints import CheckpointFolder
-from saetm_plugins.atoms.config import TrainingConfig, preset_settings
-from saetm_plugins.atoms.distributed import own_slice, process_group, world
-from saetm_plugins.atoms.finishing import finish
-from saetm_plugins.atoms.initialization import initial_weights
-from saetm_plugins.atoms.learner import Learner, make_learner
-from saetm_plugins.atoms.normalization import Normalizer, fit_normalizer
-from saetm_plugins.atoms.revival import revive_dead
-from saetm_plugins.atoms.run_logging import open_logger
-from saetm_plugins.atoms.sources import is_stream, iterate_rows, open_reader
+from saetm_plugins.atoms.sources.readers import is_stream, iterate_rows, open_reader
+from saetm_plugins.atoms.training.checkpoints import CheckpointFolder
+from saetm_plugins.atoms.training.config import TrainingConfig, preset_settings
+from saetm_plugins.atoms.training.distributed import own_slice, process_group, world
+from saetm_plugins.atoms.training.finishing import finish
+from saetm_plugins.atoms.training.initialization import initial_weights
+from saetm_plugins.atoms.training.learner import Learner, make_learner
+from saetm_plugins.atoms.training.revival import revive_dead
+from saetm_plugins.atoms.training.run_logging import open_logger
 from saetm_plugins.validation import resolve_device
 
 _SAMPLE = 65_536  # rows that the centre, the starting atoms and the statistics are taken from

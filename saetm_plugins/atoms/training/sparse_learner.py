@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from saetm_plugins.atoms import training_kernels as kernels
-from saetm_plugins.atoms.config import TrainingConfig
-from saetm_plugins.atoms.distributed import average_, sum_, world
-from saetm_plugins.atoms.learner import StepReport, half_products
+from saetm_plugins.atoms.training import kernels
+from saetm_plugins.atoms.training.config import TrainingConfig
+from saetm_plugins.atoms.training.distributed import average_, sum_, world
+from saetm_plugins.atoms.training.learner import StepReport, half_products
 
 _TRAINED = ("encoder", "encoder_bias", "decoder", "decoder_bias")
 _LOWEST = np.int16(-(2**15))  # below all scores, also those that rounding made negative

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from saetm_plugins.atoms.sources import ArrayReader, Reader, iterate_rows
+from saetm_plugins.atoms.sources.readers import ArrayReader, Reader, iterate_rows
 
 _BUFFER_BYTES = 2**28
 _CHUNKS_IN_BUFFER = 32

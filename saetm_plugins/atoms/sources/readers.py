@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from saetm_plugins.atoms.shards import Shard, open_shard, shard_files
+from saetm_plugins.atoms.sources.shards import Shard, open_shard, shard_files
 from saetm_plugins.validation import check_embeddings
 
 

@@ -21,16 +21,16 @@ train_sae(np.load(sys.argv[1]), n_atoms=24, k=3, n_steps=100_000, batch_size=100
 @pytest.mark.parametrize("activation", ["batch_topk", "l1", "jumprelu"])
 def test_a_stopped_run_ends_like_one_that_was_not(embeddings, tmp_path, activation, monkeypatch):
     whole = train_sae(embeddings, activation=activation, **OPTIONS)
-    from saetm_plugins.atoms import training
+    from saetm_plugins.atoms.training import train
 
-    real = training.revive_dead
+    real = train.revive_dead
 
     def stop(learner, batch, report, config, step, rng):
         if step == 37:
             raise KeyboardInterrupt
         real(learner, batch, report, config, step, rng)
 
-    monkeypatch.setattr(training, "revive_dead", stop)
+    monkeypatch.setattr(train, "revive_dead", stop)
     with pytest.raises(KeyboardInterrupt):
         train_sae(embeddings, activation=activation, **OPTIONS, checkpoint_dir=tmp_path)
     monkeypatch.undo()

@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from saetm_plugins.atoms import train_sae
-from saetm_plugins.atoms.embedding import embed_file
+from saetm_plugins.atoms.sources.embedding import embed_file
 
 TEXTS = [f"text number {i}, with a comma" for i in range(25)]
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from saetm_plugins.atoms import SparseAutoencoder, TrainingConfig, train_sae
-from saetm_plugins.atoms.initialization import initial_weights
-from saetm_plugins.atoms.learner import make_learner
 from saetm_plugins.atoms.normalization import fit_normalizer
-from saetm_plugins.atoms.revival import revive_dead
+from saetm_plugins.atoms.training.initialization import initial_weights
+from saetm_plugins.atoms.training.learner import make_learner
+from saetm_plugins.atoms.training.revival import revive_dead
 
 ACTIVATIONS = ["topk", "batch_topk", "l1", "jumprelu"]
 

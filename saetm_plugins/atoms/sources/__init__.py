@@ -1,0 +1,1 @@
+"""Where embeddings come from: arrays, files, shards, streams, texts to encode, synthetic draws."""

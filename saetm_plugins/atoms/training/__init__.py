@@ -1,0 +1,1 @@
+"""How a sparse autoencoder is trained; :func:`train.train_sae` is where to start reading."""
