@@ -1,8 +1,8 @@
 """Files of texts, one reader for every command: CSV, TSV, XLSX, Parquet, JSON, folders of .txt.
 
 A leaf: pyarrow, openpyxl and charset-normalizer (the extra ``cli``) are imported where a file
-needs them. Rows are read one after the other, so a file may be larger than memory, except JSON,
-which is read as a whole.
+needs them. Rows are read one after the other, so a file may be larger than memory; of XLSX the
+texts, and JSON as a whole, are held in memory.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ class TextTable:
             yield self.as_text(cell, number, text_column)
 
     def rows(self, **columns: str) -> Iterator[list[Any]]:
-        """Yield the cells of some columns, row by row; lines without any cell are skipped.
+        """Yield the cells of some columns, row by row; blank lines of a text file are skipped.
 
         Parameters
         ----------
@@ -208,9 +208,14 @@ class TextTable:
             rows = sheet.iter_rows(values_only=True)
             header = ["" if cell is None else str(cell).strip() for cell in next(rows, ())]
             places = self._find(columns, header)
+            n_blank = 0
             for row in rows:
-                if any(cell is not None for cell in row):
-                    yield [row[place] if place < len(row) else None for place in places]
+                if all(cell is None for cell in row):
+                    n_blank += 1  # below the last row there are often some with a format alone
+                    continue
+                yield from ([None] * len(places) for _ in range(n_blank))
+                n_blank = 0
+                yield [row[place] if place < len(row) else None for place in places]
 
     def _parquet_rows(self, columns: Mapping[str, str]) -> Iterator[list[Any]]:
         parquet = _import("pyarrow.parquet", ".parquet")
@@ -221,7 +226,7 @@ class TextTable:
         with table:
             self._find(columns, table.schema_arrow.names)
             names = list(columns.values())
-            for batch in table.iter_batches(4096, columns=list(dict.fromkeys(names))):
+            for batch in table.iter_batches(256, columns=list(dict.fromkeys(names))):
                 cells = {name: batch.column(name).to_pylist() for name in set(names)}
                 yield from map(list, zip(*(cells[name] for name in names), strict=True))
 
