@@ -80,7 +80,6 @@ def fit(
 
     _check_model_folder(out, "topic-model", overwrite)
     count = _topic_count(n_topics)
-    documents, ids = _read_documents(file, text_column, id_column, sep, encoding)
     model = SAETopicModel(
         n_topics=count,
         sae=None if sae is None else SparseAutoencoder.from_pretrained(sae),
@@ -89,6 +88,7 @@ def fit(
         random_state=random_state,
         verbose=True,
     )
+    documents, ids = _read_documents(file, text_column, id_column, sep, encoding)
     model.fit(documents, _load_embeddings(embeddings))
     _save(model, out, overwrite, ids)
 
@@ -114,9 +114,9 @@ def assign(
 
     check_table_path(out, name="out")
     _refuse_existing(out, overwrite)
+    fitted = SAETopicModel.load(model, encoder=encoder)
     documents, ids = _read_documents(file, text_column, id_column, sep, encoding)
     check_table_path(out, len(documents), name="out")
-    fitted = SAETopicModel.load(model, encoder=encoder)
     mixtures = fitted.transform(documents, _load_embeddings(embeddings))
     write_table(document_table(fitted, mixtures, ids=ids), out)
     print_line(console, "Saved to", out)

@@ -87,7 +87,7 @@ def check_destination(path: str | os.PathLike[str], kind: str, *, overwrite: boo
     FileExistsError
         When `path` exists and `overwrite` is false, or is not a folder of this `kind`.
     NotADirectoryError, PermissionError
-        When it lies in what is not a folder, or in one that cannot be written to.
+        As :func:`check_parent`.
     """
     path = Path(path)
     if path.exists():
@@ -101,11 +101,22 @@ def check_destination(path: str | os.PathLike[str], kind: str, *, overwrite: boo
             raise FileExistsError(
                 f"path {str(path)!r} exists and is not a saved {kind}; not replaced"
             )
+    return check_parent(path)
+
+
+def check_parent(path: str | os.PathLike[str]) -> Path:
+    """Refuse a path in a folder that does not exist and cannot be made, or cannot be written to.
+
+    Raises
+    ------
+    NotADirectoryError, PermissionError
+    """
+    path = Path(path)
     above = next(folder for folder in path.absolute().parents if folder.exists())
     if not above.is_dir():
         raise NotADirectoryError(f"path {str(path)!r} cannot be made: {str(above)!r} is a file")
     if not os.access(above, os.W_OK):
-        raise PermissionError(f"path {str(path)!r} cannot be made: no leave to write to {above}")
+        raise PermissionError(f"path {str(path)!r} cannot be made: {str(above)!r} is read-only")
     return path
 
 

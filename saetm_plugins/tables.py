@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from saetm_plugins.persistence import check_parent
 from saetm_plugins.text_files import TextTable, open_table
 from saetm_plugins.validation import check_count
 
@@ -165,10 +166,14 @@ def check_table_path(path: str | os.PathLike[str], n_rows: int = 0, name: str = 
 
     Raises
     ------
+    NotADirectoryError, PermissionError
+        When the file lies where none can be made.
     ValueError
-        When the suffix is of no known format, or `n_rows` are too many for it.
+        When the suffix is of no known format, `n_rows` are too many for it, or it is a folder.
     """
-    path = Path(path)
+    path = check_parent(path)
+    if path.is_dir():
+        raise ValueError(f"{name} {str(path)!r} is a folder")
     if path.suffix.lower() not in TABLE_SUFFIXES:
         raise ValueError(
             f"{name} must end in one of {', '.join(TABLE_SUFFIXES)}; found {str(path)!r}"
@@ -189,7 +194,7 @@ def write_table(frame: pd.DataFrame, path: str | os.PathLike[str]) -> Path:
     Raises
     ------
     ValueError
-        When the suffix is of no known format, or the rows are too many for it.
+        As :func:`check_table_path`.
     """
     path = check_table_path(path, len(frame))
     suffix = path.suffix.lower()

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -82,8 +82,8 @@ def open_table(
             codecs.lookup(encoding)
         except LookupError:
             raise ValueError(f"encoding {encoding!r} is not known to Python") from None
-    with tempfile.TemporaryDirectory() as folder:
-        if str(file) == "-":
+    with tempfile.TemporaryDirectory() if str(file) == "-" else nullcontext() as folder:
+        if folder is not None:
             name, path = "standard input", Path(folder, "stdin")
             with path.open("wb") as copy:
                 shutil.copyfileobj(sys.stdin.buffer, copy)
@@ -345,7 +345,7 @@ def _find_encoding(path: Path, name: str, encoding: str | None) -> str:
         tried.append(guess)
         if _first_undecodable(path, guess) is None:
             warnings.warn(
-                f"{name} is not UTF-8 and was read as {guess}; if letters come out wrong, name "
+                f"{name} is not UTF-8 and was read as {guess}; if letters come out wrong, give "
                 "its encoding",
                 UserWarning,
                 stacklevel=2,

@@ -303,6 +303,17 @@ def test_warnings_are_one_line_without_source(files, main):
     assert any(word.startswith("café") for word in vocabulary)
 
 
+def test_warnings_of_the_library_are_one_line_too(files, main):
+    frame = pd.read_csv(files / "docs.csv", dtype=str)
+    frame.loc[7, "text"] = "1 2 3"
+    frame.to_csv(files / "docs.csv", index=False)
+    arguments = ["fit", files / "docs.csv", "--embeddings", files / "embeddings.npy"]
+    _, _, err = main(*arguments, "--n-topics", 3, "--out", files / "model")
+    assert "\nwarning: 1 of 400 documents hold no word of the vocabulary;" in "\n" + err
+    assert "UserWarning" not in err
+    assert "model.fit" not in err
+
+
 def test_nothing_imports_the_command():
     root = os.path.dirname(saetm_plugins.__file__)
     for folder, _, names in os.walk(root):

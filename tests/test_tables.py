@@ -133,10 +133,21 @@ def test_paths_that_cannot_be_written_are_refused_before_the_work(tmp_path):
         check_table_path("a.doc", name="out")
     with pytest.raises(ValueError, match=r"cannot hold 2,000,000 rows.*1,048,575"):
         check_table_path("a.xlsx", 2_000_000)
-    (tmp_path / "a.csv").mkdir()  # cannot be replaced by a file
-    with pytest.raises(OSError, match=r"a\.csv"):
+    (tmp_path / "a.csv").mkdir()
+    with pytest.raises(ValueError, match=r"a\.csv' is a folder"):
         write_table(AWKWARD, tmp_path / "a.csv")
-    assert [file.name for file in tmp_path.iterdir()] == ["a.csv"]
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NotADirectoryError, match="file' is a file"):
+        check_table_path(tmp_path / "file" / "a.csv")
+
+
+def test_a_table_that_fails_midway_leaves_the_old_one(tmp_path):
+    path = write_table(AWKWARD, tmp_path / "a.parquet")
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="object"):  # of pyarrow
+        write_table(pd.DataFrame({"id": [object()]}), path)
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["a.parquet"]
 
 
 def test_columns_beside_the_texts_are_numbers_and_dates_where_nothing_is_lost(tmp_path):
