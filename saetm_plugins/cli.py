@@ -1,19 +1,24 @@
-"""The ``saetm`` command: fit, look at and re-cut topic models from the shell."""
+"""The ``saetm`` command: fit, look at, apply and re-cut topic models from the shell."""
 
 from __future__ import annotations
 
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 try:
     import typer
     from rich.console import Console
-    from rich.table import Table
+
+    from saetm_plugins.console import print_line, print_topics
 except ImportError as error:  # the library works without its command
     raise SystemExit(f"{error}: the saetm command needs pip install 'saetm-plugins[cli]'") from None
 
 if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
     from saetm_plugins import SAETopicModel
 
 app = typer.Typer(
@@ -23,6 +28,23 @@ app = typer.Typer(
 )
 console = Console()
 
+Texts = Annotated[
+    Path,
+    typer.Argument(
+        help="CSV, TSV, XLSX, Parquet, JSON or JSONL with one text a row, a folder of .txt files, "
+        "or - for standard input.",
+        show_default=False,
+    ),
+]
+TextColumn = Annotated[str, typer.Option(help="The column that holds the texts.")]
+IdColumn = Annotated[
+    str | None, typer.Option(help="What documents are called; by default their row numbers.")
+]
+Sep = Annotated[str | None, typer.Option(help="Separator of a CSV file; found out by default.")]
+Encoding = Annotated[
+    str | None, typer.Option(help="Of a file of text, latin-1 say; found out by default.")
+]
+Embeddings = Annotated[Path | None, typer.Option(help=".npy, one row a text.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 
@@ -39,37 +61,65 @@ def demo(
 
 @app.command()
 def fit(
-    file: Annotated[Path, typer.Argument(help="CSV, JSONL or Parquet with one text a row.")],
-    out: Annotated[Path, typer.Option(help="Folder for the model.")],
-    text_column: Annotated[str, typer.Option(help="The column that holds the texts.")] = "text",
+    file: Texts,
+    out: Annotated[Path, typer.Option(help="Folder for the model and its tables.")],
+    text_column: TextColumn = "text",
+    id_column: IdColumn = None,
     n_topics: Annotated[str, typer.Option(help='A number, or "auto".')] = "50",
-    embeddings: Annotated[Path | None, typer.Option(help=".npy, one row a text.")] = None,
+    embeddings: Embeddings = None,
     encoder: Annotated[str | None, typer.Option(help="A sentence-transformers name.")] = None,
     sae: Annotated[Path | None, typer.Option(help="A trained autoencoder to reuse.")] = None,
     merge: Annotated[str, typer.Option(help="auto, nmf, kmeans, ward or hdbscan.")] = "auto",
     random_state: Seed = 0,
+    sep: Sep = None,
+    encoding: Encoding = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Fit a topic model to the texts of a file and save it."""
-    import numpy as np
-
+    """Fit a topic model to the texts of a file; save it, topics.csv and documents.csv."""
     from saetm_plugins import SAETopicModel, SparseAutoencoder
 
-    _refuse_existing(out, overwrite)
-    documents = _read_texts(file, text_column)
+    _check_model_folder(out, "topic-model", overwrite)
+    count = _topic_count(n_topics)
     model = SAETopicModel(
-        n_topics=_topic_count(n_topics),
+        n_topics=count,
         sae=None if sae is None else SparseAutoencoder.from_pretrained(sae),
         encoder=encoder,
         merge=merge,
         random_state=random_state,
         verbose=True,
     )
-    vectors = None if embeddings is None else np.load(embeddings, allow_pickle=False)
-    model.fit(documents, vectors)
-    model.save(out, overwrite=overwrite)
-    print_topics(model, console)
-    console.print(f"Saved to [bold]{out}[/bold]")
+    documents, ids = _read_documents(file, text_column, id_column, sep, encoding)
+    model.fit(documents, _load_embeddings(embeddings))
+    _save(model, out, overwrite, ids)
+
+
+@app.command()
+def assign(
+    model: Annotated[Path, typer.Argument(help="A saved model.", show_default=False)],
+    file: Texts,
+    out: Annotated[Path, typer.Option(help="Table: .csv, .tsv, .xlsx, .parquet or .jsonl.")],
+    text_column: TextColumn = "text",
+    id_column: IdColumn = None,
+    embeddings: Embeddings = None,
+    encoder: Annotated[
+        str | None, typer.Option(help="A sentence-transformers name; by default the model's.")
+    ] = None,
+    sep: Sep = None,
+    encoding: Encoding = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write which topics each text of a file is about, by a saved model."""
+    from saetm_plugins import SAETopicModel
+    from saetm_plugins.tables import check_table_path, document_table, write_table
+
+    check_table_path(out, name="out")
+    _refuse_existing(out, overwrite)
+    fitted = SAETopicModel.load(model, encoder=encoder)
+    documents, ids = _read_documents(file, text_column, id_column, sep, encoding)
+    check_table_path(out, len(documents), name="out")
+    mixtures = fitted.transform(documents, _load_embeddings(embeddings))
+    write_table(document_table(fitted, mixtures, ids=ids), out)
+    print_line(console, "Saved to", out)
 
 
 @app.command()
@@ -94,23 +144,23 @@ def retopic(
     """Cut a saved model into another number of topics and save that; nothing is retrained."""
     from saetm_plugins import SAETopicModel
 
-    _refuse_existing(out, overwrite)
+    _check_model_folder(out, "topic-model", overwrite)
     recut = SAETopicModel.load(model).retopic(_topic_count(n_topics), merge)
-    recut.save(out, overwrite=overwrite)
-    print_topics(recut, console)
-    console.print(f"Saved to [bold]{out}[/bold]")
+    _save(recut, out, overwrite, _saved_ids(model, len(recut.labels_)))
 
 
 @app.command()
 def embed(
-    file: Annotated[Path, typer.Argument(help="CSV, JSONL or Parquet with one text a row.")],
+    file: Texts,
     out: Annotated[Path, typer.Option(help="Folder for the shards; goes on where it stopped.")],
-    text_column: Annotated[str, typer.Option(help="The column that holds the texts.")] = "text",
+    text_column: TextColumn = "text",
     encoder: Annotated[
         str, typer.Option(help="A sentence-transformers name or folder.")
     ] = "sentence-transformers/all-MiniLM-L6-v2",
     shard_size: Annotated[int, typer.Option(help="Texts in a shard.")] = 50_000,
     batch_size: Annotated[int, typer.Option(help="Texts the encoder gets at a time.")] = 64,
+    sep: Sep = None,
+    encoding: Encoding = None,
 ) -> None:
     """Embed the texts of a file into shards that train-sae reads."""
     from saetm_plugins.atoms.sources.embedding import embed_file
@@ -122,8 +172,10 @@ def embed(
         text_column=text_column,
         shard_size=shard_size,
         batch_size=batch_size,
+        sep=sep,
+        encoding=encoding,
     )
-    console.print(f"Saved to [bold]{out}[/bold]")
+    print_line(console, "Saved to", out)
 
 
 @app.command("train-sae")
@@ -157,7 +209,7 @@ def train_sae_command(
 
     from saetm_plugins.atoms.training.train import train_sae_from_config
 
-    _refuse_existing(out, overwrite)
+    _check_model_folder(out, "sparse-autoencoder", overwrite)
     flags = {
         "preset": preset,
         "n_atoms": n_atoms,
@@ -178,51 +230,33 @@ def train_sae_command(
     sae = train_sae_from_config(embeddings, config, flags)
     if int(os.environ.get("RANK", "0")) == 0:
         sae.save_pretrained(out, overwrite=overwrite)
-        console.print(f"{sae!r}  {sae.statistics_}")
-        console.print(f"Saved to [bold]{out}[/bold]")
-
-
-def print_topics(
-    model: SAETopicModel,
-    console: Console,
-    *,
-    n_words: int = 8,
-    documents: list[str] | None = None,
-) -> None:
-    """Print a table of topics: documents, share, words and, given texts, the most typical one."""
-    import numpy as np
-
-    sizes = np.bincount(model.labels_, minlength=model.n_topics_)
-    table = Table(title=f"{model.n_topics_} topics of {len(model.labels_):,} documents")
-    table.add_column("topic", justify="right", no_wrap=True)
-    table.add_column("docs", justify="right", no_wrap=True)
-    table.add_column("share", justify="right", no_wrap=True)
-    table.add_column("words", min_width=24)
-    if documents is not None:
-        table.add_column("most typical document", overflow="ellipsis", no_wrap=True, max_width=48)
-    words = model.get_topics(n_words)
-    typical = model.get_representative_indices(1)[:, 0]
-    for topic in range(model.n_topics_):
-        label = model.topic_labels_[topic]
-        row = [
-            str(topic) if label is None else f"{topic} {label}",
-            f"{sizes[topic]:,}",
-            f"{model.topic_prevalence_[topic]:.1%}",
-            " ".join(words[topic]),
-        ]
-        if documents is not None:
-            row.append(" ".join(documents[typical[topic]].split()))
-        table.add_row(*row)
-    console.print(table)
+        print_line(console, repr(sae), sae.statistics_)
+        print_line(console, "Saved to", out)
 
 
 def main() -> None:
-    """Run the command; an error of the user's shows as one line, not as a traceback."""
+    """Run the command; errors and warnings are one line each, without a traceback or source."""
+    errors = Console(stderr=True)
+
+    def show_warning(message: Any, *where: Any, **more: Any) -> None:
+        print_line(errors, "warning:", message, style="yellow")
+
+    warnings.showwarning = show_warning
     try:
         app()
     except (ValueError, TypeError, OSError, ImportError) as error:
-        Console(stderr=True).print(f"[red]error:[/red] {error}", markup=True, highlight=False)
+        print_line(errors, "error:", _name_option(str(error)), style="red")
         sys.exit(1)
+
+
+def _name_option(message: str) -> str:
+    """Say ``--text-column`` where a message of the library begins with ``text_column``."""
+    argument, _, rest = message.partition(" ")
+    commands = getattr(typer.main.get_command(app), "commands", {})
+    for parameter in getattr(commands.get("".join(sys.argv[1:2])), "params", ()):
+        if parameter.name == argument and parameter.opts[0].startswith("--"):
+            return f"{parameter.opts[0]} {rest}"
+    return message
 
 
 def _topic_count(text: str) -> int | str:
@@ -240,20 +274,57 @@ def _refuse_existing(out: Path, overwrite: bool) -> None:
         raise typer.BadParameter(f"--out {str(out)!r} exists; pass --overwrite to replace it")
 
 
-def _read_texts(file: Path, column: str) -> list[str]:
-    import pandas as pd
+def _check_model_folder(out: Path, kind: str, overwrite: bool) -> None:
+    """Refuse a folder that could not be written, before the work."""
+    from saetm_plugins.persistence import check_destination
 
-    readers: dict[str, Any] = {
-        ".csv": pd.read_csv,
-        ".jsonl": lambda path: pd.read_json(path, lines=True),
-        ".parquet": pd.read_parquet,
-    }
-    reader = readers.get(file.suffix.lower())
-    if reader is None:
-        raise typer.BadParameter(f"{file}: can read {', '.join(readers)}; found {file.suffix!r}")
-    frame = reader(file)
-    if column not in frame:
-        raise typer.BadParameter(
-            f"--text-column {column!r} is not in {file}; it has {', '.join(map(str, frame))}"
-        )
-    return frame[column].fillna("").astype(str).tolist()
+    _refuse_existing(out, overwrite)
+    try:
+        check_destination(out, kind, overwrite=overwrite)
+    except OSError as error:
+        raise typer.BadParameter(f"--out: {error}") from None
+
+
+def _read_documents(
+    file: Path, text_column: str, id_column: str | None, sep: str | None, encoding: str | None
+) -> tuple[list[str], pd.Series | None]:
+    """Return the texts of a file and their ids; those of a folder are its files' names."""
+    from saetm_plugins.tables import read_table
+
+    if id_column is None and file.is_dir():
+        id_column = "id"
+    frame = read_table(file, text_column, sep=sep, encoding=encoding, id_column=id_column)
+    return frame[text_column].tolist(), None if id_column is None else frame[id_column]
+
+
+def _load_embeddings(file: Path | None) -> np.ndarray | None:
+    import numpy as np
+
+    if file is None:
+        return None
+    try:
+        return np.load(file, allow_pickle=False)
+    except ValueError as error:
+        raise ValueError(f"embeddings {str(file)!r} is not a .npy file: {error}") from error
+
+
+def _save(model: SAETopicModel, out: Path, overwrite: bool, ids: Any) -> None:
+    """Save a model and, in its folder, its tables; saving again replaces both."""
+    from saetm_plugins.tables import document_table, topic_table, write_table
+
+    model.save(out, overwrite=overwrite)
+    write_table(topic_table(model), out / "topics.csv")
+    write_table(document_table(model, ids=ids), out / "documents.csv")
+    print_topics(model, console)
+    print_line(console, "Saved to", out)
+
+
+def _saved_ids(model: Path, n_documents: int) -> pd.Series | None:
+    """Return the ids that `saetm fit` wrote beside a model, where it did."""
+    from saetm_plugins.tables import read_table
+
+    documents = model / "documents.csv"
+    if not documents.is_file():
+        return None
+    ids = read_table(documents, "id")["id"]
+    return ids if len(ids) == n_documents else None

@@ -14,10 +14,11 @@ import numpy as np
 from gensim.test.utils import datapath
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 from transformers.utils.logging import disable_progress_bar
 
 from saetm_plugins.bertopic import SAEBERTopic
-from saetm_plugins.cli import print_topics
+from saetm_plugins.console import print_topics
 from saetm_plugins.text import encode_texts, load_encoder
 
 N_TOPICS = 10
@@ -44,9 +45,9 @@ def run_demo(out: Path, console: Console) -> None:
     _show_new_documents(topic_model, unseen, console)
     _write_pages(topic_model, documents, embeddings, out)
     topic_model.sae_model_.save(out / "model", overwrite=True)
-    console.print(f"Pages and the saved model are in [bold]{out.resolve()}[/bold]:")
+    console.print(Text(f"Pages and the saved model are in {out.resolve()}:"))
     for path in sorted(out.iterdir()):
-        console.print(f"  {path.name}{'/' if path.is_dir() else ''}")
+        console.print(Text(f"  {path.name}{'/' if path.is_dir() else ''}"))
 
 
 def _lee_corpus() -> tuple[list[str], list[str]]:
@@ -68,7 +69,7 @@ def _show_recuts(topic_model: SAEBERTopic, console: Console) -> None:
         model.retopic(n_topics)
         milliseconds = 1000 * (time.perf_counter() - started)
         largest = "; ".join(" ".join(words) for words in model.get_topics(3)[:4])
-        table.add_row(str(n_topics), f"{milliseconds:.1f}", largest)
+        table.add_row(str(n_topics), f"{milliseconds:.1f}", Text(largest))
     console.print(table)
 
 
@@ -81,7 +82,7 @@ def _show_new_documents(topic_model: SAEBERTopic, unseen: list[str], console: Co
     for text, mixture in zip(unseen, mixtures, strict=True):
         largest = mixture.argsort()[::-1][:3]
         lines = [f"{mixture[t]:4.0%}  {t}: {' '.join(words[t])}" for t in largest if mixture[t] > 0]
-        table.add_row(text[:120] + " …", "\n".join(lines))
+        table.add_row(Text(text[:120] + " …"), Text("\n".join(lines)))
     console.print(table)
 
 

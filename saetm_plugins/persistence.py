@@ -59,11 +59,7 @@ def save_folder(
     FileExistsError
         When `path` exists and `overwrite` is false, or is not a folder of this `kind`.
     """
-    path = Path(path)
-    if path.exists():
-        if not overwrite:
-            raise FileExistsError(f"path {str(path)!r} exists; pass overwrite=True to replace it")
-        _refuse_foreign(path, kind)
+    path = check_destination(path, kind, overwrite=overwrite)
     path.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
     try:
@@ -80,6 +76,47 @@ def save_folder(
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise
+    return path
+
+
+def check_destination(path: str | os.PathLike[str], kind: str, *, overwrite: bool) -> Path:
+    """Refuse a folder that :func:`save_folder` would not write; for asking before the work.
+
+    Raises
+    ------
+    FileExistsError
+        When `path` exists and `overwrite` is false, or is not a folder of this `kind`.
+    NotADirectoryError, PermissionError
+        As :func:`check_parent`.
+    """
+    path = Path(path)
+    if path.exists():
+        if not overwrite:
+            raise FileExistsError(f"path {str(path)!r} exists; pass overwrite=True to replace it")
+        try:
+            found = json.loads((path / CONFIG_NAME).read_text(encoding="utf-8"))["kind"]
+        except (OSError, ValueError, KeyError, TypeError):
+            found = None
+        if found != kind:
+            raise FileExistsError(
+                f"path {str(path)!r} exists and is not a saved {kind}; not replaced"
+            )
+    return check_parent(path)
+
+
+def check_parent(path: str | os.PathLike[str]) -> Path:
+    """Refuse a path in a folder that does not exist and cannot be made, or cannot be written to.
+
+    Raises
+    ------
+    NotADirectoryError, PermissionError
+    """
+    path = Path(path)
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    if not above.is_dir():
+        raise NotADirectoryError(f"path {str(path)!r} cannot be made: {str(above)!r} is a file")
+    if not os.access(above, os.W_OK):
+        raise PermissionError(f"path {str(path)!r} cannot be made: {str(above)!r} is read-only")
     return path
 
 
@@ -149,16 +186,6 @@ def unpack_csr(name: str, tensors: Mapping[str, np.ndarray]) -> sp.csr_matrix:
     matrix = sp.csr_matrix((data, indices, indptr), shape=tuple(int(n) for n in shape))
     matrix.check_format(full_check=True)
     return matrix
-
-
-def _refuse_foreign(path: Path, kind: str) -> None:
-    """Let `overwrite` replace only what we wrote ourselves."""
-    try:
-        found = json.loads((path / CONFIG_NAME).read_text(encoding="utf-8"))["kind"]
-    except (OSError, ValueError, KeyError, TypeError):
-        found = None
-    if found != kind:
-        raise FileExistsError(f"path {str(path)!r} exists and is not a saved {kind}; not replaced")
 
 
 def _replace_folder(staging: Path, path: Path) -> None:

@@ -1,6 +1,9 @@
+import ast
+import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,30 +12,75 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
+import saetm_plugins
 from saetm_plugins import SAETopicModel, SparseAutoencoder, cli, train_sae
+from saetm_plugins.console import print_topics
+from saetm_plugins.text import load_encoder
 
 
 @pytest.fixture
 def run():
-    def invoke(*arguments):
-        return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+    def invoke(*arguments, stdin=None):
+        return CliRunner().invoke(cli.app, [str(argument) for argument in arguments], stdin)
 
     return invoke
 
 
 @pytest.fixture
-def files(corpus, tmp_path):
-    frame = pd.DataFrame({"text": corpus.documents, "year": 2020})
-    frame.to_csv(tmp_path / "docs.csv", index=False)
-    frame.to_json(tmp_path / "docs.jsonl", orient="records", lines=True)
-    frame.to_parquet(tmp_path / "docs.parquet")
-    np.save(tmp_path / "embeddings.npy", corpus.embeddings)
-    return tmp_path
+def main(monkeypatch, capfd):
+    """Run the command as a shell does; what it returns, and prints to stdout and stderr."""
+
+    def invoke(*arguments):
+        monkeypatch.setattr("sys.argv", ["saetm", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        return stopped.value.code, *capfd.readouterr()
+
+    return invoke
 
 
-@pytest.mark.parametrize("name", ["docs.csv", "docs.jsonl", "docs.parquet"])
+@pytest.fixture(scope="module")
+def sources(corpus, tmp_path_factory):
+    """The corpus in every format, and its embeddings."""
+    folder = tmp_path_factory.mktemp("sources")
+    ids = [f"{number:03d}" for number in range(len(corpus.documents))]
+    frame = pd.DataFrame({"text": corpus.documents, "year": 2020, "key": ids})
+    frame.to_csv(folder / "docs.csv", index=False)
+    frame.to_csv(folder / "semicolons.csv", index=False, sep=";", encoding="utf-16")
+    frame.to_csv(folder / "docs.tsv", index=False, sep="\t")
+    frame.to_excel(folder / "docs.xlsx", index=False)
+    frame.to_json(folder / "docs.json", orient="records")
+    frame.to_json(folder / "docs.jsonl", orient="records", lines=True)
+    frame.to_parquet(folder / "docs.parquet")
+    (folder / "folder").mkdir()
+    for key, text in zip(ids, corpus.documents, strict=True):
+        (folder / "folder" / f"{key}.txt").write_text(text)
+    np.save(folder / "embeddings.npy", corpus.embeddings)
+    return folder
+
+
+@pytest.fixture
+def files(sources, tmp_path):
+    return shutil.copytree(sources, tmp_path, dirs_exist_ok=True)
+
+
+@pytest.fixture(scope="module")
+def saved_model(corpus, tmp_path_factory):
+    model = SAETopicModel(n_topics=5, n_atoms=12, k=2).fit(corpus.documents, corpus.embeddings)
+    model.set_topic_labels({0: "first [/x] topic"})
+    folder = tmp_path_factory.mktemp("saved") / "model"
+    model.save(folder)
+    return folder
+
+
+FILES = ["docs.csv", "semicolons.csv", "docs.tsv", "docs.xlsx", "docs.json", "docs.jsonl"]
+FILES += ["docs.parquet", "folder"]
+
+
+@pytest.mark.parametrize("name", FILES)
 def test_fit_topics_retopic(files, run, name):
     embeddings = files / "embeddings.npy"
     fitted = run(
@@ -56,27 +104,231 @@ def test_an_existing_folder_is_refused_before_the_work(files, run):
     assert "exists" in result.output
 
 
-def test_an_unknown_column_and_an_unknown_format_are_named(files, run):
-    result = run("fit", files / "docs.csv", "--text-column", "body", "--out", files / "model")
-    assert result.exit_code == 2
-    assert "text, year" in " ".join(result.output.split())
-    result = run("fit", files / "embeddings.npy", "--out", files / "model")
-    assert result.exit_code == 2
-    assert ".jsonl" in result.output
+def test_standard_input_is_read(files, run):
+    arguments = ["fit", "-", "--embeddings", files / "embeddings.npy", "--n-topics", 5]
+    content = (files / "docs.csv").read_bytes()
+    result = run(*arguments, "--out", files / "model", stdin=content)
+    assert result.exit_code == 0, result.output
+    run(*arguments[:1], files / "docs.csv", *arguments[2:], "--out", files / "same")
+    piped, read = (SAETopicModel.load(files / name) for name in ("model", "same"))
+    np.testing.assert_array_equal(piped.components_, read.components_)
+
+
+def test_a_model_has_its_tables_beside_it_and_both_are_replaced(files, run):
+    arguments = ["fit", files / "docs.csv", "--embeddings", files / "embeddings.npy"]
+    arguments += ["--id-column", "key", "--out", files / "model"]
+    assert run(*arguments, "--n-topics", 5).exit_code == 0
+    assert run(*arguments, "--n-topics", 4, "--overwrite").exit_code == 0
+    recut = ["retopic", files / "model", "--n-topics", 3, "--out", files / "model-3"]
+    assert run(*recut).exit_code == 0
+    for folder, n_topics in (("model", 4), ("model-3", 3)):
+        model = SAETopicModel.load(files / folder)
+        topics = pd.read_csv(files / folder / "topics.csv")
+        assert len(topics) == model.n_topics_ == n_topics
+        documents = pd.read_csv(files / folder / "documents.csv", dtype={"id": str})
+        assert documents["id"].tolist() == [f"{number:03d}" for number in range(400)]
+        assert documents["topic"].tolist() == model.labels_.tolist()
+        assert np.bincount(documents["topic"]).tolist() == topics["documents"].tolist()
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".xlsx", ".parquet", ".jsonl"])
+def test_assign_writes_a_row_a_text(files, run, saved_model, corpus, suffix):
+    out = files / f"topics{suffix}"
+    arguments = ["assign", saved_model, files / "docs.csv", "--id-column", "key", "--out", out]
+    result = run(*arguments, "--embeddings", files / "embeddings.npy")
+    assert result.exit_code == 0, result.output
+    readers = {
+        ".csv": lambda file: pd.read_csv(file, dtype={"id": str}),
+        ".tsv": lambda file: pd.read_csv(file, dtype={"id": str}, sep="\t"),
+        ".xlsx": lambda file: pd.read_excel(file, dtype={"id": str}),
+        ".parquet": pd.read_parquet,
+        ".jsonl": lambda file: pd.read_json(file, lines=True, dtype={"id": str}),
+    }
+    table = readers[suffix](out)
+    mixtures = SAETopicModel.load(saved_model).transform(None, corpus.embeddings)
+    assert [str(key) for key in table["id"]][:3] == ["000", "001", "002"]
+    assert table["topic"].tolist() == mixtures.argmax(axis=1).tolist()
+    np.testing.assert_allclose(table["share"], mixtures.max(axis=1), atol=1e-6)
+    assert "first [/x] topic" in set(table["name"])
+    second = np.sort(mixtures, axis=1)[:, -2]
+    np.testing.assert_allclose(table["share_2"].astype(float).fillna(0), second, atol=1e-6)
+
+
+def test_assign_to_one_text_and_to_a_folder(files, run, saved_model, corpus):
+    np.save(files / "one.npy", corpus.embeddings[:1])
+    (files / "one.csv").write_text("text\nNA\n")
+    arguments = ["assign", saved_model, files / "one.csv", "--out", files / "one-topic.csv"]
+    result = run(*arguments, "--embeddings", files / "one.npy")
+    assert result.exit_code == 0, result.output
+    assert pd.read_csv(files / "one-topic.csv")["id"].tolist() == [0]
+    arguments = ["assign", saved_model, files / "folder", "--out", files / "all.csv"]
+    assert run(*arguments, "--embeddings", files / "embeddings.npy").exit_code == 0
+    assert pd.read_csv(files / "all.csv")["id"].tolist()[:2] == ["000.txt", "001.txt"]
+
+
+def test_fit_refuses_one_text(files, main):
+    (files / "one.csv").write_text("text\nonly one\n")
+    np.save(files / "one.npy", np.ones((1, 8)))
+    code, _, err = main(
+        *["fit", files / "one.csv", "--embeddings", files / "one.npy", "--out", files / "model"]
+    )
+    assert code == 1
+    assert "documents must hold at least" in err
+
+
+CELLS = ["007", "1e5", "NA", "None", "nan", "", "true"]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet"])
+def test_fit_and_embed_read_cells_alike(tmp_path, run, name):
+    texts = CELLS + [f"The {animal} eats {food}." for animal in ANIMALS for food in FOODS]
+    frame = pd.DataFrame({"text": texts})
+    if name == "a.csv":
+        frame.to_csv(tmp_path / name, index=False)
+    elif name == "a.jsonl":
+        rows = [{"text": text or None} for text in texts]  # an empty text as null
+        (tmp_path / name).write_text("\n".join(map(json.dumps, rows)))
+    else:
+        frame.replace("", None).to_parquet(tmp_path / name)
+    for command, options in (("fit", ["--n-topics", 5]), ("embed", [])):
+        result = run(command, tmp_path / name, "--out", tmp_path / command, *options)
+        assert result.exit_code == 0, (result.output, result.exception)
+    shard = np.load(tmp_path / "embed" / "shard-00000.npy").astype(np.float32)
+    expected = load_encoder().encode(texts)
+    np.testing.assert_allclose(shard, expected, atol=2e-3)
+    model = SAETopicModel.load(tmp_path / "fit")
+    by_fit, by_embed = model.doc_atoms_.toarray(), model.transform_atoms(None, expected).toarray()
+    np.testing.assert_allclose(by_fit, by_embed, atol=0.01)
+
+
+ANIMALS = ["cat", "dog", "horse", "mouse", "lion", "whale", "sheep", "eagle"]
+FOODS = ["meat", "grass", "bread", "fish", "apples", "seeds"]
+
+
+@pytest.mark.parametrize("command", ["fit", "embed", "assign"])
+def test_errors_name_the_option(files, main, saved_model, command):
+    arguments = [command, *([saved_model] if command == "assign" else []), files / "docs.csv"]
+    arguments += ["--out", files / "out.csv"]
+    code, _, err = main(*arguments, "--text-column", "body")
+    assert code == 1
+    assert re.search(r"error: --text-column 'body' is not in .*; it has text, year, key\n", err)
+    if command != "embed":
+        _, _, err = main(*arguments, "--id-column", "name")
+        assert "error: --id-column 'name' is not in " in err
+    assert "error: --sep must be one character" in main(*arguments, "--sep", "::")[2]
+    assert "error: --encoding 'utf-9' is not known" in main(*arguments, "--encoding", "utf-9")[2]
+    assert not (files / "out.csv").exists()
+
+
+def test_embeddings_that_do_not_fit_are_named(files, main, saved_model):
+    np.save(files / "few.npy", np.ones((3, 8)))
+    arguments = ["assign", saved_model, files / "docs.csv", "--out", files / "out.csv"]
+    _, _, err = main(*arguments, "--embeddings", files / "few.npy")
+    assert "error: --embeddings has 3 rows for 400 documents" in err
+    _, _, err = main(*arguments, "--embeddings", files / "docs.csv")
+    assert re.search(r"error: --embeddings '.*docs\.csv' is not a \.npy file", err)
+
+
+def test_outputs_that_cannot_be_written_are_refused_before_reading(files, run, main, saved_model):
+    nowhere = files / "nowhere.csv"
+    _, _, err = main("assign", saved_model, nowhere, "--out", files / "topics.doc")
+    assert re.search(r"error: --out must end in one of \.csv, .*topics\.doc'\n", err)
+    refused = run("assign", saved_model, nowhere, "--out", files / "docs.csv")
+    assert "pass --overwrite" in " ".join(refused.output.split())
+    for command, kind in (("fit", "topic-model"), ("train-sae", "sparse-autoencoder")):
+        refused = run(command, nowhere, "--out", files / "folder", "--overwrite")
+        assert refused.exit_code == 2
+        assert f"is not a saved {kind}" in " ".join(re.sub("[│\n]", " ", refused.output).split())
+        refused = run(command, nowhere, "--out", files / "docs.csv" / "model")
+        assert refused.exit_code == 2
+        assert "is a file" in " ".join(re.sub("[│\n]", " ", refused.output).split())
+    assert (files / "folder" / "000.txt").exists()
+
+
+def test_brackets_are_printed_as_they_are(main, tmp_path):
+    code, out, err = main("topics", tmp_path / "a[/x]" / "b[encoder]c")
+    assert code == 1
+    assert err.count("\n") == 1
+    assert f"{tmp_path / 'a[/x]' / 'b[encoder]c'}" in err
+    assert out == ""
+
+
+def test_a_missing_extra_is_named_whole(files):
+    code = "import sys; sys.modules['sentence_transformers'] = None; "
+    code += "from saetm_plugins.cli import main; main()"
+    arguments = [sys.executable, "-c", code, "fit", files / "docs.csv", "--out", files / "model"]
+    result = subprocess.run(list(map(str, arguments)), capture_output=True, text=True)
+    assert result.returncode == 1
+    assert "pip install 'saetm-plugins[encoder]'" in result.stderr
+
+
+def test_paths_with_brackets_can_be_saved_to(files, run):
+    out = files / "model[/x]"
+    arguments = ["fit", files / "docs.csv", "--embeddings", files / "embeddings.npy"]
+    result = run(*arguments, "--n-topics", 3, "--out", out)
+    assert result.exit_code == 0, result.exception
+    assert f"Saved to {out}" in result.output
+
+
+def test_words_labels_and_texts_with_brackets_are_printed(saved_model, corpus):
+    model = SAETopicModel.load(saved_model)
+    printed = io.StringIO()
+    texts = [f"[bold]text[/red] {n}" for n in range(len(corpus.documents))]
+    print_topics(model, Console(file=printed, width=200), documents=texts)
+    assert "first [/x] topic" in printed.getvalue()
+    assert "[bold]text[/red]" in printed.getvalue()
+
+
+def test_topics_of_a_model_without_words_are_shown(corpus, tmp_path, run):
+    model = SAETopicModel(n_topics=4, n_atoms=12, k=2).fit(None, corpus.embeddings)
+    model.save(tmp_path / "model")
+    result = run("topics", tmp_path / "model")
+    assert result.exit_code == 0, result.exception
+    for rows in model.get_representative_indices(3):
+        assert " ".join(map(str, rows)) in result.output
+
+
+def test_warnings_are_one_line_without_source(files, main):
+    text = (files / "docs.csv").read_text().replace("common", "café")
+    (files / "latin.csv").write_bytes(text.encode("latin-1"))
+    arguments = ["fit", files / "latin.csv", "--embeddings", files / "embeddings.npy"]
+    code, _, err = main(*arguments, "--n-topics", 3, "--out", files / "model")
+    assert code in (None, 0)
+    lines = [line for line in err.splitlines() if "cp1252" in line]
+    assert len(lines) == 1
+    assert lines[0].startswith("warning: '")
+    assert "warn(" not in err
+    assert "UserWarning" not in err
+    vocabulary = SAETopicModel.load(files / "model").vocabulary_
+    assert any(word.startswith("café") for word in vocabulary)
+
+
+def test_warnings_of_the_library_are_one_line_too(files, main):
+    frame = pd.read_csv(files / "docs.csv", dtype=str)
+    frame.loc[7, "text"] = "1 2 3"
+    frame.to_csv(files / "docs.csv", index=False)
+    arguments = ["fit", files / "docs.csv", "--embeddings", files / "embeddings.npy"]
+    _, _, err = main(*arguments, "--n-topics", 3, "--out", files / "model")
+    assert "\nwarning: 1 of 400 documents hold no word of the vocabulary;" in "\n" + err
+    assert "UserWarning" not in err
+    assert "model.fit" not in err
+
+
+def test_nothing_imports_the_command():
+    root = os.path.dirname(saetm_plugins.__file__)
+    for folder, _, names in os.walk(root):
+        for name in set(names) - {"__main__.py"}:
+            if name.endswith(".py"):
+                with open(os.path.join(folder, name), encoding="utf-8") as source:
+                    nodes = ast.walk(ast.parse(source.read()))
+                modules = {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
+                assert "saetm_plugins.cli" not in modules, name
 
 
 def test_a_bad_count_is_named(files, run):
     result = run("fit", files / "docs.csv", "--n-topics", "many", "--out", files / "model")
     assert result.exit_code == 2
     assert "many" in result.output
-
-
-def test_an_error_is_one_line(files, monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", ["saetm", "topics", str(files / "nowhere")])
-    with pytest.raises(SystemExit) as stopped:
-        cli.main()
-    assert stopped.value.code == 1
-    assert "nowhere" in capsys.readouterr().err
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from saetm_plugins.text import load_encoder
+from saetm_plugins.text_files import open_table
 from saetm_plugins.validation import check_choice, check_count, check_embeddings
 
 _MANIFEST = "manifest.json"
@@ -27,6 +28,8 @@ def embed_file(
     shard_size: int = 50_000,
     batch_size: int = 64,
     dtype: str = "float16",
+    sep: str | None = None,
+    encoding: str | None = None,
     verbose: bool = True,
 ) -> Path:
     """Embed the texts of a file into a folder of ``.npy`` shards that :func:`train_sae` reads.
@@ -36,7 +39,8 @@ def embed_file(
     Parameters
     ----------
     file : path
-        ``.csv``, ``.jsonl`` or ``.parquet`` with one text a row.
+        Texts, one a row, of any kind that :func:`saetm_plugins.text_files.open_table` reads. It
+        is read twice, row by row.
     out : path
         The folder; made if need be.
     encoder : str or object with ``encode(list of str)``
@@ -48,6 +52,8 @@ def embed_file(
         Texts the encoder gets at a time.
     dtype : {"float16", "float32"}
         Of the shards.
+    sep, encoding : str, optional
+        Of a CSV and of a file of text; found out by default.
     verbose : bool, default=True
         Show a progress bar.
 
@@ -67,72 +73,30 @@ def embed_file(
         shards of other settings.
     """
     file, out = Path(file), Path(out)
-    if not file.is_file():
-        raise FileNotFoundError(f"file {str(file)!r} does not exist")
     check_count(shard_size, "shard_size")
     check_count(batch_size, "batch_size")
     check_choice(dtype, "dtype", _DTYPES)
-    n_texts = sum(1 for _ in read_texts(file, text_column))
-    if n_texts == 0:
-        raise ValueError(f"file {str(file)!r} holds no rows")
-    name = encoder if isinstance(encoder, str) else type(encoder).__name__
-    facts = {"file": str(file.resolve()), "text_column": text_column, "n_texts": n_texts}
-    facts |= {"encoder": name, "shard_size": shard_size, "dtype": dtype}
-    out.mkdir(parents=True, exist_ok=True)
-    _claim(out, facts)
-    with tqdm(total=n_texts, desc="Embedding", unit="text", disable=not verbose) as progress:
-        model = None
-        for number, texts in enumerate(_chunks(read_texts(file, text_column), shard_size)):
-            target = out / f"shard-{number:05d}.npy"
-            if not target.exists():
-                model = model or load_encoder(encoder)
-                _write_shard(target, model, texts, batch_size, dtype, progress)
-            else:
-                progress.update(len(texts))
+    with open_table(file, sep=sep, encoding=encoding) as table:
+        n_texts = sum(1 for _ in table.texts(text_column))
+        if n_texts == 0:
+            raise ValueError(f"file {table.name} holds no rows")
+        name = encoder if isinstance(encoder, str) else type(encoder).__name__
+        source = "-" if str(file) == "-" else str(file.resolve())
+        facts = {"file": source, "text_column": text_column, "n_texts": n_texts}
+        facts |= {"encoder": name, "shard_size": shard_size, "dtype": dtype}
+        facts |= {"sep": sep, "encoding": encoding}
+        out.mkdir(parents=True, exist_ok=True)
+        _claim(out, facts)
+        with tqdm(total=n_texts, desc="Embedding", unit="text", disable=not verbose) as progress:
+            model = None
+            for number, texts in enumerate(_chunks(table.texts(text_column), shard_size)):
+                target = out / f"shard-{number:05d}.npy"
+                if not target.exists():
+                    model = model or load_encoder(encoder)
+                    _write_shard(target, model, texts, batch_size, dtype, progress)
+                else:
+                    progress.update(len(texts))
     return out
-
-
-def read_texts(file: Path, text_column: str) -> Iterator[str]:
-    """Yield the texts of one column of a CSV, JSONL or Parquet file, in bounded memory.
-
-    Raises
-    ------
-    ValueError
-        When the column is missing (says which there are), or the file is of another kind.
-    """
-    if file.suffix == ".parquet":
-        import pyarrow.parquet as pq
-
-        table = pq.ParquetFile(file)
-        _check_column(text_column, table.schema_arrow.names, file)
-        for batch in table.iter_batches(columns=[text_column]):
-            yield from ("" if text is None else str(text) for text in batch.column(0).to_pylist())
-    elif file.suffix == ".csv":
-        import csv
-
-        csv.field_size_limit(2**31 - 1)
-        with file.open(newline="", encoding="utf-8") as lines:
-            rows = csv.DictReader(lines)
-            _check_column(text_column, list(rows.fieldnames or ()), file)
-            yield from (row[text_column] or "" for row in rows)
-    elif file.suffix == ".jsonl":
-        with file.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, start=1):
-                try:
-                    row = json.loads(line)
-                except json.JSONDecodeError as error:
-                    raise ValueError(f"{str(file)!r}, line {number}: not JSON: {error}") from error
-                _check_column(text_column, list(row), file)
-                yield str(row[text_column])
-    else:
-        raise ValueError(f"file {str(file)!r} is none of .csv, .jsonl, .parquet")
-
-
-def _check_column(column: str, columns: list[str], file: Path) -> None:
-    if column not in columns:
-        raise ValueError(
-            f"text_column {column!r} is not in {str(file)!r}; it has {', '.join(columns)}"
-        )
 
 
 def _claim(out: Path, facts: dict[str, Any]) -> None:

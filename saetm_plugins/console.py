@@ -1,0 +1,56 @@
+"""What the ``saetm`` command prints: a table of topics, errors and warnings in one line each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from saetm_plugins import SAETopicModel
+
+
+def print_topics(
+    model: SAETopicModel,
+    console: Console,
+    *,
+    n_words: int = 8,
+    documents: list[str] | None = None,
+) -> None:
+    """Print a table of topics: documents, share, words and, given texts, the most typical one.
+
+    A model fitted without documents has no words; the rows of its typical documents stand there.
+    """
+    labels = np.asarray(model.labels_)
+    sizes = np.bincount(labels[labels >= 0], minlength=model.n_topics_)
+    has_words = model.components_ is not None
+    table = Table(title=f"{model.n_topics_} topics of {len(labels):,} documents")
+    table.add_column("topic", justify="right", no_wrap=True)
+    table.add_column("docs", justify="right", no_wrap=True)
+    table.add_column("share", justify="right", no_wrap=True)
+    table.add_column("words" if has_words else "rows of typical documents", min_width=24)
+    if documents is not None:
+        table.add_column("most typical document", overflow="ellipsis", no_wrap=True, max_width=48)
+    typical = model.get_representative_indices(3)
+    described: Any = model.get_topics(n_words) if has_words else typical.astype(str)
+    for topic in range(model.n_topics_):
+        label = model.topic_labels_[topic]
+        row = [
+            str(topic) if label is None else f"{topic} {label}",
+            f"{sizes[topic]:,}",
+            f"{model.topic_prevalence_[topic]:.1%}",
+            " ".join(described[topic]),
+        ]
+        if documents is not None:
+            row.append(" ".join(documents[typical[topic, 0]].split()))
+        table.add_row(*map(Text, row))  # a str would be read as markup, [brackets] and all
+    console.print(table)
+
+
+def print_line(console: Console, heading: str, message: object, *, style: str = "") -> None:
+    """Print a heading and a message in one line, whatever brackets the message holds."""
+    line = Text.assemble((heading, style), " ", " ".join(str(message).split()))
+    console.print(line, highlight=False, soft_wrap=True)
