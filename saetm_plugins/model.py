@@ -615,6 +615,26 @@ class SAETopicModel(TransformerMixin, BaseEstimator):
         n_documents = min(check_count(n_documents, "n_documents"), len(self.doc_topics_))
         return np.argsort(-self.doc_topics_, axis=0, kind="stable")[:n_documents].T
 
+    def document_table(
+        self, doc_topics: np.ndarray | None = None, *, ids: Any = None, n_next: int = 2
+    ) -> Any:
+        """Return one row a document: id, main topic, its name and share, the next topics.
+
+        See :func:`saetm_plugins.tables.document_table`.
+        """
+        from saetm_plugins.tables import document_table
+
+        return document_table(self, doc_topics, ids=ids, n_next=n_next)
+
+    def topic_table(self, *, n_words: int = 10) -> Any:
+        """Return one row a topic: name, documents, share, words.
+
+        See :func:`saetm_plugins.tables.topic_table`.
+        """
+        from saetm_plugins.tables import topic_table
+
+        return topic_table(self, n_words=n_words)
+
     def to_gensim(self, id2word: Any = None) -> Any:
         """Return this model as a gensim topic model.
 

@@ -250,7 +250,7 @@ def test_a_refused_retopic_leaves_the_model(model, bags):
     before = model.inference(bags)[0]
     with pytest.raises(ValueError, match="n_topics"):
         model.retopic(10_000)
-    model._alpha_given = [0.1] * N_TOPICS
+    model.alpha_given = [0.1] * N_TOPICS
     with pytest.raises(AssertionError, match="alpha has shape"):
         model.retopic(3)
     assert model.num_topics == model.estimator.n_topics_ == N_TOPICS

@@ -9,7 +9,7 @@ import pytest
 import saetm_plugins
 
 ROOT = Path(saetm_plugins.__file__).parent
-GROUPS = ["saetm_plugins.atoms"]
+ADAPTERS = ("bertopic", "gensim", "octis")
 
 
 def _name(file):
@@ -35,16 +35,64 @@ def _imports(file, modules):
     return (found & modules) - {_name(file)}
 
 
-@pytest.mark.parametrize("group", GROUPS)
-def test_no_import_cycles(group):
+@pytest.fixture(scope="module")
+def graph():
+    """Every module of the package, with the modules of the package that it imports."""
     files = {_name(file): file for file in ROOT.rglob("*.py")}
-    graph = {
-        name: {other for other in _imports(file, files.keys()) if other.startswith(group)}
-        for name, file in files.items()
-        if name.startswith(group)
-    }
+    return {name: _imports(file, files.keys()) for name, file in files.items()}
+
+
+def _adapter(module):
+    part = module.split(".")[1:2]
+    return part[0] if part and part[0] in ADAPTERS else None
+
+
+def test_no_import_cycles(graph):
     assert sum(map(len, graph.values())) > len(graph)
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
         pytest.fail(" needs ".join(reversed(error.args[1])))
+
+
+def test_no_module_imports_an_adapter_but_its_own(graph):
+    crossings = [
+        f"{name} imports {other}"
+        for name, others in graph.items()
+        for other in others
+        if _adapter(other) not in (None, _adapter(name))
+        and name not in ("saetm_plugins.cli", "saetm_plugins.demo")  # above everything
+    ]
+    assert not crossings
+
+
+def test_nobody_reads_what_another_module_keeps_private():
+    """``x._name`` is read in the module that writes it, or through ``self`` in a subclass."""
+    crossings = []
+    for file in ROOT.rglob("*.py"):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        own = {node.attr for node in ast.walk(tree) if _is_own(node)}
+        own |= {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+        for node in ast.walk(tree):
+            if (
+                isinstance(node, ast.Attribute)
+                and node.attr.startswith("_")
+                and not node.attr.startswith("__")
+                and isinstance(node.value, ast.Name | ast.Attribute)
+                and not _is_own(node)
+                and node.attr not in own
+                and getattr(node.value, "attr", getattr(node.value, "id", "")) in OURS
+            ):
+                crossings.append(f"{file.relative_to(ROOT)}:{node.lineno} {ast.unparse(node)}")
+    assert not crossings
+
+
+OURS = ("model", "estimator", "sae_model_", "model_", "sae", "atoms", "atoms_", "topics_", "views_")
+
+
+def _is_own(node):
+    return (
+        isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id in ("self", "cls")
+    )

@@ -67,14 +67,14 @@ class TopicsOfDocuments(WordsOfTopics):
         """
         self._check_trained()
         gammas = [np.empty((0, self.num_topics), dtype=np.float32)]
-        sstats = np.zeros((self.num_topics, self._columns.n_words), dtype=np.float32)
+        sstats = np.zeros((self.num_topics, self.word_columns.n_words), dtype=np.float32)
         for block in blocks_beside(chunk, documents, embeddings, self.chunksize):
             counts, doc_atoms, gamma = self._infer(*block)
             gammas.append(gamma)
             if collect_sstats:
                 for columns, expected in self._topics_of_words(counts, doc_atoms):
                     sstats[:, columns] += expected
-        spread = self._columns.spread(sstats) if collect_sstats else None
+        spread = self.word_columns.spread(sstats) if collect_sstats else None
         return np.concatenate(gammas), spread
 
     def get_document_topics(
@@ -211,7 +211,7 @@ class TopicsOfDocuments(WordsOfTopics):
     ) -> tuple[sp.csr_matrix, sp.csr_matrix, np.ndarray]:
         """Return counts (n, V), atoms (n, K) and gamma (n, T) of documents."""
         estimator = self.estimator
-        counts = self._columns.count(flatten_bags(bags))
+        counts = self.word_columns.count(flatten_bags(bags))
         if texts is None and vectors is None:
             doc_atoms = self._atoms_of_words(counts)
         else:
@@ -253,7 +253,7 @@ class TopicsOfDocuments(WordsOfTopics):
         words = self._topics_of_words(counts, doc_atoms)
         for bag, document_topics, (columns, expected) in zip(block[0], topics, words, strict=True):
             phi = dict(zip(columns, expected.T, strict=True))
-            shares = [(word, phi.get(self._columns.of(word), np.zeros(0))) for word, _ in bag]
+            shares = [(word, phi.get(self.word_columns.of(word), np.zeros(0))) for word, _ in bag]
             kept = [(word, np.flatnonzero(share >= minimum_phi), share) for word, share in shares]
             yield (
                 document_topics,
@@ -278,7 +278,7 @@ class TopicsOfDocuments(WordsOfTopics):
                 counts, _, start = self._infer(bags, None, None)
                 fitted = documents.fit_gamma(counts, start, self.iterations, self.gamma_threshold)
             else:
-                counts = self._columns.count(flatten_bags(bags))
+                counts = self.word_columns.count(flatten_bags(bags))
                 fitted = gamma[first : first + len(bags)]
                 if fitted.shape != (len(bags), self.num_topics):
                     raise ValueError(f"gamma of shape {np.shape(gamma)} does not fit the corpus")
@@ -290,11 +290,11 @@ class TopicsOfDocuments(WordsOfTopics):
     def _posterior(self) -> TopicPosterior:
         """Return the model as the bound sees it; the background is smoothed as topics are."""
         emissions = self.estimator.emissions_
-        eta = self._columns.gather(np.broadcast_to(self.eta, self.state.sstats.shape))
+        eta = self.word_columns.gather(np.broadcast_to(self.eta, self.state.sstats.shape))
         prior = eta.mean(axis=0, dtype=np.float64)
         background = prior + emissions.background_mass * emissions.background
         return TopicPosterior(
-            topics=self._columns.gather(self.state.get_lambda()),
+            topics=self.word_columns.gather(self.state.get_lambda()),
             eta=eta,
             alpha=self.alpha,
             background=background / background.sum(),

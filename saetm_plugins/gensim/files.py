@@ -47,13 +47,13 @@ def save_files(model: Any, path: str | os.PathLike[str], *, with_id2word: bool) 
         When something else is at `path`.
     """
     packed = _pack_dictionary(model.id2word) if with_id2word and model.id2word is not None else None
-    priors = {"alpha": model._alpha_given, "eta": model._eta_given}
+    priors = {"alpha": model.alpha_given, "eta": model.eta_given}
     arrays = {name: np.asarray(prior) for name, prior in priors.items() if np.ndim(prior)}
     config = {
         "version": VERSION,
         "settings": {name: getattr(model, name) for name in _SETTINGS},
         "priors": {name: prior for name, prior in priors.items() if name not in arrays},
-        "random_state": model._seed,
+        "random_state": model.seed,
         "num_updates": model.num_updates,
         "with_id2word": packed is not None,
         "lifecycle_events": model.lifecycle_events,
@@ -65,7 +65,7 @@ def save_files(model: Any, path: str | os.PathLike[str], *, with_id2word: bool) 
             text = json.dumps(packed, ensure_ascii=False, default=int)
             (folder / "id2word.json").write_text(text, encoding="utf-8")
 
-    tensors = {"columns": model._columns.columns, **arrays}
+    tensors = {"columns": model.word_columns.columns, **arrays}
     save_folder(path, KIND, config, tensors, overwrite=True, write_more=write_more)
 
 
@@ -92,7 +92,7 @@ def load_files(cls: Any, path: str | os.PathLike[str], encoder: Any) -> Any:
     try:
         arrays = {name: tensors[name] for name in ("alpha", "eta") if name in tensors}
         model = cls.__new__(cls)
-        model._set_settings(
+        model.set_settings(
             **config["settings"],
             **config["priors"],
             **arrays,
@@ -100,7 +100,7 @@ def load_files(cls: Any, path: str | os.PathLike[str], encoder: Any) -> Any:
             training={},
         )
         model.id2word = _read_dictionary(path) if config["with_id2word"] else None
-        model._adopt(estimator, WordColumns(tensors["columns"], len(estimator.vocabulary_)))
+        model.adopt(estimator, WordColumns(tensors["columns"], len(estimator.vocabulary_)))
         model.num_updates = config["num_updates"]
         model.lifecycle_events = config["lifecycle_events"]
     except (KeyError, TypeError, IndexError, AttributeError, AssertionError) as error:

@@ -145,7 +145,7 @@ class SaeModel(TopicsOfDocuments):
             raise ValueError("corpus and id2word are both None; at least one must name the words")
         if num_topics != "auto":
             check_count(num_topics, "num_topics")
-        self._set_settings(
+        self.set_settings(
             alpha=alpha,
             eta=eta,
             chunksize=check_count(chunksize, "chunksize"),
@@ -162,15 +162,15 @@ class SaeModel(TopicsOfDocuments):
             n_topics=num_topics,
             encoder=encoder,
             sae=sae,
-            random_state=self._seed,
+            random_state=self.seed,
             **_estimator_options(options),
         )
         self.num_topics, self.id2word = num_topics, id2word
         if id2word is not None:
             self._number_words()
             if not isinstance(num_topics, str):  # topics of nothing but the prior
-                words = np.zeros((num_topics, self._columns.n_words), dtype=np.float32)
-                uniform = np.ones(self._columns.n_words, dtype=np.float32)
+                words = np.zeros((num_topics, self.word_columns.n_words), dtype=np.float32)
+                uniform = np.ones(self.word_columns.n_words, dtype=np.float32)
                 self._set_state(np.full(num_topics, 1 / num_topics), words, uniform, 0)
         if corpus is not None:
             self.update(corpus, documents=documents, embeddings=embeddings)
@@ -206,8 +206,13 @@ class SaeModel(TopicsOfDocuments):
         if id2word is None:
             id2word = make_dictionary(words, int(model.n_documents_seen_))
         wrapped = cls(id2word=id2word, num_topics=model.n_topics_, **settings)
-        wrapped._adopt(copy.copy(model), WordColumns.match(id2word, words))
+        wrapped.adopt(copy.copy(model), WordColumns.match(id2word, words))
         return wrapped
+
+    @property
+    def sae_model_(self) -> SAETopicModel:
+        """The estimator, under the name it has in every adapter."""
+        return self.estimator
 
     def __str__(self) -> str:
         n_atoms = self.estimator.sae_.n_atoms if self._is_trained() else "untrained"
@@ -336,16 +341,14 @@ class SaeModel(TopicsOfDocuments):
         model.add_lifecycle_event("loaded", fname=str(fname))
         return model
 
-    def _set_settings(
-        self, *, training: dict[str, Any], random_state: Any, **settings: Any
-    ) -> None:
+    def set_settings(self, *, training: dict[str, Any], random_state: Any, **settings: Any) -> None:
         """Set what is neither learned nor a word; alpha and eta as they were given."""
         for name, value in {**_LDA_TRAINING, **training}.items():
             setattr(self, name, value)
         if training:
             logger.info("without effect on SaeModel: %s", ", ".join(training))
         self.dtype = np.dtype(np.float32)
-        self._alpha_given, self._eta_given = settings.pop("alpha"), settings.pop("eta")
+        self.alpha_given, self.eta_given = settings.pop("alpha"), settings.pop("eta")
         for name, value in settings.items():
             setattr(self, name, value)
         self.optimize_alpha = self.optimize_eta = False
@@ -355,12 +358,12 @@ class SaeModel(TopicsOfDocuments):
             random_state = np.random.RandomState()
         if not isinstance(random_state, numbers.Integral):
             random_state = utils.get_random_state(random_state).randint(2**31 - 1)
-        self._seed = int(random_state)
-        self.random_state = np.random.RandomState(self._seed)
+        self.seed = int(random_state)
+        self.random_state = np.random.RandomState(self.seed)
 
-    def _adopt(self, estimator: SAETopicModel, columns: WordColumns) -> None:
+    def adopt(self, estimator: SAETopicModel, columns: WordColumns) -> None:
         """Take over a fitted estimator."""
-        self.estimator, self._columns = estimator, columns
+        self.estimator, self.word_columns = estimator, columns
         self.num_terms = len(columns.columns)
         self._refresh()
 
@@ -376,8 +379,8 @@ class SaeModel(TopicsOfDocuments):
         )
 
     def _number_words(self) -> None:
-        self._columns, self._words = WordColumns.number(self.id2word)
-        self.num_terms = len(self._columns.columns)
+        self.word_columns, self._words = WordColumns.number(self.id2word)
+        self.num_terms = len(self.word_columns.columns)
 
     def _train(self, corpus: Iterable[Any], documents: Any, embeddings: Any) -> int:
         """Fit the estimator; return the number of documents."""
@@ -399,8 +402,10 @@ class SaeModel(TopicsOfDocuments):
             logger.warning("no id2word; words are named by their ids in the corpus")
             self.id2word = utils.FakeDict(int(bags.ids.max(initial=-1)) + 1)
             self._number_words()
-        self._columns.check(bags)
-        self.estimator.fit(texts, vectors, bow=self._columns.count(bags), vocabulary=self._words)
+        self.word_columns.check(bags)
+        self.estimator.fit(
+            texts, vectors, bow=self.word_columns.count(bags), vocabulary=self._words
+        )
         return n_documents
 
     def _learn(self, stream: Iterable[Any]) -> int:
@@ -408,8 +413,8 @@ class SaeModel(TopicsOfDocuments):
         n_documents = 0
         for bags, texts, vectors in stream:
             flat = flatten_bags(bags)
-            self._columns.check(flat)
-            counts = self._columns.count(flat)
+            self.word_columns.check(flat)
+            counts = self.word_columns.count(flat)
             by_words = texts is None and vectors is None
             self.estimator.partial_fit(
                 texts,

@@ -20,7 +20,7 @@ class WordsOfTopics(LdaModel):
     state: Any
     id2word: Any
     num_terms: int
-    _columns: WordColumns
+    word_columns: WordColumns
 
     def show_topics(
         self, num_topics: int = 10, num_words: int = 10, log: bool = False, formatted: bool = True
@@ -119,19 +119,19 @@ class WordsOfTopics(LdaModel):
         background : ndarray of shape (n_words,)
         n_documents : int
         """
-        alpha = make_alpha(self._alpha_given, prevalence)
-        named = self._columns.named
-        spread_background = self._columns.spread(background[None, :])[0]
-        eta = make_eta(self._eta_given, len(prevalence), named, spread_background)
+        alpha = make_alpha(self.alpha_given, prevalence)
+        named = self.word_columns.named
+        spread_background = self.word_columns.spread(background[None, :])[0]
+        eta = make_eta(self.eta_given, len(prevalence), named, spread_background)
         state = LdaState(eta, (len(prevalence), self.num_terms), dtype=np.float32)
-        state.sstats[...] = self._columns.spread(topic_words)
+        state.sstats[...] = self.word_columns.spread(topic_words)
         state.numdocs = n_documents
         self.num_topics, self.alpha, self.eta, self.state = len(prevalence), alpha, eta, state
         self.sync_state()
 
     def _n_named(self, topn: int | None) -> int:
         """Return `topn`, or the number of words there are where it is larger or None."""
-        n_named = int(self._columns.named.sum())
+        n_named = int(self.word_columns.named.sum())
         return n_named if topn is None else min(topn, n_named)
 
     def _find_id(self, word: str) -> int:

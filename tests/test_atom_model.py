@@ -1,0 +1,192 @@
+"""Sums over documents: batches, shards and models add up exactly."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.feature_extraction.text import CountVectorizer
+
+from saetm_plugins import SAETopicModel, train_sae
+from saetm_plugins.atom_model import AtomModel, sum_documents
+
+N_TOPICS = 5
+
+
+@pytest.fixture(scope="module")
+def parts(corpus):
+    """An autoencoder, counts, vocabulary, and three uneven batches of rows."""
+    vectorizer = CountVectorizer()
+    bow = vectorizer.fit_transform(corpus.documents)
+    sae = train_sae(corpus.embeddings, random_state=3)
+    order = np.random.default_rng(0).permutation(len(corpus.documents))
+    return sae, bow, vectorizer.get_feature_names_out(), np.split(order, [37, 290])
+
+
+def fit(corpus, parts, rows, **options):
+    sae, bow, vocabulary, _ = parts
+    model = SAETopicModel(N_TOPICS, sae=sae, **options)
+    return model.fit(None, corpus.embeddings[rows], bow=bow[rows], vocabulary=vocabulary)
+
+
+def add(model, corpus, parts, rows, **options):
+    _, bow, vocabulary, _ = parts
+    return model.partial_fit(
+        None, corpus.embeddings[rows], bow=bow[rows], vocabulary=vocabulary, **options
+    )
+
+
+def assert_same_corpus(one, other, atol=1e-5):
+    assert one.n_documents_seen_ == other.n_documents_seen_
+    np.testing.assert_allclose(one.atom_prevalence_, other.atom_prevalence_, atol=atol)
+    np.testing.assert_allclose(one.atom_words_, other.atom_words_, atol=atol)
+    np.testing.assert_allclose(one.background_, other.background_, atol=atol)
+    np.testing.assert_allclose(one.atoms_.centroids, other.atoms_.centroids, atol=atol)
+    np.testing.assert_allclose(
+        one.atoms_.keywords.toarray(), other.atoms_.keywords.toarray(), atol=atol
+    )
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 2, 0)])
+def test_batches_in_any_order_are_one_fit_of_all_documents(corpus, parts, order):
+    batches = [parts[3][i] for i in order]
+    model = fit(corpus, parts, batches[0])
+    for rows in batches[1:]:
+        add(model, corpus, parts, rows)
+    whole = fit(corpus, parts, np.concatenate(parts[3]))
+    assert_same_corpus(model, whole)
+    for merge in ("nmf", "ward"):
+        model.retopic(7, merge)
+        whole.retopic(7, merge)
+        np.testing.assert_allclose(model.components_, whole.components_, atol=1e-4)
+
+
+def test_forgetting_is_a_fit_of_what_comes_after(corpus, parts):
+    first, second = parts[3][1], parts[3][2]
+    model = add(fit(corpus, parts, first), corpus, parts, second, decay=0)
+    fresh = fit(corpus, parts, second)
+    assert_same_corpus(model, fresh)
+    np.testing.assert_allclose(model.retopic(N_TOPICS).components_, fresh.components_, atol=1e-4)
+
+
+def test_decay_lets_all_sums_count_for_less(corpus, parts):
+    first, second = parts[3][1], parts[3][2]
+    model = fit(corpus, parts, first)
+    before = model.atoms_.sums
+    add(model, corpus, parts, second, decay=0.25)
+    more = fit(corpus, parts, second).atoms_.sums
+    for field in dataclasses.fields(before):
+        old, new = getattr(before, field.name), getattr(more, field.name)
+        found = getattr(model.atoms_.sums, field.name)
+        expected = 0.25 * old + new
+        if sp.issparse(found):
+            found, expected = found.toarray(), expected.toarray()
+        np.testing.assert_allclose(found, expected, rtol=1e-12, err_msg=field.name)
+
+
+def test_merged_models_are_one_model_of_all_documents(corpus, parts):
+    models = [fit(corpus, parts, rows) for rows in parts[3]]
+    merged = SAETopicModel.merge_models(models)
+    whole = fit(corpus, parts, np.concatenate(parts[3]))
+    assert_same_corpus(merged, whole)
+    np.testing.assert_allclose(merged.components_, whole.components_, atol=1e-4)
+    np.testing.assert_allclose(merged.doc_topics_, whole.doc_topics_, atol=1e-4)
+    assert models[0].n_documents_seen_ == 37, "the parts stay as they were"
+
+
+def test_vocabularies_are_united_with_zero_for_what_was_not_counted(corpus, parts):
+    sae = parts[0]
+    halves = [slice(0, 200), slice(200, 400)]
+    texts = [[f"{text} only{side}" for text in corpus.documents[rows]]
+             for side, rows in zip("ab", halves, strict=True)]  # fmt: skip
+    models = [
+        SAETopicModel(N_TOPICS, sae=sae, vectorizer=CountVectorizer()).fit(
+            of_side, corpus.embeddings[rows]
+        )
+        for of_side, rows in zip(texts, halves, strict=True)
+    ]
+    merged = SAETopicModel.merge_models(models)
+    whole = SAETopicModel(N_TOPICS, sae=sae, vectorizer=CountVectorizer()).fit(
+        texts[0] + texts[1], corpus.embeddings
+    )
+    assert merged.vocabulary_.tolist() == whole.vocabulary_.tolist()
+    assert {"onlya", "onlyb"} <= set(merged.vocabulary_)
+    assert_same_corpus(merged, whole)
+    merged.partial_fit(texts[0][:20], corpus.embeddings[:20])
+    assert np.isfinite(merged.components_).all()
+
+
+def test_models_of_different_atoms_are_not_merged(corpus, parts):
+    other = SAETopicModel(N_TOPICS, random_state=1).fit(corpus.documents, corpus.embeddings)
+    model = fit(corpus, parts, parts[3][1])
+    with pytest.raises(ValueError, match="share a sparse autoencoder"):
+        SAETopicModel.merge_models([model, other])
+    with pytest.raises(ValueError, match="at least 2"):
+        SAETopicModel.merge_models([model])
+    with pytest.raises(TypeError, match="SAETopicModel; found str"):
+        SAETopicModel.merge_models([model, "model"])
+
+
+def test_words_that_the_first_batch_lacked_are_learned_without_nan(corpus, parts):
+    sae, bow, vocabulary, _ = parts
+    first, second = bow[:200].tolil(), bow[200:]
+    first[:, 0] = 0  # does not occur
+    first[:, 1] = 1  # stands in every document
+    model = SAETopicModel(N_TOPICS, sae=sae).fit(
+        None, corpus.embeddings[:200], bow=first.tocsr(), vocabulary=vocabulary
+    )
+    assert np.isfinite(model.components_).all()
+    model.partial_fit(None, corpus.embeddings[200:], bow=second, vocabulary=vocabulary)
+    assert np.isfinite(model.components_).all()
+    np.testing.assert_allclose(model.components_.sum(axis=1), 1, atol=1e-4)
+    assert model.components_[:, 0].max() > 0
+
+
+def test_saving_in_between_changes_nothing(corpus, parts, tmp_path):
+    first, second = parts[3][1], parts[3][2]
+    model = fit(corpus, parts, first, merge="ward")
+    model.save(tmp_path / "model")
+    twin = SAETopicModel.load(tmp_path / "model")
+    results = [
+        add(one, corpus, parts, second).retopic(12, "ward").components_ for one in (model, twin)
+    ]
+    np.testing.assert_array_equal(*results)
+
+
+def test_a_value_never_changes(corpus, parts):
+    model = fit(corpus, parts, parts[3][1])
+    atoms, topics = model.atoms_, model.topics_
+    prevalence, words = atoms.prevalence.copy(), topics.words.copy()
+    add(model, corpus, parts, parts[3][2])
+    model.merge_topics([0, 1]).split_topic(0).undo()
+    assert model.atoms_ is not atoms
+    np.testing.assert_array_equal(atoms.prevalence, prevalence)
+    np.testing.assert_array_equal(topics.words, words)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        atoms.sharpening = 3
+
+
+def test_sums_of_blocks_are_the_sums_of_all(corpus, monkeypatch):
+    rng = np.random.default_rng(0)
+    theta = sp.csr_matrix(rng.dirichlet(np.ones(6), size=400) * (rng.random((400, 6)) < 0.5))
+    counts = sp.csr_matrix(rng.poisson(0.3, size=(400, 30)))
+    whole = sum_documents(theta, counts, corpus.embeddings, 24)
+    monkeypatch.setattr("saetm_plugins.atom_model._ROWS", 33)
+    monkeypatch.setattr("saetm_plugins.atom_model._DIMENSIONS", 7)
+    blocks = sum_documents(theta, counts, corpus.embeddings, 24)
+    units = corpus.embeddings / np.linalg.norm(corpus.embeddings, axis=1, keepdims=True)
+    expected = (counts.toarray() > 0).T.astype(float) @ units.astype(float)
+    for sums in (whole, blocks):
+        np.testing.assert_allclose(sums.word_embeddings, expected, atol=1e-5)
+        np.testing.assert_allclose(sums.atom_embeddings, theta.T @ units, atol=1e-5)
+        damped = np.log2(1 + counts.toarray())
+        np.testing.assert_allclose(sums.atom_words.toarray(), theta.toarray().T @ damped)
+        pairs = theta.toarray().T @ (damped.sum(axis=1)[:, None] * theta.toarray())
+        np.testing.assert_allclose(sums.atom_pairs.toarray(), pairs)
+
+
+def test_a_table_of_words_too_large_is_refused_with_its_size(corpus, parts):
+    sae = parts[0]
+    empty = sum_documents(sp.csr_matrix((0, sae.n_atoms)), None, None, sae.n_features)
+    with pytest.raises(ValueError, match=r"P\(word \| atom\) of shape \(200, 10000000\).* GiB"):
+        AtomModel(sae, empty, vocabulary=np.empty(10_000_000, dtype=object))
