@@ -66,6 +66,7 @@ def save_model(model: Any, path: str | os.PathLike[str], *, overwrite: bool = Fa
         "parameters": parameters,
         "not_saved": left_out,
         "sae_was_given": model.sae is not None,
+        "vectorizer": _vectorizer_settings(model.vectorizer),
         "atoms": {name: getattr(atoms, name) for name in _SETTINGS},
         "topics": {"labels": list(topics.labels), "words_from": topics.words_from},
     }
@@ -156,6 +157,7 @@ def _rebuild(cls: type, path: Path, config: Any, tensors: Any, encoder: Any) -> 
     doc_atoms = unpack_csr("doc_atoms", tensors)
     _check_fit(atoms, topics, doc_atoms, tensors["labels"])
     model: Any = cls(**config["parameters"])
+    model.vectorizer = _make_vectorizer(config["vectorizer"])
     model.sae = sae if config["sae_was_given"] else None
     if encoder is not None:
         model.encoder = encoder
@@ -278,7 +280,11 @@ def _vectorizer_settings(vectorizer: Any) -> dict[str, Any] | None:
         return None
     settings = vectorizer.get_params()
     settings["dtype"] = np.dtype(settings["dtype"]).name
-    del settings["vocabulary"]
+    if settings["vocabulary"] is not None:
+        words = settings["vocabulary"]
+        settings["vocabulary"] = (
+            sorted(words, key=words.get) if isinstance(words, dict) else list(words)
+        )
     try:
         json.dumps(settings)
     except (TypeError, ValueError):
@@ -291,9 +297,16 @@ def _read_vectorizer(path: Path, words: np.ndarray) -> CountVectorizer | None:
     if not file.is_file():
         return None
     settings = json.loads(file.read_text(encoding="utf-8"))
-    settings["ngram_range"] = tuple(settings["ngram_range"])
-    settings["dtype"] = np.dtype(settings["dtype"]).type
-    return CountVectorizer(**settings, vocabulary={word: i for i, word in enumerate(words)})
+    return _make_vectorizer(settings | {"vocabulary": {word: i for i, word in enumerate(words)}})
+
+
+def _make_vectorizer(settings: dict[str, Any] | None) -> CountVectorizer | None:
+    if settings is None:
+        return None
+    dtype = np.dtype(settings["dtype"]).type
+    return CountVectorizer(
+        **settings | {"ngram_range": tuple(settings["ngram_range"]), "dtype": dtype}
+    )
 
 
 def _write_json(file: Path, content: Any) -> None:
