@@ -297,7 +297,10 @@ def _read_vectorizer(path: Path, words: np.ndarray) -> CountVectorizer | None:
     if not file.is_file():
         return None
     settings = json.loads(file.read_text(encoding="utf-8"))
-    return _make_vectorizer(settings | {"vocabulary": {word: i for i, word in enumerate(words)}})
+    made = _make_vectorizer(settings | {"vocabulary": {word: i for i, word in enumerate(words)}})
+    if made is not None:
+        made.get_feature_names_out()  # it counts as fitted from here on
+    return made
 
 
 def _make_vectorizer(settings: dict[str, Any] | None) -> CountVectorizer | None:

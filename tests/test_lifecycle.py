@@ -172,7 +172,7 @@ def assert_equal(one, other):
 
 TestLife = Life.TestCase
 TestLife.settings = settings(
-    max_examples=120,
+    max_examples=200,
     stateful_step_count=25,
     deadline=None,
     derandomize=True,

@@ -109,15 +109,16 @@ class CutTopics(BERTopic):
 
     def _describe_words(self, documents: list[str], images: Any) -> Any:
         model = self.sae_model_
+        every = top_words(model.components_, model.vocabulary_, self.top_n_words)
         if self.representation_model is None and self._outliers == 0:
-            return dict(
-                enumerate(top_words(model.components_, model.vocabulary_, self.top_n_words))
-            )
+            return dict(enumerate(every))
         frame = pd.DataFrame(
             {"Document": documents, "Topic": self.topics_, "ID": range(len(documents))}
         )
         frame["Image"] = images
-        return self._extract_words_per_topic(model.vocabulary_, frame)
+        described = self._extract_words_per_topic(model.vocabulary_, frame)
+        # A batch may hold no document of a topic.
+        return dict(sorted({**dict(enumerate(every)), **described}.items()))
 
     def _topic_centroids(self) -> np.ndarray:
         """Return the mean embedding of each topic's documents, weighted by their share of it."""

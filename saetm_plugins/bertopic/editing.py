@@ -86,6 +86,30 @@ class EditedTopics(CutTopics):
             self.sae_model_.merge_topics(list(topics_to_merge))
             self._describe(docs, images)
 
+    def split_topic(
+        self, docs: list[str], topic: int, n: int = 2, images: list[Any] | None = None
+    ) -> None:
+        """Split one topic into `n`, by its atoms; what stock BERTopic needs a new fit for.
+
+        Parameters
+        ----------
+        docs : list of str
+            The fitted documents.
+        topic : int
+        n : int, default=2
+        images : list, optional
+
+        Raises
+        ------
+        TypeError, ValueError
+            When the topic does not exist or has fewer than `n` atoms; the model is then as before.
+        """
+        self._check_atoms("split_topic")
+        self._check_docs(docs)
+        with all_or_nothing(self, self.sae_model_):
+            self.sae_model_.split_topic(topic, n)
+            self._describe(docs, images)
+
     def delete_topics(self, topics_to_delete: list[int]) -> None:
         """Delete topics as BERTopic does: what belongs mostly to them gets topic -1.
 
