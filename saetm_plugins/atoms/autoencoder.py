@@ -224,7 +224,7 @@ class SparseAutoencoder:
         try:
             return cls(**arguments)
         except (TypeError, KeyError, ValueError) as error:
-            raise ValueError(f"{str(folder)!r} does not hold a whole {KIND}: {error}") from error
+            raise ValueError(f"{str(path)!r} is not a complete {KIND}: {error}") from error
 
     def push_to_hub(self, repo_id: str, *, private: bool = False, token: str | None = None) -> str:
         """Upload the model with its card to the Hugging Face hub; return the commit's address.
