@@ -20,7 +20,7 @@ from saetm_plugins.atoms.files.other_libraries import load_other_library
 from saetm_plugins.atoms.normalization import NORMALIZATIONS, Normalizer
 from saetm_plugins.atoms.sources.readers import ArrayReader
 from saetm_plugins.persistence import load_folder, save_folder
-from saetm_plugins.validation import check_choice, check_count, resolve_device
+from saetm_plugins.validation import check_choice, check_count, check_rows, resolve_device
 
 KIND = "sparse-autoencoder"
 _ARRAYS = ("encoder", "encoder_bias", "decoder", "decoder_bias", "thresholds", "mean")
@@ -298,7 +298,7 @@ class SparseAutoencoder:
             yield reader.read(start, start + block_size)
 
     def _check_weights(self) -> None:
-        """Raise a ValueError where the weights do not fit each other, or are no numbers."""
+        """Raise a ValueError where weights do not fit each other, or would give scores of NaN."""
         if self.decoder_.ndim != 2 or 0 in self.decoder_.shape:
             raise ValueError(f"weights['decoder'] must be 2-D; found shape {self.decoder_.shape}")
         n_atoms, d = self.decoder_.shape
@@ -308,8 +308,7 @@ class SparseAutoencoder:
             wanted = shapes.get(name, (n_atoms, d))
             if array.shape != wanted:
                 raise ValueError(f"weights[{name!r}] must have shape {wanted}; found {array.shape}")
-            if not np.isfinite(array).all():
-                raise ValueError(f"weights[{name!r}] holds NaN or infinity")
+            check_rows(np.atleast_2d(array), f"weights[{name!r}]")
         if self.thresholds_.min() < 0:
             raise ValueError("weights['thresholds'] must not be negative")
         if not (np.isfinite(self.normalizer_.scale) and self.normalizer_.scale > 0):
