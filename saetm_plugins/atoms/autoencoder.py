@@ -6,6 +6,7 @@ mixture of atoms.
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -83,7 +84,7 @@ class SparseAutoencoder:
         self.encoder_name = encoder_name
         self.statistics_ = dict(statistics or {})
         self.settings_ = dict(settings or {})
-        arrays = {name: _float32(weights, name) for name in _ARRAYS}
+        arrays = {name: np.ascontiguousarray(weights[name], np.float32) for name in _ARRAYS}
         self.encoder_, self.decoder_ = arrays["encoder"], arrays["decoder"]
         self.encoder_bias_, self.decoder_bias_ = arrays["encoder_bias"], arrays["decoder_bias"]
         self.thresholds_ = arrays["thresholds"]
@@ -240,10 +241,7 @@ class SparseAutoencoder:
         token : str, optional
             None: the one that ``hf auth login`` stored.
         """
-
-        def write(folder: Path) -> None:
-            self._save(folder, repo_id, overwrite=False)
-
+        write = functools.partial(self._save, name=repo_id, overwrite=False)
         return upload(write, repo_id, private=private, token=token)
 
     def prefix(self, n_atoms: int) -> SparseAutoencoder:
@@ -313,7 +311,3 @@ class SparseAutoencoder:
             raise ValueError("weights['thresholds'] must not be negative")
         if not (np.isfinite(self.normalizer_.scale) and self.normalizer_.scale > 0):
             raise ValueError(f"scale must be finite and above 0; found {self.normalizer_.scale}")
-
-
-def _float32(weights: Mapping[str, np.ndarray], name: str) -> np.ndarray:
-    return np.ascontiguousarray(weights[name], dtype=np.float32)
