@@ -322,6 +322,29 @@ DAMAGED = {
 }
 
 
+PULL_FOLDER = """
+import sys
+from saetm_plugins import SparseAutoencoder
+options = {"subfolder": "layers/one", "revision": sys.argv[2]}
+print(SparseAutoencoder.from_pretrained(sys.argv[1], **options).encoder_name)
+"""
+
+
+def test_one_of_several_models_in_a_repository_is_fetched_alone(hub, client, sae, tmp_path):
+    sae.save_pretrained(tmp_path / "sae")
+    files = {file.name: file.read_bytes() for file in (tmp_path / "sae").iterdir()}
+    places = ("layers/one", "layers/two")
+    hub.add(
+        "someone/several", {f"{place}/{name}": files[name] for place in places for name in files}
+    )
+    revision = hub.revision("someone/several")
+    pulled = client(PULL_FOLDER, "someone/several", revision)
+    assert pulled.returncode == 0, pulled.stderr
+    assert pulled.stdout.strip() == "someone/encoder"
+    cached = tmp_path / "home" / "hub" / "models--someone--several" / "snapshots" / revision
+    assert [folder.name for folder in (cached / "layers").iterdir()] == ["one"]
+
+
 def test_a_repository_of_something_else_is_refused(hub, client, sae, tmp_path):
     sae.save_pretrained(tmp_path / "sae")
     whole = {file.name: file.read_bytes() for file in (tmp_path / "sae").iterdir()}

@@ -6,6 +6,7 @@ mixture of atoms.
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -20,7 +21,7 @@ from saetm_plugins.atoms.files.other_libraries import load_other_library
 from saetm_plugins.atoms.normalization import NORMALIZATIONS, Normalizer
 from saetm_plugins.atoms.sources.readers import ArrayReader
 from saetm_plugins.persistence import load_folder, save_folder
-from saetm_plugins.validation import check_choice, check_count, resolve_device
+from saetm_plugins.validation import check_choice, check_count, check_rows, resolve_device
 
 KIND = "sparse-autoencoder"
 _ARRAYS = ("encoder", "encoder_bias", "decoder", "decoder_bias", "thresholds", "mean")
@@ -83,7 +84,7 @@ class SparseAutoencoder:
         self.encoder_name = encoder_name
         self.statistics_ = dict(statistics or {})
         self.settings_ = dict(settings or {})
-        arrays = {name: _float32(weights, name) for name in _ARRAYS}
+        arrays = {name: np.ascontiguousarray(weights[name], np.float32) for name in _ARRAYS}
         self.encoder_, self.decoder_ = arrays["encoder"], arrays["decoder"]
         self.encoder_bias_, self.decoder_bias_ = arrays["encoder_bias"], arrays["decoder_bias"]
         self.thresholds_ = arrays["thresholds"]
@@ -224,7 +225,7 @@ class SparseAutoencoder:
         try:
             return cls(**arguments)
         except (TypeError, KeyError, ValueError) as error:
-            raise ValueError(f"{str(folder)!r} does not hold a whole {KIND}: {error}") from error
+            raise ValueError(f"{str(path)!r} is not a complete {KIND}: {error}") from error
 
     def push_to_hub(self, repo_id: str, *, private: bool = False, token: str | None = None) -> str:
         """Upload the model with its card to the Hugging Face hub; return the commit's address.
@@ -240,10 +241,7 @@ class SparseAutoencoder:
         token : str, optional
             None: the one that ``hf auth login`` stored.
         """
-
-        def write(folder: Path) -> None:
-            self._save(folder, repo_id, overwrite=False)
-
+        write = functools.partial(self._save, name=repo_id, overwrite=False)
         return upload(write, repo_id, private=private, token=token)
 
     def has_weights_of(self, other: SparseAutoencoder) -> bool:
@@ -310,7 +308,7 @@ class SparseAutoencoder:
             yield reader.read(start, start + block_size)
 
     def _check_weights(self) -> None:
-        """Raise a ValueError where the weights do not fit each other, or are no numbers."""
+        """Raise a ValueError where weights do not fit each other, or would give scores of NaN."""
         if self.decoder_.ndim != 2 or 0 in self.decoder_.shape:
             raise ValueError(f"weights['decoder'] must be 2-D; found shape {self.decoder_.shape}")
         n_atoms, d = self.decoder_.shape
@@ -320,13 +318,8 @@ class SparseAutoencoder:
             wanted = shapes.get(name, (n_atoms, d))
             if array.shape != wanted:
                 raise ValueError(f"weights[{name!r}] must have shape {wanted}; found {array.shape}")
-            if not np.isfinite(array).all():
-                raise ValueError(f"weights[{name!r}] holds NaN or infinity")
+            check_rows(np.atleast_2d(array), f"weights[{name!r}]")
         if self.thresholds_.min() < 0:
             raise ValueError("weights['thresholds'] must not be negative")
         if not (np.isfinite(self.normalizer_.scale) and self.normalizer_.scale > 0):
             raise ValueError(f"scale must be finite and above 0; found {self.normalizer_.scale}")
-
-
-def _float32(weights: Mapping[str, np.ndarray], name: str) -> np.ndarray:
-    return np.ascontiguousarray(weights[name], dtype=np.float32)

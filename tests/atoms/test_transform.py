@@ -104,6 +104,7 @@ def test_save_then_load_gives_equal_transform(sae, embeddings, tmp_path):
 @pytest.mark.parametrize(
     ("name", "change", "message"),
     [
+        ("encoder", lambda array: array * 1e30, r"weights\['encoder'\] is too large"),
         ("encoder", lambda array: array * np.nan, r"weights\['encoder'\] holds NaN or infinity"),
         ("thresholds", lambda array: array - np.inf, r"weights\['thresholds'\] holds NaN"),
         ("thresholds", lambda array: array - 1e3, r"weights\['thresholds'\] must not be negative"),

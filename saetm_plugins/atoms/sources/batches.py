@@ -8,10 +8,9 @@ A stream is read in its own order, through a buffer from which rows are drawn at
 
 from __future__ import annotations
 
-import queue
-import threading
+from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -87,34 +86,14 @@ def sample_rows(reader: Reader | RowStream, n_rows: int, rng: np.random.Generato
 
 def prefetch(batches: Iterator[np.ndarray], depth: int = 4) -> Iterator[np.ndarray]:
     """Read batches in a thread of their own, `depth` ahead; an error there is raised here."""
-    ready: queue.Queue[Any] = queue.Queue(maxsize=depth)
-    stopped = threading.Event()
-
-    def put(item: Any) -> None:
-        while not stopped.is_set():
-            try:
-                return ready.put(item, timeout=0.1)
-            except queue.Full:
-                continue
-
-    def work() -> None:
-        try:
-            for batch in batches:
-                put(batch)
-                if stopped.is_set():
-                    return
-            put(None)
-        except BaseException as error:
-            put(error)
-
-    threading.Thread(target=work, daemon=True).start()
+    pool = ThreadPoolExecutor(max_workers=1)
     try:
-        while (item := ready.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
+        ahead = deque(pool.submit(next, batches, None) for _ in range(depth))
+        while (batch := ahead.popleft().result()) is not None:
+            ahead.append(pool.submit(next, batches, None))
+            yield batch
     finally:
-        stopped.set()
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _epoch_buffers(

@@ -104,11 +104,8 @@ def _open_parquet(file: Path) -> Any:
         offset = start - (int(ends[first - 1]) if first else 0)
         return _to_rows(values.slice(offset, stop - start))
 
-    return (table.metadata.num_rows, _to_rows(_head(table, column)).shape[1]), read
-
-
-def _head(table: Any, column: str) -> Any:
-    return next(table.iter_batches(batch_size=1, columns=[column])).column(0)
+    first_row = next(table.iter_batches(batch_size=1, columns=[column])).column(0)
+    return (table.metadata.num_rows, _to_rows(first_row).shape[1]), read
 
 
 def _open_arrow(file: Path) -> Any:
@@ -147,14 +144,12 @@ def _vector_column(schema: Any) -> str:
 def _to_rows(values: Any) -> np.ndarray:
     """Turn an Arrow column of equally long lists into a (n, d) float32 array."""
     n_rows = len(values)
-    flat = values.flatten() if not hasattr(values, "combine_chunks") else _flatten(values)
+    if hasattr(values, "combine_chunks"):
+        values = values.combine_chunks()
+    flat = values.flatten()
     if n_rows == 0 or len(flat) % n_rows:
         raise ValueError("the lists of the embedding column differ in length")
     return np.asarray(flat, dtype=np.float32).reshape(n_rows, -1)
-
-
-def _flatten(values: Any) -> np.ndarray:
-    return np.concatenate([chunk.flatten().to_numpy(False) for chunk in values.chunks])
 
 
 _OPENERS: dict[str, Callable[[Path], Any]] = {

@@ -41,10 +41,10 @@ class CheckpointFolder:
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._settings = json.loads(json.dumps(settings))
+        if every is None and minutes is None:
+            minutes = 10
         self._every = every
         self._seconds = None if minutes is None else 60 * minutes
-        if every is None and minutes is None:
-            self._seconds = 600.0
         self._last = time.monotonic()
 
     def due(self, step: int) -> bool:

@@ -56,8 +56,8 @@ def finish(
 
 
 def refuse_divergence(values: Iterable[Any], config: TrainingConfig) -> None:
-    """Raise a ValueError where an array or number is NaN or infinite."""
-    if not all(np.isfinite(value).all() for value in values):
+    """Raise a ValueError where an array or number is NaN, infinite or too large to square."""
+    if not all(np.isfinite(np.vdot(value, value)) for value in values):
         found = {name: getattr(config, name) for name in ("learning_rate", "sparsity")}
         raise ValueError(
             f"training diverged with {found} and normalization={config.normalization!r}: "

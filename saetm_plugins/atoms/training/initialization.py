@@ -99,19 +99,10 @@ def _spread_rows(documents: np.ndarray, n_rows: int, rng: np.random.Generator) -
     for size in np.diff(np.linspace(0, n_rows, min(n_rows, _ROUNDS) + 1).astype(int)).tolist():
         weights = (energy * (1 - np.minimum(nearest.numpy(), 1) ** 2) ** 3).astype(np.float64)
         weights[chosen] = 0
-        picks = _draw(weights, size, rng)
-        if not len(picks):  # fewer directions than atoms
+        size = min(size, np.count_nonzero(weights))
+        if size == 0:  # fewer directions than atoms
             break
+        picks = rng.choice(len(weights), size, replace=False, p=weights / weights.sum())
         chosen = np.concatenate([chosen, picks])
         nearest = torch.maximum(nearest, matmul(directions, directions[picks].T).amax(dim=1))
     return sample[chosen]
-
-
-def _draw(weights: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw distinct positions in proportion to `weights`, fewer where too few are positive."""
-    possible = int(np.count_nonzero(weights))
-    if possible == 0:
-        return np.empty(0, dtype=np.int64)
-    return rng.choice(
-        len(weights), size=min(size, possible), replace=False, p=weights / weights.sum()
-    )
