@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
+import os
+import pickle
 
 import numpy as np
 import pandas as pd
@@ -14,6 +16,8 @@ from bertopic.dimensionality import BaseDimensionalityReduction
 from gensim.models import CoherenceModel
 from gensim.utils import simple_preprocess
 from PIL import Image
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.metrics import normalized_mutual_info_score
 
 from saetm_plugins.bertopic import SAEBERTopic, SAEClusterer
 
@@ -142,7 +146,7 @@ def test_a_loaded_model_predicts_and_cuts_as_the_saved_one(
     model.delete_topics([3])
     path = tmp_path / "model"
     model.save(path, serialization=serialization)
-    loaded = SAEBERTopic.load(path, embedding_model=encoder)
+    loaded = SAEBERTopic.load(path, encoder, allow_pickle=serialization == "pickle")
     assert state_of(loaded) == state_of(model)
     assert loaded.get_representative_docs() == model.get_representative_docs()
     expected, mixtures = model.transform(news.documents[:40])
@@ -155,6 +159,31 @@ def test_a_loaded_model_predicts_and_cuts_as_the_saved_one(
     if serialization != "pickle":
         names = {file.suffix for file in path.rglob("*") if file.is_file()}
         assert names <= {".json", ".safetensors", ".bin", ".md"}
+
+
+def test_no_code_runs_on_load(model, tmp_path, monkeypatch):
+    planted = Planted(str(tmp_path / "ran"))
+    (tmp_path / "pickled").write_bytes(pickle.dumps(planted))
+    with pytest.raises(ValueError, match="allow_pickle=True"):
+        SAEBERTopic.load(tmp_path / "pickled")
+    model.save(tmp_path / "model", serialization="pytorch")
+    (tmp_path / "model" / "topic_embeddings.bin").write_bytes(pickle.dumps(planted))
+    with pytest.raises(ValueError, match="no file of weights"):
+        SAEBERTopic.load(tmp_path / "model")
+    monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
+    with pytest.raises(ValueError, match="unset it"):
+        SAEBERTopic.load(tmp_path / "model")
+    assert not (tmp_path / "ran").exists()
+
+
+class Planted:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __reduce__(self):
+        return os.mkdir, (self.folder,)
 
 
 def test_a_model_of_stock_bertopic_opens_without_atoms(fitted, news, encoder, tmp_path):
@@ -274,3 +303,33 @@ def test_images_in_an_unmodified_bertopic(pictures):
     model.fit(captions, embeddings, images=pictures)
     assert sorted(model.topic_sizes_.values()) == [30] * 4
     assert all(isinstance(image, Image.Image) for image in model.topic_aspects_["Visual"].values())
+
+
+def test_merged_models_of_the_same_atoms_are_one_model_of_all_documents(news, fitted):
+    # By the corpus alone: each model has an encoder embed the words that matter in its documents.
+    sae, half = fitted.sae_model_.sae_, len(news.documents) // 2
+    vectorizer = fitted.vectorizer_model
+    parts = [slice(0, half), slice(half, None)]
+    models = [
+        SAEBERTopic(20, sae=sae, word_vectors="corpus", vectorizer_model=CountVectorizer(vocabulary=vectorizer.vocabulary_))
+        .fit(news.documents[rows], news.embeddings[rows])
+        for rows in parts
+    ]  # fmt: skip
+    merged = SAEBERTopic.merge_models(models)
+    assert isinstance(merged, SAEBERTopic)
+    whole = SAEBERTopic(
+        20,
+        sae=sae,
+        word_vectors="corpus",
+        vectorizer_model=CountVectorizer(vocabulary=vectorizer.vocabulary_),
+    ).fit(news.documents, news.embeddings)
+    assert len(merged.topics_) == len(news.documents)
+    agreement = normalized_mutual_info_score(merged.topics_, whole.topics_)
+    assert agreement > 0.99
+    np.testing.assert_allclose(
+        merged.sae_model_.atom_words_, whole.sae_model_.atom_words_, atol=1e-5
+    )
+    assert set(merged.representative_docs_) == set(range(20))
+    merged.reduce_topics(news.documents, 8)
+    merged.visualize_barchart()
+    assert len(models[0].topics_) == half, "the parts stay as they were"

@@ -322,8 +322,8 @@ class SAETopicModel(TransformerMixin, BaseEstimator):
     def merge_models(cls, models: Sequence[SAETopicModel]) -> SAETopicModel:
         """Merge models that share a sparse autoencoder, exactly.
 
-        The result is what one fit on the documents of all gives, with this autoencoder and
-        vocabulary. Different vocabularies are united; a word that a model did not count is taken
+        The result is what one fit on the documents of all gives, with this autoencoder, vocabulary
+        and word vectors. Different vocabularies are united; a word that a model did not count is taken
         not to occur in its documents. Parameters, seed and labels are the first model's; topics
         are cut anew.
 

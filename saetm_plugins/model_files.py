@@ -280,11 +280,9 @@ def _vectorizer_settings(vectorizer: Any) -> dict[str, Any] | None:
         return None
     settings = vectorizer.get_params()
     settings["dtype"] = np.dtype(settings["dtype"]).name
-    if settings["vocabulary"] is not None:
-        words = settings["vocabulary"]
-        settings["vocabulary"] = (
-            sorted(words, key=words.get) if isinstance(words, dict) else list(words)
-        )
+    if isinstance(settings["vocabulary"], dict):
+        columns: dict[str, int] = settings["vocabulary"]
+        settings["vocabulary"] = sorted(columns, key=lambda word: columns[word])
     try:
         json.dumps(settings)
     except (TypeError, ValueError):

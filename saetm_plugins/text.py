@@ -119,7 +119,8 @@ def encode_texts(
     if sentence_transformers and isinstance(encoder, sentence_transformers.SentenceTransformer):
         encoded = _encode_in_threads(encoder, texts, batch_size, half, verbose)
     else:
-        encoded = encoder.encode(texts)
+        with _precision(half):
+            encoded = encoder.encode(texts)
     return check_embeddings(encoded, name="the encoder's output", n_rows=len(texts))
 
 

@@ -65,6 +65,14 @@ class WordEncoder:
         return self._backend.embed_documents(texts)
 
 
+def as_encoder(backend: BaseEmbedder) -> Any:
+    """Return a BERTopic embedding model as an object with ``encode``: what it wraps, if that has."""
+    inner = getattr(backend, "embedding_model", None)
+    if type(backend).__name__ == "SentenceTransformerBackend" and hasattr(inner, "encode"):
+        return inner
+    return WordEncoder(backend)
+
+
 def runs_locally(backend: Any) -> bool:
     """Tell whether a few thousand words more cost seconds, not money or someone's rate limit."""
     return isinstance(backend, EncoderBackend) or type(backend).__name__ in _LOCAL_BACKENDS

@@ -77,6 +77,22 @@ class CutTopics(BERTopic):
             for topic, rows in tables.representative_rows(labels, shares).items()
         }
 
+    def forget_documents(self) -> None:
+        """Write what BERTopic keeps of its topics where the documents are not at hand.
+
+        Words in topics are those expected of the atoms, not counted.
+        """
+        model = self.sae_model_
+        self._bow = self._zeroshot = None
+        self._describe_sizes()
+        self.custom_labels_, self.topic_aspects_, self.representative_docs_ = None, {}, {}
+        if model.components_ is None:
+            return
+        words = top_words(model.components_, model.vocabulary_, self.top_n_words)
+        self.topic_representations_ = dict(enumerate(words))
+        self._topic_counts = sp.csr_matrix(model.atom_topics_.T @ model.atoms_.sums.atom_words)
+        self.c_tf_idf_ = tables.class_tf_idf(self, self._topic_counts)
+
     def _describe_sizes(self) -> None:
         """Write all that needs no documents."""
         model = self.sae_model_

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from bertopic._utils import check_is_fitted
 from sklearn.base import clone
 from sklearn.feature_extraction.text import CountVectorizer
 
+from saetm_plugins.bertopic.backend import load_backend
 from saetm_plugins.bertopic.base import CutTopics
 from saetm_plugins.validation import all_or_nothing
 
@@ -109,6 +111,41 @@ class EditedTopics(CutTopics):
         with all_or_nothing(self, self.sae_model_):
             self.sae_model_.split_topic(topic, n)
             self._describe(docs, images)
+
+    @classmethod
+    def merge_models(
+        cls, models: Sequence[Any], min_similarity: float = 0.7, embedding_model: Any = None
+    ) -> Any:
+        """Merge models: exactly where they share a sparse autoencoder, else as BERTopic does.
+
+        Exactly means the topics of one model fitted to the documents of all
+        (:meth:`SAETopicModel.merge_models`), cut into as many as the first model has.
+
+        Parameters
+        ----------
+        models : list of BERTopic
+        min_similarity : float, default=0.7
+            Of BERTopic's own merge alone.
+        embedding_model : optional
+            As in BERTopic; None means the first model's.
+
+        Returns
+        -------
+        SAEBERTopic, or BERTopic where that merged them
+        """
+        inner: list[Any] = [getattr(model, "sae_model_", None) for model in models]
+        if len(inner) < 2 or any(model is None for model in inner) or not _share_atoms(inner):
+            return super().merge_models(models, min_similarity, embedding_model)
+        first = models[0]
+        merged = copy.copy(first)
+        merged.sae_model_ = type(inner[0]).merge_models(inner)
+        if embedding_model is not None:
+            merged.embedding_model = load_backend(embedding_model, None)
+        merged.vectorizer_model = merged.sae_model_.vectorizer_ or first.vectorizer_model
+        merged.forget_documents()
+        labels = np.concatenate([model.labels_ for model in inner])
+        merged.representative_docs_ = _most_shared(models, labels, merged.sae_model_.labels_)
+        return merged
 
     def delete_topics(self, topics_to_delete: list[int]) -> None:
         """Delete topics as BERTopic does: what belongs mostly to them gets topic -1.
@@ -263,6 +300,36 @@ class EditedTopics(CutTopics):
         numbers = np.unique(labels[labels >= 0])
         if not np.array_equal(labels, self.topics_):
             self.sae_model_.follow(np.where(labels < 0, -1, np.searchsorted(numbers, labels)))
+
+
+def _share_atoms(models: Sequence[Any]) -> bool:
+    first = models[0]
+    return all(
+        model.sae_.has_weights_of(first.sae_)
+        and model.sharpening == first.sharpening
+        and (model.vocabulary_ is None) == (first.vocabulary_ is None)
+        for model in models[1:]
+    )
+
+
+def _most_shared(models: Sequence[Any], old: np.ndarray, new: np.ndarray) -> dict[int, Any]:
+    """Return for each new topic the typical documents of the old topic it shares most with.
+
+    Parameters
+    ----------
+    models : sequence of SAEBERTopic
+    old, new : ndarray of shape (n,)
+        Topics of the documents of all models, in their order: in their own model, and merged.
+    """
+    owner = np.repeat(np.arange(len(models)), [len(model.topics_) for model in models])
+    found = {}
+    for topic in np.unique(new):
+        pairs, counts = np.unique(
+            np.stack([owner[new == topic], old[new == topic]]), axis=1, return_counts=True
+        )
+        model, before = pairs[:, counts.argmax()]
+        found[int(topic)] = list((models[model].representative_docs_ or {}).get(int(before), []))
+    return found
 
 
 def _renumber(described: Mapping[int, Any], kept: list[int], outliers: Any) -> dict[int, Any]:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from bertopic import BERTopic
 from bertopic import _save_utils as save_utils
 from bertopic._bertopic import _create_model_from_files
@@ -86,7 +87,13 @@ class SavedTopics(CutTopics):
             shutil.rmtree(staging, ignore_errors=True)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], embedding_model: Any = None) -> Any:
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        embedding_model: Any = None,
+        *,
+        allow_pickle: bool = False,
+    ) -> Any:
         """Load a model saved by :meth:`save`, or by stock BERTopic (then without atoms).
 
         Parameters
@@ -95,22 +102,30 @@ class SavedTopics(CutTopics):
             A folder, a pickled file, or the name of a repository on the Hugging Face hub.
         embedding_model : optional
             As in BERTopic; None: the one whose name was saved.
+        allow_pickle : bool, default=False
+            Open a pickled file, which may run any code: only for files of your own.
 
         Raises
         ------
         FileNotFoundError, ValueError
-            When there is no model, or a damaged one.
+            When there is no model, or a damaged one; or it is a pickle and that is not allowed.
         """
         folder = Path(path)
         if folder.is_file():
-            return _dress(cls, super().load(str(path), embedding_model))
+            if not allow_pickle:
+                raise ValueError(
+                    f"path {str(path)!r} is a file, which BERTopic pickles: opening it may run any "
+                    "code; pass allow_pickle=True for a file of your own, or save as safetensors"
+                )
+            return _as_ours(cls, super().load(str(path), embedding_model))
         if not folder.is_dir():
             folder = _download(str(path))
+        _refuse_unchecked_weights(folder)
         topics, params, tensors, *more = save_utils.load_local_files(folder)
         saved_name = params.pop("embedding_model", None)
         stock = _create_model_from_files(topics, params, tensors, *more, warn_no_backend=False)
         stock.embedding_model = _find_backend(embedding_model or saved_name, embedding_model)
-        loaded = _dress(cls, stock)
+        loaded = _as_ours(cls, stock)
         if (folder / FOLDER).is_dir():
             loaded._load_atoms(folder / FOLDER)
         return loaded
@@ -171,7 +186,7 @@ class SavedTopics(CutTopics):
         self.custom_labels_ = labels
 
 
-def _dress(cls: type, stock: BERTopic) -> Any:
+def _as_ours(cls: type, stock: BERTopic) -> Any:
     """Return a stock BERTopic as one of ours."""
     if isinstance(stock, cls):
         return stock
@@ -183,6 +198,25 @@ def _dress(cls: type, stock: BERTopic) -> Any:
     model = cls(**parameters)
     vars(model).update(vars(stock))
     return model
+
+
+def _refuse_unchecked_weights(folder: Path) -> None:
+    """Let torch open ``.bin`` files only where it checks that they hold weights and nothing else.
+
+    BERTopic opens them by ``torch.load``, whose check an environment variable turns off.
+    """
+    held = [name for name in ("topic_embeddings.bin", "ctfidf.bin") if (folder / name).is_file()]
+    switch = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
+    if held and os.environ.get(switch, "0").lower() in ("1", "y", "yes", "true"):
+        raise ValueError(
+            f"{str(folder / held[0])!r} could run code while {switch} is set in the environment: "
+            "unset it, or save the model as safetensors"
+        )
+    for name in held:
+        try:
+            torch.load(folder / name, map_location="cpu", weights_only=True)
+        except Exception as error:  # of several kinds for what is no plain file of weights
+            raise ValueError(f"{str(folder / name)!r} is no file of weights: {error}") from error
 
 
 def _find_backend(asked: Any, explicit: Any) -> Any:

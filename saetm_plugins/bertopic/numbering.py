@@ -66,7 +66,8 @@ class NumberedTopicModel(SAETopicModel):
         A cut whose topics are not all some document's main topic is made finer until enough
         are, and the smallest ones too many are left out. Deleted topics stay deleted.
         """
-        deleted = self.topics_.deleted if getattr(self, "atoms_", None) is atoms else None
+        recut = hasattr(self, "topics_") and self.atoms_ is atoms
+        deleted = self.topics_.deleted if recut else None
         n_live = int((atoms.prevalence > 0).sum())
         if n_topics is None:
             n_topics = min(DEFAULT_N_TOPICS, n_live, max(1, doc_atoms.shape[0] // 10))

@@ -22,7 +22,7 @@ from sklearn.base import clone
 from saetm_plugins.atoms import SparseAutoencoder
 from saetm_plugins.bertopic import tables, zeroshot
 from saetm_plugins.bertopic.analysis import AnalysedTopics
-from saetm_plugins.bertopic.backend import WordEncoder, load_backend, runs_locally
+from saetm_plugins.bertopic.backend import as_encoder, load_backend, runs_locally
 from saetm_plugins.bertopic.editing import EditedTopics
 from saetm_plugins.bertopic.files import SavedTopics
 from saetm_plugins.bertopic.numbering import NumberedTopicModel
@@ -260,12 +260,12 @@ random_state, device
             self.representative_docs_ = {**self.representative_docs_, **earlier}
         return self
 
-    def _word_encoder(self, texts: list[str] | None, embeddings: np.ndarray) -> WordEncoder | None:
+    def _word_encoder(self, texts: list[str] | None, embeddings: np.ndarray) -> Any:
         """Return the embedding model, where words embedded by it lie among the documents."""
         backend = self.embedding_model
         if texts is None or backend is None or type(backend) is BaseEmbedder:
             return None
-        encoder = WordEncoder(backend)
+        encoder = as_encoder(backend)
         if self.word_vectors == "encoder":
             return encoder
         return (
