@@ -310,9 +310,14 @@ def test_merged_models_of_the_same_atoms_are_one_model_of_all_documents(news, fi
     sae, half = fitted.sae_model_.sae_, len(news.documents) // 2
     vectorizer = fitted.vectorizer_model
     parts = [slice(0, half), slice(half, None)]
+    words = vectorizer.vocabulary_
     models = [
-        SAEBERTopic(20, sae=sae, word_vectors="corpus", vectorizer_model=CountVectorizer(vocabulary=vectorizer.vocabulary_))
-        .fit(news.documents[rows], news.embeddings[rows])
+        SAEBERTopic(
+            20,
+            sae=sae,
+            word_vectors="corpus",
+            vectorizer_model=CountVectorizer(vocabulary=words),
+        ).fit(news.documents[rows], news.embeddings[rows])
         for rows in parts
     ]  # fmt: skip
     merged = SAEBERTopic.merge_models(models)

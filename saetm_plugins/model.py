@@ -323,9 +323,9 @@ class SAETopicModel(TransformerMixin, BaseEstimator):
         """Merge models that share a sparse autoencoder, exactly.
 
         The result is what one fit on the documents of all gives, with this autoencoder, vocabulary
-        and word vectors. Different vocabularies are united; a word that a model did not count is taken
-        not to occur in its documents. Parameters, seed and labels are the first model's; topics
-        are cut anew.
+        and word vectors. Different vocabularies are united; a word that a model did not count is
+        taken not to occur in its documents. Parameters, seed and labels are the first model's;
+        topics are cut anew.
 
         Parameters
         ----------

@@ -66,7 +66,7 @@ class WordEncoder:
 
 
 def as_encoder(backend: BaseEmbedder) -> Any:
-    """Return a BERTopic embedding model as an object with ``encode``: what it wraps, if that has."""
+    """Return a BERTopic embedding model as an object with ``encode``: what it wraps, if it can."""
     inner = getattr(backend, "embedding_model", None)
     if type(backend).__name__ == "SentenceTransformerBackend" and hasattr(inner, "encode"):
         return inner

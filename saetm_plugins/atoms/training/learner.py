@@ -24,15 +24,7 @@ class StepReport(NamedTuple):
 
 
 class Learner(Protocol):
-    """Weights, optimizer state and one method that takes a step on them.
-
-    Attributes
-    ----------
-    plain_threads : bool
-        Whether it shares its work out among plain threads, so that torch needs none of its own.
-    """
-
-    plain_threads: bool
+    """Weights, optimizer state and one method that takes a step on them."""
 
     @property
     def weights(self) -> dict[str, np.ndarray]:

@@ -29,8 +29,6 @@ class SparseLearner:
         Resolved.
     """
 
-    plain_threads = True
-
     def __init__(self, weights: dict[str, np.ndarray], config: TrainingConfig) -> None:
         self.weights = {name: weights[name].copy() for name in _TRAINED}
         self.config = config

@@ -31,8 +31,6 @@ class TorchLearner:
     device : str
     """
 
-    plain_threads = False
-
     def __init__(self, weights: dict[str, np.ndarray], config: TrainingConfig, device: str) -> None:
         self.config = config
         self.device = torch.device(device)

@@ -9,7 +9,7 @@ import numbers
 import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -128,7 +128,7 @@ def train_sae(
     given = {name: value for name, value in named.items() if value is not None}
     config = TrainingConfig(**{**preset_settings(preset), **given})
     seed = _seed_of(random_state)
-    with process_group(resolve_device(device)) as device:
+    with process_group(resolve_device(device)) as device, _threads(config, device):
         seed = same_on_all(seed, device)
         source = open_source(embeddings)
         sample = sample_rows(source, _SAMPLE, _rng(seed, 2))
@@ -144,8 +144,7 @@ def train_sae(
             )
         log, close_log = open_logger(logger if world()[0] == 0 else None, log_dir, asdict(config))
         try:
-            threads = single_threaded() if learner.plain_threads else nullcontext()
-            with _fast_products(device), threads:
+            with _fast_products(device):
                 _run(learner, source, normalizer, config, seed, device, checkpoints, log, verbose)
         finally:
             close_log()
@@ -294,13 +293,22 @@ def make_learner(weights: dict[str, np.ndarray], config: TrainingConfig, device:
         Resolved.
     device : str
     """
-    if torch.device(device).type == "cpu" and config.activation in ("topk", "batch_topk"):
+    if _is_sparse(config, device):
         from saetm_plugins.atoms.training.sparse_learner import (
             SparseLearner,  # numba: only when used
         )
 
         return SparseLearner(weights, config)
     return TorchLearner(weights, config, device)
+
+
+def _is_sparse(config: TrainingConfig, device: str) -> bool:
+    return torch.device(device).type == "cpu" and config.activation in ("topk", "batch_topk")
+
+
+def _threads(config: TrainingConfig, device: str) -> AbstractContextManager[None]:
+    """Keep torch to one thread where the learner shares out its work itself."""
+    return single_threaded() if _is_sparse(config, device) else nullcontext()
 
 
 @contextmanager

@@ -1,0 +1,140 @@
+"""Many threads at once, and forked processes: the results of one, and nobody's settings changed."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+from threadpoolctl import threadpool_info
+
+from saetm_plugins import SAETopicModel
+from saetm_plugins.parallel import map_ranges, n_threads, single_threaded
+
+N_TOPICS = 5
+
+
+def thread_counts():
+    pools = {pool["filepath"]: pool["num_threads"] for pool in threadpool_info()}
+    return pools, torch.get_num_threads()
+
+
+def test_calls_from_many_threads_give_what_one_gives(corpus):
+    def live(seed):
+        model = SAETopicModel(N_TOPICS, random_state=seed)
+        model.fit(corpus.documents, corpus.embeddings).retopic(8)
+        return model.components_, model.transform(None, corpus.embeddings)
+
+    alone = [live(seed) for seed in range(3)]
+    with ThreadPoolExecutor(6) as threads:
+        together = list(threads.map(live, [0, 1, 2] * 2))
+    for seed, found in zip([0, 1, 2] * 2, together, strict=True):
+        for one, other in zip(alone[seed], found, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_settings_are_as_before_and_seen_unchanged_meanwhile(corpus):
+    model = SAETopicModel(N_TOPICS)
+    model.fit(corpus.documents, corpus.embeddings)  # whatever is loaded lazily is loaded now
+    before, seen, done = thread_counts(), [], threading.Event()
+
+    def watch():
+        while not done.is_set():
+            seen.append(thread_counts())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    with ThreadPoolExecutor(2) as threads:
+        for _ in threads.map(lambda n: model.__class__(n).fit(corpus.documents, corpus.embeddings)
+                             .retopic(n + 1), (4, 5)):  # fmt: skip
+            pass
+    done.set()
+    watcher.join()
+    assert thread_counts() == before
+    assert len(seen) > 2
+    assert all(counts == before for counts in seen)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_process_fits_and_transforms(corpus):
+    model = SAETopicModel(N_TOPICS).fit(corpus.documents, corpus.embeddings)
+    expected = model.doc_topics_
+    child = os.fork()
+    if child == 0:
+        code = 1
+        signal.alarm(60)  # a thread that is waited for and is not there must fail, not hang
+        try:
+            again = SAETopicModel(N_TOPICS).fit(corpus.documents, corpus.embeddings)
+            same = np.array_equal(again.doc_topics_, expected)
+            code = int(
+                not (same and np.array_equal(model.transform(None, corpus.embeddings), expected))
+            )
+        finally:
+            os._exit(code)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def test_tasks_may_share_out_work_themselves():
+    def outer(_, first, last):
+        return sum(map_ranges(lambda i, a, b: b - a, [(0, first), (first, last)]))
+
+    ranges = [(i, i + 5) for i in range(40)]
+    with ThreadPoolExecutor(4) as threads:
+        results = list(threads.map(lambda _: map_ranges(outer, ranges), range(8)))
+    assert results == [[i + 5 for i in range(40)]] * 8
+
+
+def test_an_error_in_a_task_is_raised_and_the_next_call_works():
+    def fail(i, first, last):
+        if i == 3:
+            raise ZeroDivisionError
+        return i
+
+    with pytest.raises(ZeroDivisionError):
+        map_ranges(fail, [(i, i + 1) for i in range(8)])
+    assert map_ranges(lambda i, a, b: i, [(0, 1), (1, 2)]) == [0, 1]
+
+
+def test_torch_is_single_threaded_inside_and_as_before_after():
+    before = torch.get_num_threads()
+    with single_threaded():
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == before
+    assert set(map_ranges(lambda *_: torch.get_num_threads(), [(0, 1)] * 8)) == {1}
+    assert torch.get_num_threads() == before
+    assert n_threads() >= 1
+
+
+def test_no_openmp_team_of_numba_is_started(corpus):
+    """numba's own threads abort the process where two callers use them at once."""
+    code = (
+        "import numpy as np, numba\n"
+        "from saetm_plugins import SAETopicModel\n"
+        "x = np.random.default_rng(0).normal(size=(300, 16)).astype('f')\n"
+        "SAETopicModel(4).fit(None, x).transform(None, x)\n"
+        "try:\n    print(numba.threading_layer())\nexcept ValueError:\n    print('none')\n"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "none"
+
+
+def test_a_package_folder_that_cannot_be_written_needs_no_cache(corpus, tmp_path):
+    """As in a container with a read-only file system and no home."""
+    code = (
+        "import numpy as np\n"
+        "from saetm_plugins import SAETopicModel\n"
+        "x = np.random.default_rng(0).normal(size=(300, 16)).astype('f')\n"
+        "print(SAETopicModel(4).fit(None, x).n_topics_)\n"
+    )
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    environment = {**os.environ, "HOME": str(blocked), "NUMBA_CACHE_DIR": str(blocked / "cache")}
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment
+    )
+    assert found.returncode == 0, found.stderr[-800:]
+    assert found.stdout.strip() == "4"
