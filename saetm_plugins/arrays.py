@@ -15,15 +15,6 @@ def unit_rows(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.where(norms > 0, norms, 1)
 
 
-def rows_summing_to_one(weights: sp.csr_matrix) -> sp.csr_matrix:
-    """Return a copy of `weights` (n, m), float32, with rows that sum to 1; empty rows stay so."""
-    weights = sp.csr_matrix(weights, dtype=np.float32, copy=True)
-    weights.eliminate_zeros()
-    mass = np.asarray(weights.sum(axis=1)).ravel()
-    weights.data /= np.repeat(mass, np.diff(weights.indptr))
-    return weights
-
-
 def largest_in_rows(matrix: sp.csr_matrix, n_largest: int) -> sp.csr_matrix:
     """Return `matrix` with only the positive entries among the `n_largest` of each row.
 

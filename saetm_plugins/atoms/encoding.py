@@ -10,12 +10,14 @@ import scipy.sparse as sp
 import torch
 
 from saetm_plugins.atoms.normalization import Normalizer
+from saetm_plugins.pairs import entries_of, keep_entries, largest_entries, products_of_pairs
 from saetm_plugins.parallel import even_ranges, map_ranges, n_threads
 
 ACTIVATIONS = ("topk", "batch_topk", "l1", "jumprelu")
 _SCORE_BYTES = 2**26  # of dense scores in memory at a time
 _SCORE_BYTES_ON_GPU = 2**28
 _LEAST_ROWS = 64  # of a product: it repacks the encoder
+_FLOOR = np.float32(1e-6)  # what the strongest atom of a document counts when nothing is positive
 
 
 class Encoder(Protocol):
@@ -63,27 +65,62 @@ def encode_normalized(
     if torch.device(device).type != "cpu":
         ranges = even_ranges(len(batch), rows_at_a_time(len(sae.encoder_), device))
         return join_blocks([_encode_on_device(sae, batch[a:b], device) for a, b in ranges])
-    from saetm_plugins.atoms.encode_kernel import encode_rows  # imports numba: only when used
-
     bias, encoder = torch.from_numpy(sae.encoder_bias_), torch.from_numpy(sae.encoder_).T
-    limit = sae.k if sae.activation == "topk" else 0
 
     def encode(_: int, first: int, last: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         rows = batch[first:last]
-        scores = torch.addmm(bias, torch.from_numpy(rows), encoder).numpy()
-        return encode_rows(
-            rows,
-            scores,
-            sae.encoder_,
-            sae.encoder_bias_,
-            sae.thresholds_,
-            limit,
-            sae.keep_strongest,
-        )
+        return _select(sae, rows, torch.addmm(bias, torch.from_numpy(rows), encoder).numpy())
 
     at_most = max(1, rows_at_a_time(len(sae.encoder_)) // n_threads())
     size = min(at_most, max(_LEAST_ROWS, -(-len(batch) // (4 * n_threads()))))
     return join_blocks(map_ranges(encode, even_ranges(len(batch), size)))
+
+
+def _select(
+    sae: Encoder, rows: np.ndarray, scores: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Turn dense scores (n, K) of embeddings into sparse activations, each row by itself.
+
+    The dense product may round differently with the number of rows in it; it only proposes. What
+    lies within a margin of the cut is computed again, row by row, and decided on that.
+    """
+    limit = min(sae.k, len(sae.encoder_)) if sae.activation == "topk" else len(sae.encoder_)
+    best = scores.max(axis=1)
+    margin = np.float32(1e-5) * max(best.max(), -scores.min()) + np.float32(1e-7)
+    proposed = scores > sae.thresholds_ - margin
+    if limit < len(sae.encoder_):
+        proposed &= scores >= (floors_of_largest(scores, limit) - margin)[:, None]
+    if sae.keep_strongest:
+        in_doubt = np.flatnonzero(best <= sae.thresholds_.max() + margin)
+        proposed[in_doubt] |= scores[in_doubt] >= (best[in_doubt] - margin)[:, None]
+    indptr, indices = entries_of(proposed)
+    values = products_of_pairs(indptr, indices, rows, sae.encoder_) + sae.encoder_bias_[indices]
+    kept = values > sae.thresholds_[indices]
+    if limit < len(sae.encoder_):
+        kept &= largest_entries(indptr, values, -np.inf, limit)
+    if sae.keep_strongest:
+        strongest = np.repeat(_are_lonely(indptr, kept) & rows.any(axis=1), np.diff(indptr))
+        strongest &= largest_entries(indptr, values, np.inf, 1)
+        kept |= strongest
+        values[strongest] = np.maximum(values[strongest], _FLOOR)
+    return keep_entries(indptr, kept, indices, values)
+
+
+def floors_of_largest(scores: np.ndarray, n_largest: int) -> np.ndarray:
+    """Return for every row (n, K) a score that its `n_largest` best reach, and not many more.
+
+    Maxima of groups of columns stand in for the columns.
+    """
+    n_groups = max(64, 4 * n_largest)
+    if scores.shape[1] >= 2 * n_groups:
+        whole = scores[:, : scores.shape[1] // n_groups * n_groups]
+        scores = torch.from_numpy(whole).unflatten(1, (-1, n_groups)).amax(dim=1).numpy()
+    return np.partition(scores, -n_largest, axis=1)[:, -n_largest]
+
+
+def _are_lonely(indptr: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Tell for every row whether none of its entries is kept."""
+    return np.diff(np.concatenate(([0], np.cumsum(kept)))[indptr]) == 0
 
 
 def _encode_on_device(
@@ -104,7 +141,7 @@ def _encode_on_device(
         best = scores.argmax(dim=1, keepdim=True)
         lonely = ~active.any(dim=1, keepdim=True) & (inputs != 0).any(dim=1, keepdim=True)
         active.scatter_(1, best, active.gather(1, best) | lonely)
-        scores = scores.clamp(min=1e-6)
+        scores = scores.clamp(min=float(_FLOOR))
     indptr = torch.cat([active.new_zeros(1, dtype=torch.int64), active.sum(1).cumsum(0)])
     indices = active.nonzero()[:, 1].to(torch.int32)
     return indptr.cpu().numpy(), indices.cpu().numpy(), scores[active].cpu().numpy()

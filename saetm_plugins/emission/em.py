@@ -21,6 +21,8 @@ from saetm_plugins.emission.inputs import Corpus
 from saetm_plugins.parallel import balanced_ranges, map_ranges
 
 Arrays = tuple[np.ndarray, ...]
+_LOG_BYTES = 2**20  # of P(word | atom) that logarithms are taken of at a time: they stay in a cache
+_TINY = np.float32(1e-37)
 
 
 class Block(NamedTuple):
@@ -81,12 +83,6 @@ class NumbaEM:
         engine.scale = np.ones(len(atom_words), np.float32)
         return engine
 
-    def admit_words(self) -> None:
-        """Give words of the corpus that had no probability their share of its unigram."""
-        new = (self.background == 0) & (self.mean > 0)
-        self.background = np.where(new, self.mean, self.background)
-        self.word_atoms[new] = self.mean[new, None]
-
     def load(self, corpus: Corpus) -> Block:
         """Lay out documents for :meth:`sweep`, :meth:`accumulate` and :meth:`score`."""
         theta, bow = corpus.doc_atoms, corpus.bow
@@ -116,26 +112,38 @@ class NumbaEM:
         """
         word_mass = np.zeros(len(self.mean), np.float32)
         masses = np.zeros((len(block.ranges), len(self.scale)))
-        parts = map_ranges(
-            lambda i, first, last: kernels.em_words(
-                first, last, block.arrays, self._state, self.pi, self.prior, word_mass, masses[i]
-            ),
-            block.ranges,
-        )
-        log_likelihood, log_prior = np.array(parts).sum(axis=0)
+        probs = np.empty_like(block.arrays[2])
+
+        def sweep(i: int, first: int, last: int) -> tuple[float, float]:
+            log_prior = self._log_prior(first, last)
+            kernels.em_words(
+                first,
+                last,
+                block.arrays,
+                self._state,
+                self.pi,
+                self.prior,
+                word_mass,
+                masses[i],
+                probs,
+            )
+            return _log_likelihood(block, probs, first, last), log_prior
+
+        log_likelihood, log_prior = np.sum(map_ranges(sweep, block.ranges), axis=0)
         return self._normalize(word_mass, masses, log_likelihood, log_prior)
 
     def accumulate(self, block: Block) -> float:
         """Add one block's statistics to those of the pass under way (E-step); return Σ n log q."""
         responses, ratios = self.sums()
-        return sum(
-            map_ranges(
-                lambda _, first, last: kernels.gather_words(
-                    first, last, block.arrays, self._state, self.pi, responses, ratios
-                ),
-                block.ranges,
+        probs = np.empty_like(block.arrays[2])
+
+        def gather(_: int, first: int, last: int) -> float:
+            kernels.gather_words(
+                first, last, block.arrays, self._state, self.pi, responses, ratios, probs
             )
-        )
+            return _log_likelihood(block, probs, first, last)
+
+        return sum(map_ranges(gather, block.ranges))
 
     def sums(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the pass's statistics: Σ θ n / q per word and atom (V, K), Σ n / q per word."""
@@ -155,82 +163,67 @@ class NumbaEM:
         ranges = balanced_ranges(np.ones(len(self.mean)))
         word_mass = np.zeros(len(self.mean), np.float32)
         masses = np.zeros((len(ranges), len(self.scale)))
-        log_prior = sum(
-            map_ranges(
-                lambda i, first, last: kernels.update_words(
-                    first,
-                    last,
-                    self._state,
-                    self.pi,
-                    self.prior,
-                    responses,
-                    ratios,
-                    word_mass,
-                    masses[i],
-                ),
-                ranges,
-            )
-        )
-        responses[:] = 0
-        ratios[:] = 0
-        return self._normalize(word_mass, masses, log_likelihood, log_prior)
 
-    def update_from(self, kept: Arrays) -> None:
-        """End the pass under way on top of documents not at hand.
-
-        Parameters
-        ----------
-        kept : tuple of arrays
-            What :func:`~saetm_plugins.emission.kernels.update_words_from` takes.
-        """
-        responses, ratios = self.sums()
-        ranges = balanced_ranges(np.ones(len(self.mean)))
-        word_mass = np.zeros(len(self.mean), np.float32)
-        masses = np.zeros((len(ranges), len(self.scale)))
-        map_ranges(
-            lambda i, first, last: kernels.update_words_from(
+        def update(i: int, first: int, last: int) -> float:
+            log_prior = self._log_prior(first, last)
+            kernels.update_words(
                 first,
                 last,
                 self._state,
                 self.pi,
                 self.prior,
-                (responses, ratios),
-                kept,
+                responses,
+                ratios,
                 word_mass,
                 masses[i],
-            ),
-            ranges,
-        )
+            )
+            return log_prior
+
+        log_prior = sum(map_ranges(update, ranges))
         responses[:] = 0
         ratios[:] = 0
-        self._normalize(word_mass, masses, 0.0, 0.0)
+        return self._normalize(word_mass, masses, log_likelihood, log_prior)
 
     def score(self, block: Block) -> tuple[float, float]:
         """Return Σ n log q over a block and the Σ n of its words that have a probability."""
-        parts = map_ranges(
-            lambda _, first, last: kernels.score_words(
-                first, last, block.arrays, self._state, self.pi
-            ),
-            block.ranges,
-        )
-        log_likelihood, total = np.array(parts).sum(axis=0)
-        return float(log_likelihood), float(total)
+        probs = np.empty_like(block.arrays[2])
+        likely = np.repeat(self.background > 0, np.diff(block.arrays[0]))
+
+        def score(_: int, first: int, last: int) -> float:
+            kernels.explain_words(first, last, block.arrays, self._state, self.pi, probs)
+            entries = slice(*block.arrays[0][[first, last]])
+            probs[entries][~likely[entries]] = 1
+            return _log_likelihood(block, probs, first, last)
+
+        log_likelihood = sum(map_ranges(score, block.ranges))
+        return log_likelihood, float(block.arrays[2][likely].sum(dtype=np.float64))
 
     def atom_words(self) -> np.ndarray:
-        """Return B, (K, V) float32; rows sum to 1, or to 0 for an atom that nothing was seen of."""
-        n_words, n_atoms = self.word_atoms.shape
-        result = np.empty((n_atoms, n_words), np.float32)
-        map_ranges(
-            lambda _, first, last: kernels.transpose_scaled(
-                first, last, self.word_atoms, self.scale, result
-            ),
-            balanced_ranges(np.ones(n_atoms)),
-        )
-        return result
+        """Return B, (K, V) float32; rows sum to 1, or to 0 for an atom that nothing was seen of.
+
+        A view: what is held is as large as all else in a fit.
+        """
+        self.word_atoms *= self.scale
+        self.scale = np.ones_like(self.scale)
+        return self.word_atoms.T
 
     @property
     def _state(self) -> Arrays:
         return self.word_atoms, self.scale, self.background, self.mean
+
+    def _log_prior(self, first: int, last: int) -> float:
+        """Return Σ_w m_w Σ_k log(B_kw / m_w) over the words [first, last)."""
+        if self.prior == 0:
+            return 0.0
+        total = 0.0
+        n_rows = max(1, _LOG_BYTES // max(4 * len(self.scale), 1))
+        for start in range(first, last, n_rows):
+            rows = slice(start, min(start + n_rows, last))
+            mean = self.mean[rows]
+            ratios = self.word_atoms[rows] * self.scale
+            ratios /= np.where(mean > 0, mean, 1)[:, None]
+            total += float(mean.astype(np.float64) @ _logs(ratios).sum(axis=1, dtype=np.float64))
+        return total
 
     def _normalize(
         self, word_mass: np.ndarray, masses: np.ndarray, log_likelihood: float, log_prior: float
@@ -244,3 +237,14 @@ class NumbaEM:
         if background_mass > 0:
             self.background = (word_mass / background_mass).astype(np.float32)
         return float(log_likelihood + float(self.prior) * log_prior) / self.total
+
+
+def _logs(values: np.ndarray) -> np.ndarray:
+    """Replace `values` by their logarithms; 0 counts as the smallest number."""
+    return np.log(np.maximum(values, _TINY, out=values), out=values)
+
+
+def _log_likelihood(block: Block, probs: np.ndarray, first: int, last: int) -> float:
+    """Return Σ n log q over the words [first, last); `probs`, all q, are overwritten there."""
+    entries = slice(*block.arrays[0][[first, last]])
+    return float(np.dot(block.arrays[2][entries], _logs(probs[entries])))

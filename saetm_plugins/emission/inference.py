@@ -95,13 +95,7 @@ def _infer(
     place = np.zeros(counts.shape[1], np.int32)
     place[used] = np.arange(len(used), dtype=np.int32)
     # Only the rows of words at hand, so that one document costs little.
-    word_atoms = np.empty((len(used), n_atoms), np.float32)
-    map_ranges(
-        lambda _, first, last: kernels.gather_transposed(
-            first, last, emissions.atom_words, used, word_atoms
-        ),
-        balanced_ranges(np.ones(len(used))),
-    )
+    word_atoms = np.ascontiguousarray(emissions.atom_words.T[used])
     pi = np.float32(emissions.background_weight)
     mixed = (word_atoms @ prevalence) * (1 - pi) + pi * emissions.background[used]
     bag = (

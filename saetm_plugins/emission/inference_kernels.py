@@ -8,15 +8,6 @@ from numba import njit
 _SMALLEST = np.float32(1e-4)  # a smaller share of a document is not worth a stored entry
 
 
-@njit(nogil=True, cache=True)
-def gather_transposed(first, last, atom_words, words, word_atoms):
-    """Write word_atoms[i, k] = atom_words[k, words[i]] for i in [first, last)."""
-    for i0 in range(first, last, 64):
-        for k in range(atom_words.shape[0]):
-            for i in range(i0, min(i0 + 64, last)):
-                word_atoms[i, k] = atom_words[k, words[i]]
-
-
 @njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 def explain_all(words, counts, model, pi, prior, theta):
     """One EM step from the prevalence over all atoms: fill `theta` (K,), unnormalised."""

@@ -46,38 +46,3 @@ def update_rows(start, stop, indptr, indices, data, other, gram, inverse, factor
             step = weights[mover] - old
             for topic in range(n_topics):
                 gradient[topic] -= step * gram[mover, topic]
-
-
-@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
-def focus_rows(start, stop, topic_words, vectors, known, power):
-    """Weight the words of topics `start` to `stop` by their nearness to the topic's mean vector.
-
-    ``topic_words`` (T, V) is overwritten, rows sum to 1 again; ``vectors`` (V, d) of unit length.
-    A word that is not ``known`` is taken to be as near as the topic's words are on average.
-    """
-    n_words, width = vectors.shape
-    centre = np.empty(width, dtype=np.float32)
-    for topic in range(start, stop):
-        words = topic_words[topic]
-        centre[:] = 0
-        for word in range(n_words):
-            if words[word] > 0 and known[word]:
-                for axis in range(width):
-                    centre[axis] += words[word] * vectors[word, axis]
-        centre /= max(np.sqrt(np.sum(centre * centre)), np.float32(1e-12))
-        mass, focused = np.float32(0), np.float32(0)
-        for word in range(n_words):
-            if words[word] > 0 and known[word]:
-                near = np.float32(0)
-                for axis in range(width):
-                    near += centre[axis] * vectors[word, axis]
-                mass += words[word]
-                words[word] *= max(near, np.float32(1e-3)) ** power
-                focused += words[word]
-        average = focused / mass if mass > 0 else np.float32(1)
-        total = np.float32(0)
-        for word in range(n_words):
-            if not known[word]:
-                words[word] *= average
-            total += words[word]
-        words /= total

@@ -16,7 +16,8 @@ import scipy.sparse as sp
 
 from saetm_plugins.arrays import unit_rows
 from saetm_plugins.merging.association import association_scores
-from saetm_plugins.parallel import map_rows
+from saetm_plugins.pairs import products_of_pairs
+from saetm_plugins.parallel import balanced_ranges, map_ranges
 from saetm_plugins.validation import check_embeddings
 
 CORPUS_WEIGHT = 0.75  # of a word's other documents beside its vector; more: NPMI up, intruder down
@@ -151,12 +152,18 @@ def _vector_nearness(
 
 def _products_of_pairs(pairs: sp.csr_matrix, left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Return the dot product of row and column vector at each entry of `pairs`, float32."""
-    from saetm_plugins.merging._keyword_kernels import products_of_pairs
-
-    products = np.empty(pairs.nnz, dtype=np.float32)
-    map_rows(products_of_pairs, pairs.indptr, pairs.indptr, pairs.indices,
-             np.ascontiguousarray(left), np.ascontiguousarray(right), products)  # fmt: skip
-    return products
+    indptr, indices = pairs.indptr.astype(np.int64), pairs.indices.astype(np.int32, copy=False)
+    left, right = np.ascontiguousarray(left), np.ascontiguousarray(right)
+    products = map_ranges(
+        lambda _, first, last: products_of_pairs(
+            indptr[first : last + 1] - indptr[first],
+            indices[indptr[first] : indptr[last]],
+            left[first:last],
+            right,
+        ),
+        balanced_ranges(np.diff(indptr)),
+    )
+    return np.concatenate(products or [np.empty(0, dtype=np.float32)])
 
 
 def _check_word_vectors(word_vectors: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.sparse as sp
+import torch
 
 from saetm_plugins.arrays import unit_rows
 from saetm_plugins.merging.base import Merge, TopicCut
 from saetm_plugins.merging.factorization import SparseSVD, factorize, nndsvd, solve_columns
 from saetm_plugins.merging.ward import WardTree
-from saetm_plugins.parallel import map_rows
+from saetm_plugins.parallel import matmul
 
 _FIRST_PASSES = 3
 _FOLD_IN_PASSES = 10
@@ -160,11 +161,17 @@ class NMFMerge(Merge):
         """Weight each topic's words (T, V), in place, by nearness to its mean word vector."""
         if self._word_vectors is None or self.focus == 0:
             return
-        from saetm_plugins.merging._nmf_kernels import focus_rows
-
-        even = np.arange(len(topic_words) + 1) * topic_words.shape[1]
-        map_rows(focus_rows, even, topic_words, self._word_vectors, self._known,
-                   np.float32(self.focus))  # fmt: skip
+        known = topic_words * self._known
+        vectors = torch.from_numpy(self._word_vectors)
+        centres = unit_rows(matmul(torch.from_numpy(known), vectors).numpy())
+        near = matmul(torch.from_numpy(centres), vectors.T).numpy()
+        near = np.maximum(near, 1e-3) ** np.float32(self.focus)
+        # A word without a vector is taken to be as near as the topic's words are on average.
+        mass = known.sum(axis=1, keepdims=True)
+        average = np.divide((known * near).sum(axis=1, keepdims=True), mass, where=mass > 0,
+                            out=np.ones_like(mass))  # fmt: skip
+        topic_words *= np.where(self._known, near, average)
+        topic_words /= topic_words.sum(axis=1, keepdims=True)
 
     def _memberships(self, shares: np.ndarray) -> np.ndarray:
         """Return `shares` (n_live, T) pruned, with rows that sum to 1 and no empty row."""

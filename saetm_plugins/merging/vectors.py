@@ -31,7 +31,7 @@ def atom_word_vectors(
     ValueError
         When the shapes disagree or `top_p` is not in (0, 1].
     """
-    from saetm_plugins.merging._keyword_kernels import mass_thresholds
+    from saetm_plugins.merging._vector_kernels import mass_thresholds
 
     if atom_words.shape[1] != len(word_vectors):
         raise ValueError(

@@ -11,129 +11,8 @@ integers compare faster. They only propose atoms; activations are computed in fl
 from __future__ import annotations
 
 import numpy as np
+import scipy.sparse as sp
 from numba import njit
-
-from saetm_plugins.atoms.encode_kernel import add_up, exact_score, first_largest, kth_largest
-
-_BLOCK = 32  # scores looked at together
-
-
-@njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
-def activate_above(batch, encoder, encoder_bias, scores, floors):
-    """Compute the float32 activations ``max(0, w_k . x + b_k)`` of what reaches a row's floor.
-
-    Parameters
-    ----------
-    batch : ndarray of shape (n, d), float32
-    encoder : ndarray of shape (n_atoms, d), float32
-    encoder_bias : ndarray of shape (n_atoms,), float32
-    scores : ndarray of shape (n, n_atoms), int16
-    floors : ndarray of shape (n,), int16
-        In a row that nowhere reaches it the best score does.
-
-    Returns
-    -------
-    indptr, indices, values : the arrays of a CSR matrix, indices ascending within a row
-    """
-    n, n_atoms = scores.shape
-    counts = np.zeros(n + 1, dtype=np.int64)
-    for row in range(n):
-        count = 0
-        for atom in range(n_atoms):
-            if scores[row, atom] >= floors[row]:
-                count += 1
-        counts[row + 1] = max(count, 1)
-    indptr = counts
-    add_up(indptr)
-    indices = np.empty(indptr[n], dtype=np.int32)
-    values = np.empty(indptr[n], dtype=np.float32)
-    for row in range(n):
-        slot = indptr[row]
-        for start in range(0, n_atoms, _BLOCK):
-            stop = min(start + _BLOCK, n_atoms)
-            best = scores[row, start]
-            for atom in range(start + 1, stop):
-                best = max(best, scores[row, atom])
-            if best < floors[row]:  # most blocks: few of many atoms are active
-                continue
-            for atom in range(start, stop):
-                if scores[row, atom] >= floors[row]:
-                    indices[slot] = atom
-                    slot += 1
-        if slot == indptr[row]:
-            indices[slot] = first_largest(scores[row])
-        for slot in range(indptr[row], indptr[row + 1]):
-            exact = exact_score(batch[row], encoder, encoder_bias, indices[slot])
-            values[slot] = max(np.float32(0), exact)
-    return indptr, indices, values
-
-
-@njit(nogil=True, cache=True)
-def keep_largest(indptr, indices, values, cut, k):
-    """Keep the entries of every row that reach `cut`, at most the `k` largest, at least one.
-
-    Parameters
-    ----------
-    indptr, indices, values : activations as CSR
-    cut : float
-    k : int
-
-    Returns
-    -------
-    indptr, indices, values : what is kept of them
-    """
-    n = indptr.size - 1
-    cuts = np.empty(n, dtype=np.float32)
-    counts = np.zeros(n + 1, dtype=np.int64)
-    for row in range(n):
-        found = values[indptr[row] : indptr[row + 1]]
-        cuts[row] = min(np.float32(cut), found[first_largest(found)])
-        if found.size > k:
-            cuts[row] = max(cuts[row], kth_largest(found, k))
-        reached = 0
-        for value in found:
-            reached += value >= cuts[row]
-        counts[row + 1] = min(k, reached)
-    kept_ptr = counts
-    add_up(kept_ptr)
-    kept_indices = np.empty(kept_ptr[n], dtype=np.int32)
-    kept_values = np.empty(kept_ptr[n], dtype=np.float32)
-    for row in range(n):
-        ties = kept_ptr[row + 1] - kept_ptr[row]
-        for slot in range(indptr[row], indptr[row + 1]):
-            ties -= values[slot] > cuts[row]
-        kept = kept_ptr[row]
-        for slot in range(indptr[row], indptr[row + 1]):
-            if values[slot] == cuts[row]:  # ties go to the first atoms
-                ties -= 1
-            if values[slot] > cuts[row] or (values[slot] == cuts[row] and ties >= 0):
-                kept_indices[kept] = indices[slot]
-                kept_values[kept] = values[slot]
-                kept += 1
-    return kept_ptr, kept_indices, kept_values
-
-
-@njit(nogil=True, cache=True)
-def score_histogram(scores, floor):
-    """Count how often every score from `floor` (at least 1) occurs, (32768,) int64."""
-    histogram = np.zeros(32768, dtype=np.int64)
-    for value in scores.ravel():
-        if value >= floor:
-            histogram[value] += 1
-    return histogram
-
-
-@njit(nogil=True, cache=True)
-def cut_of_histogram(histogram, floor, n_kept):
-    """Return the lowest score from `floor` that at most `n_kept` reach, and how many reach it."""
-    reached = 0
-    cut = 32767
-    while cut > floor:
-        if reached + histogram[cut] > n_kept:
-            return cut, n_kept
-        reached += histogram[cut]
-        cut -= 1
-    return cut, reached + histogram[cut]
 
 
 @njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
@@ -195,37 +74,25 @@ def backpropagate_codes(
     return value_gradients
 
 
-@njit(nogil=True, cache=True)
 def group_by_atom(indptr, indices, n_atoms):
-    """Order the entries of a CSR matrix by column (a counting sort).
+    """Order the entries of a CSR matrix by column.
 
     Returns
     -------
-    atom_ptr : ndarray of shape (n_atoms + 1,), int64
-    slots : ndarray of shape (nnz,), int64
+    atom_ptr : ndarray of shape (n_atoms + 1,)
+    slots : ndarray of shape (nnz,)
         Positions in `indices`, atom after atom.
-    rows : ndarray of shape (nnz,), int64
+    rows : ndarray of shape (nnz,)
         The row of each of `slots`.
     """
-    atom_ptr = np.zeros(n_atoms + 1, dtype=np.int64)
-    for atom in indices:
-        atom_ptr[atom + 1] += 1
-    add_up(atom_ptr)
-    free = atom_ptr[:-1].copy()
-    slots = np.empty(indices.size, dtype=np.int64)
-    rows = np.empty(indices.size, dtype=np.int64)
-    for row in range(indptr.size - 1):
-        for slot in range(indptr[row], indptr[row + 1]):
-            target = free[indices[slot]]
-            free[indices[slot]] += 1
-            slots[target] = slot
-            rows[target] = row
-    return atom_ptr, slots, rows
+    slots = np.arange(len(indices), dtype=np.int32)
+    grouped = sp.csr_matrix((slots, indices, indptr), (len(indptr) - 1, n_atoms)).tocsc()
+    return grouped.indptr, grouped.data, grouped.indices
 
 
 @njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
 def accumulate_gradients(
-    start, stop, batch, errors, values, value_gradients, grouped, level_ends, scale, encoder,
+    start, stop, batch, errors, values, value_gradients, level_ends, grouped, scale, encoder,
     decoder, bias
 ):  # fmt: skip
     """Add up the weight gradients of atoms over the documents that activate them.
@@ -236,8 +103,8 @@ def accumulate_gradients(
         The atoms.
     batch : ndarray of shape (n, d), float32
     errors, values, value_gradients : as :func:`backpropagate_codes` takes and returns them
-    grouped : what :func:`group_by_atom` returned
     level_ends : ndarray of shape (n_levels,), int64
+    grouped : what :func:`group_by_atom` returned
     scale : float
         Multiplies the sums; one over the number of documents for a mean.
     encoder, decoder : ndarray of shape (n_atoms, d), float32
@@ -313,35 +180,3 @@ def adam_rows(start, stop, weights, gradients, first, second, rate, beta1, beta2
             scale = 1 / max(np.sqrt(norm), np.float32(1e-12))
             for column in range(d):
                 weight[column] *= scale
-
-
-@njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
-def update_atoms(start, stop, learned, grouped, scale, weights, gradients, moments, adam, descend):
-    """Add up the gradients of atoms `start` to `stop`, and take their Adam step if `descend`.
-
-    Parameters
-    ----------
-    start, stop : int
-    learned : tuple
-        ``batch, errors, values, value_gradients, level_ends`` as of :func:`accumulate_gradients`.
-    grouped, scale
-        As of :func:`accumulate_gradients`.
-    weights, gradients : tuples of ndarray
-        Encoder and decoder; of the gradients the encoder bias as well.
-    moments : tuple of ndarray
-        First and second moments of the encoder, then of the decoder.
-    adam : tuple
-        ``rate, beta1, beta2, step`` as of :func:`adam_rows`.
-    descend : bool
-    """
-    batch, errors, values, value_gradients, level_ends = learned
-    accumulate_gradients(
-        start, stop, batch, errors, values, value_gradients, grouped, level_ends, scale,
-        gradients[0], gradients[1], gradients[2],
-    )  # fmt: skip
-    if descend:
-        rate, beta1, beta2, step = adam
-        adam_rows(start, stop, weights[0], gradients[0], moments[0], moments[1],
-                  rate, beta1, beta2, step, False)  # fmt: skip
-        adam_rows(start, stop, weights[1], gradients[1], moments[2], moments[3],
-                  rate, beta1, beta2, step, True)  # fmt: skip

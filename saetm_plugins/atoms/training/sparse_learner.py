@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from saetm_plugins.atoms.encoding import floors_of_largest
 from saetm_plugins.atoms.training import kernels
 from saetm_plugins.atoms.training.config import TrainingConfig
 from saetm_plugins.atoms.training.distributed import average_, sum_, world
 from saetm_plugins.atoms.training.learner import StepReport, half_products
+from saetm_plugins.pairs import entries_of, keep_entries, largest_entries, products_of_pairs
 from saetm_plugins.parallel import balanced_ranges, even_ranges, map_ranges, n_threads
 
 _TRAINED = ("encoder", "encoder_bias", "decoder", "decoder_bias")
@@ -58,7 +60,9 @@ class SparseLearner:
 
         def backpropagate(part: int, first: int, last: int) -> tuple[np.ndarray, ...]:
             indptr, indices, values = proposed[part]
-            indptr, indices, values = kernels.keep_largest(indptr, indices, values, cut, k)
+            indptr, indices, values = keep_entries(
+                indptr, largest_entries(indptr, values, cut, k), indices, values
+            )
             slopes = kernels.backpropagate_codes(
                 documents[first:last],
                 weights["decoder"],
@@ -155,7 +159,13 @@ class SparseLearner:
                 floors = _row_floors(batch[first:last], rows, k, longest)
             else:
                 floors = np.full(len(rows), floor if floor > 1 else _LOWEST, dtype=np.int16)
-            return kernels.activate_above(batch[first:last].numpy(), encoder, bias, rows, floors)
+            reached = rows >= floors[:, None]
+            indptr, indices = entries_of(reached)
+            if (lonely := np.flatnonzero(np.diff(indptr) == 0)).size:  # the best score proposes
+                reached[lonely, rows[lonely].argmax(axis=1)] = True
+                indptr, indices = entries_of(reached)
+            values = products_of_pairs(indptr, indices, batch[first:last].numpy(), encoder)
+            return indptr, indices, np.maximum(values + bias[indices], 0)
 
         return map_ranges(activate, ranges)
 
@@ -168,8 +178,7 @@ class SparseLearner:
     ) -> tuple[np.float32, list[Any]]:
         """Return the activation that `n_kept` entries of the global batch reach, and proposals."""
         if world()[1] > 1:  # all processes need the same floor
-            histogram = sum_(torch.from_numpy(kernels.score_histogram(scores, 1))).numpy()
-            floor, _ = kernels.cut_of_histogram(histogram, 1, 3 * n_kept // 2)
+            floor = _cut_of_all(scores[scores > 0], 3 * n_kept // 2)
         else:
             floor = _sampled_floor(scores, n_kept)
         while True:
@@ -178,65 +187,73 @@ class SparseLearner:
             if floor == 1 or world()[1] > 1 or len(values) >= n_kept:
                 break
             floor = 1  # the sample misled
-        histogram = kernels.score_histogram(_as_scores(values), 1)
-        cut, _ = kernels.cut_of_histogram(sum_(torch.from_numpy(histogram)).numpy(), 1, n_kept)
+        scores = _as_scores(values)
+        cut = _cut_of_all(scores[scores > 0], n_kept)
         return np.float32(_as_values(np.array([cut]))[0]), proposed
 
     def _update(self, learned: tuple[Any, ...], grouped: Any, rate: float, step: int) -> None:
         """Add up the gradients, average them over processes, take the Adam step."""
         weights, gradients, moments = self.weights, self.gradients, self.moments
         alone = world()[1] == 1
-        adam = (np.float32(rate), _BETA1, _BETA2, step + 1)
-        arguments = (
-            learned,
-            grouped,
-            np.float32(1 / len(learned[0])),
-            (weights["encoder"], weights["decoder"]),
-            tuple(gradients[name] for name in ("encoder", "decoder", "encoder_bias")),
-            tuple(
-                moments[f"{name}.{moment}"]
-                for name in ("encoder", "decoder")
-                for moment in ("first", "second")
-            ),
-            adam,
-            alone,
-        )
+        matrices = ("encoder", "decoder")
+        sums = tuple(gradients[name] for name in (*matrices, "encoder_bias"))
+        scale = np.float32(1 / len(learned[0]))
         atoms = balanced_ranges(np.diff(grouped[0]) + 8.0, n_threads())
-        map_ranges(lambda _, first, last: kernels.update_atoms(first, last, *arguments), atoms)
+
+        def descend(_: int, first: int, last: int) -> None:
+            for name in matrices:
+                kernels.adam_rows(
+                    first,
+                    last,
+                    weights[name],
+                    gradients[name],
+                    moments[f"{name}.first"],
+                    moments[f"{name}.second"],
+                    np.float32(rate),
+                    _BETA1,
+                    _BETA2,
+                    step + 1,
+                    name == "decoder",
+                )
+
+        def update(i: int, first: int, last: int) -> None:
+            kernels.accumulate_gradients(first, last, *(*learned, grouped, scale, *sums))
+            if alone:
+                descend(i, first, last)
+
+        map_ranges(update, atoms)
         gradients["decoder_bias"][:] = learned[1][:, 0].mean(axis=0)
         if not alone:
             average_([torch.from_numpy(gradient) for gradient in gradients.values()])
-        for name in weights if not alone else ("encoder_bias", "decoder_bias"):
-            rows = [np.atleast_2d(array[name]) for array in (weights, gradients)]
-            rows += [np.atleast_2d(moments[f"{name}.{moment}"]) for moment in ("first", "second")]
-            weight, gradient, first, second = rows
-            kernels.adam_rows(
-                0,
-                len(weight),
-                weight,
-                gradient,
-                first,
-                second,
-                *adam[:3],
-                step + 1,
-                name == "decoder",
-            )
+            map_ranges(descend, atoms)
+        for name in ("encoder_bias", "decoder_bias"):
+            first, second = (moments[f"{name}.{moment}"] for moment in ("first", "second"))
+            first += (1 - _BETA1) * (gradients[name] - first)
+            second += (1 - _BETA2) * (gradients[name] ** 2 - second)
+            unbiased = second / np.float32(1 - np.float64(_BETA2) ** (step + 1))
+            step_size = np.float32(rate / (1 - np.float64(_BETA1) ** (step + 1)))
+            weights[name] -= step_size * first / (np.sqrt(unbiased) + np.float32(1e-8))
+
+
+def _cut_of_all(scores: np.ndarray, n_kept: int) -> int:
+    """Return the score that the `n_kept` best of all processes reach, at least 1.
+
+    A histogram, so that processes can add theirs up.
+    """
+    histogram = np.bincount(scores, minlength=2**15)
+    reached = np.cumsum(sum_(torch.from_numpy(histogram)).numpy()[::-1])
+    return max(1, 2**15 - 1 - int(np.searchsorted(reached, n_kept, side="right")))
 
 
 def _row_floors(batch: torch.Tensor, scores: np.ndarray, k: int, longest: float) -> np.ndarray:
     """Return for every row a score that its `k` best atoms reach, and not many more.
 
-    Maxima of groups of atoms stand in for the atoms: there are at least `k` above the k-th of
-    them. That is lowered by what rounding to bfloat16 may move two scores apart by: results
-    were rounded by up to 2**-8 of themselves, and so were inputs, whose errors nearly cancel in
-    a sum of many (2**-9 is over twice the most that was met in a million). `longest` is the
-    largest norm of an encoder row.
+    It is lowered by what rounding to bfloat16 may move two scores apart by: results were rounded
+    by up to 2**-8 of themselves, and so were inputs, whose errors nearly cancel in a sum of many
+    (2**-9 is over twice the most that was met in a million). `longest` is the largest norm of an
+    encoder row.
     """
-    n_groups = max(64, 4 * k)
-    if scores.shape[1] >= 2 * n_groups:
-        whole = scores[:, : scores.shape[1] // n_groups * n_groups]
-        scores = torch.from_numpy(whole).unflatten(1, (-1, n_groups)).amax(dim=1).numpy()
-    cuts = np.partition(scores, -k, axis=1)[:, -k]
+    cuts = floors_of_largest(scores, k)
     margins = 2**-9 * longest * torch.linalg.vector_norm(batch, dim=1)
     floors = _as_scores(np.maximum((1 - 2**-7) * _as_values(cuts) - margins.numpy(), 0))
     return np.where(floors > 0, floors, _LOWEST).astype(np.int16)

@@ -6,9 +6,9 @@ import torch
 
 from saetm_plugins.atoms import TrainingConfig
 from saetm_plugins.atoms.training.initialization import initial_weights
-from saetm_plugins.atoms.training.kernels import keep_largest
 from saetm_plugins.atoms.training.sparse_learner import SparseLearner
 from saetm_plugins.atoms.training.torch_learner import TorchLearner
+from saetm_plugins.pairs import keep_entries, largest_entries
 
 
 @pytest.mark.parametrize("levels", [(1.0,), (0.25, 0.5, 1.0)])
@@ -65,7 +65,9 @@ def test_float32_decides_which_atoms_are_the_largest(k, n_atoms):
     for step in range(5):
         learner.step(torch.from_numpy(documents), 1e-2, step)
     cut, limit, parts = learner._propose(torch.from_numpy(documents), [(0, 500)], k)
-    indptr, indices, values = keep_largest(*parts[0], cut, limit)
+    indptr, indices, values = parts[0]
+    kept = largest_entries(indptr, values, cut, limit)
+    indptr, indices, values = keep_entries(indptr, kept, indices, values)
     encoder, bias = learner.weights["encoder"], learner.weights["encoder_bias"]
     exact = torch.from_numpy(documents.astype(np.float64) @ encoder.T.astype(np.float64) + bias)
     expected = exact.topk(k, dim=1)
@@ -84,7 +86,9 @@ def test_batch_topk_keeps_the_largest_of_the_batch():
     config = TrainingConfig(n_atoms=256, k=4, batch_size=400).resolve(400, 32)
     learner = SparseLearner(initial_weights(documents, config, rng), config)
     cut, limit, parts = learner._propose(torch.from_numpy(documents), [(0, 400)], 4)
-    indptr, indices, values = keep_largest(*parts[0], cut, limit)
+    indptr, indices, values = parts[0]
+    kept = largest_entries(indptr, values, cut, limit)
+    indptr, indices, values = keep_entries(indptr, kept, indices, values)
     exact = documents @ learner.weights["encoder"].T + learner.weights["encoder_bias"]
     kept = np.zeros(exact.shape, dtype=bool)
     kept[np.repeat(np.arange(400), np.diff(indptr)), indices] = True

@@ -1,0 +1,19 @@
+"""The compiled loop behind :func:`saetm_plugins.pairs.products_of_pairs`; apart, to import late."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+
+@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+def products_of_pairs(start, stop, indptr, indices, left, right, products):
+    """Write ``left[row] @ right[column]`` for the entries of rows `start` to `stop`."""
+    for row in range(start, stop):
+        vector = left[row]
+        for entry in range(indptr[row], indptr[row + 1]):
+            other = right[indices[entry]]
+            total = np.float32(0)
+            for axis in range(len(vector)):
+                total += vector[axis] * other[axis]
+            products[entry] = total
