@@ -12,10 +12,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+import saetm_plugins
 
 FITS = """
 import json, sys, time, warnings
@@ -42,9 +45,8 @@ def main() -> None:
     print(f"| {args.corpus} | import, s | first fit, s | second | third | first − second |")
     print("|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
-        kept = {"NUMBA_CACHE_DIR": folder}
-        Path(folder, "file").touch()
-        nowhere = {"NUMBA_CACHE_DIR": f"{folder}/file/x", "HOME": f"{folder}/file"}
+        kept = {"NUMBA_CACHE_DIR": f"{folder}/kept"}
+        nowhere = {"PYTHONPATH": copy_read_only(Path(folder)), "HOME": f"{folder}/file"}
         for name, settings in (
             ("after an installation", kept),
             ("again", kept),
@@ -53,9 +55,21 @@ def main() -> None:
             report(name, code, settings)
 
 
+def copy_read_only(folder: Path) -> str:
+    """Copy the package to where nothing can be written beside it, not even by root."""
+    source = Path(saetm_plugins.__file__).parent
+    ignored = shutil.ignore_patterns("__pycache__")
+    target = Path(shutil.copytree(source, folder / "site" / "saetm_plugins", ignore=ignored))
+    for part in [target, *(path for path in target.rglob("*") if path.is_dir())]:
+        (part / "__pycache__").touch()  # a file, where a folder would have to be
+    (folder / "file").touch()
+    return str(target.parent)
+
+
 def report(name: str, code: str, settings: dict[str, str]) -> None:
     done = subprocess.run(
         [sys.executable, "-c", code],
+        cwd=tempfile.gettempdir(),  # not where the package lies: it would come first
         env={**os.environ, **settings},
         stdout=subprocess.PIPE,
         check=True,

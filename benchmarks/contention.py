@@ -3,8 +3,8 @@
     python benchmarks/contention.py --data DIR        # about 10 minutes on 2 cores
 
 Every model is fitted once untimed, then alone, then while as many other processes as there are
-cores do nothing but count. No environment variable is set. Embeddings of documents are given;
-BERTopic and KeyNMF get what they need besides (see ``peers/``).
+cores do nothing but count. No environment variable is set. Embeddings of documents are given, and
+vectors of words where a model wants them; "ours-encoder" makes these itself.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from statistics import median
 from corpora import load_corpus
 from peers import load_peer
 
-MODELS = ("ours", "bertopic-kmeans", "keynmf")
+from saetm_plugins import SAETopicModel
+
+MODELS = ("ours", "ours-encoder", "bertopic-kmeans", "keynmf")
 
 
 def main() -> None:
@@ -34,11 +36,13 @@ def main() -> None:
     print(f"| {args.corpus}, {len(corpus.texts):,} documents | alone, s | loaded, s | × |")
     print("|---|---|---|---|")
     for name in args.models:
-        peer = load_peer(name)
 
-        def fit(peer=peer) -> float:
+        def fit(name=name) -> float:
             started = time.perf_counter()
-            peer.fit(corpus, args.n_topics, 0)
+            if name == "ours-encoder":
+                SAETopicModel(args.n_topics).fit(corpus.texts, corpus.embeddings)
+            else:
+                load_peer(name).fit(corpus, args.n_topics, 0)
             return time.perf_counter() - started
 
         fit()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from saetm_plugins.compiling import compiled
 
 
-@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+@compiled(fastmath=True)
 def products_of_pairs(start, stop, indptr, indices, left, right, products):
     """Write ``left[row] @ right[column]`` for the entries of rows `start` to `stop`."""
     for row in range(start, stop):

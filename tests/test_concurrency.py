@@ -1,17 +1,20 @@
 """Many threads at once, and forked processes: the results of one, and nobody's settings changed."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from threadpoolctl import threadpool_info
 
+import saetm_plugins
 from saetm_plugins import SAETopicModel
 from saetm_plugins.parallel import map_ranges, n_threads, single_threaded
 
@@ -122,19 +125,23 @@ def test_no_openmp_team_of_numba_is_started(corpus):
     assert found.stdout.strip() == "none"
 
 
-def test_a_package_folder_that_cannot_be_written_needs_no_cache(corpus, tmp_path):
+def test_a_package_folder_that_cannot_be_written_needs_no_cache(tmp_path):
     """As in a container with a read-only file system and no home."""
+    source = Path(saetm_plugins.__file__).parent
+    ignored = shutil.ignore_patterns("__pycache__")
+    package = Path(shutil.copytree(source, tmp_path / "saetm_plugins", ignore=ignored))
+    for folder in [package, *(path for path in package.rglob("*") if path.is_dir())]:
+        (folder / "__pycache__").touch()  # a file: not even root can write below it
+    (tmp_path / "home").touch()
     code = (
-        "import numpy as np\n"
+        "import numpy as np, saetm_plugins\n"
         "from saetm_plugins import SAETopicModel\n"
         "x = np.random.default_rng(0).normal(size=(300, 16)).astype('f')\n"
-        "print(SAETopicModel(4).fit(None, x).n_topics_)\n"
+        "print(SAETopicModel(4).fit(None, x).n_topics_, saetm_plugins.__file__)\n"
     )
-    blocked = tmp_path / "file"
-    blocked.write_text("")
-    environment = {**os.environ, "HOME": str(blocked), "NUMBA_CACHE_DIR": str(blocked / "cache")}
+    environment = {**os.environ, "HOME": str(tmp_path / "home"), "PYTHONPATH": str(tmp_path)}
     found = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=environment
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, cwd=tmp_path
     )
     assert found.returncode == 0, found.stderr[-800:]
-    assert found.stdout.strip() == "4"
+    assert found.stdout.split() == ["4", str(package / "__init__.py")]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from saetm_plugins.compiling import compiled
 
 _SMALLEST = np.float32(1e-4)  # a smaller share of a document is not worth a stored entry
 
 
-@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+@compiled(fastmath=True)
 def explain_all(words, counts, model, pi, prior, theta):
     """One EM step from the prevalence over all atoms: fill `theta` (K,), unnormalised."""
     word_atoms, _, mixed, prevalence = model
@@ -23,7 +24,7 @@ def explain_all(words, counts, model, pi, prior, theta):
         theta[k] = prevalence[k] * (theta[k] + prior)
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def nth_largest(values, n):
     """Return the `n`-th largest entry; reorders `values` (Hoare's selection).
 
@@ -51,7 +52,7 @@ def nth_largest(values, n):
     return values[n - 1]
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def strongest(theta, atoms):
     """Fill `atoms` with the places of the largest entries of `theta`; of equals, the first."""
     n = atoms.shape[0]
@@ -67,7 +68,7 @@ def strongest(theta, atoms):
             found += 1
 
 
-@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+@compiled(fastmath=True)
 def normalize_in_place(theta):
     """Scale `theta` to sum to 1."""
     total = np.float32(0)
@@ -77,7 +78,7 @@ def normalize_in_place(theta):
         theta[k] /= total
 
 
-@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+@compiled(fastmath=True)
 def mix(counts, local, floors, pulls, n_iter, theta, responses):
     """Run the passes of EM after the first over the candidates of a document, in place.
 
@@ -100,7 +101,7 @@ def mix(counts, local, floors, pulls, n_iter, theta, responses):
         normalize_in_place(theta)
 
 
-@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+@compiled(fastmath=True)
 def infer_documents(first, last, bag, model, settings, atoms, weights):
     """Infer the documents [first, last): fill `atoms` and `weights` (N, kept).
 

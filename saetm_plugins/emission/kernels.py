@@ -9,12 +9,13 @@ time of numba's own parallel loops and survives forks and concurrent callers.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from saetm_plugins.compiling import compiled
 
 _TINY = np.float32(1e-25)  # smaller expected counts become 0: denormal floats are slow
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def gather_word(start, stop, docs, counts, doc_ptr, atoms, weights, row, floor, responses, probs):
     """Sum θ_dk n_d / q_d over one word's documents into `responses` (K,).
 
@@ -36,14 +37,14 @@ def gather_word(start, stop, docs, counts, doc_ptr, atoms, weights, row, floor, 
     return total
 
 
-@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+@compiled(fastmath=True)
 def scale_row(values, scale, factor, row):
     """Fill `row` (K,) with ``values * scale * factor``."""
     for k in range(row.shape[0]):
         row[k] = values[k] * scale[k] * factor
 
 
-@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+@compiled(fastmath=True)
 def expected_row(row, responses, pseudo, expected, atom_mass):
     """M-step of one word: its expected counts plus `pseudo`, summed into `atom_mass`."""
     for k in range(row.shape[0]):
@@ -53,7 +54,7 @@ def expected_row(row, responses, pseudo, expected, atom_mass):
         atom_mass[k] += count
 
 
-@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+@compiled(fastmath=True)
 def em_words(first, last, block, state, pi, prior, word_mass, atom_mass, probs):
     """One EM pass over the words [first, last): E-step and M-step, in place.
 
@@ -87,7 +88,7 @@ def em_words(first, last, block, state, pi, prior, word_mass, atom_mass, probs):
         expected_row(row, responses, prior * mean[v], word_atoms[v], atom_mass)
 
 
-@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+@compiled(fastmath=True)
 def gather_words(first, last, block, state, pi, responses, ratios, probs):
     """E-step alone over the words [first, last): adds to `responses` (V, K) and `ratios` (V,)."""
     word_ptr, docs, counts, doc_ptr, atoms, weights = block
@@ -110,7 +111,7 @@ def gather_words(first, last, block, state, pi, responses, ratios, probs):
         )
 
 
-@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+@compiled(fastmath=True)
 def update_words(first, last, state, pi, prior, responses, ratios, word_mass, atom_mass):
     """M-step alone over the words [first, last), in place."""
     word_atoms, scale, background, mean = state
@@ -121,7 +122,7 @@ def update_words(first, last, state, pi, prior, responses, ratios, word_mass, at
         expected_row(row, responses[v], prior * mean[v], word_atoms[v], atom_mass)
 
 
-@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+@compiled(fastmath=True)
 def explain_words(first, last, block, state, pi, probs):
     """Fill `probs` (nnz,) with the probability of the words [first, last) of every document."""
     word_ptr, docs, _, doc_ptr, atoms, weights = block

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from saetm_plugins.compiling import compiled
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def digamma(x):
     """Return ψ(x) for x > 0, to about 1e-10 (recurrence, then the asymptotic series)."""
     result = 0.0
@@ -18,7 +19,7 @@ def digamma(x):
     return result + np.log(x) - 0.5 / x - series
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def exp_log_theta(gamma, result):
     """Fill `result` (T,) with exp E[log θ] under Dirichlet(`gamma`)."""
     total = 0.0
@@ -29,7 +30,7 @@ def exp_log_theta(gamma, result):
         result[t] = np.exp(digamma(gamma[t]) - base)
 
 
-@njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+@compiled(fastmath=True)
 def word_probability(row, theta):
     """Return Σ_t θ_t β_tw."""
     q = 0.0
@@ -38,7 +39,7 @@ def word_probability(row, theta):
     return q
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def tighten(first, last, bag, word_topics, floors, alpha, n_iter, threshold, gamma):
     """Raise the bound of the documents [first, last) over their `gamma` (N, T), in place.
 
@@ -68,7 +69,7 @@ def tighten(first, last, bag, word_topics, floors, alpha, n_iter, threshold, gam
                 break
 
 
-@njit(nogil=True, cache=True)
+@compiled()
 def score_words(first, last, bag, word_topics, floors, gamma):
     """Return Σ n log(π P0 + (1 − π) Σ_t exp(E[log θ_t] + E[log β_tw])) of the documents."""
     doc_ptr, words, counts = bag

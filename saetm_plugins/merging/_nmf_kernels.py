@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from saetm_plugins.compiling import compiled
 
 
-@njit(cache=True, nogil=True, fastmath=True, error_model="numpy")
+@compiled(fastmath=True)
 def update_rows(start, stop, indptr, indices, data, other, gram, inverse, factor):
     """One pass of coordinate descent over rows `start` to `stop` of ``factor`` (n, T), in place.
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from saetm_plugins.compiling import compiled
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def mass_thresholds(start, stop, atom_words, top_p, thresholds):
     """Find for each atom the probability above which lies `top_p` of the mass."""
     n_words = atom_words.shape[1]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from saetm_plugins.compiling import compiled
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def join_chain(distances, weights):
     """Join all points by the nearest-neighbour chain; `distances` is overwritten.
 
@@ -66,7 +67,7 @@ def join_chain(distances, weights):
     return joins
 
 
-@njit(cache=True, nogil=True)
+@compiled()
 def label_joins(joins):
     """Turn joins between points, sorted by distance, into SciPy's linkage rows (n - 1, 4)."""
     n = len(joins) + 1

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.sparse as sp
-from numba import njit
+
+from saetm_plugins.compiling import compiled
 
 
-@njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
+@compiled(fastmath=True)
 def backpropagate_codes(
     batch, decoder, decoder_bias, indptr, indices, values, level_ends, errors, squared_errors
 ):
@@ -90,7 +91,7 @@ def group_by_atom(indptr, indices, n_atoms):
     return grouped.indptr, grouped.data, grouped.indices
 
 
-@njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
+@compiled(fastmath=True)
 def accumulate_gradients(
     start, stop, batch, errors, values, value_gradients, level_ends, grouped, scale, encoder,
     decoder, bias
@@ -135,7 +136,7 @@ def accumulate_gradients(
         bias[atom] = total
 
 
-@njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
+@compiled(fastmath=True)
 def adam_rows(start, stop, weights, gradients, first, second, rate, beta1, beta2, step, unit_norm):
     """Take one Adam step on rows of a matrix, in place (Kingma & Ba 2015, algorithm 1).
 
