@@ -23,8 +23,8 @@ from saetm_plugins.guidance import LabelTargets
 from saetm_plugins.merging import (
     MERGES,
     AtomViews,
+    EmbeddingSums,
     Merge,
-    WordPlaces,
     atom_cooccurrence,
     atom_word_vectors,
     keyword_association,
@@ -399,7 +399,7 @@ class AtomModel:
         vectors = self.word_vectors
         if vectors is not None and vectors.shape[1] != self.sae.n_features:
             vectors = None  # of another space than the documents', word2vec's say
-        return keyword_association(self.sums.atom_words, word_places(self.sums), vectors)
+        return keyword_association(self.sums.atom_words, embedding_sums(self.sums), vectors)
 
     @cached_property
     def cooccurrence(self) -> sp.csr_matrix:
@@ -466,11 +466,11 @@ class AtomModel:
         return self._merges[merge]
 
 
-def word_places(sums: CorpusSums) -> WordPlaces:
+def embedding_sums(sums: CorpusSums) -> EmbeddingSums:
     """Return where atoms and words lie among the embeddings; for sums with words."""
     assert sums.embedded_document_frequency is not None
     assert sums.word_embeddings is not None
-    return WordPlaces(
+    return EmbeddingSums(
         sums.n_embedded,
         sums.embedding,
         sums.embedded_atom_mass,
@@ -501,10 +501,10 @@ def class_preference(class_mass: sp.csr_matrix, centroids: np.ndarray) -> np.nda
 
 def _corpus_word_vectors(sums: CorpusSums) -> np.ndarray:
     """Return the mean embedding of each word's documents less the corpus' mean, (V, d) float32."""
-    places = word_places(sums)
-    frequency = places.document_frequency[:, None]
-    mean = places.total / max(places.n_documents, 1)
-    return (places.words / np.maximum(frequency, 1) - (frequency > 0) * mean).astype(np.float32)
+    found = embedding_sums(sums)
+    frequency = found.document_frequency[:, None]
+    mean = found.total / max(found.n_documents, 1)
+    return (found.words / np.maximum(frequency, 1) - (frequency > 0) * mean).astype(np.float32)
 
 
 def _check_addable(left: AtomModel, right: AtomModel) -> None:

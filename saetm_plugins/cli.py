@@ -1,4 +1,4 @@
-"""The ``saetm`` command: fit, look at, apply and re-cut topic models from the shell."""
+"""The ``saetm`` command: fit, show, apply and re-cut topic models from the shell."""
 
 from __future__ import annotations
 

@@ -25,8 +25,8 @@ from saetm_plugins import topics as cuts
 from saetm_plugins.atom_model import (
     AtomModel,
     document_mixtures,
+    embedding_sums,
     sum_documents,
-    word_places,
 )
 from saetm_plugins.atoms import SparseAutoencoder, train_sae
 from saetm_plugins.guidance import LabelTargets, check_seed_topics, find_label_targets
@@ -825,7 +825,7 @@ class SAETopicModel(TransformerMixin, BaseEstimator):
             return lookup_word_vectors(words, self.word_vectors)
         if self.word_vectors == "corpus" or (self.word_vectors == "auto" and not matches()):
             return None
-        chosen = select_words_to_encode(atoms.sums.atom_words, word_places(atoms.sums))
+        chosen = select_words_to_encode(atoms.sums.atom_words, embedding_sums(atoms.sums))
         vectors = encode_words(self._encoder(self.sae), words, chosen, verbose=self.verbose)
         if vectors.shape[1] != atoms.sae.n_features:
             raise ValueError(

@@ -79,7 +79,7 @@ class DocumentBound:
         """
         from saetm_plugins.gensim import _bound_kernels as kernels
 
-        gamma = self._raise(gamma)
+        gamma = self._at_least_alpha(gamma)
         bag = _bag(counts)
         map_ranges(
             lambda _, first, last: kernels.tighten(
@@ -107,7 +107,7 @@ class DocumentBound:
         """
         from saetm_plugins.gensim import _bound_kernels as kernels
 
-        gamma = self._raise(gamma)
+        gamma = self._at_least_alpha(gamma)
         bag = _bag(counts)
         words = map_ranges(
             lambda _, first, last: kernels.score_words(
@@ -118,7 +118,7 @@ class DocumentBound:
         mixtures = _dirichlet_gap(gamma, self._alpha).sum()
         return float(sum(words) + mixtures)
 
-    def _raise(self, gamma: np.ndarray) -> np.ndarray:
+    def _at_least_alpha(self, gamma: np.ndarray) -> np.ndarray:
         return np.maximum(gamma, self._alpha, dtype=np.float64, order="C")
 
 

@@ -9,7 +9,7 @@ from saetm_plugins.merging.base import AtomViews, Merge, TopicCut
 from saetm_plugins.merging.density import HDBSCANMerge
 from saetm_plugins.merging.guided import guided_cut
 from saetm_plugins.merging.keywords import (
-    WordPlaces,
+    EmbeddingSums,
     keyword_association,
     select_words_to_encode,
 )
@@ -53,6 +53,7 @@ def make_merge(name: str = "nmf", *, random_state: int = 0, **options: Any) -> M
 __all__ = [
     "MERGES",
     "AtomViews",
+    "EmbeddingSums",
     "HDBSCANMerge",
     "KMeansMerge",
     "Merge",
@@ -60,7 +61,6 @@ __all__ = [
     "TopicCut",
     "WardMerge",
     "WardTree",
-    "WordPlaces",
     "association_scores",
     "atom_cooccurrence",
     "atom_word_vectors",

@@ -25,7 +25,7 @@ CHANCE_POWER = 1.1  # of a word's share of all mass; more: fewer shared words, l
 N_KEYWORDS = 48
 
 
-class WordPlaces(NamedTuple):
+class EmbeddingSums(NamedTuple):
     """Sums over documents that say where atoms and words lie among the embeddings.
 
     Embeddings are scaled to unit length before they are summed.
@@ -54,7 +54,7 @@ class WordPlaces(NamedTuple):
 
 def keyword_association(
     atom_words: sp.csr_matrix,
-    places: WordPlaces,
+    embeddings: EmbeddingSums,
     word_vectors: np.ndarray | None = None,
     *,
     n_keywords: int = N_KEYWORDS,
@@ -65,7 +65,7 @@ def keyword_association(
     ----------
     atom_words : csr_matrix of shape (K, V)
         Word counts of the documents, weighted by their atoms: Σ θ_k n_w.
-    places : WordPlaces
+    embeddings : EmbeddingSums
     word_vectors : ndarray of shape (V, d), optional
         By the encoder of the documents; a zero row: not known.
     n_keywords : int, default=48
@@ -81,11 +81,11 @@ def keyword_association(
     ValueError
         When `word_vectors` has another shape than (V, d) or is not finite.
     """
-    by_corpus = _corpus_nearness(atom_words, places)
+    by_corpus = _corpus_nearness(atom_words, embeddings)
     nearness = by_corpus
     if word_vectors is not None:
-        vectors = _check_word_vectors(word_vectors, places.words.shape)
-        nearness = _vector_nearness(atom_words, places, vectors, by_corpus)
+        vectors = _check_word_vectors(word_vectors, embeddings.words.shape)
+        nearness = _vector_nearness(atom_words, embeddings, vectors, by_corpus)
         nearness += np.float32(CORPUS_WEIGHT) * by_corpus
     mass = sp.csr_matrix(
         (atom_words.data * np.maximum(nearness, 0), atom_words.indices, atom_words.indptr),
@@ -95,13 +95,13 @@ def keyword_association(
 
 
 def select_words_to_encode(
-    atom_words: sp.csr_matrix, places: WordPlaces, n_words: int = 4000
+    atom_words: sp.csr_matrix, embeddings: EmbeddingSums, n_words: int = 4000
 ) -> np.ndarray:
     """Choose the words whose encoder vectors matter most: those with most weight as keywords.
 
     Parameters
     ----------
-    atom_words, places
+    atom_words, embeddings
         As of :func:`keyword_association`.
     n_words : int, default=4000
 
@@ -112,20 +112,20 @@ def select_words_to_encode(
     """
     if atom_words.shape[1] <= n_words:
         return np.arange(atom_words.shape[1])
-    weight = np.maximum(_corpus_nearness(atom_words, places), 0) * atom_words.data
+    weight = np.maximum(_corpus_nearness(atom_words, embeddings), 0) * atom_words.data
     by_word = np.bincount(atom_words.indices, weight, minlength=atom_words.shape[1])
     return np.sort(np.argsort(-by_word, kind="stable")[:n_words])
 
 
-def _corpus_nearness(atom_words: sp.csr_matrix, places: WordPlaces) -> np.ndarray:
+def _corpus_nearness(atom_words: sp.csr_matrix, embeddings: EmbeddingSums) -> np.ndarray:
     """Return for each entry how much the word's other documents resemble the atom's.
 
     The 1 added to the length of a word's sum keeps words of few documents from looking near.
     """
-    mean = places.total / max(places.n_documents, 1)
-    atoms = places.atoms - places.atom_mass[:, None] * mean
-    lengths = np.linalg.norm(atoms, axis=1) / np.maximum(places.atom_mass, 1e-12)
-    words = places.words - places.document_frequency[:, None] * mean
+    mean = embeddings.total / max(embeddings.n_documents, 1)
+    atoms = embeddings.atoms - embeddings.atom_mass[:, None] * mean
+    lengths = np.linalg.norm(atoms, axis=1) / np.maximum(embeddings.atom_mass, 1e-12)
+    words = embeddings.words - embeddings.document_frequency[:, None] * mean
     near = _products_of_pairs(atom_words, unit_rows(atoms), words.astype(np.float32))
     near -= np.repeat(lengths.astype(np.float32), np.diff(atom_words.indptr))  # the document itself
     word_lengths = np.linalg.norm(words, axis=1).astype(np.float32)
@@ -133,13 +133,13 @@ def _corpus_nearness(atom_words: sp.csr_matrix, places: WordPlaces) -> np.ndarra
 
 
 def _vector_nearness(
-    atom_words: sp.csr_matrix, places: WordPlaces, vectors: np.ndarray, by_corpus: np.ndarray
+    atom_words: sp.csr_matrix, embeddings: EmbeddingSums, vectors: np.ndarray, by_corpus: np.ndarray
 ) -> np.ndarray:
     """Return the cosine of word and atom for each entry.
 
     For a word without a vector it is read off a straight line through the other entries.
     """
-    near = _products_of_pairs(atom_words, unit_rows(places.atoms), vectors)
+    near = _products_of_pairs(atom_words, unit_rows(embeddings.atoms), vectors)
     known = np.any(vectors, axis=1)[atom_words.indices]
     if known.all():
         return near

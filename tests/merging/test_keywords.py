@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from saetm_plugins.atom_model import sum_documents, word_places
+from saetm_plugins.atom_model import embedding_sums, sum_documents
 from saetm_plugins.merging import atom_word_vectors, keyword_association, select_words_to_encode
 from saetm_plugins.merging.keywords import CHANCE_POWER, CORPUS_WEIGHT
 
@@ -32,7 +32,7 @@ def sums(corpus):
 
 
 def associate(sums, word_vectors=None, **options):
-    return keyword_association(sums.atom_words, word_places(sums), word_vectors, **options)
+    return keyword_association(sums.atom_words, embedding_sums(sums), word_vectors, **options)
 
 
 def unit(vectors):
@@ -123,10 +123,10 @@ def test_words_to_encode_are_the_heaviest_keywords(corpus, sums):
     doc_atoms, bow, embeddings, _ = corpus
     by_corpus, _ = nearness(doc_atoms, bow, embeddings, None)
     weight = (sums.atom_words.toarray() * np.maximum(by_corpus, 0)).sum(axis=0)
-    chosen = select_words_to_encode(sums.atom_words, word_places(sums), 20)
+    chosen = select_words_to_encode(sums.atom_words, embedding_sums(sums), 20)
     assert set(chosen) == set(np.argsort(-weight)[:20])
     assert (np.diff(chosen) > 0).all()
-    assert len(select_words_to_encode(sums.atom_words, word_places(sums))) == 90
+    assert len(select_words_to_encode(sums.atom_words, embedding_sums(sums))) == 90
 
 
 @pytest.mark.parametrize(

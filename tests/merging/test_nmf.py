@@ -65,7 +65,7 @@ def test_focus_puts_words_first_that_are_near_the_topic(planted):
     assert agreement(4.0) > agreement(1.5) > agreement(0.0)
 
 
-def test_where_meaning_is_equal_focus_goes_by_the_company_of_words(planted):
+def test_where_meaning_is_equal_focus_goes_by_cooccurrence(planted):
     views, themes = planted
     alike = views._replace(word_vectors=np.ones_like(views.word_vectors))
     theme_of_word = np.arange(views.keywords.shape[1]) // 15
