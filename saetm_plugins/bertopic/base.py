@@ -56,11 +56,17 @@ class CutTopics(BERTopic):
         else:
             zeroshot.cut(self, n_topics, merge)
 
-    def _describe(self, documents: list[str] | None, images: list[Any] | None = None) -> None:
+    def _describe(
+        self,
+        documents: list[str] | None,
+        images: list[Any] | None = None,
+        *,
+        keep_outliers: bool = False,
+    ) -> None:
         """Write what BERTopic keeps of its topics, from the current cut."""
         model = self.sae_model_
         labels = model.labels_
-        self._describe_sizes()
+        self._describe_sizes(keep_outliers)
         self.custom_labels_, self.topic_aspects_ = None, {}
         if documents is None:
             return
@@ -93,16 +99,16 @@ class CutTopics(BERTopic):
         self._topic_counts = sp.csr_matrix(model.atom_topics_.T @ model.atoms_.sums.atom_words)
         self.c_tf_idf_ = tables.class_tf_idf(self, self._topic_counts)
 
-    def _describe_sizes(self) -> None:
-        """Write all that needs no documents."""
+    def _describe_sizes(self, keep_outliers: bool = False) -> None:
+        """Write all that needs no documents; topic -1 too where earlier batches had it."""
         model = self.sae_model_
         self.topics_ = model.labels_.tolist()
         self.topic_sizes_ = Counter(self.topics_)
         if model.online_:  # of earlier batches only sums are left
             expected = np.rint(model.topic_prevalence_ * model.n_documents_seen_)
             self.topic_sizes_ = Counter(dict(enumerate(expected.astype(int).tolist())))
-            if model.topics_.deleted is not None:
-                self.topic_sizes_[-1] = int(model.n_documents_seen_ - expected.sum())
+            if keep_outliers or model.topics_.deleted is not None:
+                self.topic_sizes_[-1] = max(0, int(model.n_documents_seen_ - expected.sum()))
         self.topic_mapper_ = TopicMapper(list(self.topic_sizes_))
         self._topic_id_to_zeroshot_topic_idx = zeroshot.named_topics(self)
         self.probabilities_ = self._probabilities(model.labels_, model.doc_topics_)
@@ -133,8 +139,9 @@ class CutTopics(BERTopic):
         )
         frame["Image"] = images
         described = self._extract_words_per_topic(model.vocabulary_, frame)
-        # A batch may hold no document of a topic.
-        return dict(sorted({**dict(enumerate(every)), **described}.items()))
+        # A batch may hold no document of a topic, or none without topic.
+        blank = {-1: [("", 1e-05)] * self.top_n_words} if self._outliers else {}
+        return dict(sorted({**blank, **dict(enumerate(every)), **described}.items()))
 
     def _topic_centroids(self) -> np.ndarray:
         """Return the mean embedding of each topic's documents, weighted by their share of it."""

@@ -181,8 +181,9 @@ class SavedTopics(CutTopics):
         self.sae_model_ = model
         self.vectorizer_model = model.vectorizer_ or self.vectorizer_model
         labels = self.custom_labels_
-        self._describe_sizes()
-        self.topic_sizes_ = Counter({int(topic): int(size) for topic, size in tensors["sizes"]})
+        sizes = Counter({int(topic): int(size) for topic, size in tensors["sizes"]})
+        self._describe_sizes(keep_outliers=-1 in sizes)
+        self.topic_sizes_ = sizes
         self.custom_labels_ = labels
 
 

@@ -247,14 +247,17 @@ random_state, device
             self.fit_transform(documents, embeddings, y=y)
             return self
         self._check_atoms("partial_fit")
-        sizes, counts = self.topic_sizes_, self._topic_counts
+        sizes, counts, had_outliers = self.topic_sizes_, self._topic_counts, self._outliers
         with all_or_nothing(self, self.sae_model_):
             texts, embeddings = self._read(documents, embeddings, None)
             self._bow = sp.csr_matrix(self.vectorizer_model.transform(texts), dtype=np.float32)
             self.sae_model_.partial_fit(None, embeddings, bow=self._bow)
             earlier = self.representative_docs_
-            self._describe(texts)
-            self.topic_sizes_ = sizes + Counter(self.topics_)
+            self._describe(texts, keep_outliers=bool(had_outliers))
+            batch = Counter(self.topics_)
+            self.topic_sizes_ = Counter({t: sizes[t] + batch[t] for t in self.topic_sizes_})
+            if self._outliers > had_outliers:  # topics were deleted that owned no document so far
+                counts = sp.vstack([sp.csr_matrix((1, counts.shape[1])), counts], format="csr")
             self._topic_counts = counts + self._topic_counts
             self.c_tf_idf_ = tables.class_tf_idf(self, self._topic_counts)
             self.representative_docs_ = {**self.representative_docs_, **earlier}
