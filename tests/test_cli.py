@@ -317,12 +317,14 @@ def test_warnings_of_the_library_are_one_line_too(files, main):
 def test_nothing_imports_the_command():
     root = os.path.dirname(saetm_plugins.__file__)
     for folder, _, names in os.walk(root):
+        if os.path.basename(folder) == "cli":
+            continue
         for name in set(names) - {"__main__.py"}:
             if name.endswith(".py"):
                 with open(os.path.join(folder, name), encoding="utf-8") as source:
                     nodes = ast.walk(ast.parse(source.read()))
                 modules = {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
-                assert "saetm_plugins.cli" not in modules, name
+                assert not any(str(m).startswith("saetm_plugins.cli") for m in modules), name
 
 
 def test_a_bad_count_is_named(files, run):

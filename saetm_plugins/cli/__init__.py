@@ -1,0 +1,59 @@
+"""The ``saetm`` command: topic models from the shell, from fitting them to reading collections.
+
+A leaf: nothing imports it. The functions of its modules are the commands; what they need of the
+library is imported when they run, so that ``saetm --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Any
+
+try:
+    import typer
+    from rich.console import Console
+
+    from saetm_plugins.console import print_line
+except ImportError as error:  # the library works without its command
+    raise SystemExit(f"{error}: the saetm command needs pip install 'saetm-plugins[cli]'") from None
+
+from saetm_plugins.cli import atoms, models
+
+app = typer.Typer(
+    help="Topic models on sparse autoencoders: train once, cut into any number of topics.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+COMMANDS = {
+    "Topic models": (models.demo, models.fit, models.topics, models.assign, models.retopic),
+    "Sparse autoencoders": (atoms.embed, atoms.train_sae),
+}
+for panel, commands in COMMANDS.items():
+    for command in commands:
+        app.command(command.__name__.replace("_", "-"), rich_help_panel=panel)(command)
+
+
+def main() -> None:
+    """Run the command; errors and warnings are one line each, without a traceback or source."""
+    errors = Console(stderr=True)
+
+    def show_warning(message: Any, *where: Any, **more: Any) -> None:
+        print_line(errors, "warning:", message, style="yellow")
+
+    warnings.showwarning = show_warning
+    try:
+        app()
+    except (ValueError, TypeError, OSError, ImportError) as error:
+        print_line(errors, "error:", _name_option(str(error)), style="red")
+        sys.exit(1)
+
+
+def _name_option(message: str) -> str:
+    """Say ``--text-column`` where a message of the library begins with ``text_column``."""
+    argument, _, rest = message.partition(" ")
+    commands = getattr(typer.main.get_command(app), "commands", {})
+    for parameter in getattr(commands.get("".join(sys.argv[1:2])), "params", ()):
+        if parameter.name == argument and parameter.opts[0].startswith("--"):
+            return f"{parameter.opts[0]} {rest}"
+    return message

@@ -1,0 +1,95 @@
+"""Commands that embed texts and train sparse autoencoders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from saetm_plugins.cli.options import Encoding, Overwrite, Sep, TextColumn, Texts
+from saetm_plugins.cli.shared import check_model_folder, console
+from saetm_plugins.console import print_line
+
+
+def embed(
+    file: Texts,
+    out: Annotated[Path, typer.Option(help="Folder for the shards; goes on where it stopped.")],
+    text_column: TextColumn = "text",
+    encoder: Annotated[
+        str, typer.Option(help="A sentence-transformers name or folder.")
+    ] = "sentence-transformers/all-MiniLM-L6-v2",
+    shard_size: Annotated[int, typer.Option(help="Texts in a shard.")] = 50_000,
+    batch_size: Annotated[int, typer.Option(help="Texts the encoder gets at a time.")] = 64,
+    sep: Sep = None,
+    encoding: Encoding = None,
+) -> None:
+    """Embed the texts of a file into shards that train-sae reads."""
+    from saetm_plugins.atoms.sources.embedding import embed_file
+
+    embed_file(
+        file,
+        out,
+        encoder,
+        text_column=text_column,
+        shard_size=shard_size,
+        batch_size=batch_size,
+        sep=sep,
+        encoding=encoding,
+    )
+    print_line(console, "Saved to", out)
+
+
+def train_sae(
+    embeddings: Annotated[Path, typer.Argument(help="A shard file, or a folder of shards.")],
+    out: Annotated[Path, typer.Option(help="Folder for the autoencoder.")],
+    config: Annotated[
+        Path | None, typer.Option(help="JSON with arguments of train_sae; flags win.")
+    ] = None,
+    preset: Annotated[str | None, typer.Option(help="saetm-paper or gpu.")] = None,
+    n_atoms: Annotated[int | None, typer.Option(help="Size of the dictionary.")] = None,
+    activation: Annotated[
+        str | None, typer.Option(help="batch_topk, topk, l1 or jumprelu.")
+    ] = None,
+    k: Annotated[int | None, typer.Option(help="Active atoms a document.")] = None,
+    n_steps: Annotated[int | None, typer.Option(help="Optimizer steps.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Documents a step.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda.")] = None,
+    checkpoint_dir: Annotated[Path | None, typer.Option(help="Checkpoints; resumes.")] = None,
+    checkpoint_every: Annotated[int | None, typer.Option(help="Steps between them.")] = None,
+    checkpoint_minutes: Annotated[float | None, typer.Option(help="Minutes between them.")] = None,
+    logger: Annotated[str | None, typer.Option(help="tensorboard or wandb.")] = None,
+    log_dir: Annotated[str | None, typer.Option(help="Where the logger writes.")] = None,
+    encoder_name: Annotated[str | None, typer.Option(help="Stored with the weights.")] = None,
+    data_name: Annotated[str | None, typer.Option(help="The corpus, for the model card.")] = None,
+    random_state: Annotated[int | None, typer.Option(help="Seed; 0 if not given.")] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Train a sparse autoencoder on embeddings; under torchrun, on all its processes."""
+    import os
+
+    from saetm_plugins.atoms.training.train import train_sae_from_config
+
+    check_model_folder(out, "sparse-autoencoder", overwrite)
+    flags = {
+        "preset": preset,
+        "n_atoms": n_atoms,
+        "activation": activation,
+        "k": k,
+        "n_steps": n_steps,
+        "batch_size": batch_size,
+        "device": device,
+        "checkpoint_dir": checkpoint_dir,
+        "checkpoint_every": checkpoint_every,
+        "checkpoint_minutes": checkpoint_minutes,
+        "logger": logger,
+        "log_dir": log_dir,
+        "encoder_name": encoder_name,
+        "data_name": data_name,
+        "random_state": random_state,
+    }
+    sae = train_sae_from_config(embeddings, config, flags)
+    if int(os.environ.get("RANK", "0")) == 0:
+        sae.save_pretrained(out, overwrite=overwrite)
+        print_line(console, repr(sae), sae.statistics_)
+        print_line(console, "Saved to", out)

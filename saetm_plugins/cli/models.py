@@ -1,0 +1,158 @@
+"""Commands that fit, show, apply and re-cut topic models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from saetm_plugins.cli.options import (
+    Embeddings,
+    Encoder,
+    Encoding,
+    IdColumn,
+    Model,
+    Overwrite,
+    Seed,
+    Sep,
+    TextColumn,
+    Texts,
+)
+from saetm_plugins.cli.shared import (
+    check_model_folder,
+    console,
+    load_embeddings,
+    read_documents,
+    refuse_existing,
+)
+from saetm_plugins.console import print_line, print_topics
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from saetm_plugins import SAETopicModel
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for pages and model.")] = Path("saetm-demo"),
+) -> None:
+    """Run the main job on 300 news texts: topics, re-cuts, new documents, pages, a saved model."""
+    from saetm_plugins.demo import run_demo
+
+    run_demo(out, console)
+
+
+def fit(
+    file: Texts,
+    out: Annotated[Path, typer.Option(help="Folder for the model and its tables.")],
+    text_column: TextColumn = "text",
+    id_column: IdColumn = None,
+    n_topics: Annotated[str, typer.Option(help='A number, or "auto".')] = "50",
+    embeddings: Embeddings = None,
+    encoder: Annotated[str | None, typer.Option(help="A sentence-transformers name.")] = None,
+    sae: Annotated[Path | None, typer.Option(help="A trained autoencoder to reuse.")] = None,
+    merge: Annotated[str, typer.Option(help="auto, nmf, kmeans, ward or hdbscan.")] = "auto",
+    random_state: Seed = 0,
+    sep: Sep = None,
+    encoding: Encoding = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Fit a topic model to the texts of a file; save it, topics.csv and documents.csv."""
+    from saetm_plugins import SAETopicModel, SparseAutoencoder
+
+    check_model_folder(out, "topic-model", overwrite)
+    count = _topic_count(n_topics)
+    model = SAETopicModel(
+        n_topics=count,
+        sae=None if sae is None else SparseAutoencoder.from_pretrained(sae),
+        encoder=encoder,
+        merge=merge,
+        random_state=random_state,
+        verbose=True,
+    )
+    documents, ids = read_documents(file, text_column, id_column, sep, encoding)
+    model.fit(documents, load_embeddings(embeddings))
+    _save(model, out, overwrite, ids)
+
+
+def assign(
+    model: Model,
+    file: Texts,
+    out: Annotated[Path, typer.Option(help="Table: .csv, .tsv, .xlsx, .parquet or .jsonl.")],
+    text_column: TextColumn = "text",
+    id_column: IdColumn = None,
+    embeddings: Embeddings = None,
+    encoder: Encoder = None,
+    sep: Sep = None,
+    encoding: Encoding = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write which topics each text of a file is about, by a saved model."""
+    from saetm_plugins import SAETopicModel
+    from saetm_plugins.tables import check_table_path, document_table, write_table
+
+    check_table_path(out, name="out")
+    refuse_existing(out, overwrite)
+    fitted = SAETopicModel.load(model, encoder=encoder)
+    documents, ids = read_documents(file, text_column, id_column, sep, encoding)
+    check_table_path(out, len(documents), name="out")
+    mixtures = fitted.transform(documents, load_embeddings(embeddings))
+    write_table(document_table(fitted, mixtures, ids=ids), out)
+    print_line(console, "Saved to", out)
+
+
+def topics(
+    model: Model,
+    n_words: Annotated[int, typer.Option(help="Words a topic.")] = 10,
+) -> None:
+    """Print the topics of a saved model."""
+    from saetm_plugins import SAETopicModel
+
+    print_topics(SAETopicModel.load(model), console, n_words=n_words)
+
+
+def retopic(
+    model: Model,
+    out: Annotated[Path, typer.Option(help="Folder for the re-cut model.")],
+    n_topics: Annotated[str, typer.Option(help='A number, or "auto".')],
+    merge: Annotated[str | None, typer.Option(help="nmf, kmeans, ward or hdbscan.")] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Cut a saved model into another number of topics and save that; nothing is retrained."""
+    from saetm_plugins import SAETopicModel
+
+    check_model_folder(out, "topic-model", overwrite)
+    recut = SAETopicModel.load(model).retopic(_topic_count(n_topics), merge)
+    _save(recut, out, overwrite, _saved_ids(model, len(recut.labels_)))
+
+
+def _topic_count(text: str) -> int | str:
+    if text == "auto":
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise typer.BadParameter(f'--n-topics must be a number or "auto"; found {text!r}') from None
+
+
+def _save(model: SAETopicModel, out: Path, overwrite: bool, ids: Any) -> None:
+    """Save a model and, in its folder, its tables; saving again replaces both."""
+    from saetm_plugins.tables import document_table, topic_table, write_table
+
+    model.save(out, overwrite=overwrite)
+    write_table(topic_table(model), out / "topics.csv")
+    write_table(document_table(model, ids=ids), out / "documents.csv")
+    print_topics(model, console)
+    print_line(console, "Saved to", out)
+
+
+def _saved_ids(model: Path, n_documents: int) -> pd.Series | None:
+    """Return the ids that `saetm fit` wrote beside a model, where it did."""
+    from saetm_plugins.tables import read_table
+
+    documents = model / "documents.csv"
+    if not documents.is_file():
+        return None
+    ids = read_table(documents, "id")["id"]
+    return ids if len(ids) == n_documents else None
