@@ -117,7 +117,7 @@ def document_table(
     if len(names) != len(mixtures):
         raise ValueError(f"ids has {len(names)} values for {len(mixtures)} documents")
     topics, shares = _largest_shares(mixtures, min(n_next + 1, n_topics))
-    topic_names = np.array(_topic_names(model), dtype=object)
+    topic_names = np.array(name_topics_by_words(model), dtype=object)
     columns: dict[str, Any] = {"id": pd.Series(names, dtype=object).convert_dtypes()}
     for rank in range(topics.shape[1]):
         suffix = "" if rank == 0 else f"_{rank + 1}"
@@ -153,10 +153,10 @@ def topic_table(model: Any, *, n_words: int = 10) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "topic": np.arange(model.n_topics_),
-            "name": _topic_names(model),
+            "name": name_topics_by_words(model),
             "documents": np.bincount(labels[labels >= 0], minlength=model.n_topics_),
             "share": np.asarray(model.topic_prevalence_, dtype=np.float32),
-            "words": [" ".join(words) for words in _topic_words(model, n_words)],
+            "words": [" ".join(words) for words in words_of_topics(model, n_words)],
         }
     )
 
@@ -217,6 +217,21 @@ def write_table(frame: pd.DataFrame, path: str | os.PathLike[str]) -> Path:
     return path
 
 
+def words_of_topics(model: Any, n_words: int) -> list[list[str]]:
+    """Return the most probable words of each topic; none in a model fitted without documents."""
+    if model.components_ is None:  # fitted without documents
+        return [[] for _ in range(model.n_topics_)]
+    return model.get_topics(n_words)
+
+
+def name_topics_by_words(model: Any) -> list[str]:
+    """Name topics by their label, else by three words, else by their number."""
+    named = zip(model.topic_labels_, words_of_topics(model, 3), strict=True)
+    return [
+        label or " ".join(words) or f"topic {topic}" for topic, (label, words) in enumerate(named)
+    ]
+
+
 def _as_texts(table: TextTable, cells: Sequence[Any], column: str) -> list[str]:
     return [table.as_text(cell, row, column) for row, cell in enumerate(cells, start=1)]
 
@@ -263,20 +278,6 @@ def _largest_shares(mixtures: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarra
             shares[start : start + len(block), rank] = block[rows, best]
             block[rows, best] = -1
     return topics, shares
-
-
-def _topic_words(model: Any, n_words: int) -> list[list[str]]:
-    if model.components_ is None:  # fitted without documents
-        return [[] for _ in range(model.n_topics_)]
-    return model.get_topics(n_words)
-
-
-def _topic_names(model: Any) -> list[str]:
-    """Name topics by their label, else by three words, else by their number."""
-    named = zip(model.topic_labels_, _topic_words(model, 3), strict=True)
-    return [
-        label or " ".join(words) or f"topic {topic}" for topic, (label, words) in enumerate(named)
-    ]
 
 
 def _rounded(frame: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,17 @@
+"""Small fitted models, for reading only."""
+
+from __future__ import annotations
+
+import pytest
+
+from saetm_plugins import SAETopicModel
+
+
+@pytest.fixture(scope="package")
+def fitted(corpus):
+    return SAETopicModel(5, n_atoms=32, k=4).fit(corpus.documents, corpus.embeddings)
+
+
+@pytest.fixture(scope="package")
+def wordless(corpus):
+    return SAETopicModel(5, n_atoms=32, k=4).fit(None, corpus.embeddings)
