@@ -324,8 +324,8 @@ class SAETopicModel(TransformerMixin, BaseEstimator):
 
         The result is what one fit on the documents of all gives, with this autoencoder, vocabulary
         and word vectors. Different vocabularies are united; a word that a model did not count is
-        taken not to occur in its documents. Parameters, seed and labels are the first model's;
-        topics are cut anew.
+        taken not to occur in its documents. Parameters and seed are the first model's, and so are
+        labels where its topics survive; topics are cut anew.
 
         Parameters
         ----------
@@ -354,10 +354,14 @@ class SAETopicModel(TransformerMixin, BaseEstimator):
         merged.vectorizer_ = merge_vectorizers(
             [model.vectorizer_ for model in models], atoms.vocabulary
         )
-        return merged.retopic(first.n_topics_)
+        merged.retopic(first.n_topics_)
+        merged.topics_ = cuts.carry_labels(atoms, first.topics_, merged.topics_)
+        return merged
 
     def retopic(self, n_topics: int | str | None, merge: str | None = None) -> Any:
         """Cut the atoms into another number of topics, in place; nothing is retrained.
+
+        Names stay with the topics that survive, see :func:`saetm_plugins.topics.carry_labels`.
 
         Parameters
         ----------
@@ -376,7 +380,10 @@ class SAETopicModel(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self, "atoms_")
         merge = self.merge if merge is None else merge
-        self.set_topics(self.cut_atoms(self.atoms_, self.doc_atoms_, n_topics, merge))
+        topics = self.cut_atoms(self.atoms_, self.doc_atoms_, n_topics, merge)
+        if hasattr(self, "topics_"):
+            topics = cuts.carry_labels(self.atoms_, self.topics_, topics)
+        self.set_topics(topics)
         return self
 
     def cut_atoms(

@@ -22,6 +22,8 @@ from saetm_plugins.validation import check_choice, check_count, check_dense_size
 
 EMITTED_SHARE = np.float32(0.3)
 """Of a topic's words: more raises the likelihood of documents, less the words' coherence."""
+SURVIVING_SHARE = 0.5
+"""Of a topic's weight: a topic of another cut that shares more, both ways, is the same topic."""
 _NOTHING = 1e-6  # a smaller share of an atom is rounding
 
 
@@ -325,6 +327,40 @@ def renew(atoms: AtomModel, topics: Topics) -> Topics:
     return _topics(
         atoms, topics.atom_topics, words, topics.labels, topics.words_from, topics.deleted
     )
+
+
+def carry_labels(atoms: AtomModel, old: Topics, new: Topics) -> Topics:
+    """Return `new` with the names that topics of `old` had, where those topics survive.
+
+    A topic survives where one of the new ones shares more than :data:`SURVIVING_SHARE` of the
+    weight of either: Σ_k p_k min(W_kt, W'_kt'), with p the prevalence of the atoms. A name that
+    `new` has already stays where it is.
+
+    Parameters
+    ----------
+    atoms : AtomModel
+        Of `new`; those of `old` are the same atoms, perhaps of fewer documents.
+    old, new : Topics
+    """
+    labels = list(new.labels)
+    named = [
+        topic
+        for topic, label in enumerate(old.labels)
+        if label is not None and label not in new.labels
+    ]
+    if not named:
+        return new
+    prevalence = atoms.prevalence[:, None]
+    before = old.atom_topics[:, named].toarray() * prevalence
+    after = new.atom_topics.toarray() * prevalence
+    shared = np.stack([np.minimum(mass[:, None], after).sum(axis=0) for mass in before.T])
+    largest = np.maximum(before.sum(axis=0)[:, None], after.sum(axis=0)[None])
+    share = shared / np.maximum(largest, np.finfo(np.float32).tiny)
+    for row in np.argsort(-share.max(axis=1), kind="stable"):  # soft weights may overlap twice
+        topic = int(share[row].argmax())
+        if share[row, topic] > SURVIVING_SHARE and labels[topic] is None:
+            labels[topic] = old.labels[named[row]]
+    return new.with_labels(labels)
 
 
 def words_of(atoms: AtomModel, atom_topics: sp.csr_matrix, words_from: str) -> np.ndarray:

@@ -85,11 +85,26 @@ def test_every_edit_can_be_undone(model):
         model.undo()
 
 
-def test_a_new_cut_starts_over(model):
-    model.set_topic_labels({0: "x"}).retopic(4)
-    assert model.topic_labels_ == [None] * 4
+def test_a_new_cut_forgets_edits_but_not_the_names_of_topics_that_survive(model):
+    model.set_topic_labels({topic: f"name {topic}" for topic in range(N_TOPICS)})
+    before = dict(zip(model.topic_labels_, model.atom_topics_.toarray().T, strict=True))
+    model.retopic(N_TOPICS - 1)
+    kept = [topic for topic, label in enumerate(model.topic_labels_) if label]
+    assert 3 <= len(kept) < N_TOPICS  # of those that were not torn apart
+    for topic in kept:
+        old = before[model.topic_labels_[topic]] * model.atom_prevalence_
+        new = model.atom_topics_.toarray()[:, topic] * model.atom_prevalence_
+        assert np.minimum(old, new).sum() > 0.5 * max(old.sum(), new.sum())
+    assert len({label for label in model.topic_labels_ if label}) == len(kept)
     with pytest.raises(ValueError, match="no edit"):
         model.undo()
+
+
+def test_names_come_back_where_a_cut_is_made_again(model):
+    names = [f"name {topic}" for topic in range(N_TOPICS)]
+    model.set_topic_labels(names).retopic(N_TOPICS)
+    assert model.topic_labels_ == names
+    assert model.retopic(1).topic_labels_ == [None]  # all of them in one: none survives
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,9 @@ those of SAE-TM (arXiv 2511.16309, section 5) that need no language model.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -76,7 +78,8 @@ def topic_coherence(
     Parameters
     ----------
     topics : list of lists of str
-        Every word must occur in `texts`.
+        A word that `texts` lack counts as never together with the others: as one that occurs once,
+        in a further text of its own.
     texts : list of lists of str
         Tokens of the reference corpus.
     measure : {"c_npmi", "c_v", "c_uci", "u_mass"}
@@ -92,11 +95,43 @@ def topic_coherence(
     ------
     ImportError
         When gensim is not installed.
-    ValueError
+
+    Warns
+    -----
+    UserWarning
         When a word of a topic does not occur in `texts`.
     """
     check_choice(measure, "measure", ("c_npmi", "c_v", "c_uci", "u_mass"))
     shortened = check_topics(topics, n_words)
+    words = {word for topic in shortened for word in topic}
+    unseen = sorted(words.difference(*texts))
+    coherence = partial(_gensim_coherence, measure=measure, n_words=n_words, n_jobs=n_jobs)
+    if not unseen:
+        return coherence(shortened, texts)
+    warnings.warn(
+        f"texts hold no {unseen[0]!r}"
+        + (f" nor {len(unseen) - 1} other words of topics" if len(unseen) > 1 else "")
+        + "; such words count as never together with others",
+        UserWarning,
+        stacklevel=2,
+    )
+    touched = np.array([not set(unseen).isdisjoint(topic) for topic in shortened])
+    scores = np.empty(len(shortened))
+    for part, corpus in ((~touched, texts), (touched, [*texts, *([word] for word in unseen)])):
+        if part.any():
+            scores[part] = coherence([shortened[row] for row in np.flatnonzero(part)], corpus)
+    return scores
+
+
+def _gensim_coherence(
+    topics: list[list[str]],
+    texts: Sequence[Sequence[str]],
+    *,
+    measure: str,
+    n_words: int,
+    n_jobs: int,
+) -> np.ndarray:
+    """Return gensim's coherence of topics, (T,), whose words all occur in `texts`."""
     try:
         from gensim.corpora import Dictionary
         from gensim.models import CoherenceModel
@@ -104,14 +139,10 @@ def topic_coherence(
         raise ImportError("coherence needs gensim: pip install 'saetm-plugins[gensim]'") from error
     # Only words of topics are counted, and windows are as wide with the others in them: gensim
     # skips tokens unknown to the dictionary only after the windows are cut.
-    dictionary = Dictionary(shortened)
-    unseen = set(dictionary.token2id).difference(*texts)
-    if unseen:
-        raise ValueError(f"texts hold no {sorted(unseen)[0]!r}, a word of topics")
     model = CoherenceModel(
-        topics=shortened,
+        topics=topics,
         texts=texts,
-        dictionary=dictionary,
+        dictionary=Dictionary(topics),
         coherence=measure,
         topn=n_words,
         processes=n_jobs,

@@ -55,9 +55,22 @@ def test_coherence_is_that_of_gensim_with_the_full_dictionary(lee_tokens, measur
     np.testing.assert_allclose(ours, theirs)
 
 
-def test_coherence_names_a_word_the_texts_lack(lee_tokens):
-    with pytest.raises(ValueError, match="texts hold no 'xyzzy'"):
-        topic_coherence([["police", "xyzzy"]], lee_tokens, n_words=2)
+@pytest.mark.parametrize("measure", ["c_npmi", "c_v", "c_uci", "u_mass"])
+def test_words_the_texts_lack_count_as_never_together(lee_tokens, measure):
+    seen = ["police", "court", "charges"]
+    with pytest.warns(UserWarning, match="texts hold no 'xyzzy' nor 1 other words"):
+        mixed = topic_coherence(
+            [seen, ["police", "court", "xyzzy"], ["zzz", "charges", "xyzzy"]],
+            lee_tokens,
+            measure,
+            n_words=3,
+        )
+    assert np.isfinite(mixed).all()
+    alone = topic_coherence([seen], lee_tokens, measure, n_words=3)
+    np.testing.assert_allclose(mixed[0], alone[0])  # the others are scored as before
+    assert mixed[0] > mixed[1]
+    if measure == "c_npmi":  # in a topic of nothing but unknown pairs, all are below chance
+        assert mixed[2] < -0.2
 
 
 def test_coherence_refuses_an_unknown_measure(lee_tokens):
