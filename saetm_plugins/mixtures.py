@@ -6,9 +6,6 @@ atoms up to topics.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 import scipy.sparse as sp
 from sklearn.preprocessing import normalize
@@ -92,43 +89,6 @@ def mix_words(
         topic_words[:, columns] = weights @ np.ascontiguousarray(atom_words[:, columns])
     topic_words /= topic_words.sum(axis=1, keepdims=True)
     return topic_words
-
-
-def topic_shares(
-    doc_topics: np.ndarray, groups: Sequence[Any], *, threshold: float | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Compare collections, eras or classes by their topics (the applications of the paper).
-
-    Parameters
-    ----------
-    doc_topics : ndarray of shape (N, T)
-        Mixtures, of :meth:`SAETopicModel.transform` or ``doc_topics_``.
-    groups : sequence of length N
-        The collection, year or class of each document.
-    threshold : float, optional
-        None: mean share of each topic. A number: document coverage, the share of documents in
-        which the topic has more than this.
-
-    Returns
-    -------
-    names : ndarray of shape (G,)
-        The groups, sorted.
-    shares : ndarray of shape (G, T), float64
-        ``shares.var(axis=0)`` ranks topics by how much they tell the groups apart.
-
-    Raises
-    ------
-    ValueError
-        When there is not one group for each document.
-    """
-    doc_topics, labels = np.asarray(doc_topics), np.asarray(groups)
-    if labels.shape != (len(doc_topics),):
-        raise ValueError(f"groups has shape {labels.shape} for {len(doc_topics)} documents")
-    counted = doc_topics if threshold is None else doc_topics > threshold
-    names, group_of = np.unique(labels, return_inverse=True)
-    sizes = np.bincount(group_of)
-    membership = sp.csr_matrix((1.0 / sizes[group_of], (group_of, np.arange(len(group_of)))))
-    return names, np.asarray(membership @ counted.astype(np.float64))
 
 
 def _per_entry(matrix: sp.csr_matrix, per_row: np.ndarray) -> np.ndarray:

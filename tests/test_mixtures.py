@@ -1,8 +1,7 @@
 import numpy as np
-import pytest
 import scipy.sparse as sp
 
-from saetm_plugins.mixtures import mix_topics, mix_words, normalize_activations, topic_shares
+from saetm_plugins.mixtures import mix_topics, mix_words, normalize_activations
 
 
 def test_mixtures_sum_to_one_and_empty_rows_stay_empty():
@@ -41,14 +40,3 @@ def test_words_of_topics_are_weighted_by_prevalence():
     atom_words = np.array([[1.0, 0.0], [0.0, 1.0], [0.5, 0.5]], dtype=np.float32)
     words = mix_words(atom_topics, np.array([3.0, 1.0, 1.0]), atom_words)
     np.testing.assert_allclose(words, [[0.75, 0.25], [0.5, 0.5]])
-
-
-def test_shares_of_topics_by_group():
-    doc_topics = np.array([[0.9, 0.1], [0.5, 0.5], [0.2, 0.8]])
-    names, shares = topic_shares(doc_topics, ["b", "b", "a"])
-    assert list(names) == ["a", "b"]
-    np.testing.assert_allclose(shares, [[0.2, 0.8], [0.7, 0.3]])
-    _, coverage = topic_shares(doc_topics, ["b", "b", "a"], threshold=0.3)
-    np.testing.assert_allclose(coverage, [[0, 1], [1, 0.5]])
-    with pytest.raises(ValueError, match=r"groups has shape \(2,\) for 3 documents"):
-        topic_shares(doc_topics, ["a", "b"])

@@ -13,5 +13,5 @@ def fitted(corpus):
 
 
 @pytest.fixture(scope="package")
-def wordless(corpus):
-    return SAETopicModel(5, n_atoms=32, k=4).fit(None, corpus.embeddings)
+def wordless(corpus, fitted):
+    return SAETopicModel(5, sae=fitted.sae_).fit(None, corpus.embeddings)

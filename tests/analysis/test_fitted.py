@@ -27,8 +27,8 @@ class Encoder:
 
 
 @pytest.fixture(scope="module")
-def topic_model(corpus):
-    model = SAEBERTopic(5, embedding_model=Encoder(corpus))
+def topic_model(corpus, fitted):
+    model = SAEBERTopic(5, sae=fitted.sae_, embedding_model=Encoder(corpus))
     model.fit(corpus.documents, corpus.embeddings)
     return model
 
@@ -38,7 +38,7 @@ def test_adapters_and_folders_lead_to_the_estimator(corpus, fitted, topic_model,
     assert as_topic_model(topic_model) is topic_model.sae_model_
     gensim_model = fitted.to_gensim()
     assert as_topic_model(gensim_model) is gensim_model.sae_model_
-    clusterer = SAEClusterer(5).fit(corpus.embeddings)
+    clusterer = SAEClusterer(5, sae=fitted.sae_).fit(corpus.embeddings)
     assert as_topic_model(clusterer) is clusterer.model_
     fitted.save(tmp_path / "estimator")
     gensim_model.save(str(tmp_path / "gensim"))

@@ -1,0 +1,365 @@
+"""What one collection is about and another is not: a row a topic (or atom), with its uncertainty.
+
+At the level of atoms this is the diff of data sets of *Interpretable Embeddings with Sparse
+Autoencoders* (arXiv 2512.10092).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import scipy.sparse as sp
+from scipy import stats
+
+from saetm_plugins.analysis.documents import Documents, check_level, read_documents, row_blocks
+from saetm_plugins.analysis.fitted import atom_words, topic_words
+from saetm_plugins.analysis.groups import Groups, read_groups, warn_of_few
+from saetm_plugins.analysis.resampling import (
+    bootstrap_means,
+    percentile_interval,
+    permuted_sums,
+)
+from saetm_plugins.validation import check_count, check_fraction
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_LEAST_PERMUTATIONS = 9_999
+_PER_TOPIC = 40  # permutations for each, so that one alone can have q < .05
+_ROUNDING = 1e-5  # of a sum of shares in single precision
+
+
+@dataclass(frozen=True)
+class Strata:
+    """The documents of a and b in each stratum that has both, and the stratum's weight."""
+
+    a: list[np.ndarray]
+    b: list[np.ndarray]
+    weights: np.ndarray
+
+
+def compare_groups(
+    model: Any,
+    groups: Any,
+    a: Any,
+    b: Any = None,
+    *,
+    level: str = "topics",
+    strata: Any = None,
+    threshold: float = 0,
+    doc_topics: Any = None,
+    doc_atoms: Any = None,
+    ids: Any = None,
+    n_documents: int = 3,
+    n_words: int = 10,
+    n_resamples: int = 1000,
+    n_permutations: int | None = None,
+    confidence: float = 0.95,
+    random_state: int = 0,
+) -> pd.DataFrame:
+    """Compare two groups of documents by their topics: what is in a and not in b.
+
+    Documents are what is drawn and permuted, so they must be independent of each other: with
+    several from one source, give the sources as `strata`, or compare the sources' means.
+
+    Parameters
+    ----------
+    model, groups, doc_topics, doc_atoms, n_words
+        As of :func:`topic_shares`.
+    a, b : label, or list of labels
+        Groups; several are taken together. `b` None means all other documents whose group is
+        known. Documents in both are left out.
+    level : {"topics", "atoms"}, default="topics"
+        "atoms" compares the atoms that are active in any of the documents: finer, and independent
+        of the cut.
+    strata : array-like of length n, optional
+        Labels of a confounder to keep fixed, such as source or length (numbers: cut them into
+        quantiles first, ``pandas.qcut``). Shares are then means over strata that hold both a and
+        b, weighed as Cochran, Mantel and Haenszel do (n_a n_b / (n_a + n_b)), and permutations
+        stay within a stratum.
+    threshold : float, default=0
+        Of the coverage, see :func:`coverage`.
+    ids : sequence of length n, optional
+        What documents are called in the last two columns; their row numbers by default.
+    n_documents : int, default=3
+        How many typical documents to name of each side.
+    n_resamples : int, default=1000
+        Of the bootstrap.
+    n_permutations : int, optional
+        None means 9,999, or 40 for each topic (atom) where that is more; the smallest p is
+        ``1 / (n_permutations + 1)``.
+    confidence : float, default=0.95
+        Of the interval of the difference.
+    random_state : int, default=0
+
+    Returns
+    -------
+    DataFrame
+        A row a topic, most different first (by `q`, then `p`, then the difference in standard
+        errors): ``topic``, ``words``; ``share_a``, ``share_b``, mean shares; ``coverage_a``,
+        ``coverage_b``; ``difference``, share_a - share_b; ``log_ratio``, the binary logarithm of
+        share_a / share_b with one average document added to each side; ``low``, ``high``, the
+        bootstrap's percentile interval of the difference; ``p``, two-sided, of a permutation test
+        of the difference; ``q``, Benjamini and Hochberg's; ``documents_a``, ``documents_b``,
+        the documents with the largest share of the topic (largest activation of the atom), none
+        that lack it. With ``level="atoms"`` a column ``atom`` comes first; ``topic`` is the one
+        the atom has the largest weight in (-1: none).
+
+        Coverage needs atoms: it is missing where `doc_topics` are given alone, at threshold 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When there is no such group, nothing to compare with, or no stratum holds both.
+    """
+    check_level(level)
+    check_fraction(confidence, "confidence")
+    check_fraction(threshold, "threshold")
+    check_count(n_resamples, "n_resamples")
+    check_count(n_documents, "n_documents", minimum=0)
+    documents = read_documents(model, doc_topics, doc_atoms)
+    names = _read_ids(ids, len(documents))
+    rows_a, rows_b = _sides(read_groups(groups, len(documents)), a, b)
+    pairs = _stratify(rows_a, rows_b, strata, len(documents))
+    units = _units(documents, level, rows_a, rows_b)
+    n_permutations = (
+        max(_LEAST_PERMUTATIONS, _PER_TOPIC * len(units) - 1)
+        if n_permutations is None
+        else check_count(n_permutations, "n_permutations")
+    )
+
+    def values(rows: np.ndarray) -> np.ndarray:
+        return documents.shares(rows, level)[:, units]
+
+    seeds = np.random.SeedSequence(random_state).spawn(2)
+    share_a, share_b = _mean_shares(values, pairs)
+    low, high = _interval(values, pairs, n_resamples, confidence, seeds[0])
+    p, z = _permutation_test(values, pairs, share_a - share_b, n_permutations, seeds[1])
+    table = _describe(documents, level, units, n_words)
+    table["share_a"], table["share_b"] = share_a, share_b
+    table["coverage_a"], table["coverage_b"] = _coverages(documents, level, threshold, pairs, units)
+    table["difference"] = share_a - share_b
+    table["log_ratio"] = _log_ratio(share_a, share_b, pairs)
+    table["low"], table["high"] = low, high
+    table["p"], table["q"] = p, stats.false_discovery_control(p)
+    for side, rows in (("documents_a", rows_a), ("documents_b", rows_b)):
+        table[side] = _typical(values, rows, len(units), n_documents, names)
+    order = np.lexsort((-np.abs(z), p, table["q"].to_numpy()))
+    return table.iloc[order].reset_index(drop=True)
+
+
+def _sides(groups: Groups, a: Any, b: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return the documents of a and b, less those of both."""
+    rows_a = _rows_of(groups, a, "a")
+    if b is None:
+        rows_b = np.setdiff1d(np.flatnonzero(groups.known), rows_a)
+        if len(rows_b) == 0:
+            raise ValueError(f"all documents are in a={a!r}: there is nothing to compare it with")
+    else:
+        rows_b = _rows_of(groups, b, "b")
+        both = np.intersect1d(rows_a, rows_b)
+        rows_a, rows_b = np.setdiff1d(rows_a, both), np.setdiff1d(rows_b, both)
+        if len(rows_a) == 0 or len(rows_b) == 0:
+            raise ValueError(f"a={a!r} and b={b!r} hold the same documents")
+    named_b = "the rest" if b is None else b
+    warn_of_few([a, named_b], np.array([len(rows_a), len(rows_b)]))
+    return rows_a, rows_b
+
+
+def _rows_of(groups: Groups, label: Any, argument: str) -> np.ndarray:
+    labels = label if isinstance(label, list) else [label]
+    unknown = [each for each in labels if each not in groups.names]
+    if unknown or not labels:
+        shown = ", ".join(map(repr, groups.names[:10])) + (", …" if len(groups.names) > 10 else "")
+        found = unknown[0] if unknown else labels
+        raise ValueError(f"{argument}={found!r} is none of the groups: {shown}")
+    return np.unique(np.concatenate([groups.rows(groups.names.index(each)) for each in labels]))
+
+
+def _stratify(rows_a: np.ndarray, rows_b: np.ndarray, strata: Any, n_documents: int) -> Strata:
+    if strata is None:
+        return Strata([rows_a], [rows_b], np.ones(1))
+    found = read_groups(strata, n_documents, "strata")
+    if np.asarray(found.members.sum(axis=0)).max() > 1:
+        raise ValueError("strata puts a document in several strata; give one label each")
+    every = [found.rows(stratum) for stratum in range(len(found.names))]
+    pairs = [(np.intersect1d(rows_a, rows), np.intersect1d(rows_b, rows)) for rows in every]
+    kept = [(in_a, in_b) for in_a, in_b in pairs if len(in_a) and len(in_b)]
+    if not kept:
+        raise ValueError(
+            f"none of the {len(pairs)} strata holds documents of both a and b: what differs "
+            "between them cannot be told from the strata"
+        )
+    n_left_out = len(rows_a) + len(rows_b) - sum(len(in_a) + len(in_b) for in_a, in_b in kept)
+    if n_left_out:
+        warnings.warn(
+            f"{n_left_out:,} documents are left out, in strata without any of the other side",
+            UserWarning,
+            stacklevel=3,
+        )
+    weights = np.array([len(in_a) * len(in_b) / (len(in_a) + len(in_b)) for in_a, in_b in kept])
+    return Strata([in_a for in_a, _ in kept], [in_b for _, in_b in kept], weights / weights.sum())
+
+
+def _units(documents: Documents, level: str, rows_a: np.ndarray, rows_b: np.ndarray) -> np.ndarray:
+    """Return the columns to compare: all topics, or the atoms active in any of the documents."""
+    if level == "topics":
+        return np.arange(documents.model.n_topics_)
+    doc_atoms = documents.need_atoms('level="atoms"')
+    rows = np.concatenate([rows_a, rows_b])
+    return np.flatnonzero(np.asarray(doc_atoms[rows].sum(axis=0)).ravel() > 0)
+
+
+def _mean_shares(
+    values: Callable[[np.ndarray], np.ndarray], pairs: Strata
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weighted means over strata of the mean shares of a and of b."""
+    sides = []
+    for side in (pairs.a, pairs.b):
+        means = [
+            sum(values(block).sum(axis=0, dtype=np.float64) for block in row_blocks(rows))
+            / len(rows)
+            for rows in side
+        ]
+        sides.append(pairs.weights @ np.stack(means))
+    return sides[0], sides[1]
+
+
+def _interval(
+    values: Callable[[np.ndarray], np.ndarray],
+    pairs: Strata,
+    n_resamples: int,
+    confidence: float,
+    seed: np.random.SeedSequence,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the percentile interval of share_a - share_b; both sides are drawn in each stratum."""
+    signed = np.concatenate([pairs.weights, -pairs.weights])
+    means = bootstrap_means(values, pairs.a + pairs.b, n_resamples, seed)
+    differences = sum(weight * mean for weight, mean in zip(signed, means, strict=True))
+    return percentile_interval(np.asarray(differences), confidence)
+
+
+def _permutation_test(
+    values: Callable[[np.ndarray], np.ndarray],
+    pairs: Strata,
+    observed: np.ndarray,
+    n_permutations: int,
+    seed: np.random.SeedSequence,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return two-sided p of the difference, and the difference in its standard errors.
+
+    With the weights of Cochran, Mantel and Haenszel the difference is, but for constants, the sum
+    over the documents of a.
+    """
+    harmonic = sum(
+        len(in_a) * len(in_b) / (len(in_a) + len(in_b))
+        for in_a, in_b in zip(pairs.a, pairs.b, strict=True)
+    )
+    strata = [
+        (np.concatenate([in_a, in_b]), len(in_a))
+        for in_a, in_b in zip(pairs.a, pairs.b, strict=True)
+    ]
+    expected, variance, largest = _moments(values, strata)
+    slack = _ROUNDING * np.maximum(largest, expected)
+    reached = np.zeros(len(observed), dtype=np.int64)
+    target = np.abs(observed) * harmonic - slack
+    for sums in permuted_sums(values, strata, n_permutations, seed):
+        reached += (np.abs(sums - expected) >= target).sum(axis=0)
+    z = np.divide(
+        observed * harmonic, np.sqrt(variance), out=np.zeros_like(observed), where=variance > 0
+    )
+    return (1 + reached) / (n_permutations + 1), z
+
+
+def _moments(
+    values: Callable[[np.ndarray], np.ndarray], strata: list[tuple[np.ndarray, int]]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return mean and variance of the permuted sums, and the largest value of any document."""
+    expected: Any = 0.0
+    variance: Any = 0.0
+    largest: Any = 0.0
+    for rows, n_taken in strata:
+        total: Any = 0.0
+        squares: Any = 0.0
+        for block in row_blocks(rows):
+            each = values(block).astype(np.float64)
+            total, squares = total + each.sum(axis=0), squares + (each**2).sum(axis=0)
+            largest = np.maximum(largest, each.max(axis=0))
+        n = len(rows)
+        expected = expected + n_taken * total / n
+        spread = np.maximum(squares - total**2 / n, 0) / max(n - 1, 1)
+        variance = variance + n_taken * (n - n_taken) / n * spread
+    return expected, variance, largest
+
+
+def _coverages(
+    documents: Documents, level: str, threshold: float, pairs: Strata, units: np.ndarray
+) -> list[np.ndarray]:
+    if documents.doc_atoms is None and level == "topics" and threshold == 0:
+        return [np.full(len(units), np.nan)] * 2
+    present = documents.present(level, threshold)
+    sides = []
+    for side in (pairs.a, pairs.b):
+        means = [np.asarray(present[rows].mean(axis=0)).ravel()[units] for rows in side]
+        sides.append(pairs.weights @ np.stack(means))
+    return sides
+
+
+def _log_ratio(share_a: np.ndarray, share_b: np.ndarray, pairs: Strata) -> np.ndarray:
+    n_a, n_b = sum(map(len, pairs.a)), sum(map(len, pairs.b))
+    pooled = (n_a * share_a + n_b * share_b) / (n_a + n_b)
+    pooled = np.where(pooled > 0, pooled, 1.0)  # in neither: a ratio of 1
+    return np.log2((n_a * share_a + pooled) / (n_a + 1)) - np.log2(
+        (n_b * share_b + pooled) / (n_b + 1)
+    )
+
+
+def _describe(documents: Documents, level: str, units: np.ndarray, n_words: int) -> pd.DataFrame:
+    import pandas as pd
+
+    model = documents.model
+    if level == "topics":
+        return pd.DataFrame({"topic": units, "words": topic_words(model, n_words)})
+    weights = sp.csr_matrix(model.atom_topics_[units])
+    topics = np.where(
+        weights.max(axis=1).toarray().ravel() > 0, weights.toarray().argmax(axis=1), -1
+    )
+    return pd.DataFrame(
+        {"atom": units, "topic": topics, "words": atom_words(model, n_words, units)}
+    )
+
+
+def _typical(
+    values: Callable[[np.ndarray], np.ndarray],
+    rows: np.ndarray,
+    n_units: int,
+    n_documents: int,
+    names: list[Any] | None,
+) -> list[list[Any]]:
+    """Return the documents among `rows` with the largest shares of each topic, largest first."""
+    best_shares = np.zeros((0, n_units), dtype=np.float32)
+    best_rows = np.zeros((0, n_units), dtype=np.int64)
+    for block in row_blocks(rows):
+        shares = np.vstack([best_shares, values(block)])
+        candidates = np.vstack([best_rows, np.repeat(block[:, None], n_units, axis=1)])
+        order = np.argsort(-shares, axis=0, kind="stable")[:n_documents]
+        best_shares = np.take_along_axis(shares, order, axis=0)
+        best_rows = np.take_along_axis(candidates, order, axis=0)
+    found = []
+    for unit in range(n_units):
+        chosen = best_rows[best_shares[:, unit] > 0, unit].tolist()
+        found.append(chosen if names is None else [names[row] for row in chosen])
+    return found
+
+
+def _read_ids(ids: Any, n_documents: int) -> list[Any] | None:
+    if ids is None:
+        return None
+    names = list(ids)
+    if len(names) != n_documents:
+        raise ValueError(f"ids has {len(names)} values for {n_documents} documents")
+    return names

@@ -1,0 +1,171 @@
+"""The documents an analysis reads: which atoms and topics each holds, a block of rows at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from saetm_plugins.analysis.fitted import as_topic_model, document_atoms
+from saetm_plugins.model import SAETopicModel
+from saetm_plugins.validation import check_choice, check_finite
+
+BLOCK_ROWS = 4096
+"""Documents whose mixtures are dense at once."""
+LEVELS = ("topics", "atoms")
+
+
+@dataclass(frozen=True)
+class Documents:
+    """Documents as mixtures, of the fitted corpus or of another.
+
+    Attributes
+    ----------
+    model : SAETopicModel
+    doc_atoms : csr_matrix of shape (n, n_atoms), or None where only topics are known
+    doc_topics : ndarray of shape (n, n_topics), or None to make it from atoms where needed
+    """
+
+    model: SAETopicModel
+    doc_atoms: sp.csr_matrix | None
+    doc_topics: np.ndarray | None
+
+    def __len__(self) -> int:
+        known = self.doc_topics if self.doc_atoms is None else self.doc_atoms
+        assert known is not None
+        return known.shape[0]
+
+    def shares(self, rows: np.ndarray, level: str = "topics") -> np.ndarray:
+        """Return the mixtures of some documents, (len(rows), n_topics or n_atoms), float32."""
+        if level == "atoms":
+            return self.need_atoms('level="atoms"')[rows].toarray()
+        if self.doc_topics is not None:
+            return np.asarray(self.doc_topics[rows], dtype=np.float32)
+        return self.model.topics_of(self.need_atoms("topics")[rows])[1]
+
+    def present(self, level: str = "topics", threshold: float = 0.0) -> sp.csr_matrix:
+        """Return which topics or atoms are in which documents, as zeros and ones.
+
+        A topic is in a document that has an active atom of it (see :func:`atoms_of_topics`), or,
+        with a `threshold` above 0, a larger share of it than that; an atom likewise.
+
+        Returns
+        -------
+        csr_matrix of shape (n, n_topics or n_atoms), float32
+        """
+        if level == "atoms":
+            active = sp.csr_matrix(self.need_atoms('level="atoms"'), copy=True)
+            active.data = (active.data > threshold).astype(np.float32)
+            active.eliminate_zeros()
+            return active
+        if threshold > 0:
+            return self._above(threshold)
+        active = sp.csr_matrix(
+            self.need_atoms("threshold=0, the coverage by active atoms,"), copy=True
+        )
+        active.data = (active.data > 0).astype(np.float32)
+        topics = sp.csr_matrix(active @ atoms_of_topics(self.model))
+        topics.eliminate_zeros()
+        topics.data = np.ones_like(topics.data)
+        return topics
+
+    def need_atoms(self, what: str) -> sp.csr_matrix:
+        """Return `doc_atoms`, or raise a ValueError saying what needs them."""
+        if self.doc_atoms is None:
+            raise ValueError(
+                f"{what} needs the documents' atoms: pass doc_atoms=model.transform_atoms(…)"
+            )
+        return self.doc_atoms
+
+    def _above(self, threshold: float) -> sp.csr_matrix:
+        blocks = [
+            sp.csr_matrix(self.shares(rows) > threshold, dtype=np.float32)
+            for rows in row_blocks(np.arange(len(self)))
+        ]
+        return sp.vstack(blocks, format="csr")
+
+
+def read_documents(model: Any, doc_topics: Any = None, doc_atoms: Any = None) -> Documents:
+    """Return the documents to analyse: those given, else those the model was fitted on.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When `model` is not a fitted model of ours, the mixtures do not fit it, or there are none.
+    """
+    fitted = as_topic_model(model)
+    if doc_topics is None and doc_atoms is None:
+        return Documents(fitted, document_atoms(fitted), fitted.doc_topics_)
+    if doc_atoms is not None:
+        if not sp.issparse(doc_atoms):
+            raise TypeError(
+                "doc_atoms must be a sparse matrix, as model.transform_atoms returns; found "
+                f"{type(doc_atoms).__name__}"
+            )
+        doc_atoms = sp.csr_matrix(doc_atoms)
+        _check_mixtures(doc_atoms, doc_atoms.data[None], fitted.sae_.n_atoms, "doc_atoms")
+    if doc_topics is not None:
+        doc_topics = np.asarray(doc_topics)
+        if doc_topics.dtype.kind not in "fiu" or doc_topics.ndim != 2:
+            raise ValueError(
+                f"doc_topics must be a 2-D array of numbers, as model.transform returns; found "
+                f"shape {doc_topics.shape}, dtype {doc_topics.dtype}"
+            )
+        _check_mixtures(doc_topics, doc_topics, fitted.n_topics_, "doc_topics")
+        if doc_atoms is not None and len(doc_topics) != doc_atoms.shape[0]:
+            raise ValueError(
+                f"doc_topics has {len(doc_topics)} rows, doc_atoms {doc_atoms.shape[0]}"
+            )
+    return Documents(fitted, doc_atoms, doc_topics)
+
+
+def atoms_of_topics(model: Any) -> sp.csr_matrix:
+    """Return which atoms belong to which topic: each to the one it has the largest weight in.
+
+    Merges of whole atoms are taken as they are; a soft merge (NMF) splits atoms, and here the
+    largest part decides. An atom that a deleted topic has most of belongs to none. A topic that is
+    the largest of no atom has the atom of the largest weight in it.
+
+    Parameters
+    ----------
+    model : as of :func:`as_topic_model`
+
+    Returns
+    -------
+    csr_matrix of shape (n_atoms, n_topics), float32
+        Ones and zeros.
+    """
+    topics = as_topic_model(model).topics_
+    weights = topics.atom_topics.toarray()
+    largest = weights.max(axis=1)
+    owned = largest > 0
+    if topics.deleted is not None:
+        owned &= largest >= topics.deleted.max(axis=1).toarray().ravel()
+    atoms = np.flatnonzero(owned)
+    owners = weights.argmax(axis=1)[atoms]
+    bare = np.setdiff1d(np.flatnonzero(weights.max(axis=0) > 0), owners)
+    atoms = np.concatenate([atoms, weights[:, bare].argmax(axis=0)])
+    owners = np.concatenate([owners, bare])
+    return sp.csr_matrix((np.ones(len(atoms), np.float32), (atoms, owners)), shape=weights.shape)
+
+
+def row_blocks(rows: np.ndarray, size: int = BLOCK_ROWS) -> list[np.ndarray]:
+    """Cut row numbers into blocks of at most `size`."""
+    return [rows[first : first + size] for first in range(0, len(rows), size)]
+
+
+def check_level(level: str) -> str:
+    """Return `level` if it is "topics" or "atoms", or raise a ValueError."""
+    return check_choice(level, "level", LEVELS)
+
+
+def _check_mixtures(mixtures: Any, values: np.ndarray, width: int, name: str) -> None:
+    if mixtures.shape[0] == 0:
+        raise ValueError(f"{name} holds no documents: shape {mixtures.shape}")
+    if mixtures.shape[1] != width:
+        raise ValueError(f"{name} must have {width} columns; found shape {mixtures.shape}")
+    check_finite(values, name)
+    if values.size and values.min() < 0:
+        raise ValueError(f"{name} must not be negative; found {values.min():.3g}")

@@ -1,0 +1,252 @@
+"""Times of documents (dates, years, numbers) and the periods they are cut into."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from saetm_plugins.analysis.groups import warn_of_missing
+from saetm_plugins.validation import check_count, is_integer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_MOST_VALUES = 25  # distinct numbers that are periods of their own
+_ABOUT = 20  # periods that "auto" aims at, at most
+_STEPS = (1, 2, 5)
+# Calendar units from the longest to the shortest, by their mean length in days.
+_CALENDAR = (("Y", 365.25), ("Q", 91.3), ("M", 30.4), ("W", 7.0), ("D", 1.0), ("h", 1 / 24))
+
+
+@dataclass(frozen=True)
+class Periods:
+    """Consecutive periods, and the one of each document.
+
+    Attributes
+    ----------
+    names : list, length P
+        Numbers where a period is one, else texts: "1850–1859", "2020-03".
+    codes : ndarray of shape (n,), int64
+        -1 where the time is missing or in no period.
+    """
+
+    names: list[Any]
+    codes: np.ndarray
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """Documents in each period, (P,)."""
+        return np.bincount(self.codes[self.codes >= 0], minlength=len(self.names))
+
+    def rows(self, period: int) -> np.ndarray:
+        """Return the documents of a period, in order."""
+        return np.flatnonzero(self.codes == period)
+
+
+def cut_into_periods(times: Any, bins: Any, n_documents: int, name: str = "times") -> Periods:
+    """Cut times into periods, those without documents included.
+
+    Parameters
+    ----------
+    times : array-like of length n
+        Dates (also as ISO texts), years, or other numbers; a missing one (None, NaN, NaT) is
+        warned of and its document in no period.
+    bins : "auto", int, str or sequence
+        "auto": each value, where there are few distinct whole numbers; else years, decades,
+        months and so on, at most about 20. An int: so many periods of the same length. A text:
+        a length, as pandas writes it ("Y", "10Y", "M", "7D"), for dates. A sequence: the edges of
+        the periods, each holding its lower one; times outside are in no period.
+    n_documents : int
+    name : str
+        The argument's name in the caller's signature, for errors.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When `times` are of another length, no times, infinite or all missing, or `bins` is not
+        legal.
+    """
+    values, known = read_times(times, n_documents, name)
+    if isinstance(bins, str) and bins != "auto":
+        if values.dtype.kind != "M":
+            raise ValueError(f"bins={bins!r} is a length of dates; {name} holds numbers")
+        return _calendar(values, known, bins)
+    if isinstance(bins, str):
+        return _auto_dates(values, known) if values.dtype.kind == "M" else _auto(values, known)
+    if is_integer(bins):
+        return _equal(values, known, check_count(bins, "bins"))
+    return _between(values, known, _read_edges(bins, values))
+
+
+def read_times(times: Any, n_documents: int, name: str = "times") -> tuple[np.ndarray, np.ndarray]:
+    """Return times as an array of float64 or datetime64, and which are known.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`cut_into_periods`.
+    """
+    import pandas as pd
+
+    if isinstance(times, str | bytes) or not hasattr(times, "__len__"):
+        raise TypeError(f"{name} must hold a time for each document; found {type(times).__name__}")
+    series = pd.Series(times).reset_index(drop=True)
+    if len(series) != n_documents:
+        raise ValueError(f"{name} has {len(series)} entries for {n_documents} documents")
+    if isinstance(series.dtype, pd.PeriodDtype):
+        series = series.dt.to_timestamp()
+    known = series.notna().to_numpy()
+    warn_of_missing(int((~known).sum()), n_documents, name)
+    if pd.api.types.is_bool_dtype(series.dtype):
+        raise TypeError(f"{name} must hold dates, years or numbers; found True and False")
+    if not pd.api.types.is_numeric_dtype(series.dtype) and not _is_datetime(series):
+        series = _parse(series, known, name)
+    if _is_datetime(series):
+        if series.dt.tz is not None:
+            series = series.dt.tz_convert("UTC").dt.tz_localize(None)
+        return series.to_numpy(), known
+    values = series.to_numpy(dtype=np.float64, na_value=np.nan)
+    if np.isinf(values).any():
+        raise ValueError(f"{name}[{int(np.flatnonzero(np.isinf(values))[0])}] is infinite")
+    return values, known
+
+
+def _is_datetime(series: pd.Series) -> bool:
+    import pandas as pd
+
+    return pd.api.types.is_datetime64_any_dtype(series.dtype)
+
+
+def _parse(series: pd.Series, known: np.ndarray, name: str) -> pd.Series:
+    """Read texts and objects as numbers where all are, else as dates."""
+    import pandas as pd
+
+    numbers = pd.to_numeric(series, errors="coerce")
+    if numbers[known].notna().all():
+        return numbers.astype(np.float64)
+    dates = pd.to_datetime(series, errors="coerce", format="ISO8601", utc=True)
+    unread = np.flatnonzero(known & dates.isna().to_numpy())
+    if len(unread):
+        raise ValueError(
+            f"{name}[{unread[0]}] is {series.iloc[unread[0]]!r}, neither a number nor an ISO date "
+            "(for others: pandas.to_datetime(…, format=…))"
+        )
+    return dates
+
+
+def _auto(values: np.ndarray, known: np.ndarray) -> Periods:
+    found = np.unique(values[known])
+    whole = (found == np.round(found)).all()
+    if len(found) <= _MOST_VALUES and (not whole or np.ptp(found) <= 2 * _MOST_VALUES):
+        if whole:  # the years between, without documents, are periods as well
+            found = np.arange(found[0], found[-1] + 1)
+        codes = np.full(len(values), -1)
+        codes[known] = np.searchsorted(found, values[known])
+        return Periods([_number(value) for value in found], codes)
+    step = _round_step(np.ptp(found) / _ABOUT, whole=bool(whole))
+    first, last = np.floor(found[0] / step), np.floor(found[-1] / step)
+    # A step below 1 is not exact; a multiple of it, rounded, is.
+    edges = np.round(np.arange(first, last + 2) * step, 12)
+    return _between(values, known, edges)
+
+
+def _round_step(least: float, *, whole: bool) -> float:
+    """Return the smallest of …, 0.1, 0.2, 0.5, 1, 2, 5, 10, … that is at least `least`."""
+    power = 10.0 ** np.floor(np.log10(least)) if least > 0 else 1.0
+    step = next((s * power for s in _STEPS if s * power >= least * (1 - 1e-9)), 10 * power)
+    return max(step, 1.0) if whole else step
+
+
+def _auto_dates(values: np.ndarray, known: np.ndarray) -> Periods:
+    days = np.ptp(values[known]) / np.timedelta64(1, "D")
+    for unit, length in _CALENDAR:
+        if days / length >= _ABOUT / 4:
+            step = _round_step(days / length / _ABOUT, whole=True) if unit == "Y" else 1
+            return _calendar(values, known, unit if step == 1 else f"{int(step)}Y")
+    return _calendar(values, known, _CALENDAR[-1][0])
+
+
+def _calendar(values: np.ndarray, known: np.ndarray, length: str) -> Periods:
+    """Cut dates into calendar periods of a pandas length; several years begin at a multiple."""
+    import pandas as pd
+
+    try:
+        offset = pd.tseries.frequencies.to_offset(length, is_period=True)
+        each = pd.PeriodIndex(pd.DatetimeIndex(values[known]), freq=offset.base)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ValueError(f"bins={length!r} is no length that pandas knows: {error}") from None
+    numbers, step = each.asi8, int(offset.n)
+    first = int(numbers.min())
+    if each.freqstr.startswith("Y"):  # decades begin with 1850, not with the first document
+        first = int(each.min().year) // step * step - 1970
+    codes = np.full(len(values), -1)
+    codes[known] = (numbers - first) // step
+    n_periods = int(codes.max()) + 1
+    starts = pd.PeriodIndex.from_ordinals(first + step * np.arange(n_periods), freq=offset.base)
+    names = [str(start) for start in starts]
+    if step > 1:
+        names = [f"{start}–{start + step - 1}" for start in starts]
+    return Periods(names, codes)
+
+
+def _equal(values: np.ndarray, known: np.ndarray, n_bins: int) -> Periods:
+    low, high = values[known].min(), values[known].max()
+    if low == high:
+        return _between(values, known, np.array([low, high]))
+    if values.dtype.kind == "M":
+        span = (high - low) / np.timedelta64(1, "us")
+        steps = (np.linspace(0, span, n_bins + 1)).astype("timedelta64[us]")
+        return _between(values, known, low.astype("datetime64[us]") + steps)
+    return _between(values, known, np.linspace(low, high, n_bins + 1))
+
+
+def _read_edges(bins: Any, values: np.ndarray) -> np.ndarray:
+    import pandas as pd
+
+    try:
+        edges = np.asarray(
+            pd.to_datetime(list(bins)) if values.dtype.kind == "M" else list(bins),
+            dtype="datetime64[us]" if values.dtype.kind == "M" else np.float64,
+        )
+    except (TypeError, ValueError):
+        raise TypeError(
+            f'bins must be "auto", a number of periods, a length such as "10Y", or edges; found '
+            f"{bins!r}"
+        ) from None
+    if (
+        len(edges) < 2
+        or not (np.diff(edges) > np.zeros(1, edges.dtype) - np.zeros(1, edges.dtype)).all()
+    ):
+        raise ValueError(f"bins must hold at least 2 edges, in rising order; found {bins!r}")
+    return edges
+
+
+def _between(values: np.ndarray, known: np.ndarray, edges: np.ndarray) -> Periods:
+    """Cut between edges: a period holds its lower edge, the last one its upper edge as well."""
+    n_periods = max(len(edges) - 1, 1)
+    codes = np.full(len(values), -1)
+    given = values[known].astype(edges.dtype)
+    inside = (given >= edges[0]) & (given <= edges[-1])
+    found = np.minimum(np.searchsorted(edges, given, side="right") - 1, n_periods - 1)
+    codes[known] = np.where(inside, found, -1)
+    if (codes < 0).all():
+        raise ValueError(f"bins from {edges[0]} to {edges[-1]} hold no document")
+    if edges.dtype.kind == "M":
+        names: list[Any] = [f"{low}–{high}" for low, high in _pairs(edges.astype("datetime64[D]"))]
+    elif (edges == np.round(edges)).all() and (values[known] == np.round(values[known])).all():
+        ends = [(int(low), int(high) - 1) for low, high in _pairs(edges)]
+        names = [low if low >= high else f"{low}–{high}" for low, high in ends]
+    else:
+        names = [f"{low:.6g}–{high:.6g}" for low, high in _pairs(edges)]
+    return Periods(names[:n_periods], codes)
+
+
+def _pairs(edges: np.ndarray) -> list[tuple[Any, Any]]:
+    return list(itertools.pairwise(edges)) or [(edges[0], edges[0])]
+
+
+def _number(value: float) -> float | int:
+    return int(value) if value == round(value) else float(value)
