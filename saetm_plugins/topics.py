@@ -187,19 +187,32 @@ def merge_topics(atoms: AtomModel, topics: Topics, groups: Any) -> Topics:
     for group in _check_groups(groups, len(topics)):
         target[group] = min(group, default=0)
     _, target = np.unique(target, return_inverse=True)
-    n_merged = int(target.max()) + 1
+    return _ordered(join_topics(atoms, topics, target))
+
+
+def join_topics(atoms: AtomModel, topics: Topics, target: np.ndarray) -> Topics:
+    """Join topics as `target` numbers them; a document's shares of them add up.
+
+    Parameters
+    ----------
+    atoms : AtomModel
+    topics : Topics
+    target : ndarray of shape (T,), int
+        The new number of each topic, 0 to M - 1; the first name of each stays.
+    """
+    n_joined = int(target.max()) + 1
     joined = sp.csr_matrix(
         (np.ones(len(topics), dtype=np.float32), (np.arange(len(topics)), target)),
-        shape=(len(topics), n_merged),
+        shape=(len(topics), n_joined),
     )
     words = None
     if topics.words is not None:
         words = mix_words(joined, topics.prevalence, topics.words)
-    labels: list[str | None] = [None] * n_merged
+    labels: list[str | None] = [None] * n_joined
     for topic, label in zip(target, topics.labels, strict=True):
         labels[topic] = labels[topic] or label
     weights = sp.csr_matrix(topics.atom_topics @ joined)
-    return _ordered(_topics(atoms, weights, words, labels, topics.words_from, topics.deleted))
+    return _topics(atoms, weights, words, labels, topics.words_from, topics.deleted)
 
 
 def split_topic(atoms: AtomModel, topics: Topics, topic: int, n: int = 2) -> Topics:

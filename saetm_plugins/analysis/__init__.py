@@ -15,19 +15,40 @@ from saetm_plugins.analysis.fitted import (
     topic_names,
     topic_words,
 )
+from saetm_plugins.analysis.levels import TopicLevels, topic_levels, topic_linkage
+from saetm_plugins.analysis.names import name_levels, name_scores, name_topics, print_estimate
 from saetm_plugins.analysis.shares import coverage, rank_topics_by_variance, topic_shares
+from saetm_plugins.analysis.taxonomy import (
+    drill_down,
+    taxonomy,
+    taxonomy_json,
+    taxonomy_layers,
+    taxonomy_newick,
+)
 from saetm_plugins.analysis.trends import topic_trends, trend_tests
 
 __all__ = [
+    "TopicLevels",
     "as_topic_model",
     "atom_words",
     "atoms_of_topics",
     "compare_groups",
     "coverage",
     "document_atoms",
+    "drill_down",
     "mixtures",
+    "name_levels",
+    "name_scores",
+    "name_topics",
+    "print_estimate",
     "rank_topics_by_variance",
+    "taxonomy",
+    "taxonomy_json",
+    "taxonomy_layers",
+    "taxonomy_newick",
     "topic_correlations",
+    "topic_levels",
+    "topic_linkage",
     "topic_names",
     "topic_shares",
     "topic_trends",

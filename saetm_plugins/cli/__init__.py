@@ -18,7 +18,7 @@ try:
 except ImportError as error:  # the library works without its command
     raise SystemExit(f"{error}: the saetm command needs pip install 'saetm-plugins[cli]'") from None
 
-from saetm_plugins.cli import atoms, models
+from saetm_plugins.cli import atoms, exploring, models
 
 app = typer.Typer(
     help="Topic models on sparse autoencoders: train once, cut into any number of topics.",
@@ -27,6 +27,7 @@ app = typer.Typer(
 )
 COMMANDS = {
     "Topic models": (models.demo, models.fit, models.topics, models.assign, models.retopic),
+    "Exploring": (exploring.explore, exploring.taxonomy, exploring.name),
     "Sparse autoencoders": (atoms.embed, atoms.train_sae),
 }
 for panel, commands in COMMANDS.items():

@@ -4,7 +4,14 @@ Measures a library has are that library's (coherence: gensim; NMI, F1: scikit-le
 transport: POT), loaded when called; SAE-TM (arXiv 2511.16309), section 5, says which matter.
 """
 
-from saetm_plugins.evaluation.chat import JudgeError, OpenAIChat, PipelineChat, Prices
+from saetm_plugins.evaluation.chat import (
+    AnswerCache,
+    CallableChat,
+    JudgeError,
+    OpenAIChat,
+    PipelineChat,
+    Prices,
+)
 from saetm_plugins.evaluation.judge import CostEstimate, TopicJudge
 from saetm_plugins.evaluation.mixtures import (
     TopicSignificance,
@@ -22,6 +29,8 @@ from saetm_plugins.evaluation.words import (
 )
 
 __all__ = [
+    "AnswerCache",
+    "CallableChat",
     "CostEstimate",
     "JudgeError",
     "OpenAIChat",

@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -146,7 +146,7 @@ class PipelineChat:
         When ``transformers`` is not installed.
     """
 
-    prices = None
+    prices: Prices | None = None
     max_workers = 1  # one model in one process: a second thread would only wait
 
     def __init__(self, pipeline: Any, *, max_tokens: int = 32):
@@ -171,6 +171,42 @@ class PipelineChat:
             prompt, max_new_tokens=self.max_tokens, do_sample=False, return_full_text=False
         )[0]["generated_text"]
         return generated if isinstance(generated, str) else generated[-1]["content"]
+
+
+class CallableChat:
+    """A function that is given a prompt and returns an answer, as a chat.
+
+    Parameters
+    ----------
+    function : callable
+        From one str, the instructions and the question, to a str. What it raises is taken for
+        "no answer".
+    """
+
+    prices: Prices | None = None
+    max_workers = 1  # a function need not stand two threads
+
+    def __init__(self, function: Callable[[str], str]):
+        self.function = function
+        named = function if hasattr(function, "__qualname__") else type(function)
+        self.name = f"callable:{named.__module__}.{named.__qualname__}"
+
+    def answer(self, messages: Messages) -> str:
+        """Return the function's answer.
+
+        Raises
+        ------
+        JudgeError
+            When it raises an error, or returns no str.
+        """
+        prompt = "\n\n".join(message["content"] for message in messages)
+        try:
+            answer = self.function(prompt)
+        except Exception as error:
+            raise JudgeError(f"{self.name} gave no answer: {error!r}") from error
+        if not isinstance(answer, str):
+            raise JudgeError(f"{self.name} must return a str; found {type(answer).__name__}")
+        return answer
 
 
 class AnswerCache:

@@ -1,0 +1,236 @@
+"""The page to explore topics in, in a real browser: Chromium, driven by Selenium, offline."""
+
+import shutil
+import time
+
+import numpy as np
+import pytest
+
+from saetm_plugins import SAETopicModel
+from saetm_plugins.plotting import explore
+
+BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
+HOSTILE = (
+    "</script><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
+)
+N_DOCUMENTS = 20_000
+
+pytestmark = pytest.mark.skipif(
+    BROWSER is None or DRIVER is None,
+    reason="no Chromium with its chromedriver; continuous integration installs both",
+)
+
+
+@pytest.fixture(scope="module")
+def fitted(news):
+    return SAETopicModel(16).fit(news.documents, news.embeddings)
+
+
+@pytest.fixture(scope="module")
+def hostile(news):
+    return [HOSTILE, *news.documents[1:]]
+
+
+@pytest.fixture(scope="module")
+def page(fitted, news, hostile, tmp_path_factory):
+    years = [stamp[:4] for stamp in news.timestamps]
+    return explore(
+        fitted,
+        hostile,
+        tmp_path_factory.mktemp("explorer") / "topics.html",
+        embeddings=news.embeddings,
+        groups=news.classes,
+        times=years,
+        title=HOSTILE,
+    )
+
+
+@pytest.fixture(scope="module")
+def browser():
+    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+    options = webdriver.ChromeOptions()
+    options.binary_location = BROWSER
+    for flag in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):
+        options.add_argument(flag)
+    options.add_argument("--window-size=1400,900")
+    options.add_argument("--host-resolver-rules=MAP * ~NOTFOUND")  # no network
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def opened(browser, page):
+    browser.set_window_size(1400, 900)
+    browser.get(page.as_uri())
+    wait(lambda: ready(browser))
+    yield browser
+    problems = [e for e in browser.get_log("browser") if e["level"] in ("SEVERE", "WARNING")]
+    assert problems == []
+
+
+def ready(browser):
+    return browser.find_element("tag name", "body").get_attribute("data-ready") == "true"
+
+
+def wait(condition, seconds=20):
+    from selenium.common.exceptions import StaleElementReferenceException
+
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            if condition():
+                return
+        except StaleElementReferenceException:  # the panel was just written anew
+            pass
+        time.sleep(0.05)
+    pytest.fail("it did not come")
+
+
+def one(browser, selector):
+    return browser.find_element("css selector", selector)
+
+
+def every(browser, selector):
+    return browser.find_elements("css selector", selector)
+
+
+def shown(browser):
+    return int(one(browser, "#map").get_attribute("data-shown") or -1)
+
+
+def status(browser):
+    return one(browser, "#status").text
+
+
+def test_it_opens_with_the_coarse_topics(opened, news):
+    assert len(every(opened, "button.topic")) == 4
+    assert one(opened, "#level-text").text == "4 topics"
+    wait(lambda: shown(opened) == len(news.documents))
+    assert int(one(opened, "#map").get_attribute("data-labels")) >= 3
+    painted = "const c = document.getElementById('map'), d = c.getContext('2d')"
+    painted += ".getImageData(0, 0, c.width, c.height).data; let n = 0;"
+    painted += "for (let i = 3; i < d.length; i += 4) n += d[i] > 0; return n;"
+    assert opened.execute_script(painted) > 5000
+
+
+def test_search_filters_documents_and_topics(opened, hostile, fitted):
+    word = fitted.get_topics(1)[0][0]
+    one(opened, "#search").send_keys(word)
+    matching = sum(word in text[:4000].lower() for text in hostile)  # texts are shortened
+    wait(lambda: status(opened).startswith(f"{matching:,} of "))
+    wait(lambda: shown(opened) == matching)
+    assert every(opened, "button.topic")
+    assert len(every(opened, "button.document")) == min(matching, 60)
+    one(opened, "#search").clear()
+    one(opened, "#search").send_keys("zxqy no such words")
+    wait(lambda: status(opened).startswith("0 of "))
+    assert shown(opened) == 0
+
+
+def test_the_slider_changes_the_level(opened):
+    from selenium.webdriver.common.keys import Keys
+
+    one(opened, "#level").send_keys(Keys.ARROW_RIGHT)
+    wait(lambda: len(every(opened, "button.topic")) == 16)
+    assert one(opened, "#level-text").text == "16 topics"
+    wait(lambda: one(opened, "#map").get_attribute("data-label-level") == "1")
+
+
+def test_labels_grow_finer_on_zooming(opened):
+    wait(lambda: one(opened, "#map").get_attribute("data-label-level") == "0")
+    one(opened, "#zoom-in").click()
+    one(opened, "#zoom-in").click()
+    wait(lambda: one(opened, "#map").get_attribute("data-label-level") == "1")
+    one(opened, "#zoom-all").click()
+    wait(lambda: one(opened, "#map").get_attribute("data-label-level") == "0")
+
+
+def test_a_topic_shows_its_documents_and_a_document_its_mixture(opened, fitted, news):
+    from selenium.webdriver.common.keys import Keys
+
+    one(opened, "#level").send_keys(Keys.ARROW_RIGHT)
+    wait(lambda: len(every(opened, "button.topic")) == 16)
+    row = one(opened, 'button.topic[data-topic="3"]')
+    name = row.find_element("css selector", ".name").text
+    row.click()
+    wait(lambda: one(opened, "#panel h2").text == name)
+    wait(lambda: shown(opened) == int((fitted.labels_ == 3).sum()))
+    typical = [int(b.get_attribute("data-document")) for b in every(opened, "button.document")]
+    expected = np.argsort(-fitted.doc_topics_[:, 3], kind="stable")[:12]
+    assert typical == expected.tolist()
+    panel = one(opened, "#panel").text
+    for heading in ("Share by group", "Share over time", "Typical documents", "Neighbours"):
+        assert heading in panel
+    one(opened, "button.document").click()
+    wait(lambda: "Atoms it is made of" in one(opened, "#panel").text)
+    assert "Topics of this document" in one(opened, "#panel").text
+    assert name in one(opened, "#panel").text
+    one(opened, "button.back").click()
+    wait(lambda: one(opened, "#panel h2").text == name)
+
+
+def test_keys(opened):
+    from selenium.webdriver import ActionChains
+    from selenium.webdriver.common.keys import Keys
+
+    def press(*keys):
+        ActionChains(opened).send_keys(*keys).perform()
+
+    press("]")
+    wait(lambda: one(opened, "#level-text").text == "16 topics")
+    press("[")
+    wait(lambda: one(opened, "#level-text").text == "4 topics")
+    press("/")
+    assert opened.switch_to.active_element.get_attribute("id") == "search"
+    press("the")
+    wait(lambda: one(opened, "#panel h2").text == "Search: the")
+    press(Keys.ARROW_DOWN, Keys.ENTER)  # the first result
+    wait(lambda: every(opened, "button.back"))
+    press(Keys.ESCAPE, Keys.ESCAPE)
+    wait(lambda: one(opened, "#panel h2").text == "4 topics")
+    before = one(opened, "#map").get_attribute("data-labels")
+    press("+", "+", "+", Keys.ARROW_LEFT)
+    wait(lambda: one(opened, "#map").get_attribute("data-label-level") == "1")
+    press("0")
+    wait(lambda: one(opened, "#map").get_attribute("data-labels") == before)
+
+
+def test_a_hostile_document_stays_text(opened):
+    assert opened.title == HOSTILE
+    assert one(opened, "h1").text == HOSTILE
+    one(opened, "#search").send_keys("onerror")
+    wait(lambda: status(opened).startswith("1 of "))
+    one(opened, "button.document").click()
+    wait(lambda: one(opened, "#panel .text").text == HOSTILE)
+    assert not every(opened, "#panel img, #panel script")
+    assert opened.title == HOSTILE
+
+
+def test_it_works_on_a_small_screen(opened):
+    opened.set_window_size(500, 900)
+    wait(lambda: one(opened, "#panel").rect["y"] > one(opened, "#map").rect["y"] + 100)
+    assert opened.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+    one(opened, "button.topic").click()
+    wait(lambda: every(opened, "button.back"))
+
+
+def test_twenty_thousand_documents_open_in_three_seconds_and_fifteen_megabytes(
+    browser, fitted, news, tmp_path
+):
+    rows = np.resize(np.arange(len(news.documents)), N_DOCUMENTS)
+    many = SAETopicModel(16, sae=fitted.sae_)
+    texts = [f"{row} {news.documents[i]}" for row, i in enumerate(rows)]
+    many.fit(None, news.embeddings[rows])
+    places = np.random.default_rng(0).normal(size=(N_DOCUMENTS, 2))
+    path = explore(many, texts, tmp_path / "many.html", positions=places)
+    assert path.stat().st_size < 15_000_000
+    browser.get(path.as_uri())
+    wait(lambda: ready(browser))
+    wait(lambda: shown(browser) == N_DOCUMENTS)
+    milliseconds = browser.execute_script(
+        "return performance.getEntriesByName('ready')[0].startTime"
+    )
+    assert milliseconds < 3000

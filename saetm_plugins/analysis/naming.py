@@ -1,0 +1,382 @@
+"""Names of topics from the corpus' own phrases: distinctive, and no two alike at any level.
+
+A name is good when it alone finds the topic's documents: candidates are scored by the area under
+the ROC curve of their cosine with documents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.optimize import linear_sum_assignment
+
+from saetm_plugins.analysis.encoders import Encode, find_encoder
+from saetm_plugins.analysis.fitted import as_topic_model
+from saetm_plugins.analysis.levels import TopicLevels
+from saetm_plugins.analysis.phrases import LONGEST, Phrases, find_phrases, name_key
+from saetm_plugins.arrays import unit_rows
+from saetm_plugins.text import check_documents
+from saetm_plugins.topics import Topics
+from saetm_plugins.validation import check_embeddings
+
+_DOCUMENTS_OF_TOPIC = 80  # read for phrases and scored
+_CANDIDATES = 30  # phrases of a topic that are scored, and as many of several words
+_OF_CHILD = 15  # candidates that a topic hands up to its parent
+_AMONG_SIBLINGS = 0.3  # weight of telling a topic from its siblings; the rest: from all others
+_PRESENCE = 0.10  # weight of being written in the topic's documents
+_WORDS_BONUS = {1: 0.0, 2: 0.02, 3: 0.01}  # two words say more than one
+_PAIRED = 10  # best phrases of a topic that are also tried in pairs
+_PAIR_COST = 0.0  # a pair of phrases must tell this much more than one
+_NOT_A_NAME = -1e3
+
+
+class Candidate(NamedTuple):
+    """A name, what names that read alike have in common, and how good it is."""
+
+    text: str
+    key: str
+    value: float
+
+
+class NamingInputs(NamedTuple):
+    """Documents that names are found in and tried on.
+
+    ``rows`` (n): which of the fitted documents. ``topics`` (n): their topic at the finest level.
+    ``embeddings`` (n, d): unit vectors. ``phrases``: of these documents.
+    """
+
+    rows: np.ndarray
+    topics: np.ndarray
+    embeddings: np.ndarray
+    phrases: Phrases
+
+
+def name_by_phrases(
+    model: Any,
+    tree: TopicLevels,
+    documents: Sequence[str],
+    *,
+    embeddings: Any = None,
+    encoder: Any = None,
+) -> list[list[str]]:
+    """Name the topics of all levels by phrases of the corpus; labels of the finest level stay.
+
+    A phrase is scored by how well it tells the documents of a topic from all others and from those
+    of its siblings: by its cosine with documents where the encoder can be had, by occurring in
+    them. Names are then given out so that their scores are best in sum and no two alike.
+
+    Parameters
+    ----------
+    model : as of :func:`saetm_plugins.analysis.as_topic_model`
+    tree : TopicLevels
+    documents : sequence of str, length n
+        The fitted documents.
+    embeddings : array-like of shape (n, d), optional
+        None: what the atoms say of them.
+    encoder : str or object with ``encode``, optional
+        See :func:`saetm_plugins.analysis.encoders.find_encoder`.
+
+    Returns
+    -------
+    list of lists of str
+        A list for each level, the coarsest first.
+    """
+    inputs = _read(as_topic_model(model), tree, documents, embeddings)
+    scores = _score(tree, inputs, find_encoder(model, encoder))
+    return _give_out(model, tree, scores)
+
+
+def name_by_words(model: Any, tree: TopicLevels) -> list[list[str]]:
+    """Name the topics of all levels by their words; labels of the finest level stay.
+
+    For models whose documents are not at hand: the words that tell a topic from the corpus best,
+    as many of them as make the name unlike all others.
+
+    Parameters
+    ----------
+    model : as of :func:`saetm_plugins.analysis.as_topic_model`
+    tree : TopicLevels
+    """
+    fitted = as_topic_model(model)
+    taken: set[str] = set()
+    names: list[list[str]] = [[] for _ in tree.topics]
+    for level in range(len(tree) - 1, -1, -1):
+        topics = tree.topics[level]
+        labels = topics.labels if level == len(tree) - 1 else (None,) * len(topics)
+        taken |= {name_key(label) for label in labels if label}
+        for topic, label in enumerate(labels):
+            words = [] if label else telling_words(fitted, topics, topic)
+            name = label or unlike(" ".join(words[:3]) or f"topic {topic}", words[3:], taken)
+            taken.add(name_key(name))
+            names[level].append(name)
+    return names
+
+
+def telling_words(model: Any, topics: Topics, topic: int, n_words: int = 10) -> list[str]:
+    """Return the words of a topic that tell it from the corpus best; none without words."""
+    if topics.words is None:
+        return []
+    words = topics.words[topic]
+    general = topics.prevalence @ topics.words
+    telling = words * np.log(np.maximum(words, 1e-12) / np.maximum(general, 1e-12))
+    return [str(model.vocabulary_[word]) for word in np.argsort(-telling, kind="stable")[:n_words]]
+
+
+def unlike(name: str, more: Sequence[str], taken: set[str]) -> str:
+    """Return `name` with as many of the words `more`, then a number, as make it unlike `taken`."""
+    unique, number = name, 1
+    rest = list(more)
+    while name_key(unique) in taken:
+        if rest:
+            unique = f"{unique} {rest.pop(0)}"
+        else:
+            number += 1
+            unique = f"{name} ({number})"
+    return unique
+
+
+def _read(model: Any, tree: TopicLevels, documents: Sequence[str], embeddings: Any) -> NamingInputs:
+    """Choose documents of each topic, the most typical ones among them, and find their phrases."""
+    texts = check_documents(documents)
+    n_documents = model.doc_atoms_.shape[0]
+    if len(texts) != n_documents:
+        raise ValueError(
+            f"documents holds {len(texts)} texts; the model was fitted to {n_documents}"
+        )
+    labels, doc_topics = tree.topics[-1].mixtures(model.doc_atoms_)
+    chosen = []
+    for topic in range(doc_topics.shape[1]):
+        own = np.flatnonzero(labels == topic)
+        own = own[np.argsort(-doc_topics[own, topic], kind="stable")]
+        spread = np.linspace(0, max(len(own) - 1, 0), _DOCUMENTS_OF_TOPIC // 2).astype(np.int64)
+        chosen.append(np.union1d(own[: _DOCUMENTS_OF_TOPIC // 2], own[spread] if len(own) else own))
+    rows = np.sort(np.concatenate(chosen)).astype(np.int64)
+    if embeddings is None:
+        vectors = np.asarray(model.doc_atoms_[rows] @ model.atoms_.centroids)
+    else:
+        given = check_embeddings(embeddings, n_rows=n_documents, width=model.sae_.n_features)
+        vectors = given[rows]
+    phrases = find_phrases([texts[row] for row in rows], min_documents=3 if len(rows) > 300 else 2)
+    return NamingInputs(rows, labels[rows], unit_rows(vectors), phrases)
+
+
+def _score(
+    tree: TopicLevels, inputs: NamingInputs, encode: Encode | None
+) -> list[list[list[Candidate]]]:
+    """Return the candidates of each level and topic with their scores."""
+    members = [tree.ancestors(level)[inputs.topics] for level in range(len(tree))]
+    told = [
+        _presence(inputs.phrases.doc_phrases, of, len(topics))
+        for of, topics in zip(members, tree.topics, strict=True)
+    ]
+    n_words = np.array([len(text.split()) for text in inputs.phrases.texts], dtype=np.int64)
+    allowed = _candidates(tree, told, n_words)
+    tried = np.flatnonzero(np.any(np.vstack(allowed), axis=0))
+    ranking = None if encode is None else _Ranking(inputs, encode, tried)
+    found: list[list[list[Candidate]]] = []
+    for level, of in enumerate(members):
+        found.append([])
+        for topic in range(len(tree.topics[level])):
+            near = np.ones(len(of), dtype=bool)
+            if level:
+                near = members[level - 1] == tree.parents[level - 1][topic]
+            phrases = np.flatnonzero(allowed[level][topic])
+            scored = _score_topic(
+                inputs.phrases, phrases, told[level][topic], of == topic, near, ranking
+            )
+            found[-1].append(scored)
+    return found
+
+
+def _score_topic(
+    phrases: Phrases,
+    chosen: np.ndarray,
+    presence: np.ndarray,
+    own: np.ndarray,
+    near: np.ndarray,
+    ranking: _Ranking | None,
+) -> list[Candidate]:
+    """Score phrases, and pairs of the best of them, as names of one topic.
+
+    Parameters
+    ----------
+    phrases : Phrases
+    chosen : ndarray of int
+        Which of them are candidates.
+    presence : ndarray of shape (P,)
+    own, near : ndarray of shape (n,), bool
+        Documents of the topic, and those of its siblings and itself.
+    ranking : _Ranking, optional
+    """
+    if not own.any() or not len(chosen):
+        return []
+    written = presence[chosen]
+    texts = [phrases.texts[phrase] for phrase in chosen]
+    bonus = np.array([_WORDS_BONUS[min(len(text.split()), LONGEST)] for text in texts])
+    if ranking is None:
+        values = 0.5 + written / 2 + bonus
+        pairs: list[Candidate] = []
+    else:
+        cosines = ranking.cosines(chosen)
+        values = _telling(cosines, own, near) + _PRESENCE * written + bonus
+        best = np.argsort(-values, kind="stable")[:_PAIRED]
+        pairs = _pairs(ranking, [phrases.texts[p] for p in chosen[best]], chosen[best],
+                       _PRESENCE * written[best], own, near)  # fmt: skip
+    singles = [
+        Candidate(text, phrases.keys[phrase], float(value))
+        for text, phrase, value in zip(texts, chosen, values, strict=True)
+    ]
+    return singles + pairs
+
+
+def _pairs(
+    ranking: _Ranking,
+    texts: list[str],
+    chosen: np.ndarray,
+    written: np.ndarray,
+    own: np.ndarray,
+    near: np.ndarray,
+) -> list[Candidate]:
+    """Score pairs of phrases of three words at most, which share none, by the sum of vectors."""
+    words = [set(name_key(text).split()) for text in texts]
+    couples = [
+        (first, second)
+        for second in range(len(texts))
+        for first in range(second)
+        if not words[first] & words[second]
+        and len(texts[first].split()) + len(texts[second].split()) <= LONGEST
+    ]
+    if not couples:
+        return []
+    left, right = np.array(couples).T
+    cosines = ranking.cosines(chosen[left], chosen[right])
+    values = _telling(cosines, own, near) + (written[left] + written[right]) / 2 - _PAIR_COST
+    return [
+        Candidate(
+            f"{texts[first]}, {texts[second]}",
+            " ".join(sorted(words[first] | words[second])),
+            float(value),
+        )
+        for (first, second), value in zip(couples, values, strict=True)
+    ]
+
+
+def _telling(cosines: np.ndarray, own: np.ndarray, near: np.ndarray) -> np.ndarray:
+    """Return how well cosines (C, n) tell documents from all others, and from those `near`."""
+    among = roc_areas(cosines[:, near], own[near])
+    return (1 - _AMONG_SIBLINGS) * roc_areas(cosines, own) + _AMONG_SIBLINGS * among
+
+
+def roc_areas(values: np.ndarray, positive: np.ndarray) -> np.ndarray:
+    """Return the area under the ROC curve of each row of values, (C,); 0.5 without a contrast.
+
+    Parameters
+    ----------
+    values : ndarray of shape (C, n)
+    positive : ndarray of shape (n,), bool
+    """
+    n_positive = int(positive.sum())
+    n_negative = len(positive) - n_positive
+    if not n_positive or not n_negative:
+        return np.full(len(values), 0.5)
+    negative = np.sort(values[:, ~positive], axis=1)
+    areas = np.empty(len(values))
+    for row, line in enumerate(values[:, positive]):  # halves for ties
+        below = np.searchsorted(negative[row], line, side="left")
+        not_above = np.searchsorted(negative[row], line, side="right")
+        areas[row] = (below + not_above).mean() / (2 * n_negative)
+    return areas
+
+
+class _Ranking:
+    """Cosines of phrases with documents."""
+
+    def __init__(self, inputs: NamingInputs, encode: Encode, phrases: np.ndarray):
+        self._vectors = encode([inputs.phrases.texts[phrase] for phrase in phrases])
+        self._row = np.full(len(inputs.phrases.texts), -1)
+        self._row[phrases] = np.arange(len(phrases))
+        self._documents = inputs.embeddings
+
+    def cosines(self, phrases: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:
+        """Return cosines (C, n) of phrases, or of sums of two, with the documents."""
+        vectors = self._vectors[self._row[phrases]]
+        if others is not None:
+            vectors = unit_rows(vectors + self._vectors[self._row[others]])
+        return vectors @ self._documents.T
+
+
+def _presence(doc_phrases: sp.csr_matrix, of: np.ndarray, n_topics: int) -> np.ndarray:
+    """Return how much more of a topic's documents hold each phrase than of all others, (T, P)."""
+    owner = sp.csr_matrix(
+        (np.ones(len(of), np.float32), (of, np.arange(len(of)))), shape=(n_topics, len(of))
+    )
+    inside = np.asarray((owner @ doc_phrases).todense(), dtype=np.float64)
+    size = np.bincount(of, minlength=n_topics)[:, None].astype(np.float64)
+    every = inside.sum(axis=0, keepdims=True)
+    return inside / np.maximum(size, 1) - (every - inside) / np.maximum(len(of) - size, 1)
+
+
+def _candidates(tree: TopicLevels, told: list[np.ndarray], n_words: np.ndarray) -> list[np.ndarray]:
+    """Return which phrases each topic may be named after, (T, P) bool for each level."""
+    found = []
+    for of_level in told:
+        best = _best(of_level, _CANDIDATES)
+        best |= _best(np.where(n_words > 1, of_level, 0), _CANDIDATES)
+        found.append(best)
+    for level in range(len(tree) - 1, 0, -1):
+        handed = _best(np.where(found[level], told[level], 0), _OF_CHILD)
+        np.logical_or.at(found[level - 1], tree.parents[level - 1], handed)
+    return found
+
+
+def _best(values: np.ndarray, n: int) -> np.ndarray:
+    """Return where the `n` largest of each row are, those that are positive."""
+    best = np.zeros(values.shape, dtype=bool)
+    n = min(n, values.shape[1])
+    if n:
+        columns = np.argsort(-values, axis=1, kind="stable")[:, :n]
+        np.put_along_axis(best, columns, True, axis=1)
+    return best & (values > 0)
+
+
+def _give_out(
+    model: Any, tree: TopicLevels, candidates: list[list[list[Candidate]]]
+) -> list[list[str]]:
+    """Give each topic a candidate, the best in sum of scores, so that no two names are alike."""
+    names = name_by_words(model, tree)
+    finest = len(tree) - 1
+    labels = tree.topics[finest].labels
+    taken = {name_key(label) for label in labels if label}
+    free = [
+        (level, topic)
+        for level, topics in enumerate(tree.topics)
+        for topic in range(len(topics))
+        if level < finest or labels[topic] is None
+    ]
+    keys = sorted({c.key for level, topic in free for c in candidates[level][topic]} - taken)
+    column = {key: index for index, key in enumerate(keys)}
+    value = np.full((len(free), len(keys)), _NOT_A_NAME)
+    texts: list[dict[int, str]] = []
+    for row, (level, topic) in enumerate(free):
+        texts.append({})
+        for text, key, score in candidates[level][topic]:
+            # A name of a coarser level is read more often.
+            score *= len(tree) - level
+            if key in column and score > value[row, column[key]]:
+                value[row, column[key]] = score
+                texts[row][column[key]] = text
+    given = {}
+    if free and keys:
+        for row, chosen in zip(*linear_sum_assignment(value, maximize=True), strict=True):
+            if value[row, chosen] > _NOT_A_NAME:
+                given[row] = texts[row][chosen]
+                taken.add(keys[chosen])
+    for row, (level, topic) in enumerate(free):
+        if row not in given:  # no candidate left: its words, again unlike all others
+            given[row] = unlike(names[level][topic], (), taken)
+            taken.add(name_key(given[row]))
+        names[level][topic] = given[row]
+    return names

@@ -1,0 +1,243 @@
+"""The taxonomy of a model's topics: a table of nested levels, and its export to other tools."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from saetm_plugins import topics as cuts
+from saetm_plugins.analysis.fitted import as_topic_model
+from saetm_plugins.analysis.levels import TopicLevels, topic_levels
+from saetm_plugins.analysis.names import name_levels
+from saetm_plugins.topics import Topics
+from saetm_plugins.validation import check_count
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_COLUMNS = ("level", "topic", "parent", "name", "share", "words")
+
+
+def taxonomy(
+    model: Any,
+    levels: Sequence[int] | None = None,
+    *,
+    documents: Any = None,
+    namer: Any = None,
+    n_words: int = 10,
+) -> pd.DataFrame:
+    """Return nested levels of topics: a row a topic and level.
+
+    The topics of the finest level are joined upwards, so every topic has one parent, every parent
+    two children at least, and shares add up. Nothing is trained; the model is not changed.
+
+    Parameters
+    ----------
+    model : as of :func:`saetm_plugins.analysis.as_topic_model`
+    levels : sequence of int, optional
+        Numbers of topics, rising, such as ``[8, 40, 200]``; each at least double the one before.
+        None: the model's own cut, and above it a quarter as many topics at a time.
+    documents : list of str, optional
+        The fitted documents: topics without a label are then named by their phrases, see
+        :func:`saetm_plugins.analysis.name_levels`; else by their words.
+    namer : chat or callable, optional
+        A language model that names topics, see :func:`saetm_plugins.analysis.name_topics`.
+    n_words : int, default=10
+
+    Returns
+    -------
+    DataFrame
+        Columns ``level`` (0 is the coarsest), ``topic``, ``parent`` (its number in the level above,
+        missing in the first), ``name`` (no two alike), ``share``, ``words``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When `levels` do not rise or are more than there are live atoms, or `documents` are of
+        another number than the model was fitted to.
+    """
+    fitted = as_topic_model(model)
+    check_count(n_words, "n_words")
+    tree = topic_levels(model, levels)
+    return levels_table(fitted, tree, name_levels(model, tree, documents, namer=namer), n_words)
+
+
+def levels_table(
+    model: Any, tree: TopicLevels, names: Sequence[Sequence[str]], n_words: int = 10
+) -> pd.DataFrame:
+    """Return levels that were joined and named already as the table of :func:`taxonomy`."""
+    import pandas as pd
+
+    parts = []
+    for level, topics in enumerate(tree.topics):
+        parent = tree.parents[level - 1] if level else [None] * len(topics)
+        parts.append(
+            pd.DataFrame(
+                {
+                    "level": level,
+                    "topic": np.arange(len(topics)),
+                    "parent": pd.array(parent, dtype="Int64"),
+                    "name": list(names[level]),
+                    "share": topics.prevalence,
+                    "words": words_of(model, topics, n_words),
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def drill_down(model: Any, topic: int, n: int = 2, *, n_words: int = 10) -> pd.DataFrame:
+    """Return the parts of one topic, a level below the model's cut; the model is not changed.
+
+    ``model.split_topic(topic, n)`` makes the same parts topics of the model.
+
+    Parameters
+    ----------
+    model : as of :func:`saetm_plugins.analysis.as_topic_model`
+    topic : int
+    n : int, default=2
+    n_words : int, default=10
+
+    Returns
+    -------
+    DataFrame
+        The columns of :func:`taxonomy`; ``level`` is 1 and ``parent`` the topic; shares add up to
+        the topic's.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When the topic does not exist or has fewer than `n` atoms.
+    """
+    import pandas as pd
+
+    fitted = as_topic_model(model)
+    marked = fitted.topics_.with_labels(["" for _ in range(fitted.n_topics_)])
+    split = cuts.split_topic(fitted.atoms_, marked, topic, n)
+    parts = split.select([part for part, label in enumerate(split.labels) if label is None])
+    words = words_of(fitted, parts, n_words)
+    share = parts.prevalence * fitted.topic_prevalence_[topic]
+    return pd.DataFrame(
+        {
+            "level": 1,
+            "topic": np.arange(len(parts)),
+            "parent": pd.array([topic] * len(parts), dtype="Int64"),
+            "name": [" ".join(line.split(", ")[:3]) for line in words],
+            "share": share.astype(np.float32),
+            "words": words,
+        }
+    )
+
+
+def taxonomy_layers(
+    model: Any, table: pd.DataFrame, doc_topics: np.ndarray | None = None
+) -> list[np.ndarray]:
+    """Return the name of each document's topic at each level, the finest first, for datamapplot.
+
+    ``datamapplot.create_plot(positions, *reversed(layers))`` and
+    ``create_interactive_plot(positions, *layers)`` take them as they are.
+
+    Parameters
+    ----------
+    model : as of :func:`saetm_plugins.analysis.as_topic_model`
+    table : DataFrame
+        Of :func:`taxonomy`; its finest level must be the model's own cut unless `doc_topics` are
+        given.
+    doc_topics : ndarray of shape (n, T), optional
+        Mixtures of the finest level's topics; None means those of the fitted documents.
+
+    Returns
+    -------
+    list of ndarray of shape (n,), object
+
+    Raises
+    ------
+    ValueError
+        When the finest level has another number of topics than there are mixtures of.
+    """
+    fitted = as_topic_model(model)
+    finest = int(table["level"].max())
+    mixtures = fitted.doc_topics_ if doc_topics is None else np.asarray(doc_topics)
+    n_topics = int((table["level"] == finest).sum())
+    if mixtures.shape[1] != n_topics:
+        raise ValueError(
+            f"table's finest level has {n_topics} topics; the mixtures have {mixtures.shape[1]}"
+        )
+    topic = mixtures.argmax(axis=1) if doc_topics is not None else np.asarray(fitted.labels_)
+    layers = []
+    for level in range(finest, -1, -1):
+        rows = table[table["level"] == level].set_index("topic")
+        names = rows["name"].to_numpy(dtype=object)
+        layers.append(np.where(topic >= 0, names[topic], "Unlabelled").astype(object))
+        if level:
+            parent = rows["parent"].to_numpy(dtype=np.int64)
+            topic = np.where(topic >= 0, parent[topic], -1)
+    return layers
+
+
+def taxonomy_newick(table: pd.DataFrame) -> str:
+    """Return a taxonomy as a tree in Newick format, names quoted, each edge of length 1.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of :func:`taxonomy`.
+
+    References
+    ----------
+    Olsen, "The Newick tree format", 1990: a quote within a quoted label is doubled.
+    """
+    children = _children(table)
+
+    def write(row: Any) -> str:
+        label = "'" + " ".join(str(row.name_).split()).replace("'", "''") + "':1"
+        below = children.get((row.level + 1, row.topic), [])
+        return f"({','.join(map(write, below))}){label}" if below else label
+
+    return f"({','.join(write(row) for row in children[0, None])});"
+
+
+def taxonomy_json(table: pd.DataFrame) -> str:
+    """Return a taxonomy as nested JSON: objects of topic, name, share, words and children.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of :func:`taxonomy`.
+    """
+    children = _children(table)
+
+    def nest(row: Any) -> dict[str, Any]:
+        below = children.get((row.level + 1, row.topic), [])
+        return {
+            "topic": int(row.topic),
+            "name": str(row.name_),
+            "share": round(float(row.share), 6),
+            "words": row.words.split(", ") if row.words else [],
+            "children": [nest(child) for child in below],
+        }
+
+    return json.dumps([nest(row) for row in children[0, None]], ensure_ascii=False, indent=1)
+
+
+def words_of(model: Any, topics: Topics, n_words: int) -> list[str]:
+    """Return the most probable words of topics, joined by commas; "" without words."""
+    if topics.words is None:
+        return [""] * len(topics)
+    best = np.argsort(-topics.words, axis=1, kind="stable")[:, :n_words]
+    return [", ".join(map(str, model.vocabulary_[row])) for row in best]
+
+
+def _children(table: pd.DataFrame) -> dict[tuple[int, int | None], list[Any]]:
+    """Return the rows of a taxonomy by their level and parent; those of the first by (0, None)."""
+    missing = [column for column in _COLUMNS if column not in table]
+    if missing:
+        raise ValueError(f"table is no taxonomy: it lacks the columns {', '.join(missing)}")
+    found: dict[tuple[int, int | None], list[Any]] = {}
+    for row in table.rename(columns={"name": "name_"}).itertuples(index=False):
+        parent = int(row.parent) if row.level else None
+        found.setdefault((int(row.level), parent), []).append(row)
+    return found

@@ -1,0 +1,220 @@
+"""Commands that name topics, nest them, and write the page to explore them in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from saetm_plugins.cli.options import (
+    Embeddings,
+    Encoder,
+    Encoding,
+    IdColumn,
+    Model,
+    Overwrite,
+    Seed,
+    Sep,
+    TextColumn,
+    Texts,
+)
+from saetm_plugins.cli.shared import console, load_embeddings, read_documents, refuse_existing
+from saetm_plugins.console import print_line
+
+Levels = Annotated[
+    str | None,
+    typer.Option(help='Numbers of topics, rising: "8,40,200"; by default the model\'s and above.'),
+]
+Chat = Annotated[
+    str | None,
+    typer.Option(help="A language model to name topics; none by default: phrases of the texts."),
+]
+BaseUrl = Annotated[
+    str | None, typer.Option(help="Its OpenAI-compatible endpoint; by default OpenAI's.")
+]
+
+
+def explore(
+    model: Model,
+    file: Texts,
+    out: Annotated[Path, typer.Option(help="The page, .html.")] = Path("topics.html"),
+    text_column: TextColumn = "text",
+    id_column: IdColumn = None,
+    group_column: Annotated[
+        str | None, typer.Option(help="A topic's panel shows its share by this column.")
+    ] = None,
+    time_column: Annotated[
+        str | None, typer.Option(help="Dates, years or numbers: its share over time.")
+    ] = None,
+    levels: Levels = None,
+    title: Annotated[str | None, typer.Option(help="By default the file's name.")] = None,
+    embeddings: Embeddings = None,
+    encoder: Encoder = None,
+    max_documents: Annotated[int, typer.Option(help="Of more, so many are drawn.")] = 20_000,
+    random_state: Seed = 0,
+    sep: Sep = None,
+    encoding: Encoding = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write a page to explore topics in: one HTML file with a map, search, levels, documents."""
+    from saetm_plugins import SAETopicModel
+    from saetm_plugins.plotting import explore as write_page
+    from saetm_plugins.tables import read_table
+
+    refuse_existing(out, overwrite)
+    fitted = SAETopicModel.load(model, encoder=encoder)
+    if id_column is None and file.is_dir():
+        id_column = "id"
+    frame = read_table(
+        file,
+        text_column,
+        sep=sep,
+        encoding=encoding,
+        id_column=id_column,
+        group_column=group_column,
+        time_column=time_column,
+    )
+    write_page(
+        fitted,
+        frame[text_column].tolist(),
+        out,
+        levels=_counts(levels),
+        embeddings=load_embeddings(embeddings),
+        ids=None if id_column is None else frame[id_column],
+        groups=None if group_column is None else frame[group_column],
+        times=None if time_column is None else frame[time_column],
+        group_label=group_column or "group",
+        time_label=time_column or "time",
+        title=file.stem if title is None else title,
+        max_documents=max_documents,
+        random_state=random_state,
+        overwrite=overwrite,
+    )
+    print_line(console, "Saved to", out)
+
+
+def taxonomy(
+    model: Model,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Table (.csv, .tsv, .xlsx, .parquet, .jsonl), .json or .nwk (Newick)."),
+    ] = None,
+    levels: Levels = None,
+    n_words: Annotated[int, typer.Option(help="Words a topic.")] = 10,
+    overwrite: Overwrite = False,
+) -> None:
+    """Print nested levels of topics, or write them: as a table, as JSON, as a Newick tree."""
+    from saetm_plugins import SAETopicModel
+    from saetm_plugins.analysis import taxonomy as nest
+    from saetm_plugins.analysis import taxonomy_json, taxonomy_newick
+    from saetm_plugins.persistence import check_parent
+    from saetm_plugins.tables import check_table_path, write_table
+
+    trees = {".json": taxonomy_json, ".nwk": taxonomy_newick}
+    if out is not None:
+        refuse_existing(out, overwrite)
+        if out.suffix.lower() in trees:
+            check_parent(out)
+        else:
+            check_table_path(out, name="out")
+    table = nest(SAETopicModel.load(model), _counts(levels), n_words=n_words)
+    if out is None:
+        _print_tree(table)
+        return
+    if out.suffix.lower() in trees:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(trees[out.suffix.lower()](table) + "\n", encoding="utf-8")
+    else:
+        write_table(table, out)
+    print_line(console, "Saved to", out)
+
+
+def name(
+    model: Model,
+    file: Texts,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the named model; by default the model's own.")
+    ] = None,
+    text_column: TextColumn = "text",
+    chat: Chat = None,
+    base_url: BaseUrl = None,
+    share_documents: Annotated[
+        bool, typer.Option(help="Whether the language model is shown texts, or words only.")
+    ] = True,
+    cache: Annotated[
+        Path | None, typer.Option(help="File of answers: nothing is asked twice.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Ask the language model at once.")] = False,
+    encoder: Encoder = None,
+    sep: Sep = None,
+    encoding: Encoding = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Name a saved model's topics, by phrases of the texts or by a language model; save them."""
+    from saetm_plugins import SAETopicModel
+    from saetm_plugins.analysis import name_topics, print_estimate
+    from saetm_plugins.evaluation.chat import JudgeError, OpenAIChat
+
+    if out is not None:
+        refuse_existing(out, overwrite)
+    namer = None if chat is None else OpenAIChat(chat, base_url)
+
+    def confirm(prompts: Any, estimate: Any) -> bool:
+        print_estimate(prompts, estimate)
+        if not (yes or typer.confirm("Ask?")):
+            raise typer.Abort
+        return True
+
+    fitted = SAETopicModel.load(model, encoder=encoder)
+    documents, _ = read_documents(file, text_column, None, sep, encoding)
+    try:
+        name_topics(
+            fitted,
+            documents,
+            namer=namer,
+            share_documents=share_documents,
+            cache=cache,
+            confirm=confirm,
+        )
+    except JudgeError as error:  # one line, as all errors of the command
+        raise ValueError(str(error)) from error
+    _save_named(fitted, model, model if out is None else out)
+
+
+def _save_named(fitted: Any, model: Path, out: Path) -> None:
+    """Save a model and its tables, with the ids that were beside it."""
+    from saetm_plugins.console import print_topics
+    from saetm_plugins.tables import document_table, read_table, topic_table, write_table
+
+    ids = None
+    if (model / "documents.csv").is_file():
+        ids = read_table(model / "documents.csv", "id")["id"]
+        ids = ids if len(ids) == len(fitted.labels_) else None
+    fitted.save(out, overwrite=True)
+    write_table(topic_table(fitted), out / "topics.csv")
+    write_table(document_table(fitted, ids=ids), out / "documents.csv")
+    print_topics(fitted, console)
+    print_line(console, "Saved to", out)
+
+
+def _counts(levels: str | None) -> list[int] | None:
+    if levels is None:
+        return None
+    try:
+        return [int(count) for count in levels.replace(",", " ").split()]
+    except ValueError:
+        raise typer.BadParameter(f"--levels must be numbers; found {levels!r}") from None
+
+
+def _print_tree(table: Any) -> None:
+    from rich.text import Text
+    from rich.tree import Tree
+
+    root = Tree(f"{int((table['level'] == table['level'].max()).sum())} topics")
+    branches: dict[tuple[int, int], Tree] = {}
+    for row in table.itertuples():
+        above = branches[row.level - 1, int(row.parent)] if row.level else root
+        line = Text.assemble((str(row.name), "bold"), f"  {row.share:.1%}  ", (row.words, "dim"))
+        branches[row.level, row.topic] = above.add(line)
+    console.print(root)

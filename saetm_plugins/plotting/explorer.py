@@ -1,0 +1,442 @@
+"""The page to explore topics in: one HTML file that needs neither a server nor the network.
+
+The page's parts are in ``page/``; what it shows is made here, as JSON, and put in compressed. Text
+of the data never becomes markup: it is base64 within the file and plain text in the page, whose
+content security policy lets no other script run than its own.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import html
+import json
+import os
+import warnings
+from collections.abc import Sequence
+from importlib.resources import files
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from saetm_plugins.analysis.fitted import as_topic_model, atom_words
+from saetm_plugins.analysis.groups import read_groups
+from saetm_plugins.analysis.levels import TopicLevels, topic_levels, topic_similarity
+from saetm_plugins.analysis.names import name_levels
+from saetm_plugins.analysis.periods import cut_into_periods
+from saetm_plugins.analysis.taxonomy import words_of
+from saetm_plugins.persistence import check_parent
+from saetm_plugins.plotting.pictures import data_uri
+from saetm_plugins.plotting.positions import map_documents
+from saetm_plugins.text import check_documents
+from saetm_plugins.validation import check_count, check_embeddings
+
+LARGEST_PAGE = 15_000_000
+"""Bytes; texts are shortened until the page is smaller."""
+_MOST_CHARACTERS = 4000  # of a text
+_TOPICS_OF_DOCUMENT = 5
+_ATOMS_OF_DOCUMENT = 6
+_TYPICAL = 12
+_NEAR = 6
+_WORDS = 12
+_MOST_GROUPS = 20
+_PALETTE = 8  # hues of the page
+_NAME_SHOWN = 80
+_BLOCK = 8192  # documents at a time
+
+
+def explore(
+    model: Any,
+    documents: Any,
+    path: str | os.PathLike[str],
+    *,
+    levels: Sequence[int] | None = None,
+    embeddings: Any = None,
+    positions: Any = None,
+    ids: Any = None,
+    groups: Any = None,
+    times: Any = None,
+    images: Any = None,
+    namer: Any = None,
+    encoder: Any = None,
+    title: str = "Topics",
+    group_label: str = "group",
+    time_label: str = "time",
+    max_documents: int = 20_000,
+    random_state: int = 0,
+    overwrite: bool = False,
+    **naming: Any,
+) -> Path:
+    """Write a page to explore a model's topics and documents in: one self-contained HTML file.
+
+    A map of documents whose labels grow finer on zooming; a search box over words, names and
+    documents; a slider over the levels; panels of topics and of documents. It opens offline.
+
+    Parameters
+    ----------
+    model : as of :func:`saetm_plugins.analysis.as_topic_model`
+    documents : list of str, length n
+        The fitted documents; captions, or None, where there are `images`.
+    path : path
+        The file to write, ending in ``.html``.
+    levels : sequence of int, optional
+        As of :func:`saetm_plugins.analysis.taxonomy`.
+    embeddings : array-like of shape (n, d), optional
+        What the map is made from; None takes what the atoms say of the documents.
+    positions : array-like of shape (n, 2), optional
+        A map made before; None makes one with :func:`map_documents`.
+    ids : iterable of length n, optional
+        What documents are called; by default their row numbers.
+    groups, times : array-like of length n, optional
+        A topic's panel shows its share by group and over time.
+    images : list of length n, optional
+        Paths, PIL images or arrays; a topic's panel shows its typical ones.
+    namer : chat or callable, optional
+        Names topics without a label, see :func:`saetm_plugins.analysis.name_topics`; None names
+        them by phrases. Further arguments of that function go to it.
+    encoder : str or object with ``encode(list[str])``, optional
+        For names, when the model has none.
+    title, group_label, time_label : str
+        Shown in the page.
+    max_documents : int, default=20_000
+        Of more, so many are drawn at random (a warning says so); shares are of all.
+    random_state : int, default=0
+    overwrite : bool, default=False
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    FileExistsError
+        When the file exists and `overwrite` is False.
+    TypeError, ValueError
+        When `documents` (or what goes with them) are of another number than the model was fitted
+        to, or another argument is not legal; nothing is written then.
+    """
+    path = _check_path(path, overwrite)
+    fitted = as_topic_model(model)
+    n_documents = fitted.doc_atoms_.shape[0]
+    texts = _read_texts(documents, images, n_documents)
+    check_count(max_documents, "max_documents")
+    columns = {
+        "ids": _of_length(ids, n_documents, "ids"),
+        "images": _of_length(images, n_documents, "images"),
+    }
+    by_group = None if groups is None else _Shares.of_groups(groups, n_documents, group_label)
+    by_time = None if times is None else _Shares.of_times(times, n_documents, time_label)
+    vectors = None
+    if embeddings is not None:
+        vectors = check_embeddings(embeddings, n_rows=n_documents)
+    if positions is not None:
+        positions = check_embeddings(positions, name="positions", n_rows=n_documents, width=2)
+    tree = topic_levels(fitted, levels)
+    named = None if documents is None else texts
+    names = name_levels(
+        model, tree, named, namer=namer, embeddings=vectors, encoder=encoder, **naming
+    )
+    rows = _sample(n_documents, max_documents, random_state)
+    if positions is None:
+        near = (
+            fitted.doc_atoms_[rows] @ fitted.atoms_.centroids if vectors is None else vectors[rows]
+        )
+        place = map_documents(np.asarray(near), random_state=random_state)
+    else:
+        low, high = positions.min(axis=0), positions.max(axis=0)
+        place = (positions[rows] - low) / np.maximum(high - low, 1e-9)
+    content = _content(fitted, tree, names, rows, place, by_group, by_time)
+    content["ids"] = _names_of(columns["ids"], rows)
+    content["pictures"] = _pictures(columns["images"], rows, content["levels"])
+    _write(path, _page_below(content, [texts[row] for row in rows], str(title)))
+    return path
+
+
+class _Shares:
+    """Groups or periods of documents: their names, members, and which one each document is in."""
+
+    def __init__(self, label: str, names: list[str], members: Any, codes: np.ndarray):
+        self.label, self.names, self.codes = str(label), names, codes
+        self._members = members  # (G, n)
+
+    @classmethod
+    def of_groups(cls, groups: Any, n_documents: int, label: str) -> _Shares:
+        """Read groups, see :func:`saetm_plugins.analysis.groups.read_groups`; show the largest."""
+        found = read_groups(groups, n_documents)
+        largest = np.sort(np.argsort(-found.sizes, kind="stable")[:_MOST_GROUPS])
+        codes = np.full(n_documents, -1)
+        for place, group in enumerate(largest):
+            codes[found.rows(group)] = place
+        names = [str(found.names[group]) for group in largest]
+        return cls(label, names, found.members[largest], codes)
+
+    @classmethod
+    def of_times(cls, times: Any, n_documents: int, label: str) -> _Shares:
+        """Read times, see :func:`saetm_plugins.analysis.periods.cut_into_periods`."""
+        found = cut_into_periods(times, "auto", n_documents)
+        known = np.flatnonzero(found.codes >= 0)
+        members = sp.csr_matrix(
+            (np.ones(len(known)), (found.codes[known], known)),
+            shape=(len(found.names), n_documents),
+        )
+        return cls(label, [str(name) for name in found.names], members, found.codes)
+
+    def of_topics(self, doc_topics: np.ndarray) -> np.ndarray:
+        """Return the mean share of each topic in each group, (G, T)."""
+        sizes = np.asarray(self._members.sum(axis=1))
+        return np.asarray(self._members @ doc_topics) / np.maximum(sizes, 1)
+
+
+def _content(
+    model: Any,
+    tree: TopicLevels,
+    names: list[list[str]],
+    rows: np.ndarray,
+    place: np.ndarray,
+    by_group: _Shares | None,
+    by_time: _Shares | None,
+) -> dict[str, Any]:
+    """Return what the page shows, but for texts, ids and pictures."""
+    labels, doc_topics = tree.topics[-1].mixtures(model.doc_atoms_)
+    levels: list[list[dict[str, Any]]] = []
+    for level in range(len(tree)):
+        above = tree.ancestors(level)
+        mixed = np.zeros((len(doc_topics), len(tree.topics[level])), dtype=np.float32)
+        for child, parent in enumerate(above):
+            mixed[:, parent] += doc_topics[:, child]
+        levels.append(_level(model, tree, level, names[level], mixed[rows], labels[rows], place))
+        for key, shares in (("groups", by_group), ("times", by_time)):
+            if shares is not None:
+                for topic, line in zip(levels[-1], shares.of_topics(mixed).T, strict=True):
+                    topic[key] = line.round(5).tolist()
+    _color(levels)
+    topics, topic_shares = _largest(doc_topics[rows], _TOPICS_OF_DOCUMENT)
+    atoms, atom_shares = _largest_atoms(model.doc_atoms_[rows], _ATOMS_OF_DOCUMENT)
+    shown = np.unique(atoms[atom_shares > 0])
+    content: dict[str, Any] = {
+        "levels": levels,
+        "atoms": dict(zip(map(str, shown), atom_words(model, 5, shown), strict=True)),
+        "arrays": {
+            "positions": _packed(np.round(place * 65535), np.uint16),
+            "topics": _packed(labels[rows], np.int16),
+            "mixture_topics": _packed(topics, np.uint16),
+            "mixture_shares": _packed(np.round(topic_shares * 255), np.uint8),
+            "atoms": _packed(atoms, np.uint32),
+            "atom_shares": _packed(np.round(atom_shares * 255), np.uint8),
+        },
+    }
+    for key, shares in (("groups", by_group), ("times", by_time)):
+        content[key] = None
+        if shares is not None:
+            of = shares.codes[rows].tolist()
+            content[key] = {"label": shares.label, "names": shares.names, "of": of}
+    return content
+
+
+def _level(
+    model: Any,
+    tree: TopicLevels,
+    level: int,
+    names: list[str],
+    mixed: np.ndarray,
+    labels: np.ndarray,
+    place: np.ndarray,
+) -> list[dict[str, Any]]:
+    """Return what the page knows of each topic of a level."""
+    topics = tree.topics[level]
+    main = np.where(labels >= 0, tree.ancestors(level)[labels], -1)
+    words = words_of(model, topics, _WORDS)
+    alike = topic_similarity(model, topics)
+    np.fill_diagonal(alike, -np.inf)
+    found = []
+    for topic in range(len(topics)):
+        own = np.flatnonzero(main == topic)
+        typical = np.argsort(-mixed[:, topic], kind="stable")[:_TYPICAL]
+        near = np.argsort(-alike[topic], kind="stable")[: min(_NEAR, len(topics) - 1)]
+        found.append(
+            {
+                "name": " ".join(names[topic].split())[:_NAME_SHOWN],
+                "words": words[topic],
+                "share": round(float(topics.prevalence[topic]), 6),
+                "parent": int(tree.parents[level - 1][topic]) if level else -1,
+                "place": None if not len(own) else _center(place[own]),
+                "typical": typical.tolist(),
+                "near": [[int(other), round(float(alike[topic, other]), 2)] for other in near],
+            }
+        )
+    return found
+
+
+def _center(points: np.ndarray) -> list[int]:
+    """Return the point nearest to the median: a label stands on its documents."""
+    median = np.median(points, axis=0)
+    nearest = points[np.argmin(((points - median) ** 2).sum(axis=1))]
+    return np.round(nearest * 65535).astype(int).tolist()
+
+
+def _color(levels: list[list[dict[str, Any]]]) -> None:
+    """Give coarse topics the hue that those near them have least, and their parts shades of it."""
+    hues: list[int] = []
+    for topic in levels[0]:
+        cost = np.zeros(_PALETTE)
+        for other, hue in zip(levels[0], hues, strict=False):
+            if topic["place"] is not None and other["place"] is not None:
+                far = np.hypot(*np.subtract(topic["place"], other["place"])) / 65535
+                cost[hue] += 1 / (far + 0.01)
+        hues.append(int(np.argmin(cost)))
+        topic["hue"], topic["shade"] = hues[-1], 0.0
+    for above, below in pairwise(levels):
+        for parent, of in enumerate(above):
+            children = [topic for topic in below if topic["parent"] == parent]
+            shades = np.linspace(-0.35, 0.45, len(children))
+            for topic, shade in zip(children, shades, strict=True):
+                topic["hue"], topic["shade"] = of["hue"], round(float(shade), 3)
+
+
+def _largest(doc_topics: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    order = np.argsort(-doc_topics, axis=1, kind="stable")[:, : min(n, doc_topics.shape[1])]
+    return order, np.take_along_axis(doc_topics, order, axis=1)
+
+
+def _largest_atoms(doc_atoms: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the largest atoms of each document and their shares, (n, m); 0: none."""
+    atoms = np.zeros((doc_atoms.shape[0], n), dtype=np.int64)
+    shares = np.zeros(atoms.shape)
+    for row in range(doc_atoms.shape[0]):
+        of_row = slice(doc_atoms.indptr[row], doc_atoms.indptr[row + 1])
+        order = np.argsort(-doc_atoms.data[of_row], kind="stable")[:n]
+        atoms[row, : len(order)] = doc_atoms.indices[of_row][order]
+        shares[row, : len(order)] = doc_atoms.data[of_row][order]
+    return atoms, shares
+
+
+def _pictures(images: Any, rows: np.ndarray, levels: Any) -> dict[str, str]:
+    """Return thumbnails of the typical documents of all topics, by place in the page."""
+    if images is None:
+        return {}
+    shown = sorted({place for level in levels for topic in level for place in topic["typical"]})
+    return {str(place): data_uri(images[rows[place]]) for place in shown}
+
+
+def _page_below(content: dict[str, Any], texts: list[str], title: str) -> str:
+    """Return the page, its texts shortened as far as it must be to stay small."""
+    longest = _MOST_CHARACTERS
+    while True:
+        cut = [text if len(text) <= longest else text[:longest] + " …" for text in texts]
+        page = _page({**content, "texts": cut}, title)
+        if len(page) < LARGEST_PAGE or longest < 50:
+            return page
+        # Texts are nearly all of it: aim at what fits, a little below.
+        used = sum(map(len, cut))
+        excess = (len(page) - 0.95 * LARGEST_PAGE) / len(page) * used
+        longest = _longest_that_saves(np.array([len(text) for text in texts]), longest, excess)
+
+
+def _longest_that_saves(lengths: np.ndarray, longest: int, excess: float) -> int:
+    """Return the greatest length that shortens texts by `excess` characters in all."""
+    used = np.minimum(lengths, longest).sum()
+    low, high = 0, longest - 1
+    while low < high:
+        middle = (low + high + 1) // 2
+        if used - np.minimum(lengths, middle).sum() >= excess:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _page(content: dict[str, Any], title: str) -> str:
+    parts = files("saetm_plugins.plotting") / "page"
+    page, style, script = (
+        (parts / f"page.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
+    )
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    packed = gzip.compress(text.encode("utf-8", errors="replace"), 9, mtime=0)
+    values = {
+        "TITLE": html.escape(title),
+        "STYLE_HASH": _hash(style),
+        "SCRIPT_HASH": _hash(script),
+        "STYLE": style,
+        "SCRIPT": script,
+        "DATA": base64.b64encode(packed).decode("ascii"),
+    }
+    pieces = page.split("{{")
+    filled = [pieces[0]]
+    for piece in pieces[1:]:  # each place once, so that no value is read as a place
+        name, _, rest = piece.partition("}}")
+        filled.append(values[name] + rest)
+    return "".join(filled)
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode()
+
+
+def _packed(values: Any, dtype: Any) -> str:
+    little = np.ascontiguousarray(values).astype(np.dtype(dtype).newbyteorder("<"))
+    return base64.b64encode(little.tobytes()).decode("ascii")
+
+
+def _check_path(path: str | os.PathLike[str], overwrite: bool) -> Path:
+    checked = check_parent(path)
+    if checked.suffix.lower() not in (".html", ".htm"):
+        raise ValueError(f"path must end in .html; found {str(checked)!r}")
+    if checked.is_dir():
+        raise ValueError(f"path {str(checked)!r} is a folder")
+    if checked.exists() and not overwrite:
+        raise FileExistsError(f"path {str(checked)!r} exists; pass overwrite=True to replace it")
+    return checked
+
+
+def _read_texts(documents: Any, images: Any, n_documents: int) -> list[str]:
+    if documents is None:
+        if images is None:
+            raise ValueError("documents and images are both None; give at least one")
+        return [""] * n_documents
+    texts = check_documents(documents)
+    if len(texts) != n_documents:
+        raise ValueError(
+            f"documents holds {len(texts)} texts; the model was fitted to {n_documents}"
+        )
+    return texts
+
+
+def _of_length(values: Any, n_documents: int, name: str) -> list[Any] | None:
+    if values is None:
+        return None
+    found = list(values)
+    if len(found) != n_documents:
+        raise ValueError(f"{name} has {len(found)} entries for {n_documents} documents")
+    return found
+
+
+def _names_of(ids: list[Any] | None, rows: np.ndarray) -> list[str]:
+    return [str(row) if ids is None else str(ids[row]) for row in rows]
+
+
+def _sample(n_documents: int, most: int, random_state: int) -> np.ndarray:
+    if n_documents <= most:
+        return np.arange(n_documents)
+    warnings.warn(
+        f"the page shows {most:,} of {n_documents:,} documents, drawn at random "
+        "(max_documents); shares are of all",
+        UserWarning,
+        stacklevel=3,
+    )
+    chosen = np.random.default_rng(random_state).choice(n_documents, most, replace=False)
+    return np.sort(chosen)
+
+
+def _write(path: Path, page: str) -> None:
+    """Write the file, all or nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_text(page, encoding="utf-8", newline="\n")
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,450 @@
+"use strict";
+// Everything that comes from the data is put in as text (textContent, fillText), never as markup.
+
+const byId = (id) => document.getElementById(id);
+const canvas = byId("map"), context = canvas.getContext("2d");
+const panel = byId("panel"), search = byId("search"), slider = byId("level");
+const GREY = "#c9ced4";
+// Okabe and Ito's colours, which the colour-blind can tell apart; their yellow is darkened.
+const COLORS = [[0, 114, 178], [230, 159, 0], [0, 158, 115], [204, 121, 167], [213, 94, 0],
+  [86, 180, 233], [160, 148, 20], [110, 110, 110]];
+const FINER_AT = 1.8;  // zooming this much shows the labels of the next level
+const ROWS_SHOWN = 60, MOST_ZOOM = 80;
+
+let data, n, x, y, mainTopic, mix, mixShare, atoms, atomShare, topicOf, lower;
+let level = 0, matched = null, matchedTopics = [], chosen = null, history = [];
+let view = { scale: 1, left: 0, top: 0 }, width = 0, height = 0, boxes = [], pending = false;
+let buckets;
+const GRID = 64;
+
+function element(tag, options, ...children) {
+  const node = document.createElement(tag);
+  for (const [key, value] of Object.entries(options || {})) {
+    if (key === "class") node.className = value;
+    else if (key === "onclick") node.addEventListener("click", value);
+    else node.setAttribute(key, value);
+  }
+  for (const child of children) if (child !== null) node.append(child);
+  return node;
+}
+
+async function load() {
+  const packed = atob(byId("data").textContent.trim());
+  const bytes = new Uint8Array(packed.length);
+  for (let i = 0; i < packed.length; i++) bytes[i] = packed.charCodeAt(i);
+  byId("data").remove();
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  data = await new Response(stream).json();
+}
+
+function array(name, Type) {
+  const packed = atob(data.arrays[name]);
+  const bytes = new Uint8Array(packed.length);
+  for (let i = 0; i < packed.length; i++) bytes[i] = packed.charCodeAt(i);
+  return new Type(bytes.buffer);
+}
+
+function prepare() {
+  n = data.texts.length;
+  const positions = array("positions", Uint16Array);
+  x = new Float32Array(n); y = new Float32Array(n);
+  for (let i = 0; i < n; i++) { x[i] = positions[2 * i] / 65535; y[i] = 1 - positions[2 * i + 1] / 65535; }
+  mainTopic = array("topics", Int16Array);
+  mix = array("mixture_topics", Uint16Array); mixShare = array("mixture_shares", Uint8Array);
+  atoms = array("atoms", Uint32Array); atomShare = array("atom_shares", Uint8Array);
+  topicOf = data.levels.map((_, at) => {
+    let upwards = data.levels[data.levels.length - 1].map((_, t) => t);
+    for (let i = data.levels.length - 1; i > at; i--) upwards = upwards.map((t) => data.levels[i][t].parent);
+    return Int16Array.from(mainTopic, (t) => t < 0 ? -1 : upwards[t]);
+  });
+  buckets = Array.from({ length: GRID * GRID }, () => []);
+  for (let i = 0; i < n; i++) buckets[bucketOf(x[i]) + GRID * bucketOf(y[i])].push(i);
+}
+
+const bucketOf = (value) => Math.min(GRID - 1, Math.max(0, Math.floor(value * GRID)));
+const finest = () => data.levels.length - 1;
+const percent = (share) => share >= .1 ? `${Math.round(100 * share)} %` : `${(100 * share).toFixed(1)} %`;
+const shortened = (text, most) => text.length > most ? text.slice(0, most - 1) + "…" : text;
+
+function colorOf(at, topic) {
+  const { hue, shade } = data.levels[at][topic];
+  const base = COLORS[hue % COLORS.length];
+  const mixed = base.map((c) => Math.round(shade > 0 ? c + (255 - c) * shade : c * (1 + shade)));
+  return `rgb(${mixed.join(",")})`;
+}
+
+// The map ---------------------------------------------------------------------------------------
+
+function fit() {
+  width = canvas.clientWidth; height = canvas.clientHeight;
+  const ratio = window.devicePixelRatio || 1;
+  canvas.width = Math.round(width * ratio); canvas.height = Math.round(height * ratio);
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  draw();
+}
+
+const MARGIN = .04;
+const toX = (value) => view.left + view.scale * width * (MARGIN + value * (1 - 2 * MARGIN));
+const toY = (value) => view.top + view.scale * height * (MARGIN + value * (1 - 2 * MARGIN));
+const fromX = (pixel) => ((pixel - view.left) / view.scale / width - MARGIN) / (1 - 2 * MARGIN);
+const fromY = (pixel) => ((pixel - view.top) / view.scale / height - MARGIN) / (1 - 2 * MARGIN);
+
+function zoomBy(factor, atX = width / 2, atY = height / 2) {
+  const scale = Math.min(MOST_ZOOM, Math.max(.5, view.scale * factor));
+  const grown = scale / view.scale;
+  view = { scale, left: atX - grown * (atX - view.left), top: atY - grown * (atY - view.top) };
+  draw();
+}
+
+function moveBy(right, down) { view.left += right; view.top += down; draw(); }
+function showAll() { view = { scale: 1, left: 0, top: 0 }; draw(); }
+function draw() { if (!pending) { pending = true; requestAnimationFrame(paint); } }
+
+function isShown(document) {
+  if (matched !== null) return matched[document] === 1;
+  if (chosen && chosen.kind === "topic") return topicOf[chosen.level][document] === chosen.topic;
+  return true;
+}
+
+function paint() {
+  pending = false;
+  if (!data) return;
+  context.clearRect(0, 0, width, height);
+  const size = Math.max(2, Math.min(9, 1.6 * Math.sqrt(view.scale) * Math.sqrt(8000 / Math.max(n, 1000)) + .8));
+  const bright = new Map();
+  let shown = 0;
+  context.fillStyle = GREY; context.globalAlpha = .45;
+  for (let i = 0; i < n; i++) {
+    const topic = topicOf[level][i], on = isShown(i);
+    if (on) shown++;
+    const left = toX(x[i]), top = toY(y[i]);
+    if (left < -9 || top < -9 || left > width + 9 || top > height + 9) continue;
+    if (!on || topic < 0) context.fillRect(left - size / 2, top - size / 2, size, size);
+    else if (bright.has(topic)) bright.get(topic).push(left, top);
+    else bright.set(topic, [left, top]);
+  }
+  context.globalAlpha = .8;
+  for (const [topic, places] of bright) {
+    context.fillStyle = colorOf(level, topic);
+    for (let i = 0; i < places.length; i += 2)
+      context.fillRect(places[i] - size / 2, places[i + 1] - size / 2, size, size);
+  }
+  context.globalAlpha = 1;
+  if (chosen && chosen.kind === "document") {
+    context.strokeStyle = "#000"; context.lineWidth = 2.5;
+    context.beginPath();
+    context.arc(toX(x[chosen.document]), toY(y[chosen.document]), size + 4, 0, 7);
+    context.stroke();
+  }
+  paintLabels();
+  canvas.dataset.shown = shown;
+}
+
+function labelLevel() {
+  const finer = Math.floor(Math.log(Math.max(view.scale, 1)) / Math.log(FINER_AT));
+  return Math.min(finest(), level + finer);
+}
+
+function paintLabels() {
+  const at = labelLevel();
+  boxes = [];
+  const order = data.levels[at].map((_, t) => t).sort((a, b) => data.levels[at][b].share - data.levels[at][a].share);
+  context.textAlign = "center"; context.textBaseline = "middle"; context.lineJoin = "round";
+  for (const topic of order) {
+    const { name, share, place } = data.levels[at][topic];
+    if (place === null) continue;
+    const left = toX(place[0] / 65535), top = toY(1 - place[1] / 65535);
+    if (left < 0 || top < 0 || left > width || top > height) continue;
+    const size = Math.round(Math.max(11, Math.min(20, 10 + 30 * Math.sqrt(share))));
+    context.font = `600 ${size}px system-ui, sans-serif`;
+    const text = shortened(name, 32), half = context.measureText(text).width / 2 + 3;
+    const box = { left: left - half, right: left + half, top: top - size * .65, bottom: top + size * .65, topic, at };
+    if (boxes.some((b) => b.left < box.right && b.right > box.left && b.top < box.bottom && b.bottom > box.top)) continue;
+    boxes.push(box);
+    const strong = chosen && chosen.kind === "topic" && chosen.level === at && chosen.topic === topic;
+    context.lineWidth = 4; context.strokeStyle = "rgba(255,255,255,.92)"; context.strokeText(text, left, top);
+    context.fillStyle = strong ? "#0b5cad" : "#1b1f24"; context.fillText(text, left, top);
+  }
+  canvas.dataset.labelLevel = at; canvas.dataset.labels = boxes.length;
+}
+
+function labelAt(left, top) {
+  return boxes.find((b) => left >= b.left && left <= b.right && top >= b.top && top <= b.bottom);
+}
+
+function documentAt(left, top) {
+  const reach = 9, near = (value, from) => [bucketOf(from(value - reach)), bucketOf(from(value + reach))];
+  const [west, east] = near(left, fromX), [north, south] = near(top, fromY);
+  let best = -1, least = reach * reach;
+  for (let column = west; column <= east; column++)
+    for (let row = north; row <= south; row++)
+      for (const i of buckets[column + GRID * row]) {
+        const far = (toX(x[i]) - left) ** 2 + (toY(y[i]) - top) ** 2;
+        if (far < least && isShown(i)) { least = far; best = i; }
+      }
+  return best;
+}
+
+// The panel ---------------------------------------------------------------------------------------
+
+function topicRow(at, topic, more) {
+  const { name, share } = data.levels[at][topic];
+  const dot = element("span", { class: "dot" });
+  dot.style.background = colorOf(at, topic);
+  return element("li", {}, element("button", { class: "row topic", "data-topic": topic, onclick: () => open({ kind: "topic", level: at, topic }) },
+    dot, element("span", { class: "name" }, name), element("span", { class: "share" }, more || percent(share))));
+}
+
+function documentRow(i) {
+  return element("li", {}, element("button", { class: "row document", "data-document": i, onclick: () => open({ kind: "document", document: i }) },
+    element("span", { class: "name" }, element("span", { class: "soft" }, `${data.ids[i]}  `),
+      element("span", { class: "clip" }, shortened(data.texts[i], 240) || "(no text)"))));
+}
+
+function bar(what, share, most, color, onclick) {
+  const fill = element("span", { class: "fill" });
+  fill.style.width = `${100 * share / (most || 1)}%`;
+  if (color) fill.style.background = color;
+  const label = onclick ? element("button", { class: "link what", onclick }, what) : element("span", { class: "what" }, what);
+  label.title = what;
+  return element("div", { class: "bar" }, label, element("span", { class: "track" }, fill), element("span", { class: "share" }, percent(share)));
+}
+
+const heading = (text) => element("h3", {}, text);
+const list = (rows) => element("ul", {}, ...rows);
+const back = () => element("p", {}, element("button", { class: "link back", onclick: goBack }, "← back"));
+
+function pictures(documents) {
+  const seen = documents.filter((i) => data.pictures[i]);
+  return element("div", { class: "pictures" }, ...seen.map((i) => {
+    const image = element("img", { src: data.pictures[i], alt: String(data.ids[i]) });
+    return element("button", { onclick: () => open({ kind: "document", document: i }) }, image);
+  }));
+}
+
+function showOverview() {
+  const rows = data.levels[level].map((_, t) => t);
+  panel.replaceChildren(element("h2", {}, `${rows.length} topics`),
+    element("p", { class: "soft" }, `${n.toLocaleString()} documents. A topic's share is its mean share of them.`),
+    list(rows.map((t) => topicRow(level, t))));
+}
+
+function showTopic({ level: at, topic }) {
+  const found = data.levels[at][topic];
+  const crumbs = [];
+  for (let i = at, t = topic; i > 0; i--) { t = data.levels[i][t].parent; crumbs.unshift([i - 1, t]); }
+  const parts = [back()];
+  if (crumbs.length) {
+    const trail = element("p", { class: "crumbs" });
+    for (const [i, t] of crumbs) trail.append(element("button", { class: "link", onclick: () => open({ kind: "topic", level: i, topic: t }) }, data.levels[i][t].name), " › ");
+    parts.push(trail);
+  }
+  const count = topicOf[at].reduce((sum, t) => sum + (t === topic), 0);
+  parts.push(element("h2", {}, found.name),
+    element("p", { class: "soft" }, `Topic ${topic} of ${data.levels[at].length}: ${percent(found.share)} of the corpus, the largest topic of ${count.toLocaleString()} documents`),
+    element("p", { class: "words" }, found.words));
+  if (at < finest()) {
+    const children = data.levels[at + 1].map((_, t) => t).filter((t) => data.levels[at + 1][t].parent === topic);
+    parts.push(heading("Parts"), list(children.map((t) => topicRow(at + 1, t))));
+  }
+  if (data.groups) {
+    const most = Math.max(...found.groups);
+    parts.push(heading(`Share by ${data.groups.label}`), ...data.groups.names.map((name, g) => bar(name, found.groups[g], most)));
+  }
+  if (data.times) {
+    const most = Math.max(...found.times, 1e-9);
+    const columns = element("div", { class: "columns", role: "img", "aria-label": data.times.names.map((name, i) => `${name}: ${percent(found.times[i])}`).join(", ") });
+    found.times.forEach((share, i) => {
+      const column = element("span", { title: `${data.times.names[i]}: ${percent(share)}` });
+      column.style.height = `${100 * share / most}%`;
+      columns.append(column);
+    });
+    parts.push(heading(`Share over ${data.times.label} (up to ${percent(most)})`), columns,
+      element("div", { class: "ends" }, element("span", {}, data.times.names[0]), element("span", {}, data.times.names[data.times.names.length - 1])));
+  }
+  if (found.typical.some((i) => data.pictures[i])) parts.push(heading("Typical pictures"), pictures(found.typical));
+  parts.push(heading("Typical documents"), list(found.typical.map(documentRow)));
+  if (found.near.length) parts.push(heading("Neighbours"), list(found.near.map(([t, cosine]) => topicRow(at, t, cosine.toFixed(2)))));
+  panel.replaceChildren(...parts);
+}
+
+function showDocument({ document: i }) {
+  const parts = [back(), element("h2", {}, String(data.ids[i]))];
+  const facts = [];
+  if (data.groups && data.groups.of[i] >= 0) facts.push(`${data.groups.label}: ${data.groups.names[data.groups.of[i]]}`);
+  if (data.times && data.times.of[i] >= 0) facts.push(`${data.times.label}: ${data.times.names[data.times.of[i]]}`);
+  if (facts.length) parts.push(element("p", { class: "soft" }, facts.join(" · ")));
+  if (data.pictures[i]) parts.push(pictures([i]));
+  parts.push(element("p", { class: "text" }, data.texts[i] || "(no text)"), heading("Topics of this document"));
+  const width_ = mix.length / n, most = data.levels[finest()];
+  for (let j = i * width_; j < (i + 1) * width_; j++) {
+    const topic = mix[j], share = mixShare[j] / 255;
+    if (share > 0) parts.push(bar(most[topic].name, share, 1, colorOf(finest(), topic), () => open({ kind: "topic", level: finest(), topic })));
+  }
+  parts.push(heading("Atoms it is made of"));
+  const each = atoms.length / n;
+  for (let j = i * each; j < (i + 1) * each; j++)
+    if (atomShare[j] > 0) parts.push(bar(`${atoms[j]}: ${data.atoms[atoms[j]] || ""}`, atomShare[j] / 255, 1, "#5a636e"));
+  panel.replaceChildren(...parts);
+}
+
+function showResults() {
+  const documents = [];
+  let count = 0;
+  for (let i = 0; i < n; i++) if (matched[i]) { count++; if (documents.length < ROWS_SHOWN) documents.push(i); }
+  const more = count > documents.length ? ` (the first ${documents.length} listed)` : "";
+  panel.replaceChildren(element("h2", {}, `Search: ${search.value}`),
+    heading(`${matchedTopics.length} topics`), list(matchedTopics.slice(0, ROWS_SHOWN).map(([at, t]) => topicRow(at, t))),
+    heading(`${count.toLocaleString()} documents${more}`), list(documents.map(documentRow)));
+  status(`${count.toLocaleString()} of ${n.toLocaleString()} documents match`);
+}
+
+function status(text) { byId("status").textContent = text; }
+
+function render() {
+  if (chosen === null) matched === null ? showOverview() : showResults();
+  else if (chosen.kind === "topic") showTopic(chosen);
+  else showDocument(chosen);
+  if (matched === null) status(chosen && chosen.kind === "topic" ? `Topic: ${data.levels[chosen.level][chosen.topic].name}` : `${n.toLocaleString()} documents`);
+  panel.scrollTop = 0;
+  draw();
+}
+
+function open(next) {
+  history.push(chosen);
+  chosen = next;
+  if (next.kind === "topic" && matched !== null) clearSearch();
+  render();
+}
+
+function goBack() {
+  if (history.length) chosen = history.pop();
+  else if (matched !== null) clearSearch();
+  else chosen = null;
+  render();
+}
+
+// Search and levels -----------------------------------------------------------------------------
+
+let waiting = 0;
+
+function clearSearch() { clearTimeout(waiting); matched = null; matchedTopics = []; search.value = ""; }
+
+function find() {
+  const terms = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+  history = []; chosen = null;
+  if (!terms.length) { matched = null; matchedTopics = []; render(); return; }
+  if (!lower) lower = data.texts.map((text, i) => `${data.ids[i]} ${text}`.toLowerCase());
+  matchedTopics = [];
+  data.levels.forEach((topics, at) => topics.forEach((topic, t) => {
+    const text = `${topic.name} ${topic.words}`.toLowerCase();
+    if (terms.every((term) => text.includes(term))) matchedTopics.push([at, t]);
+  }));
+  matched = new Uint8Array(n);
+  for (let i = 0; i < n; i++) if (terms.every((term) => lower[i].includes(term))) matched[i] = 1;
+  render();
+}
+
+function setLevel(next) {
+  level = Math.max(0, Math.min(finest(), next));
+  slider.value = level;
+  byId("level-text").textContent = `${data.levels[level].length} topics`;
+  slider.setAttribute("aria-valuetext", byId("level-text").textContent);
+  if (chosen && chosen.kind === "topic") { chosen = null; history = []; }
+  render();
+}
+
+// Mouse, fingers and keys -------------------------------------------------------------------------
+
+const fingers = new Map();
+let moved = 0, pinch = 0;
+
+function place(event) {
+  const box = canvas.getBoundingClientRect();
+  return [event.clientX - box.left, event.clientY - box.top];
+}
+
+function hover(event) {
+  const [left, top] = place(event), label = labelAt(left, top), tip = byId("tip");
+  const document = label ? -1 : documentAt(left, top);
+  canvas.classList.toggle("pointing", Boolean(label) || document >= 0);
+  tip.hidden = document < 0;
+  if (document < 0) return;
+  const topic = topicOf[level][document];
+  tip.textContent = `${topic < 0 ? "" : data.levels[level][topic].name + " — "}${shortened(data.texts[document], 180)}`;
+  tip.style.left = `${Math.max(4, Math.min(left + 14, width - 345))}px`;
+  tip.style.top = `${top > height - 120 ? top - 100 : top + 14}px`;
+}
+
+function listen() {
+  canvas.addEventListener("pointerdown", (event) => {
+    canvas.setPointerCapture(event.pointerId);
+    fingers.set(event.pointerId, [event.clientX, event.clientY]);
+    moved = pinch = 0;
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    const last = fingers.get(event.pointerId);
+    if (!last) { hover(event); return; }
+    fingers.set(event.pointerId, [event.clientX, event.clientY]);
+    const [right, down] = [event.clientX - last[0], event.clientY - last[1]];
+    moved += Math.abs(right) + Math.abs(down);
+    if (fingers.size === 2) {
+      const [a, b] = [...fingers.values()], apart = Math.hypot(a[0] - b[0], a[1] - b[1]);
+      const box = canvas.getBoundingClientRect();
+      if (pinch) zoomBy(apart / pinch, (a[0] + b[0]) / 2 - box.left, (a[1] + b[1]) / 2 - box.top);
+      pinch = apart;
+    } else if (moved > 3) { canvas.classList.add("dragging"); byId("tip").hidden = true; moveBy(right, down); }
+  });
+  canvas.addEventListener("pointerup", (event) => {
+    fingers.delete(event.pointerId);
+    canvas.classList.remove("dragging");
+    if (moved > 3) return;
+    const [left, top] = place(event), label = labelAt(left, top);
+    if (label) { open({ kind: "topic", level: label.at, topic: label.topic }); return; }
+    const document = documentAt(left, top);
+    if (document >= 0) open({ kind: "document", document });
+  });
+  canvas.addEventListener("pointercancel", (event) => fingers.delete(event.pointerId));
+  canvas.addEventListener("pointerleave", () => { byId("tip").hidden = true; });
+  canvas.addEventListener("wheel", (event) => {
+    event.preventDefault();
+    const [left, top] = place(event);
+    zoomBy(Math.exp(-event.deltaY * (event.deltaMode ? .05 : .0016)), left, top);
+  }, { passive: false });
+  byId("zoom-in").addEventListener("click", () => zoomBy(1.6));
+  byId("zoom-out").addEventListener("click", () => zoomBy(1 / 1.6));
+  byId("zoom-all").addEventListener("click", showAll);
+  slider.addEventListener("input", () => setLevel(Number(slider.value)));
+  search.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(find, 120); });
+  new ResizeObserver(fit).observe(canvas);
+  document.addEventListener("keydown", keys);
+}
+
+function keys(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "Escape") { search.blur(); goBack(); return; }
+  if (event.target === search) {
+    if (event.key === "ArrowDown") { event.preventDefault(); panel.querySelector("button.row")?.focus(); }
+    return;
+  }
+  const step = 60;
+  const onMap = event.target === canvas || event.target === document.body;
+  const actions = { "/": () => search.focus(), "[": () => setLevel(level - 1), "]": () => setLevel(level + 1),
+    "+": () => zoomBy(1.4), "=": () => zoomBy(1.4), "-": () => zoomBy(1 / 1.4), "0": showAll };
+  if (onMap) Object.assign(actions, { ArrowLeft: () => moveBy(step, 0), ArrowRight: () => moveBy(-step, 0),
+    ArrowUp: () => moveBy(0, step), ArrowDown: () => moveBy(0, -step) });
+  if (!(event.key in actions)) return;
+  event.preventDefault();
+  actions[event.key]();
+}
+
+load().then(() => {
+  prepare();
+  slider.max = finest();
+  byId("level-text").parentElement.hidden = data.levels.length < 2;
+  listen();
+  fit();
+  setLevel(0);
+  performance.mark("ready");
+  document.body.dataset.ready = "true";
+}).catch((error) => status(`This page cannot be shown: ${error.message}. It needs a browser of 2023 or later.`));
