@@ -7,6 +7,7 @@ that may move are visited. Started by NNDSVD (Boutsidis & Gallopoulos 2008).
 
 from __future__ import annotations
 
+from functools import cached_property
 from itertools import pairwise
 from typing import ClassVar
 
@@ -15,14 +16,15 @@ import scipy.sparse as sp
 import torch
 from sklearn.utils.extmath import randomized_svd
 
-from saetm_plugins.parallel import map_ranges, map_rows, single_threaded
+from saetm_plugins.parallel import map_ranges, map_rows, matmul, single_threaded
 
 
 class SparseSVD:
     """Leading singular vectors of a sparse matrix (n, m), solved once for a range of ranks.
 
-    Up to `EXACT` rows they follow from an eigendecomposition. Above, a randomized solver (Halko et
-    al. 2011) runs once for each power of two of the rank.
+    Of many rows a few vectors are found by subspace iteration, once for each power of two of the
+    rank (Halko et al. 2011); many, or those of few rows, by an eigendecomposition. Above `EXACT`
+    rows, where the square of the matrix would be large, scikit-learn's randomized solver runs.
 
     Parameters
     ----------
@@ -31,21 +33,20 @@ class SparseSVD:
     """
 
     EXACT: ClassVar[int] = 2048
+    _ITERATIONS: ClassVar[int] = 6
+    _EXTRA: ClassVar[int] = 16  # vectors iterated beside those asked for
 
     def __init__(self, matrix: sp.csr_matrix, random_state: int = 0):
         self._matrix = matrix
         self._random_state = random_state
         self._solved: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-        if matrix.shape[0] <= self.EXACT:
-            self.leading(1)
 
     def leading(self, rank: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return ``U`` (n, rank), the singular values (rank,) and ``V`` (m, rank)."""
         n_rows = self._matrix.shape[0]
-        if n_rows <= self.EXACT:
+        width = max(64, 1 << (rank - 1).bit_length())
+        if width > n_rows or (n_rows <= self.EXACT and width > n_rows // 8):
             width = n_rows
-        else:
-            width = min(n_rows, max(64, 1 << (rank - 1).bit_length()))
         # By the rank alone, so that no cut depends on the cuts before it.
         if width not in self._solved:
             self._solved[width] = self._solve(width)
@@ -60,12 +61,37 @@ class SparseSVD:
             return randomized_svd(
                 self._matrix, width, n_iter=2, random_state=self._random_state, flip_sign=False
             )[:2]
-        with single_threaded():  # LAPACK's threads wait for each other at every column
-            values, vectors = torch.linalg.eigh(
-                torch.from_numpy((self._matrix @ self._matrix.T).toarray())
-            )
+        square = self._square
+        if width == n_rows:
+            values, vectors = _eigh(square)
+        else:
+            values, vectors = self._iterate(square, width)
         roots = np.sqrt(np.maximum(values.numpy()[::-1], 0))
         return np.ascontiguousarray(vectors.numpy()[:, ::-1]), roots
+
+    @cached_property
+    def _square(self) -> torch.Tensor:
+        return torch.from_numpy((self._matrix @ self._matrix.T).toarray())
+
+    def _iterate(self, square: torch.Tensor, width: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the `width` largest eigenvalues, ascending, and their vectors."""
+        rng = np.random.default_rng(self._random_state)
+        shape = (len(square), width + self._EXTRA)
+        basis = torch.from_numpy(rng.standard_normal(shape, dtype=np.float32))
+        for _ in range(self._ITERATIONS):
+            basis = _orthonormal(matmul(square, basis))
+        values, vectors = _eigh(basis.T @ matmul(square, basis))
+        return values[-width:], basis @ vectors[:, -width:]
+
+
+def _eigh(matrix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    with single_threaded():  # LAPACK's threads wait for each other at every column
+        return torch.linalg.eigh(matrix)
+
+
+def _orthonormal(matrix: torch.Tensor) -> torch.Tensor:
+    with single_threaded():
+        return torch.linalg.qr(matrix).Q
 
 
 def nndsvd(svd: SparseSVD, rank: int) -> tuple[np.ndarray, np.ndarray]:
