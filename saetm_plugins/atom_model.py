@@ -31,11 +31,11 @@ from saetm_plugins.merging import (
     make_merge,
 )
 from saetm_plugins.mixtures import normalize_activations
-from saetm_plugins.parallel import map_ranges
+from saetm_plugins.parallel import balanced_ranges, map_ranges, n_threads
 from saetm_plugins.validation import check_choice, check_dense_size, check_not_negative
 
 _ROWS = 16_384  # documents at a time: their embeddings are copied in float64
-_DIMENSIONS = 64  # columns of embeddings that one thread sums
+_DIMENSIONS = 16  # columns of embeddings that one thread sums
 _CLASS_KERNEL_WIDTH = 0.2  # of 0.05 to 0.2, the best on held-out labels of 20 Newsgroups
 
 
@@ -189,9 +189,15 @@ def sum_documents(
 
 def _product(left: sp.csr_matrix, right: sp.csr_matrix) -> sp.csr_matrix:
     """Return ``left.T @ right`` with sorted indices."""
-    product = sp.csr_matrix(left.T.tocsr() @ right)
-    product.sort_indices()
-    return product
+    rows = left.T.tocsr()
+
+    def multiply(_: int, first: int, last: int) -> sp.csr_matrix:
+        product = sp.csr_matrix(rows[first:last] @ right)
+        product.sort_indices()
+        return product
+
+    parts = map_ranges(multiply, balanced_ranges(np.diff(rows.indptr), 4 * n_threads()))
+    return sp.vstack(parts, format="csr")
 
 
 def _add_embeddings(
