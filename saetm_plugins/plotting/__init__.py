@@ -1,6 +1,17 @@
 """Figures of what :mod:`saetm_plugins.analysis` reads off a model (plotly), and a page of it."""
 
+from saetm_plugins.plotting.comparison import plot_comparison
+from saetm_plugins.plotting.correlations import plot_correlations
+from saetm_plugins.plotting.coverage import plot_coverage
 from saetm_plugins.plotting.explorer import explore
 from saetm_plugins.plotting.positions import map_documents
+from saetm_plugins.plotting.trends import plot_trends
 
-__all__ = ["explore", "map_documents"]
+__all__ = [
+    "explore",
+    "map_documents",
+    "plot_comparison",
+    "plot_correlations",
+    "plot_coverage",
+    "plot_trends",
+]

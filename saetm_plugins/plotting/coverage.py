@@ -1,0 +1,126 @@
+"""Topics that tell collections apart, as the paper's bar chart (arXiv 2511.16309, section 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from saetm_plugins.analysis.shares import rank_by_variance
+from saetm_plugins.plotting.style import PALETTE, check_shown, label_topics, lay_out, need_columns
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_MOST_BARS = len(PALETTE)
+
+
+def plot_coverage(
+    table: pd.DataFrame,
+    n_topics: int = 10,
+    *,
+    max_mean: float = 0.4,
+    names: Sequence[str] | None = None,
+    title: str | None = None,
+) -> Any:
+    """Draw the coverage of the topics that vary most between groups.
+
+    Bars of each group beside each other; with more than 12 groups a heatmap.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As :func:`saetm_plugins.analysis.coverage` or :func:`~saetm_plugins.analysis.topic_shares`
+        return; an interval there is drawn too.
+    n_topics : int, default=10
+        The first of :func:`~saetm_plugins.analysis.rank_topics_by_variance`.
+    max_mean : float, default=0.4
+        Topics of a larger mean over the groups are left out.
+    names : list of str, optional
+        Names of topics, as :func:`~saetm_plugins.analysis.topic_names` returns; their first words
+        by default.
+    title : str, optional
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+
+    Raises
+    ------
+    TypeError, ValueError
+        When `table` is not such a table, or no topic is left.
+    """
+    need_columns(table, ("topic", "words", "group", "n_documents"), "coverage or topic_shares")
+    value = "coverage" if "coverage" in table else "share"
+    need_columns(table, (value,), "coverage or topic_shares")
+    ranked = rank_by_variance(table, value, max_mean).head(check_shown(n_topics))
+    if len(ranked) == 0:
+        raise ValueError(f"no topic has a mean {value} of at most max_mean={max_mean}")
+    labels = dict(zip(ranked["topic"], label_topics(ranked, names), strict=True))
+    groups = list(dict.fromkeys(table["group"]))
+    shown = table[table["topic"].isin(labels)]
+    draw = _bars if len(groups) <= _MOST_BARS else _heatmap
+    figure = draw(shown, value, labels, groups)
+    axis = "documents with the topic" if value == "coverage" else "mean share of the topic"
+    bars = len(labels) * (18 + 13 * len(groups)) if draw is _bars else 26 * len(labels)
+    lay_out(
+        figure,
+        title or f"Topics that vary most between {len(groups)} groups",
+        height=140 + bars,
+        bargap=0.25,
+        legend={"traceorder": "normal"},
+    )
+    if draw is _bars:
+        figure.update_xaxes(title=axis, tickformat=".0%", rangemode="tozero")
+    figure.update_yaxes(autorange="reversed", showgrid=False)
+    return figure
+
+
+def _bars(shown: pd.DataFrame, value: str, labels: dict[int, str], groups: list[Any]) -> Any:
+    from plotly import graph_objects as go
+
+    figure = go.Figure()
+    for group, color in zip(groups, PALETTE, strict=False):
+        rows = shown[shown["group"] == group].set_index("topic").loc[list(labels)]
+        bounds = None
+        if "low" in rows:
+            bounds = {
+                "type": "data",
+                "array": rows["high"] - rows[value],
+                "arrayminus": rows[value] - rows["low"],
+                "thickness": 1,
+                "width": 2,
+            }
+        figure.add_bar(
+            y=list(labels.values()),
+            x=rows[value],
+            name=_describe_group(group, rows),
+            marker_color=color,
+            orientation="h",
+            error_x=bounds,
+            customdata=rows[["words", "n_documents"]],
+            hovertemplate="%{y}<br>%{x:.1%} of %{customdata[1]} documents"
+            f"<br>%{{customdata[0]}}<extra>{group}</extra>",
+        )
+    return figure
+
+
+def _heatmap(shown: pd.DataFrame, value: str, labels: dict[int, str], groups: list[Any]) -> Any:
+    from plotly import graph_objects as go
+
+    wide = shown.pivot(index="topic", columns="group", values=value).loc[list(labels), groups]
+    return go.Figure(
+        go.Heatmap(
+            z=wide,
+            x=[str(group) for group in groups],
+            y=list(labels.values()),
+            colorscale="Blues",
+            zmin=0,
+            colorbar={"title": value, "tickformat": ".0%"},
+            hovertemplate="%{y}<br>%{x}: %{z:.1%}<extra></extra>",
+        )
+    )
+
+
+def _describe_group(group: Any, rows: pd.DataFrame) -> str:
+    n_documents = int(rows["n_documents"].iloc[0])
+    return f"{group} ({n_documents:,})" + (", few" if rows["few_documents"].iloc[0] else "")

@@ -1,0 +1,78 @@
+"""What the figures share: names of topics, colours, a quiet layout."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from saetm_plugins.validation import check_count
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Okabe and Ito's colours, told apart by the colour-blind too; then darker and lighter ones.
+PALETTE = (
+    *("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#7F6BB3", "#A6A600"),
+    *("#1B4965", "#8C564B", "#5E9C76", "#B5838D"),
+)
+NEUTRAL = "#B8BDC4"
+_LONGEST_NAME = 40
+
+
+def label_topics(table: pd.DataFrame, names: Sequence[str] | None, key: str = "topic") -> list[str]:
+    """Return what to call the topic of each row: its number, and its name or first words."""
+    labels = []
+    words = table["words"] if "words" in table else [""] * len(table)
+    for number, text in zip(table[key], words, strict=True):
+        if names is not None and key == "topic" and 0 <= number < len(names):
+            name = names[number]
+        else:
+            name = " ".join(str(text).split(", ")[:3])
+        if len(name) > _LONGEST_NAME:
+            name = name[: _LONGEST_NAME - 1].rstrip() + "…"
+        labels.append(f"{number} · {name}" if name else f"{key} {number}")
+    return labels
+
+
+def fade(color: str, opacity: float) -> str:
+    """Return a "#rrggbb" colour as an rgba() of some opacity."""
+    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity:g})"
+
+
+def lay_out(figure: Any, title: str, height: int, width: int | None = 900, **layout: Any) -> Any:
+    """Give a figure the layout of all; returns it."""
+    figure.update_layout(
+        template="plotly_white",
+        title={"text": title, "x": 0.02, "font": {"size": 17}},
+        font={"family": "Helvetica, Arial, sans-serif", "size": 13, "color": "#2A2F36"},
+        height=height,
+        width=width,
+        margin={"l": 20, "r": 30, "t": 70, "b": 50},
+        hoverlabel={"align": "left"},
+        **layout,
+    )
+    figure.update_xaxes(automargin=True, gridcolor="#E8EAED", zerolinecolor="#9AA0A6")
+    figure.update_yaxes(automargin=True, gridcolor="#E8EAED", zerolinecolor="#9AA0A6")
+    return figure
+
+
+def need_columns(table: Any, columns: Sequence[str], maker: str) -> None:
+    """Raise unless `table` is a DataFrame with rows and these columns.
+
+    Raises
+    ------
+    TypeError, ValueError
+    """
+    if not hasattr(table, "columns"):
+        raise TypeError(f"table must be what {maker} returns; found {type(table).__name__}")
+    missing = [column for column in columns if column not in table]
+    if missing:
+        raise ValueError(f"table must be what {maker} returns; it lacks {', '.join(missing)}")
+    if len(table) == 0:
+        raise ValueError("table has no rows")
+
+
+def check_shown(n_topics: int) -> int:
+    """Return how many topics to show, at least 1."""
+    return check_count(n_topics, "n_topics")
