@@ -10,7 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from saetm_plugins import SAETopicModel
+
+_PER_CENT = ("share", "coverage", "weight", "difference", "low", "high", "change", "stable")
+_WIDE = ("words", "text")
 
 
 def print_topics(
@@ -48,6 +53,50 @@ def print_topics(
             row.append(" ".join(documents[typical[topic, 0]].split()))
         table.add_row(*map(Text, row))  # a str would be read as markup, [brackets] and all
     console.print(table)
+
+
+def print_table(
+    frame: pd.DataFrame, console: Console, title: str = "", *, n_rows: int = 20
+) -> None:
+    """Print the first rows of a DataFrame, with shares in per cent.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    console : Console
+    title : str
+    n_rows : int, default=20
+    """
+    shown = frame.head(n_rows)
+    table = Table(title=title or None)
+    for column in shown:
+        is_number = shown[column].dtype.kind in "iuf" or str(shown[column].dtype) == "Int64"
+        wide = column in _WIDE
+        table.add_column(
+            str(column).replace("_", " "),
+            justify="right" if is_number else "left",
+            no_wrap=is_number or column in ("text",),
+            overflow="ellipsis",
+            min_width=20 if wide else None,
+        )
+    columns = [[_as_cell(str(column), value) for value in shown[column]] for column in shown]
+    for row in zip(*columns, strict=True):
+        table.add_row(*map(Text, row))
+    console.print(table)
+    if len(frame) > n_rows:
+        print_line(console, f"… and {len(frame) - n_rows:,} more rows", "")
+
+
+def _as_cell(column: str, value: Any) -> str:
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    if value is None or (not isinstance(value, str) and value != value):  # missing
+        return ""
+    if isinstance(value, float | np.floating):
+        if column.split("_")[0] in _PER_CENT:
+            return f"{value:.1%}"
+        return f"{value:.3g}" if column in ("p", "q") else f"{value:.3f}"
+    return " ".join(str(value).split())
 
 
 def print_line(console: Console, heading: str, message: object, *, style: str = "") -> None:

@@ -581,6 +581,22 @@ class SAETopicModel(TransformerMixin, BaseEstimator):
         _, embeddings = self._read(documents, embeddings, sae=self.sae_)
         return self.atoms_.mixtures(embeddings)
 
+    def encode(self, documents: Any) -> np.ndarray:
+        """Return the embeddings of texts by the model's encoder, (n, d) float32.
+
+        Parameters
+        ----------
+        documents : iterable of str
+
+        Raises
+        ------
+        TypeError, ValueError
+            When they are no texts, the encoder was not saved, or it is another than that of the
+            fitted documents.
+        """
+        check_is_fitted(self, "topics_")
+        return self._read(documents, None, sae=self.sae_)[1]
+
     def topics_of(self, doc_atoms: sp.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
         """Return the topics of documents given by their atoms.
 

@@ -30,7 +30,7 @@ _ISO_DATE = r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?
 
 def read_table(
     file: str | os.PathLike[str],
-    text_column: str = "text",
+    text_column: str | None = "text",
     *,
     sep: str | None = None,
     encoding: str | None = None,
@@ -42,8 +42,9 @@ def read_table(
     ----------
     file : path
         See :func:`saetm_plugins.text_files.open_table`, also for `sep` and `encoding`.
-    text_column : str, default="text"
+    text_column : str or None, default="text"
         Read as text: ``007``, ``NA`` and ``None`` stay as they are; empty and null cells are "".
+        None reads no texts.
     **columns : str, optional
         Further columns, by the name that an error is to use: ``id_column="id"``; None is left
         out. Cells of a CSV are numbers or ISO dates where the whole column is and writing them
@@ -61,17 +62,19 @@ def read_table(
     """
     import pandas as pd
 
-    wanted = {"text_column": text_column}
-    wanted |= {argument: column for argument, column in columns.items() if column is not None}
+    asked = {"text_column": text_column, **columns}
+    wanted = {argument: column for argument, column in asked.items() if column is not None}
+    if not wanted:
+        raise ValueError("text_column is None, and no other column is asked for")
     with open_table(file, sep=sep, encoding=encoding) as table:
         rows = list(table.rows(**wanted))
         if not rows:
             raise ValueError(f"file {table.name} holds no rows")
-        texts, *others = zip(*rows, strict=True)
-        frame = pd.DataFrame({text_column: _as_texts(table, texts, text_column)})
-        for column, cells in zip(list(wanted.values())[1:], others, strict=True):
+        frame = pd.DataFrame(index=range(len(rows)))
+        for column, cells in zip(wanted.values(), zip(*rows, strict=True), strict=True):
             if column not in frame:
-                frame[column] = _typed(table, cells)
+                is_text = column == text_column
+                frame[column] = _as_texts(table, cells, column) if is_text else _typed(table, cells)
     return frame
 
 

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from sklearn.exceptions import NotFittedError
+from sklearn.feature_extraction.text import CountVectorizer
 
 from saetm_plugins.model import SAETopicModel
 from saetm_plugins.persistence import CONFIG_NAME
 from saetm_plugins.tables import name_topics_by_words, words_of_topics
-from saetm_plugins.validation import check_count
+from saetm_plugins.text import check_bow, check_documents
+from saetm_plugins.validation import check_count, check_embeddings
 
 _HOLDERS = ("sae_model_", "model_")  # of adapters: public attributes with the estimator
 _SAVED_IN = (".", "model", "saetm/model")  # an estimator's, a SaeModel's, a SAEBERTopic's folder
@@ -52,6 +54,18 @@ def as_topic_model(model: Any) -> SAETopicModel:
     if not hasattr(found, "topics_"):
         raise NotFittedError(f"model is a {type(model).__name__} that is not fitted; call fit")
     return found
+
+
+def open_model(model: Any) -> Any:
+    """Return `model`, checked; of a folder the estimator saved in it, read once.
+
+    Raises
+    ------
+    TypeError, NotFittedError, FileNotFoundError, ValueError
+        As :func:`as_topic_model`.
+    """
+    found = as_topic_model(model)
+    return found if isinstance(model, str | os.PathLike) else model
 
 
 def topic_names(model: Any) -> list[str]:
@@ -146,11 +160,68 @@ def document_atoms(model: Any, documents: Any = None, embeddings: Any = None) ->
                 "doc_topics= or doc_atoms="
             )
         return doc_atoms
-    embed = getattr(getattr(model, "embedding_model", None), "embed_documents", None)
-    if embeddings is None and callable(embed):
-        documents = [documents] if isinstance(documents, str) else list(documents)
-        documents, embeddings = None, embed(documents)
+    if embeddings is None:
+        documents, embeddings = None, embed_texts(model, documents)
     return fitted.transform_atoms(documents, embeddings)
+
+
+def embed_texts(model: Any, texts: Any) -> np.ndarray:
+    """Return embeddings of texts, (n, d) float32, as the model's documents were embedded.
+
+    Parameters
+    ----------
+    model : as of :func:`as_topic_model`
+        A SAEBERTopic's ``embedding_model`` goes before the encoder of its atoms.
+    texts : iterable of str
+
+    Raises
+    ------
+    TypeError, ValueError
+        When they are no texts, or the model's encoder is not known.
+    """
+    fitted = as_topic_model(model)
+    embed = getattr(getattr(model, "embedding_model", None), "embed_documents", None)
+    if callable(embed):
+        texts = check_documents(texts)
+        return check_embeddings(embed(texts), n_rows=len(texts), width=fitted.sae_.n_features)
+    return fitted.encode(texts)
+
+
+def count_in_vocabulary(
+    model: Any, n_documents: int, documents: list[str] | None = None, bow: Any = None
+) -> sp.csr_matrix | None:
+    """Return how often each of the model's words stands in each document.
+
+    Parameters
+    ----------
+    model : as of :func:`as_topic_model`
+    n_documents : int
+    documents : list of str, optional
+        Counted as the model counts; by plain words where it was fitted to ready-made counts.
+    bow : sparse matrix of shape (n_documents, V), optional
+        Ready-made counts.
+
+    Returns
+    -------
+    csr_matrix of shape (n_documents, V), float32; None in a model without words, and without texts
+
+    Raises
+    ------
+    ValueError
+        When `bow` or `documents` are of another shape, or hold no word of the model.
+    """
+    fitted = as_topic_model(model)
+    if fitted.vocabulary_ is None or (documents is None and bow is None):
+        return None
+    if bow is not None:
+        return check_bow(bow, fitted.vocabulary_, n_documents)[0]
+    vectorizer = fitted.vectorizer_ or getattr(model, "vectorizer_model", None)
+    if vectorizer is None or not _counts_words(vectorizer, fitted.vocabulary_):
+        vectorizer = CountVectorizer(vocabulary=list(fitted.vocabulary_))
+    counts = sp.csr_matrix(vectorizer.transform(documents), dtype=np.float32)
+    if counts.nnz == 0:
+        raise ValueError("documents hold no word of the model's vocabulary")
+    return counts
 
 
 def mixtures(model: Any, documents: Any = None, embeddings: Any = None) -> np.ndarray:
@@ -170,6 +241,13 @@ def mixtures(model: Any, documents: Any = None, embeddings: Any = None) -> np.nd
     if documents is None and embeddings is None:
         return fitted.doc_topics_
     return fitted.topics_of(doc_atoms)[1]
+
+
+def _counts_words(vectorizer: Any, words: np.ndarray) -> bool:
+    try:
+        return np.array_equal(vectorizer.get_feature_names_out(), words)
+    except (AttributeError, NotFittedError):  # a vectorizer of someone else's, or a new one
+        return False
 
 
 def _has(model: Any, name: str) -> bool:

@@ -11,6 +11,7 @@ import pandas as pd
 from bertopic._utils import check_is_fitted
 from pandas.io.formats.style import Styler
 
+from saetm_plugins.analysis.explanation import describe_atoms
 from saetm_plugins.arrays import unit_rows
 from saetm_plugins.bertopic.base import CutTopics
 from saetm_plugins.bertopic.representation import top_words
@@ -238,17 +239,7 @@ class AnalysedTopics(CutTopics):
             raise IndexError(f"document {document} of {model.doc_atoms_.shape[0]} documents")
         else:
             doc_atoms = model.doc_atoms_[document]
-        order = np.argsort(-doc_atoms.data, kind="stable")
-        atoms = doc_atoms.indices[order]
-        weights = model.atom_topics_[atoms].toarray()
-        topics = np.where(weights.max(axis=1) > 0, weights.argmax(axis=1), -1)
-        words: list[list[str]] = [[] for _ in atoms]
-        if model.atom_words_ is not None:
-            described = top_words(model.atom_words_[atoms], model.vocabulary_, n_words)
-            words = [[word for word, _ in pairs] for pairs in described]
-        return pd.DataFrame(
-            {"Atom": atoms, "Weight": doc_atoms.data[order], "Topic": topics, "Words": words}
-        )
+        return describe_atoms(model, doc_atoms, n_words).rename(columns=str.capitalize)
 
     def _linkage(self, topics: np.ndarray) -> np.ndarray:
         """Return the Ward tree of `topics` in SciPy's format."""

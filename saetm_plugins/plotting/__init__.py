@@ -5,6 +5,7 @@ from saetm_plugins.plotting.correlations import plot_correlations
 from saetm_plugins.plotting.coverage import plot_coverage
 from saetm_plugins.plotting.explorer import explore
 from saetm_plugins.plotting.positions import map_documents
+from saetm_plugins.plotting.topic_counts import plot_topic_counts
 from saetm_plugins.plotting.trends import plot_trends
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     "plot_comparison",
     "plot_correlations",
     "plot_coverage",
+    "plot_topic_counts",
     "plot_trends",
 ]

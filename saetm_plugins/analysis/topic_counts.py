@@ -1,0 +1,346 @@
+"""How many topics? What is gained and lost with each count, and the best compromise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from sklearn.metrics import adjusted_rand_score
+from tqdm.auto import tqdm
+
+from saetm_plugins import topics as cuts
+from saetm_plugins.analysis.fitted import (
+    as_topic_model,
+    count_in_vocabulary,
+    document_atoms,
+    open_model,
+)
+from saetm_plugins.analysis.stability import match_topics, share_matched
+from saetm_plugins.atom_model import AtomModel, sum_documents
+from saetm_plugins.model import SAETopicModel
+from saetm_plugins.topics import Topics
+from saetm_plugins.validation import check_count, check_embeddings, check_fraction
+
+QUALITY = ("coherence", "diversity", "stability")
+_COUNTS = (5, 10, 15, 20, 30, 40, 50, 75, 100, 150, 200, 300)
+_HELD_OUT = 2000  # documents at most that a likelihood is the mean of
+_ROWS = 256  # documents at a time: their words' probabilities are dense
+
+
+class SuggestedCount(NamedTuple):
+    """A number of topics, why, and the figures behind it.
+
+    Attributes
+    ----------
+    n_topics : int
+        For ``model.retopic(n_topics)``.
+    reason : str
+    table : DataFrame
+        A row a count: ``n_topics``; ``coherence``, mean NPMI of the topics' top words within
+        documents; ``diversity``, the share of unique words among them; ``stability``, the share of
+        topics found again in the other half of the documents, and ``ari`` between the two;
+        ``log_likelihood`` of a word in documents not learned from; ``score``, how good the topics
+        are (the mean of the first three) and how well they fit (the likelihood), half and half,
+        each scaled to 0 at its worst and 1 at its best count. Without words there is stability
+        alone.
+    """
+
+    n_topics: int
+    reason: str
+    table: pd.DataFrame
+
+
+def suggest_n_topics(
+    model: Any,
+    counts: Iterable[int] | None = None,
+    *,
+    documents: Any = None,
+    embeddings: Any = None,
+    bow: Any = None,
+    merge: str | None = None,
+    n_splits: int = 2,
+    n_words: int = 10,
+    least_overlap: float = 0.5,
+    random_state: int = 0,
+    verbose: bool = False,
+) -> SuggestedCount:
+    """Cut a fitted model into several numbers of topics and say which serves best.
+
+    Nothing is trained: the atoms are those of the model. For stability and likelihood the
+    documents are split in halves; words, keywords and cuts are learned on each, the topics of the
+    halves matched (:func:`topic_stability`), and each half's words predicted by the topics of the
+    other. Few topics are coherent, distinct and come back, many predict words better; the count
+    with the best of both is recommended. That is relative to the counts tried.
+
+    Parameters
+    ----------
+    model : SAETopicModel, SAEBERTopic, SaeModel, SAEClusterer, or path
+        Fitted; not changed.
+    counts : iterable of int, optional
+        Numbers of topics, ``range(10, 101, 10)`` say; by default 5 to 300, as far as there are
+        atoms for them and ten documents for each topic.
+    documents : iterable of str, optional
+        The texts of the fitted documents; with `embeddings`, of others. Without texts and `bow`
+        stability alone decides.
+    embeddings : array-like of shape (n, d), optional
+        Of documents to use in the place of the fitted ones, or theirs.
+    bow : sparse matrix of shape (n, V), optional
+        Counts of the model's words, in place of `documents`.
+    merge : str, optional
+        Another way of merging than the model's.
+    n_splits : int, default=2
+        Times that the documents are split.
+    n_words : int, default=10
+        Top words of a topic.
+    least_overlap : float, default=0.5
+        As of :func:`topic_stability`.
+    random_state : int, default=0
+    verbose : bool, default=False
+        Show a progress bar.
+
+    Returns
+    -------
+    SuggestedCount
+
+    Raises
+    ------
+    TypeError, ValueError
+        When an argument is not legal, a count is above the number of live atoms, or there are too
+        few documents.
+    """
+    model = open_model(model)
+    fitted = as_topic_model(model)
+    check_count(n_splits, "n_splits")
+    check_count(n_words, "n_words")
+    check_fraction(least_overlap, "least_overlap", closed=True)
+    merge = fitted.merge if merge is None else merge
+    fitted.atoms_.choose_merge(merge)
+    texts = None if documents is None else list(documents)
+    doc_atoms = _fitted_atoms(fitted, texts, embeddings)
+    words = count_in_vocabulary(model, doc_atoms.shape[0], texts, bow)
+    if embeddings is not None:
+        embeddings = check_embeddings(embeddings, n_rows=doc_atoms.shape[0])
+    rng = np.random.default_rng(random_state)
+    splits = [_split(fitted, doc_atoms, words, embeddings, rng) for _ in range(n_splits)]
+    chosen = _check_counts(counts, fitted, splits)
+
+    rows = []
+    for n_topics in tqdm(chosen, disable=not verbose, desc="Cutting"):
+        row: dict[str, Any] = {"n_topics": n_topics}
+        if words is not None:
+            topics = fitted.cut_atoms(fitted.atoms_, doc_atoms, n_topics, merge)
+            top = _top_words(topics, n_words)
+            row["coherence"] = float(document_npmi(top, words).mean())
+            row["diversity"] = len(np.unique(top)) / top.size
+        compared = [
+            _compare(split, doc_atoms, words, n_topics, merge, n_words, least_overlap)
+            for split in splits
+        ]
+        row |= pd.DataFrame(compared).mean().to_dict()
+        rows.append(row)
+    table = pd.DataFrame(rows)
+    table["score"] = _scores(table)
+    best = int(table["score"].to_numpy().argmax())
+    return SuggestedCount(int(table["n_topics"][best]), _reason(table, best), table)
+
+
+def document_npmi(topic_words: np.ndarray, bow: sp.csr_matrix) -> np.ndarray:
+    """Return the mean normalised pointwise mutual information of each topic's words, (T,).
+
+    Words count as met where they stand in one document (Bouma 2009; Röder et al. 2015 take
+    windows instead, see :func:`saetm_plugins.evaluation.topic_coherence`, which needs the texts).
+    -1 for words that never meet, 1 for words that always do.
+
+    Parameters
+    ----------
+    topic_words : ndarray of shape (T, n_words), int
+        Columns of `bow`.
+    bow : csr_matrix of shape (n, V)
+    """
+    used, places = np.unique(topic_words, return_inverse=True)
+    places = places.reshape(topic_words.shape)
+    presence = sp.csc_matrix(bow)[:, used]
+    presence.data = np.ones_like(presence.data, dtype=np.float64)
+    together = np.asarray((presence.T @ presence).todense()) / bow.shape[0]
+    each = np.diag(together)
+    first, second = np.triu_indices(topic_words.shape[1], k=1)
+    left, right = places[:, first], places[:, second]
+    joint = together[left, right]
+    expected = each[left] * each[right]
+    met = (joint > 0) & (joint < 1)
+    npmi = np.where(joint > 0, 1.0, -1.0)  # in every document: as often as can be
+    np.divide(
+        np.log(joint, where=met, out=np.zeros_like(joint))
+        - np.log(expected, where=met, out=np.zeros_like(joint)),
+        -np.log(joint, where=met, out=-np.ones_like(joint)),
+        where=met,
+        out=npmi,
+    )
+    return npmi.mean(axis=1)
+
+
+class _Half(NamedTuple):
+    """Some of the documents, and what is learned from them."""
+
+    rows: np.ndarray
+    atoms: AtomModel
+
+
+def _fitted_atoms(fitted: SAETopicModel, texts: list[str] | None, embeddings: Any) -> Any:
+    doc_atoms = document_atoms(fitted, embeddings=embeddings)
+    if texts is not None and len(texts) != doc_atoms.shape[0]:
+        whose = "embeddings hold" if embeddings is not None else "the model was fitted to"
+        raise ValueError(
+            f"documents has {len(texts)} texts; {whose} {doc_atoms.shape[0]} (other documents "
+            "need embeddings=)"
+        )
+    if doc_atoms.shape[0] < 20:
+        raise ValueError(f"documents must be at least 20 to be split; found {doc_atoms.shape[0]}")
+    return doc_atoms
+
+
+def _split(
+    fitted: SAETopicModel,
+    doc_atoms: sp.csr_matrix,
+    words: sp.csr_matrix | None,
+    embeddings: np.ndarray | None,
+    rng: np.random.Generator,
+) -> tuple[_Half, _Half]:
+    """Learn words, keywords and centroids on each half of the documents."""
+    if embeddings is None:  # they are not kept; what the atoms say of them is near enough
+        embeddings = np.asarray(doc_atoms @ fitted.atoms_.centroids)
+    order = rng.permutation(doc_atoms.shape[0])
+
+    def learn(rows: np.ndarray) -> _Half:
+        sums = sum_documents(
+            doc_atoms[rows],
+            None if words is None else words[rows],
+            embeddings[rows],
+            fitted.sae_.n_features,
+        )
+        wordless: dict[str, Any] = {"vocabulary": None, "word_vectors": None}
+        return _Half(
+            rows,
+            replace(
+                fitted.atoms_, sums=sums, class_mass=None, **({} if words is not None else wordless)
+            ),
+        )
+
+    middle = len(order) // 2
+    return learn(np.sort(order[:middle])), learn(np.sort(order[middle:]))
+
+
+def _check_counts(
+    counts: Any, fitted: SAETopicModel, splits: list[tuple[_Half, _Half]]
+) -> list[int]:
+    live = min(int((half.atoms.prevalence > 0).sum()) for split in splits for half in split)
+    if counts is None:
+        n_documents = sum(len(half.rows) for half in splits[0])
+        most = max(min(live, n_documents // 10), 2)
+        return [count for count in _COUNTS if count <= most] or [most]
+    if isinstance(counts, str) or not isinstance(counts, Iterable):
+        raise TypeError(f"counts must hold numbers of topics; found {counts!r}")
+    chosen = sorted({check_count(count, "counts", minimum=2) for count in counts})
+    if not chosen:
+        raise ValueError("counts is empty")
+    if chosen[-1] > live:
+        raise ValueError(f"counts holds {chosen[-1]}; half of the documents have {live} live atoms")
+    return chosen
+
+
+def _compare(
+    split: tuple[_Half, _Half],
+    doc_atoms: sp.csr_matrix,
+    words: sp.csr_matrix | None,
+    n_topics: int,
+    merge: str,
+    n_words: int,
+    least_overlap: float,
+) -> dict[str, float]:
+    """Cut both halves and see how far their topics agree, and predict the other's words."""
+    halves = [cuts.cut(half.atoms, n_topics, half.atoms.choose_merge(merge)) for half in split]
+    found = [topics.mixtures(doc_atoms) for topics in halves]
+    labels = [main for main, _ in found]
+    top: list[list[list[str]]] = [[[] for _ in range(len(topics))] for topics in halves]
+    if words is not None:
+        top = [[list(map(str, row)) for row in _top_words(t, n_words)] for t in halves]
+    match = match_topics(top[0], top[1], labels[0], labels[1])
+    figures = {
+        "stability": share_matched(match, least_overlap)["stable"],
+        "ari": float(adjusted_rand_score(*labels)),
+    }
+    if words is not None:
+        predicted = [
+            _log_likelihood(half.atoms, topics, mixtures[other.rows], words[other.rows])
+            for half, other, topics, (_, mixtures) in zip(
+                split, split[::-1], halves, found, strict=True
+            )
+        ]
+        figures["log_likelihood"] = float(np.mean(predicted))
+    return figures
+
+
+def _log_likelihood(
+    atoms: AtomModel, topics: Topics, doc_topics: np.ndarray, words: sp.csr_matrix
+) -> float:
+    """Return the mean log P(w | d) of the words, P = π P0 + (1 - π) Σ_t θ_dt P(w | t)."""
+    emissions = atoms.emissions
+    assert emissions is not None
+    assert topics.words is not None
+    step = max(1, len(doc_topics) // _HELD_OUT)
+    doc_topics, words = doc_topics[::step], words[::step]
+    background = emissions.background_weight * emissions.background
+    total = counted = 0.0
+    for first in range(0, len(doc_topics), _ROWS):
+        block = sp.coo_matrix(words[first : first + _ROWS])
+        probabilities = doc_topics[first : first + _ROWS] @ topics.words
+        probabilities = probabilities[block.row, block.col] * (1 - emissions.background_weight)
+        probabilities += background[block.col]
+        known = probabilities > 0  # a word that only the held-out documents have tells nothing
+        total += float(block.data[known] @ np.log(probabilities[known], dtype=np.float64))
+        counted += float(block.data[known].sum())
+    return total / max(counted, 1.0)
+
+
+def _top_words(topics: Topics, n_words: int) -> np.ndarray:
+    """Return the columns (T, n_words) of each topic's most probable words."""
+    assert topics.words is not None
+    found = np.argpartition(-topics.words, n_words - 1, axis=1)[:, :n_words]
+    order = np.argsort(-np.take_along_axis(topics.words, found, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(found, order, axis=1)
+
+
+def _scores(table: pd.DataFrame) -> np.ndarray:
+    quality = np.mean([_scaled(table[name]) for name in QUALITY if name in table], axis=0)
+    if "log_likelihood" not in table:
+        return quality
+    return (quality + _scaled(table["log_likelihood"])) / 2
+
+
+def _scaled(values: pd.Series) -> np.ndarray:
+    low, high = values.min(), values.max()
+    return ((values - low) / (high - low) if high > low else values * 0 + 1).to_numpy()
+
+
+def _reason(table: pd.DataFrame, row: int) -> str:
+    """Say what the recommended count has and what the others would give."""
+    said = []
+    n_topics = table["n_topics"].to_numpy()
+    for name in (name for name in (*QUALITY, "log_likelihood") if name in table):
+        best = int(table[name].to_numpy().argmax())
+        here = f"{name.replace('_', '-')} {table[name][row]:.3f}"
+        said.append(
+            f"{here} (the best)"
+            if best == row
+            else f"{here} (best {table[name][best]:.3f} at {n_topics[best]})"
+        )
+    reason = f"{n_topics[row]} topics are the best compromise of {len(table)} counts: "
+    reason += "; ".join(said)
+    if len(table) > 1 and row in (0, len(table) - 1):
+        side = "fewer" if row == 0 else "more"
+        reason += f". It is the end of the range: try {side} topics, too"
+    return reason + "."

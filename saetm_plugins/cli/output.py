@@ -1,0 +1,135 @@
+"""What commands give out: a table on the terminal, a table in a file, a page with a figure."""
+
+from __future__ import annotations
+
+import html
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from saetm_plugins.cli.shared import console, refuse_existing
+from saetm_plugins.console import print_line, print_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        help="Write all rows to .csv, .tsv, .xlsx, .parquet or .jsonl, or a page: .html.",
+        show_default=False,
+    ),
+]
+PAGE_SUFFIXES = (".html", ".htm")
+_ROWS_SHOWN = 20
+_ROWS_ON_A_PAGE = 2000
+_STYLE = """
+body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 80rem; padding: 0 1rem;
+       color: #1b1f24; }
+h1 { font-size: 1.4rem; } p { color: #57606a; }
+table { border-collapse: collapse; font-size: .88rem; width: 100%; }
+th { position: sticky; top: 0; background: #f6f8fa; text-align: left; }
+th, td { padding: .3rem .6rem; border-bottom: 1px solid #d8dee4; vertical-align: top; }
+td { max-width: 32rem; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
+tr:hover td { background: #f6f8fa; }
+"""
+
+
+def check_out(out: Path | None, overwrite: bool) -> None:
+    """Refuse a file that could not be written, before the work."""
+    from saetm_plugins.persistence import check_parent
+    from saetm_plugins.tables import TABLE_SUFFIXES, check_table_path
+
+    if out is None:
+        return
+    if out.suffix.lower() in PAGE_SUFFIXES:
+        if check_parent(out).is_dir():
+            raise ValueError(f"out {str(out)!r} is a folder")
+    elif out.suffix.lower() in TABLE_SUFFIXES:
+        check_table_path(out, name="out")
+    else:
+        known = ", ".join((*TABLE_SUFFIXES, PAGE_SUFFIXES[0]))
+        raise ValueError(f"out must end in one of {known}; found {str(out)!r}")
+    refuse_existing(out, overwrite)
+
+
+def give_out(
+    frame: pd.DataFrame,
+    title: str,
+    out: Path | None,
+    *,
+    figure: Any = None,
+    note: str = "",
+    shown: pd.DataFrame | None = None,
+) -> None:
+    """Print the first rows of a table and, where `out` is given, write all of them.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    title : str
+        Above the table, and of the page.
+    out : path, optional
+    figure : function, optional
+        Called without arguments for a plotly figure, where a page is written.
+    note : str
+        A sentence below the title of a page, and below the printed table.
+    shown : DataFrame, optional
+        What is printed in place of `frame`.
+    """
+    from saetm_plugins.tables import write_table
+
+    print_table(frame if shown is None else shown, console, title, n_rows=_ROWS_SHOWN)
+    if note:
+        print_line(console, note, "")
+    if out is None:
+        return
+    if out.suffix.lower() in PAGE_SUFFIXES:
+        _write_page(frame, out, title, note, None if figure is None else figure())
+    else:
+        write_table(_flat(frame), out)
+    print_line(console, "Saved to", out)
+
+
+def _flat(frame: pd.DataFrame) -> pd.DataFrame:
+    """Write lists, which tables of text have not, as their items with blanks between them."""
+    lists = [
+        column
+        for column in frame
+        if frame[column].dtype == object and any(isinstance(c, list) for c in frame[column])
+    ]
+    return frame.assign(
+        **{str(c): frame[c].map(lambda cell: " ".join(map(str, cell))) for c in lists}
+    )
+
+
+def _write_page(frame: pd.DataFrame, out: Path, title: str, note: str, figure: Any) -> None:
+    """Write one file that opens offline: the figure, then the table."""
+    parts = [f"<h1>{html.escape(title)}</h1>"]
+    if note:
+        parts.append(f"<p>{html.escape(note)}</p>")
+    if figure is not None:
+        parts.append(figure.to_html(full_html=False, include_plotlyjs=True))
+    if len(frame) > _ROWS_ON_A_PAGE:
+        parts.append(
+            f"<p>The first {_ROWS_ON_A_PAGE:,} of {len(frame):,} rows; --out table.csv has all.</p>"
+        )
+    parts.append(
+        _flat(frame.head(_ROWS_ON_A_PAGE)).to_html(
+            index=False, border=0, na_rep="", float_format=lambda value: f"{value:.4g}"
+        )
+    )
+    page = (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        f"<title>{html.escape(title)}</title><style>{_STYLE}</style></head>\n"
+        f"<body>{''.join(parts)}</body></html>\n"
+    )
+    out.parent.mkdir(parents=True, exist_ok=True)
+    partial = out.with_name(f".{out.name}.partial")
+    try:
+        partial.write_text(page, encoding="utf-8")
+        os.replace(partial, out)
+    finally:
+        partial.unlink(missing_ok=True)
