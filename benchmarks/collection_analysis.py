@@ -283,7 +283,7 @@ def read_tate(data: Path) -> tuple[list[str], np.ndarray, np.ndarray]:
     """Return titles, years (-1: unknown) and which of the 30 most common subjects each has."""
     with gzip.open(need_folder(data) / "tate/tate.jsonl.gz", "rt", encoding="utf-8") as lines:
         rows = [json.loads(line) for line in lines]
-    years = np.array([row["year"] if isinstance(row["year"], int) else -1 for row in rows])
+    years = np.array([int(row["year"]) if str(row["year"]).isdigit() else -1 for row in rows])
     names = [{path[1] for path in row["subjects"] if len(path) > 1} for row in rows]
     found, counts = np.unique([name for several in names for name in several], return_counts=True)
     common = found[np.argsort(-counts)[:30]]

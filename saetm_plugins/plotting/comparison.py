@@ -91,6 +91,6 @@ def plot_comparison(
         )
     figure.add_vline(x=0, line_color="#5F6368", line_width=1)
     lay_out(figure, title or f"What tells {a} from {b}", height=150 + 26 * len(shown))
-    figure.update_xaxes(title=f"difference in mean share, {a} − {b}", tickformat="+.1%")
+    figure.update_xaxes(title=f"difference in mean share, {a} − {b}", tickformat="+.1~%", nticks=10)
     figure.update_yaxes(categoryorder="array", categoryarray=labels)
     return figure

@@ -54,6 +54,7 @@ def lay_out(figure: Any, title: str, height: int, width: int | None = 900, **lay
     )
     figure.update_xaxes(automargin=True, gridcolor="#E8EAED", zerolinecolor="#9AA0A6")
     figure.update_yaxes(automargin=True, gridcolor="#E8EAED", zerolinecolor="#9AA0A6")
+    figure.update_yaxes(ticks="outside", tickcolor="rgba(0,0,0,0)", ticklen=6)  # room for labels
     return figure
 
 
