@@ -7,6 +7,7 @@ the ROC curve of their cosine with documents.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,17 +29,22 @@ _OF_CHILD = 15  # candidates that a topic hands up to its parent
 _AMONG_SIBLINGS = 0.3  # weight of telling a topic from its siblings; the rest: from all others
 _PRESENCE = 0.10  # weight of being written in the topic's documents
 _WORDS_BONUS = {1: 0.0, 2: 0.02, 3: 0.01}  # two words say more than one
-_PAIRED = 10  # best phrases of a topic that are also tried in pairs
-_PAIR_COST = 0.0  # a pair of phrases must tell this much more than one
+_PAIRED = 10  # best phrases of a topic that are also tried together
+_JOINING_COST = 0.002  # each further phrase in a name must tell this much more
+_ENCODED = 12  # names of several phrases of a topic that are encoded as they stand
 _NOT_A_NAME = -1e3
 
 
 class Candidate(NamedTuple):
-    """A name, what names that read alike have in common, and how good it is."""
+    """A name, what names that read alike have in common, and how good it is.
+
+    ``told``: the part of ``value`` that is how well it tells documents apart.
+    """
 
     text: str
     key: str
     value: float
+    told: float = 0.0
 
 
 class NamingInputs(NamedTuple):
@@ -199,7 +205,7 @@ def _score_topic(
     near: np.ndarray,
     ranking: _Ranking | None,
 ) -> list[Candidate]:
-    """Score phrases, and pairs of the best of them, as names of one topic.
+    """Score phrases, and some of the best together, as names of one topic.
 
     Parameters
     ----------
@@ -218,21 +224,28 @@ def _score_topic(
     bonus = np.array([_WORDS_BONUS[min(len(text.split()), LONGEST)] for text in texts])
     if ranking is None:
         values = 0.5 + written / 2 + bonus
-        pairs: list[Candidate] = []
+        joined: list[Candidate] = []
     else:
         cosines = ranking.cosines(chosen)
         values = _telling(cosines, own, near) + _PRESENCE * written + bonus
         best = np.argsort(-values, kind="stable")[:_PAIRED]
-        pairs = _pairs(ranking, [phrases.texts[p] for p in chosen[best]], chosen[best],
-                       _PRESENCE * written[best], own, near)  # fmt: skip
+        joined = _joined(
+            ranking,
+            [texts[place] for place in best],
+            chosen[best],
+            _PRESENCE * written[best],
+            own,
+            near,
+        )
+        joined = _encode_best(ranking, joined, own, near)
     singles = [
         Candidate(text, phrases.keys[phrase], float(value))
         for text, phrase, value in zip(texts, chosen, values, strict=True)
     ]
-    return singles + pairs
+    return singles + joined
 
 
-def _pairs(
+def _joined(
     ranking: _Ranking,
     texts: list[str],
     chosen: np.ndarray,
@@ -240,27 +253,53 @@ def _pairs(
     own: np.ndarray,
     near: np.ndarray,
 ) -> list[Candidate]:
-    """Score pairs of phrases of three words at most, which share none, by the sum of vectors."""
+    """Score two or three phrases as one name, of three words at most, by the sum of their vectors.
+
+    Parameters
+    ----------
+    texts, chosen, written
+        The best phrases of a topic, and what being written in its documents counts for them.
+    """
     words = [set(name_key(text).split()) for text in texts]
-    couples = [
-        (first, second)
-        for second in range(len(texts))
-        for first in range(second)
-        if not words[first] & words[second]
-        and len(texts[first].split()) + len(texts[second].split()) <= LONGEST
+    groups = [
+        group
+        for size in (2, 3)
+        for group in combinations(range(len(texts)), size)
+        if sum(len(texts[phrase].split()) for phrase in group) <= LONGEST
+        and len(set().union(*(words[p] for p in group))) == sum(len(words[p]) for p in group)
     ]
-    if not couples:
+    if not groups:
         return []
-    left, right = np.array(couples).T
-    cosines = ranking.cosines(chosen[left], chosen[right])
-    values = _telling(cosines, own, near) + (written[left] + written[right]) / 2 - _PAIR_COST
+    member = np.zeros((len(groups), len(texts)), dtype=np.float32)
+    for row, group in enumerate(groups):
+        member[row, list(group)] = 1
+    sizes = member.sum(axis=1)
+    told = _telling(ranking.cosines(chosen, member), own, near)
+    values = told + member @ written / sizes - _JOINING_COST * (sizes - 1)
     return [
         Candidate(
-            f"{texts[first]}, {texts[second]}",
-            " ".join(sorted(words[first] | words[second])),
+            ", ".join(texts[phrase] for phrase in group),
+            " ".join(sorted(set().union(*(words[phrase] for phrase in group)))),
             float(value),
+            float(of_sum),
         )
-        for (first, second), value in zip(couples, values, strict=True)
+        for group, value, of_sum in zip(groups, values, told, strict=True)
+    ]
+
+
+def _encode_best(
+    ranking: _Ranking, joined: list[Candidate], own: np.ndarray, near: np.ndarray
+) -> list[Candidate]:
+    """Leave the best names of several phrases, scored by their own vectors, not by sums."""
+    best = sorted(joined, key=lambda candidate: -candidate.value)[:_ENCODED]
+    if not best:
+        return []
+    texts = [candidate.text for candidate in best]
+    exact = _telling(ranking.cosines_of(texts), own, near)
+    by_sums = np.array([candidate.told for candidate in best])
+    return [
+        candidate._replace(value=float(candidate.value + told - guessed))
+        for candidate, told, guessed in zip(best, exact, by_sums, strict=True)
     ]
 
 
@@ -299,13 +338,18 @@ class _Ranking:
         self._row = np.full(len(inputs.phrases.texts), -1)
         self._row[phrases] = np.arange(len(phrases))
         self._documents = inputs.embeddings
+        self._encode = encode
 
-    def cosines(self, phrases: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:
-        """Return cosines (C, n) of phrases, or of sums of two, with the documents."""
+    def cosines(self, phrases: np.ndarray, sums: np.ndarray | None = None) -> np.ndarray:
+        """Return cosines with the documents, of phrases or of their `sums` (C, phrases), (C, n)."""
         vectors = self._vectors[self._row[phrases]]
-        if others is not None:
-            vectors = unit_rows(vectors + self._vectors[self._row[others]])
+        if sums is not None:
+            vectors = unit_rows(sums @ vectors)
         return vectors @ self._documents.T
+
+    def cosines_of(self, texts: list[str]) -> np.ndarray:
+        """Return cosines (C, n) of further texts with the documents."""
+        return self._encode(texts) @ self._documents.T
 
 
 def _presence(doc_phrases: sp.csr_matrix, of: np.ndarray, n_topics: int) -> np.ndarray:
@@ -362,7 +406,7 @@ def _give_out(
     texts: list[dict[int, str]] = []
     for row, (level, topic) in enumerate(free):
         texts.append({})
-        for text, key, score in candidates[level][topic]:
+        for text, key, score, _ in candidates[level][topic]:
             # A name of a coarser level is read more often.
             score *= len(tree) - level
             if key in column and score > value[row, column[key]]:
