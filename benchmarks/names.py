@@ -31,7 +31,6 @@ from saetm_plugins.analysis import (
     topic_levels,
     topic_linkage,
 )
-from saetm_plugins.analysis.levels import topic_similarity
 from saetm_plugins.analysis.phrases import name_key
 from saetm_plugins.evaluation import topic_coherence
 from saetm_plugins.text import default_vectorizer, load_encoder
@@ -149,7 +148,6 @@ def score_trees(corpus: Corpus, classes: dict[str, np.ndarray], n_topics: int) -
         "Ward on centroids": linkage(centroids, "ward"),
         "BERTopic's hierarchical_topics": bertopic_tree(model, corpus.texts, corpus.embeddings),
     }
-    assert np.isfinite(topic_similarity(model, model.topics_)).all()
     for what, tree in trees.items():
         line = []
         for kind, of in classes.items():

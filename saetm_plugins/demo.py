@@ -17,8 +17,10 @@ from rich.table import Table
 from rich.text import Text
 from transformers.utils.logging import disable_progress_bar
 
+from saetm_plugins.analysis import name_topics
 from saetm_plugins.bertopic import SAEBERTopic
-from saetm_plugins.console import print_topics
+from saetm_plugins.console import print_line, print_topics
+from saetm_plugins.plotting import explore
 from saetm_plugins.text import encode_texts, load_encoder
 
 N_TOPICS = 10
@@ -44,10 +46,21 @@ def run_demo(out: Path, console: Console) -> None:
     _show_recuts(topic_model, console)
     _show_new_documents(topic_model, unseen, console)
     _write_pages(topic_model, documents, embeddings, out)
+    with console.status("Naming topics, writing the page to explore them in"):
+        name_topics(topic_model, documents, embeddings=embeddings)
+        explore(
+            topic_model,
+            documents,
+            out / "explore.html",
+            embeddings=embeddings,
+            title="Lee corpus of news",
+            overwrite=True,
+        )
     topic_model.sae_model_.save(out / "model", overwrite=True)
     console.print(Text(f"Pages and the saved model are in {out.resolve()}:"))
     for path in sorted(out.iterdir()):
         console.print(Text(f"  {path.name}{'/' if path.is_dir() else ''}"))
+    print_line(console, "Open first:", (out / "explore.html").resolve())
 
 
 def _lee_corpus() -> tuple[list[str], list[str]]:

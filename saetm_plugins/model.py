@@ -658,6 +658,23 @@ class SAETopicModel(TransformerMixin, BaseEstimator):
 
         return topic_table(self, n_words=n_words)
 
+    def prepare_topic_data(self, corpus: Any, embeddings: Any = None) -> dict[str, Any]:
+        """Return the topics of a corpus as ``topicwizard.visualize`` asks a model for them.
+
+        See :func:`saetm_plugins.topic_data.topic_data` for what it holds and what it raises.
+
+        Parameters
+        ----------
+        corpus : iterable of str
+        embeddings : array-like of shape (n, d), optional
+            None encodes the corpus.
+        """
+        from saetm_plugins.topic_data import topic_data
+
+        check_is_fitted(self, "topics_")
+        texts, embeddings = self._read(corpus, embeddings, sae=self.sae_)
+        return topic_data(self, texts or [], embeddings, self.transform)
+
     def to_gensim(self, id2word: Any = None) -> Any:
         """Return this model as a gensim topic model.
 

@@ -95,7 +95,7 @@ def default_levels(n_topics: int) -> list[int]:
     return counts
 
 
-def topic_linkage(model: Any) -> np.ndarray:
+def topic_linkage(model: Any, topics: Sequence[int] | None = None) -> np.ndarray:
     """Return the binary tree in which the topics of the present cut join.
 
     The joins are those of :func:`topic_levels` with its default levels.
@@ -103,6 +103,8 @@ def topic_linkage(model: Any) -> np.ndarray:
     Parameters
     ----------
     model : as of :func:`saetm_plugins.analysis.as_topic_model`
+    topics : sequence of int, optional
+        Only these, which are then 0, 1, … in the tree; None means all.
 
     Returns
     -------
@@ -111,8 +113,9 @@ def topic_linkage(model: Any) -> np.ndarray:
         join before), the number of topics.
     """
     fitted = as_topic_model(model)
-    n_topics = fitted.n_topics_
-    similarity = topic_similarity(fitted, fitted.topics_)
+    chosen = np.arange(fitted.n_topics_) if topics is None else np.asarray(topics, dtype=np.int64)
+    similarity = topic_similarity(fitted, fitted.topics_)[np.ix_(chosen, chosen)]
+    n_topics = len(chosen)
     joins = join_topics_upwards(similarity, default_levels(n_topics))
     node, size = np.arange(n_topics), np.ones(n_topics)
     linkage = np.empty((len(joins), 4))
@@ -165,7 +168,7 @@ def join_topics_upwards(similarity: np.ndarray, counts: Sequence[int] = ()) -> n
     n_topics = len(similarity)
     size = np.ones(n_topics)
     alone = np.ones(n_topics, dtype=bool)
-    joins = np.empty((n_topics - 1, 3))
+    joins = np.empty((max(n_topics - 1, 0), 3))
     for step, left in enumerate(range(n_topics, 1, -1)):
         if left in counts:
             alone = size > 0

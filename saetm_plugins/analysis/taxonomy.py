@@ -137,8 +137,7 @@ def taxonomy_layers(
 ) -> list[np.ndarray]:
     """Return the name of each document's topic at each level, the finest first, for datamapplot.
 
-    ``datamapplot.create_plot(positions, *reversed(layers))`` and
-    ``create_interactive_plot(positions, *layers)`` take them as they are.
+    ``datamapplot.create_interactive_plot(positions, *layers)`` takes them as they are.
 
     Parameters
     ----------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from unittest.mock import patch
 
@@ -11,13 +11,15 @@ import pandas as pd
 from bertopic._utils import check_is_fitted
 from pandas.io.formats.style import Styler
 
+from saetm_plugins.analysis import taxonomy, taxonomy_layers, topic_linkage, topic_names
 from saetm_plugins.analysis.explanation import describe_atoms
-from saetm_plugins.arrays import unit_rows
 from saetm_plugins.bertopic.base import CutTopics
 from saetm_plugins.bertopic.representation import top_words
-from saetm_plugins.merging import WardTree
+from saetm_plugins.topic_data import topic_data
+from saetm_plugins.validation import check_embeddings
 
 _LABEL_WORDS = 5
+_INTERACTIVE = ("title", "sub_title", "width", "height", "enable_search")
 
 
 class AnalysedTopics(CutTopics):
@@ -30,11 +32,10 @@ class AnalysedTopics(CutTopics):
         linkage_function: Callable[..., np.ndarray] | None = None,
         distance_function: Callable[..., Any] | None = None,
     ) -> pd.DataFrame:
-        """Return which topics merge in which order, by Ward's criterion over their atoms.
+        """Return which topics merge in which order: the joins of the taxonomy.
 
-        A topic is the centroid of its atoms, by weight, so the tree of topics goes on where that
-        of the atoms was cut. The words of a merged topic are those of its atoms; BERTopic counts
-        c-TF-IDF again at every step.
+        See :func:`saetm_plugins.analysis.taxonomy`. The words of a merged topic are those of its
+        atoms; BERTopic counts c-TF-IDF again at every step.
 
         Parameters
         ----------
@@ -58,7 +59,7 @@ class AnalysedTopics(CutTopics):
         members = [[topic] for topic in range(n_topics)]
         names = [_name(self.get_topic(topic)) for topic in range(n_topics)]
         rows = []
-        linkage = self._linkage(np.arange(n_topics))
+        linkage = topic_linkage(self)
         for left, right, distance in linkage[:, :3]:
             left, right = int(left), int(right)
             members.append(sorted(members[left] + members[right]))
@@ -85,7 +86,7 @@ class AnalysedTopics(CutTopics):
             or options.get("distance_function")
         ):
             shown = self._shown(topics, top_n_topics)
-            linkage = self._linkage(np.asarray(shown))
+            linkage = topic_linkage(self, shown)
             options["linkage_function"] = lambda _: linkage
             # BERTopic wants distances even where the tree is given.
             n_pairs = len(shown) * (len(shown) - 1) // 2
@@ -94,6 +95,52 @@ class AnalysedTopics(CutTopics):
             options.setdefault("color_threshold", linkage[1 - min(n_colors, len(shown)), 2])
         return super().visualize_hierarchy(
             orientation=orientation, topics=topics, top_n_topics=top_n_topics, **options
+        )
+
+    def visualize_document_datamap(
+        self,
+        docs: list[str] | None = None,
+        topics: list[int] | None = None,
+        embeddings: Any = None,
+        reduced_embeddings: Any = None,
+        *args: Any,
+        levels: Sequence[int] | None = None,
+        **options: Any,
+    ) -> Any:
+        """Draw BERTopic's map of documents; with `levels`, one whose labels grow finer on zooming.
+
+        Parameters
+        ----------
+        docs, topics, embeddings, reduced_embeddings, *args, **options
+            As in BERTopic; with `levels` the map is interactive, and of `options` those of the
+            interactive map count.
+        levels : sequence of int, optional
+            As of :func:`saetm_plugins.analysis.taxonomy`; the last one is the model's own count.
+
+        Raises
+        ------
+        ValueError
+            When `levels` goes with `topics`, or ends in another number of topics.
+        """
+        if levels is None:
+            return super().visualize_document_datamap(
+                docs, topics, embeddings, reduced_embeddings, *args, **options
+            )
+        self._check_atoms("visualize_document_datamap")
+        if topics is not None or args:
+            raise ValueError("levels goes with keywords only, and shows all topics")
+        import datamapplot
+
+        from saetm_plugins.plotting import map_documents
+
+        layers = taxonomy_layers(self, taxonomy(self, levels, documents=docs))
+        if reduced_embeddings is None:
+            vectors = self._embed(docs, None) if embeddings is None else embeddings
+            reduced_embeddings = map_documents(vectors)
+        shown = {name: options[name] for name in _INTERACTIVE if name in options}
+        shown.update(options.get("int_datamap_kwds", {}))
+        return datamapplot.create_interactive_plot(
+            np.asarray(reduced_embeddings), *layers, hover_text=docs, **shown
         )
 
     def visualize_term_rank(self, *args: Any, **kwargs: Any) -> Any:
@@ -191,6 +238,29 @@ class AnalysedTopics(CutTopics):
                 document, topic_token_distribution, normalize
             )
 
+    def prepare_topic_data(self, corpus: list[str], embeddings: Any = None) -> dict[str, Any]:
+        """Return the topics of a corpus as ``topicwizard.visualize`` asks a model for them.
+
+        topicwizard's own wrapper of BERTopic takes one topic for each document; here are mixtures.
+        See :func:`saetm_plugins.topic_data.topic_data` for what it holds and what it raises.
+
+        Parameters
+        ----------
+        corpus : list of str
+        embeddings : ndarray of shape (n, d), optional
+            None embeds the corpus.
+        """
+        self._check_atoms("prepare_topic_data")
+        model = self.sae_model_
+
+        def transform(documents: list[str]) -> np.ndarray:
+            return model.transform(None, self._embed(documents, None))
+
+        if embeddings is None:
+            embeddings = self._embed(corpus, None)
+        embeddings = check_embeddings(embeddings, n_rows=len(corpus), width=model.sae_.n_features)
+        return topic_data(model, corpus, embeddings, transform, topic_names(self))
+
     def to_gensim(self, id2word: Any = None) -> Any:
         """Return the topics of now as a gensim topic model, for pyLDAvis and ``CoherenceModel``.
 
@@ -240,16 +310,6 @@ class AnalysedTopics(CutTopics):
         else:
             doc_atoms = model.doc_atoms_[document]
         return describe_atoms(model, doc_atoms, n_words).rename(columns=str.capitalize)
-
-    def _linkage(self, topics: np.ndarray) -> np.ndarray:
-        """Return the Ward tree of `topics` in SciPy's format."""
-        model = self.sae_model_
-        mass = model.atom_topics_[:, topics].T.multiply(model.atom_prevalence_).tocsr()
-        weights = np.maximum(np.asarray(mass.sum(axis=1)).ravel(), np.finfo(np.float32).tiny)
-        centroids = np.asarray(mass @ unit_rows(model.atoms_.vectors)) / weights[:, None]
-        if len(topics) < 2:
-            return np.empty((0, 4))
-        return WardTree(centroids, weights).linkage
 
     def _name_merged(self, topics: list[int]) -> str:
         model = self.sae_model_

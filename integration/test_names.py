@@ -1,0 +1,80 @@
+"""Names, levels and scores on real posts, and where the adapters show them."""
+
+import datamapplot
+import numpy as np
+import pytest
+
+from saetm_plugins import SAETopicModel
+from saetm_plugins.analysis import name_scores, name_topics, taxonomy
+from saetm_plugins.analysis.phrases import name_key
+from saetm_plugins.bertopic import SAEBERTopic
+from saetm_plugins.gensim import SaeModel
+
+N_TOPICS = 16
+
+
+@pytest.fixture(scope="module")
+def held_out(news):
+    return np.arange(len(news.documents)) % 5 == 0
+
+
+@pytest.fixture(scope="module")
+def texts(news, held_out):
+    return [text for text, out in zip(news.documents, held_out, strict=True) if not out]
+
+
+@pytest.fixture(scope="module")
+def topic_model(news, held_out, texts, encoder):
+    model = SAEBERTopic(N_TOPICS, embedding_model=encoder)
+    model.fit(texts, news.embeddings[~held_out])
+    name_topics(model, texts, embeddings=news.embeddings[~held_out])
+    return model
+
+
+def test_names_of_real_posts_find_unseen_ones(topic_model, news, held_out):
+    model = topic_model.sae_model_
+    scores = name_scores(topic_model, embeddings=news.embeddings[held_out])
+    assert scores["auc"].mean() > 0.85
+    words = [" ".join(words) for words in model.get_topics(1)]
+    first = name_scores(topic_model, embeddings=news.embeddings[held_out], names=words)
+    assert scores["auc"].mean() > first["auc"].mean()
+    assert max(len(name.replace(",", " ").split()) for name in scores["name"]) <= 3
+
+
+def test_saebertopic_shows_them(topic_model, texts):
+    names = topic_model.sae_model_.topic_labels_
+    assert topic_model.custom_labels_ == names
+    figure = topic_model.visualize_barchart(top_n_topics=N_TOPICS, custom_labels=True)
+    titles = {annotation.text for annotation in figure.layout.annotations}
+    assert {name[:10] for name in names} <= {title[:10] for title in titles}
+
+
+def test_levels_have_unique_names_and_bertopics_tree_is_theirs(topic_model, texts):
+    table = taxonomy(topic_model, [4, N_TOPICS], documents=texts)
+    assert table["name"].map(name_key).is_unique
+    hierarchy = topic_model.hierarchical_topics(texts)
+    joined = {tuple(sorted(topics)) for topics in hierarchy["Topics"]}
+    for parent in range(4):
+        children = table.loc[(table["level"] == 1) & (table["parent"] == parent), "topic"]
+        assert tuple(sorted(children)) in joined
+
+
+def test_datamapplot_draws_the_levels(topic_model, texts, news, held_out):
+    places = np.random.default_rng(0).normal(size=(len(texts), 2))
+    figure = topic_model.visualize_document_datamap(
+        texts, reduced_embeddings=places, levels=[4, N_TOPICS]
+    )
+    assert isinstance(figure, datamapplot.interactive_rendering.InteractiveFigure)
+    page = str(figure)
+    coarse = taxonomy(topic_model, [4, N_TOPICS], documents=texts)["name"][:4]
+    assert len(page) > 1000
+    assert len(coarse) == 4
+
+
+def test_the_gensim_model_keeps_them(topic_model, tmp_path):
+    names = topic_model.sae_model_.topic_labels_
+    wrapped = topic_model.to_gensim()
+    assert wrapped.estimator.topic_labels_ == names
+    wrapped.save(tmp_path / "model.gensim")
+    assert SaeModel.load(str(tmp_path / "model.gensim")).estimator.topic_labels_ == names
+    SAETopicModel.save(topic_model.sae_model_, tmp_path / "plain")
