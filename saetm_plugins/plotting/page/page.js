@@ -153,11 +153,12 @@ function paintLabels() {
   for (const topic of order) {
     const { name, share, place } = data.levels[at][topic];
     if (place === null) continue;
-    const left = toX(place[0] / 65535), top = toY(1 - place[1] / 65535);
-    if (left < 0 || top < 0 || left > width || top > height) continue;
+    const anchor = toX(place[0] / 65535), top = toY(1 - place[1] / 65535);
+    if (anchor < 0 || top < 0 || anchor > width || top > height) continue;
     const size = Math.round(Math.max(11, Math.min(20, 10 + 30 * Math.sqrt(share))));
     context.font = `600 ${size}px system-ui, sans-serif`;
     const text = shortened(name, 32), half = context.measureText(text).width / 2 + 3;
+    const left = Math.min(Math.max(anchor, half), Math.max(half, width - half));  // not cut off
     const box = { left: left - half, right: left + half, top: top - size * .65, bottom: top + size * .65, topic, at };
     if (boxes.some((b) => b.left < box.right && b.right > box.left && b.top < box.bottom && b.bottom > box.top)) continue;
     boxes.push(box);
