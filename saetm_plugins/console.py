@@ -75,9 +75,10 @@ def print_table(
         table.add_column(
             str(column).replace("_", " "),
             justify="right" if is_number else "left",
-            no_wrap=is_number or column in ("text",),
+            no_wrap=is_number or column == "text",
             overflow="ellipsis",
             min_width=20 if wide else None,
+            max_width=48 if column == "text" else None,
         )
     columns = [[_as_cell(str(column), value) for value in shown[column]] for column in shown]
     for row in zip(*columns, strict=True):
@@ -90,7 +91,7 @@ def print_table(
 def _as_cell(column: str, value: Any) -> str:
     if isinstance(value, list):
         return " ".join(map(str, value))
-    if value is None or (not isinstance(value, str) and value != value):  # missing
+    if value is None or str(value) in ("<NA>", "nan", "NaT"):  # missing
         return ""
     if isinstance(value, float | np.floating):
         if column.split("_")[0] in _PER_CENT:

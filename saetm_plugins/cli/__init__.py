@@ -18,7 +18,7 @@ try:
 except ImportError as error:  # the library works without its command
     raise SystemExit(f"{error}: the saetm command needs pip install 'saetm-plugins[cli]'") from None
 
-from saetm_plugins.cli import atoms, exploring, models
+from saetm_plugins.cli import atoms, collections, counts, documents, exploring, models
 
 app = typer.Typer(
     help="Topic models on sparse autoencoders: train once, cut into any number of topics.",
@@ -27,6 +27,11 @@ app = typer.Typer(
 )
 COMMANDS = {
     "Topic models": (models.demo, models.fit, models.topics, models.assign, models.retopic),
+    "Reading a collection": (
+        *(collections.coverage, collections.compare, collections.trends, collections.correlations),
+        *(counts.suggest, counts.stability),
+    ),
+    "Documents": (documents.search, documents.explain, documents.export, documents.transform),
     "Exploring": (exploring.explore, exploring.taxonomy, exploring.name),
     "Sparse autoencoders": (atoms.embed, atoms.train_sae),
 }

@@ -1,0 +1,184 @@
+"""Commands that compare groups of documents and follow topics through time."""
+
+from __future__ import annotations
+
+import warnings
+from functools import partial
+from typing import Annotated
+
+import typer
+
+from saetm_plugins.cli.options import (
+    Embeddings,
+    Encoder,
+    Encoding,
+    IdColumn,
+    Model,
+    Overwrite,
+    Seed,
+    Sep,
+    TextColumn,
+    Texts,
+)
+from saetm_plugins.cli.output import Out, check_out, give_out
+from saetm_plugins.cli.reading import New, read_collection
+from saetm_plugins.cli.shared import console
+
+GroupColumn = Annotated[str, typer.Option(help="The column with each document's group.")]
+Threshold = Annotated[
+    float, typer.Option(help="A topic counts from this share on; 0: by any active atom.")
+]
+Level = Annotated[str, typer.Option(help="topics or atoms.")]
+
+
+def coverage(
+    model: Model,
+    file: Texts,
+    group_column: GroupColumn,
+    threshold: Threshold = 0.0,
+    text_column: TextColumn = "text",
+    id_column: IdColumn = None,
+    new: New = False,
+    embeddings: Embeddings = None,
+    encoder: Encoder = None,
+    sep: Sep = None,
+    encoding: Encoding = None,
+    out: Out = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Show in what share of each group's documents a topic is active, most varying first."""
+    from saetm_plugins import SAETopicModel, analysis, plotting
+
+    check_out(out, overwrite)
+    fitted = SAETopicModel.load(model, encoder=encoder)
+    read = read_collection(
+        model, fitted, file, text_column=text_column, id_column=id_column, sep=sep,
+        encoding=encoding, embeddings=embeddings, new=new, group_column=group_column,
+    )  # fmt: skip
+    groups = read.frame[group_column]
+    with console.status("Counting"):
+        table = analysis.coverage(fitted, groups, threshold, doc_atoms=read.doc_atoms)
+    wide = table.pivot(index=["topic", "words"], columns="group", values="coverage")
+    wide.columns = [f"coverage_{name}" for name in wide.columns]
+    wide = wide.iloc[(-wide.var(axis=1).fillna(0)).argsort(kind="stable")].reset_index()
+    shown = wide.iloc[:, :8].assign(words=wide["words"].str.split(", ").str[:5].str.join(", "))
+    figure = partial(plotting.plot_coverage, table, max_mean=1.0)
+    give_out(table, f"Coverage by {group_column}", out, figure=figure, shown=shown)
+
+
+def compare(
+    model: Model,
+    file: Texts,
+    group_column: GroupColumn,
+    a: Annotated[str, typer.Option(help="A group.")],
+    b: Annotated[str | None, typer.Option(help="Another; by default all others.")] = None,
+    level: Level = "topics",
+    strata_column: Annotated[
+        str | None, typer.Option(help="A confounder to keep fixed: source, length.")
+    ] = None,
+    threshold: Threshold = 0.0,
+    text_column: TextColumn = "text",
+    id_column: IdColumn = None,
+    new: New = False,
+    embeddings: Embeddings = None,
+    encoder: Encoder = None,
+    random_state: Seed = 0,
+    sep: Sep = None,
+    encoding: Encoding = None,
+    out: Out = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Compare two groups of documents: what is in A and not in B, the most different first."""
+    from saetm_plugins import SAETopicModel, analysis, plotting
+
+    check_out(out, overwrite)
+    fitted = SAETopicModel.load(model, encoder=encoder)
+    read = read_collection(
+        model, fitted, file, text_column=text_column, id_column=id_column, sep=sep,
+        encoding=encoding, embeddings=embeddings, new=new, group_column=group_column,
+        strata_column=strata_column,
+    )  # fmt: skip
+    groups = read.frame[group_column].astype("string")
+    for option, name in (("a", a), ("b", b)):
+        if name is not None and not (groups == name).any():
+            known = ", ".join(sorted(groups.dropna().unique())[:10])
+            raise ValueError(f"{option} {name!r} is no group of {group_column!r}: {known}")
+    with console.status("Resampling"):
+        table = analysis.compare_groups(
+            fitted, groups, a, b, level=level, threshold=threshold, doc_atoms=read.doc_atoms,
+            strata=None if strata_column is None else read.frame[strata_column], ids=read.ids,
+            random_state=random_state,
+        )  # fmt: skip
+    other = "the others" if b is None else b
+    columns = [level[:-1], "words", "share_a", "share_b", "difference", "low", "high", "q"]
+    shown = table[columns].assign(words=table["words"].str.split(", ").str[:5].str.join(", "))
+    figure = partial(plotting.plot_comparison, table, a=a, b=other)
+    give_out(table, f"{a} (a) against {other} (b)", out, figure=figure, shown=shown)
+
+
+def trends(
+    model: Model,
+    file: Texts,
+    time_column: Annotated[str, typer.Option(help="The column with dates, years or numbers.")],
+    bins: Annotated[
+        str, typer.Option(help='A number of periods, a length ("10Y", "M"), or "auto".')
+    ] = "auto",
+    threshold: Threshold = 0.0,
+    text_column: TextColumn = "text",
+    id_column: IdColumn = None,
+    new: New = False,
+    embeddings: Embeddings = None,
+    encoder: Encoder = None,
+    random_state: Seed = 0,
+    sep: Sep = None,
+    encoding: Encoding = None,
+    out: Out = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Follow topics through time: their share in each period, and which rise or fall."""
+    from saetm_plugins import SAETopicModel, analysis, plotting
+
+    check_out(out, overwrite)
+    fitted = SAETopicModel.load(model, encoder=encoder)
+    read = read_collection(
+        model, fitted, file, text_column=text_column, id_column=id_column, sep=sep,
+        encoding=encoding, embeddings=embeddings, new=new, time_column=time_column,
+    )  # fmt: skip
+    times = read.frame[time_column]
+    cut = int(bins) if bins.isdigit() else bins
+    with console.status("Resampling"), warnings.catch_warnings():
+        warnings.simplefilter("once")
+        table = analysis.topic_trends(
+            fitted, times, cut, threshold=threshold, doc_atoms=read.doc_atoms,
+            random_state=random_state,
+        )  # fmt: skip
+        try:
+            tests = analysis.trend_tests(fitted, times, cut, doc_atoms=read.doc_atoms)
+        except ValueError as error:  # too few periods to test
+            tests, note = table, str(error)
+        else:
+            names = dict(enumerate(analysis.topic_names(fitted)))
+            tests.insert(1, "name", tests["topic"].map(names))
+            note = "rho: rank correlation of a topic's share with time; change: from first to last"
+    figure = partial(plotting.plot_trends, table)
+    give_out(table, f"Topics by {time_column}", out, figure=figure, shown=tests, note=note)
+
+
+def correlations(
+    model: Model,
+    level: Level = "topics",
+    threshold: Threshold = 0.0,
+    out: Out = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Show which topics, or atoms, occur in the same documents more often than by chance."""
+    from saetm_plugins import SAETopicModel, analysis, plotting
+
+    check_out(out, overwrite)
+    fitted = SAETopicModel.load(model)
+    table = analysis.topic_correlations(fitted, level, threshold=threshold)
+    figure = partial(plotting.plot_correlations, table)
+    few = {c: table[c].str.split(", ").str[:3].str.join(", ") for c in ("words_a", "words_b")}
+    shown = table.drop(columns=["documents_a", "documents_b"]).assign(**few)
+    title = f"{level.capitalize()} in the same documents"
+    give_out(table, title, out, figure=figure, shown=shown)

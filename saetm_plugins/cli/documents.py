@@ -1,0 +1,173 @@
+"""Commands about single documents: find, explain, export and transform them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from saetm_plugins.cli.options import (
+    Embeddings,
+    Encoder,
+    Encoding,
+    IdColumn,
+    Model,
+    Overwrite,
+    Sep,
+    TextColumn,
+    Texts,
+)
+from saetm_plugins.cli.output import Out, check_out, give_out
+from saetm_plugins.cli.reading import New, read_collection
+from saetm_plugins.cli.shared import load_embeddings, read_documents
+
+File = Annotated[
+    Path | None, typer.Option(help="The documents, to show their texts or ids, or new ones.")
+]
+
+
+def search(
+    model: Model,
+    query: Annotated[str | None, typer.Argument(help="A phrase.")] = None,
+    file: File = None,
+    topic: Annotated[int | None, typer.Option(help="Documents of this topic.")] = None,
+    atoms: Annotated[str | None, typer.Option(help='Documents with these atoms: "3,17".')] = None,
+    words: Annotated[str | None, typer.Option(help="Documents these words are likely in.")] = None,
+    like: Annotated[int | None, typer.Option(help="Documents like that of this row.")] = None,
+    n: Annotated[int, typer.Option(help="Documents to show.")] = 10,
+    group_column: Annotated[str | None, typer.Option(help="The best of each group.")] = None,
+    text_column: TextColumn = "text",
+    id_column: IdColumn = None,
+    new: New = False,
+    embeddings: Embeddings = None,
+    encoder: Encoder = None,
+    sep: Sep = None,
+    encoding: Encoding = None,
+    out: Out = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Find documents by a phrase, topic, atoms, words or likeness; say which atoms match."""
+    from saetm_plugins import SAETopicModel
+    from saetm_plugins.analysis import find_documents
+
+    check_out(out, overwrite)
+    if file is None and (new or group_column or id_column or embeddings):
+        raise ValueError("file is needed for --new, --group-column, --id-column and --embeddings")
+    try:
+        numbers = None if atoms is None else [int(atom) for atom in atoms.split(",")]
+    except ValueError:
+        raise ValueError(f"atoms must be numbers with commas between; found {atoms!r}") from None
+    fitted = SAETopicModel.load(model, encoder=encoder)
+    read = None
+    if file is not None:
+        read = read_collection(
+            model, fitted, file, text_column=text_column, id_column=id_column, sep=sep,
+            encoding=encoding, embeddings=embeddings, new=new, group_column=group_column,
+        )  # fmt: skip
+    found = find_documents(
+        fitted,
+        query,
+        topic=topic,
+        atoms=numbers,
+        words=words,
+        like=like,
+        n=n,
+        groups=None if read is None or group_column is None else read.frame[group_column],
+        embeddings=None if read is None else read.embeddings,
+        doc_atoms=None if read is None else read.doc_atoms,
+        ids=None if read is None else read.ids,
+        texts=None if read is None else read.texts,
+    )
+    shown = found
+    if "text" in found:
+        shown = found.assign(text=found["text"].str.split().str.join(" ").str[:120])
+    give_out(found, "Documents found", out, shown=shown.drop(columns=["atoms"]))
+
+
+def explain(
+    model: Model,
+    text: Annotated[str | None, typer.Argument(help="A text.")] = None,
+    row: Annotated[int | None, typer.Option(help="Or the row of a fitted document.")] = None,
+    n_words: Annotated[int, typer.Option(help="Words of each atom.")] = 8,
+    encoder: Encoder = None,
+    out: Out = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Show the atoms of a document, their words and topics."""
+    from saetm_plugins import SAETopicModel
+    from saetm_plugins.analysis import explain_document
+
+    check_out(out, overwrite)
+    if (text is None) == (row is None):
+        raise ValueError("give a text or --row, one of the two")
+    fitted = SAETopicModel.load(model, encoder=encoder)
+    try:
+        found = explain_document(fitted, row if text is None else text, n_words)
+    except IndexError as error:
+        raise ValueError(f"row {row}: {error}") from None
+    give_out(found, "Atoms of the document", out)
+
+
+def export(
+    model: Model,
+    out: Annotated[Path, typer.Option(help="Table: .csv, .tsv, .xlsx, .parquet or .jsonl.")],
+    file: File = None,
+    n_topics: Annotated[int, typer.Option(help="Topics to name for each document.")] = 3,
+    text_column: TextColumn = "text",
+    id_column: IdColumn = None,
+    new: New = False,
+    embeddings: Embeddings = None,
+    encoder: Encoder = None,
+    sep: Sep = None,
+    encoding: Encoding = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write a row a document: id, text, main topic, share, next topics, all named."""
+    from saetm_plugins import SAETopicModel
+    from saetm_plugins.analysis import export_documents
+
+    check_out(out, overwrite)
+    fitted = SAETopicModel.load(model, encoder=encoder)
+    read = None
+    if file is not None:
+        read = read_collection(
+            model, fitted, file, text_column=text_column, id_column=id_column, sep=sep,
+            encoding=encoding, embeddings=embeddings, new=new,
+        )  # fmt: skip
+    atoms = None if read is None else read.doc_atoms
+    table = export_documents(
+        fitted,
+        texts=None if read is None else read.texts,
+        ids=None if read is None else read.ids,
+        doc_topics=None if atoms is None else fitted.topics_of(atoms)[1],
+        n_topics=n_topics,
+    )
+    shown = table.drop(columns=["text"]) if "text" in table else table
+    give_out(table, f"{len(table):,} documents", out, shown=shown.head(5))
+
+
+def transform(
+    model: Model,
+    file: Texts,
+    text_column: TextColumn = "text",
+    id_column: IdColumn = None,
+    embeddings: Embeddings = None,
+    encoder: Encoder = None,
+    sep: Sep = None,
+    encoding: Encoding = None,
+    out: Out = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Give the share of every topic in new documents, a column a topic."""
+    import pandas as pd
+
+    from saetm_plugins import SAETopicModel
+
+    check_out(out, overwrite)
+    fitted = SAETopicModel.load(model, encoder=encoder)
+    documents, ids = read_documents(file, text_column, id_column, sep, encoding)
+    shares = fitted.transform(documents, load_embeddings(embeddings))
+    table = pd.DataFrame(shares, columns=[f"share_{topic}" for topic in range(shares.shape[1])])
+    table.insert(0, "id", range(len(table)) if ids is None else ids.to_numpy())
+    give_out(table, "Shares of topics", out, shown=table.iloc[:, :9])

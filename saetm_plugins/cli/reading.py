@@ -1,0 +1,101 @@
+"""The rows of a file as documents of a saved model: those it was fitted to, or new ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import typer
+
+from saetm_plugins.cli.shared import load_embeddings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+New = Annotated[
+    bool,
+    typer.Option("--new", help="The file holds other documents than the model's: encode them."),
+]
+
+
+class Collection(NamedTuple):
+    """Documents in the order of the model's, or of the file.
+
+    ``frame``: the columns asked for; ``texts`` and ``ids`` where there are any; ``embeddings``
+    as given; ``doc_atoms`` (n, K) of new documents, None for the fitted ones.
+    """
+
+    frame: pd.DataFrame
+    texts: list[str] | None
+    ids: list[Any] | None
+    embeddings: Any
+    doc_atoms: Any
+
+
+def read_collection(
+    folder: Path,
+    model: Any,
+    file: Path,
+    *,
+    text_column: str,
+    id_column: str | None = None,
+    sep: str | None = None,
+    encoding: str | None = None,
+    embeddings: Path | None = None,
+    new: bool = False,
+    **columns: str | None,
+) -> Collection:
+    """Read a file beside a model; rows are the model's by their ids, else by their order."""
+    options: dict[str, Any] = {"sep": sep, "encoding": encoding, "id_column": id_column, **columns}
+    frame, has_texts = _read(file, text_column, options)
+    vectors = load_embeddings(embeddings)
+    if vectors is not None and len(vectors) != len(frame):
+        raise ValueError(f"embeddings has {len(vectors)} rows for {len(frame)} documents")
+    n_fitted = model.doc_atoms_.shape[0]
+    if not new and id_column is not None and (folder / "documents.csv").is_file():
+        order = _order_by_id(folder, frame[id_column], id_column)
+        frame = frame.iloc[order].reset_index(drop=True)
+        vectors = None if vectors is None else vectors[order]
+    if not new and len(frame) != n_fitted:
+        raise ValueError(
+            f"file {str(file)!r} has {len(frame)} rows, the model was fitted to {n_fitted} "
+            "documents; pass --new for other documents"
+        )
+    texts = frame[text_column].tolist() if has_texts else None
+    doc_atoms = None
+    if new:
+        if texts is None and vectors is None:
+            raise ValueError(f"text_column {text_column!r} is not in {file}; --new needs texts")
+        doc_atoms = model.transform_atoms(None if vectors is not None else texts, vectors)
+    ids = None if id_column is None else frame[id_column].tolist()
+    return Collection(frame, texts, ids, vectors, doc_atoms)
+
+
+def _read(file: Path, text_column: str, options: dict[str, Any]) -> tuple[pd.DataFrame, bool]:
+    """Read the columns, and the texts where the file has them."""
+    from saetm_plugins.tables import read_table
+
+    try:
+        return read_table(file, text_column, **options), True
+    except ValueError as error:
+        asked = any(value is not None for name, value in options.items() if "column" in name)
+        if text_column != "text" or not asked or not str(error).startswith("text_column "):
+            raise
+    return read_table(file, None, **options), False
+
+
+def _order_by_id(folder: Path, ids: pd.Series, id_column: str) -> list[int]:
+    """Return the row of each of the model's documents, told by the ids `saetm fit` wrote."""
+    from saetm_plugins.tables import read_table
+
+    saved = read_table(folder / "documents.csv", "id")["id"].tolist()
+    place = {str(key): row for row, key in enumerate(ids)}
+    if len(place) < len(ids):
+        raise ValueError(f"id_column {id_column!r} names documents twice")
+    missing = [key for key in saved if key not in place]
+    if missing:
+        raise ValueError(
+            f"id_column {id_column!r} lacks {len(missing)} of the model's {len(saved)} documents, "
+            f"{missing[0]!r} say; pass --new for other documents"
+        )
+    return [place[key] for key in saved]
