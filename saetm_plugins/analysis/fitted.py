@@ -236,6 +236,8 @@ def mixtures(model: Any, documents: Any = None, embeddings: Any = None) -> np.nd
     -------
     ndarray of shape (n, n_topics), float32
     """
+    if isinstance(model, str | os.PathLike):
+        model = as_topic_model(model)  # loaded once
     doc_atoms = document_atoms(model, documents, embeddings)
     fitted = as_topic_model(model)
     if documents is None and embeddings is None:
