@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from unittest.mock import patch
 
@@ -10,10 +10,15 @@ import numpy as np
 import pandas as pd
 from bertopic._utils import check_is_fitted
 from pandas.io.formats.style import Styler
+from scipy.cluster.hierarchy import linkage
+from scipy.spatial.distance import squareform
+from sklearn.metrics.pairwise import cosine_similarity
 
 from saetm_plugins.analysis import taxonomy, taxonomy_layers, topic_linkage, topic_names
 from saetm_plugins.analysis.explanation import describe_atoms
 from saetm_plugins.bertopic.base import CutTopics
+from saetm_plugins.bertopic.checks import check_groups, check_texts, check_times
+from saetm_plugins.bertopic.images import count_groups
 from saetm_plugins.bertopic.representation import top_words
 from saetm_plugins.topic_data import topic_data
 from saetm_plugins.validation import check_embeddings
@@ -42,25 +47,28 @@ class AnalysedTopics(CutTopics):
         docs : list of str
             The fitted documents.
         use_ctfidf, linkage_function, distance_function : optional
-            As in BERTopic; one of the functions brings BERTopic's own hierarchy back.
+            As in BERTopic; one of the functions makes a tree of c-TF-IDF (of the topics' centroids
+            with ``use_ctfidf=False``), as BERTopic does.
 
         Returns
         -------
         DataFrame
             BERTopic's columns; the root comes first.
         """
-        if self.sae_model_ is None or linkage_function or distance_function:
+        if self.sae_model_ is None:
             return super().hierarchical_topics(
                 docs, use_ctfidf, linkage_function, distance_function
             )
         self._check_docs(docs)
-        model = self.sae_model_
-        n_topics = model.n_topics_
+        n_topics = self.sae_model_.n_topics_
         members = [[topic] for topic in range(n_topics)]
-        names = [_name(self.get_topic(topic)) for topic in range(n_topics)]
+        names = [_name(self.get_topic(topic)) or str(topic) for topic in range(n_topics)]
         rows = []
-        linkage = topic_linkage(self)
-        for left, right, distance in linkage[:, :3]:
+        if linkage_function or distance_function:
+            tree = self._stock_linkage(use_ctfidf, linkage_function, distance_function)
+        else:
+            tree = topic_linkage(self)
+        for left, right, distance in tree[:, :3]:
             left, right = int(left), int(right)
             members.append(sorted(members[left] + members[right]))
             names.append(self._name_merged(members[-1]))
@@ -80,19 +88,18 @@ class AnalysedTopics(CutTopics):
         **options: Any,
     ) -> Any:
         """Draw the tree of :meth:`hierarchical_topics`; parameters are BERTopic's."""
-        if not (
-            self.sae_model_ is None
-            or options.get("linkage_function")
-            or options.get("distance_function")
-        ):
+        asked = options.get("linkage_function") or options.get("distance_function")
+        if self.sae_model_ is not None and asked:
+            options["distance_function"] = _symmetric(options.get("distance_function"))
+        elif self.sae_model_ is not None:
             shown = self._shown(topics, top_n_topics)
-            linkage = topic_linkage(self, shown)
-            options["linkage_function"] = lambda _: linkage
+            tree = topic_linkage(self, shown)
+            options["linkage_function"] = lambda _: tree
             # BERTopic wants distances even where the tree is given.
             n_pairs = len(shown) * (len(shown) - 1) // 2
             options["distance_function"] = lambda _: np.zeros(n_pairs)
             n_colors = max(2, round(len(shown) ** 0.5))  # a colour to each of so many branches
-            options.setdefault("color_threshold", linkage[1 - min(n_colors, len(shown)), 2])
+            options.setdefault("color_threshold", tree[1 - min(n_colors, len(shown)), 2])
         return super().visualize_hierarchy(
             orientation=orientation, topics=topics, top_n_topics=top_n_topics, **options
         )
@@ -182,27 +189,29 @@ class AnalysedTopics(CutTopics):
         Raises
         ------
         ValueError
-            When `soft` goes with `topics`, which has no mixtures.
+            When a document or timestamp is missing or illegible (named by its row), the numbers
+            of them differ, or `soft` goes with `topics`, which has no mixtures.
         """
-        times = pd.Series(list(timestamps))
-        if len(times) and isinstance(times.iloc[0], str):
-            # BERTopic 0.17.4 asks pandas for an option that pandas 3 no longer has.
-            times = pd.to_datetime(times, format=datetime_format)
-        hard = super().topics_over_time(
-            docs,
-            list(times),
-            topics=topics,
-            nr_bins=nr_bins,
-            evolution_tuning=evolution_tuning,
-            global_tuning=global_tuning,
-        )
-        if not soft:
-            return hard
-        if topics:
+        check_is_fitted(self)
+        if soft and topics is not None:
             raise ValueError("soft=True counts mixtures, and topics= has none; give one of them")
-        if nr_bins:
-            times = pd.Series([interval.left for interval in pd.cut(times, bins=nr_bins)])
-        return self._soften(hard, times, "Timestamp")
+        texts = check_texts(docs, "docs") if topics is not None else self._check_docs(docs)
+        n_documents = len(self.topics_) if texts is None else len(texts)
+        times = check_times(timestamps, n_documents, datetime_format)
+        if topics is not None:
+            topics = check_groups(topics, n_documents, "topics")
+        if texts is None:
+            hard = count_groups(self, _binned(times, nr_bins), "Timestamp")
+        else:
+            hard = super().topics_over_time(
+                texts,
+                times,
+                topics=topics,
+                nr_bins=nr_bins,
+                evolution_tuning=evolution_tuning,
+                global_tuning=global_tuning,
+            )
+        return self._soften(hard, _binned(times, nr_bins), "Timestamp") if soft else hard
 
     def topics_per_class(
         self, docs: list[str], classes: Any, global_tuning: bool = True, *, soft: bool = False
@@ -220,9 +229,40 @@ class AnalysedTopics(CutTopics):
         -------
         DataFrame
             Columns Topic, Words, Frequency and Class.
+
+        Raises
+        ------
+        ValueError
+            When a document or class is missing (named by its row), or the numbers of them differ.
         """
-        hard = super().topics_per_class(docs, classes, global_tuning)
-        return self._soften(hard, pd.Series(list(classes)), "Class") if soft else hard
+        texts = self._check_docs(docs)
+        classes = check_groups(classes, len(self.topics_), "classes")
+        if texts is None:
+            hard = count_groups(self, classes, "Class")
+        else:
+            hard = super().topics_per_class(texts, classes, global_tuning)
+        return self._soften(hard, classes, "Class") if soft else hard
+
+    def get_document_info(
+        self,
+        docs: list[str] | None,
+        df: pd.DataFrame | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> pd.DataFrame:
+        """Return BERTopic's table of documents; images without texts are None in it.
+
+        Where ``topics_`` was set to those of several batches there is no column Probability, as
+        the last batch's alone are known. Parameters are BERTopic's.
+        """
+        texts = self._check_docs(docs)
+        known = self.probabilities_
+        if known is not None and len(known) != len(self.topics_):
+            self.probabilities_ = None
+        try:
+            info = super().get_document_info(texts or [""] * len(self.topics_), df, metadata)
+        finally:
+            self.probabilities_ = known
+        return info if texts is not None else info.assign(Document=None)
 
     def visualize_approximate_distribution(
         self, document: str, topic_token_distribution: np.ndarray, normalize: bool = False
@@ -311,6 +351,18 @@ class AnalysedTopics(CutTopics):
             doc_atoms = model.doc_atoms_[document]
         return describe_atoms(model, doc_atoms, n_words).rename(columns=str.capitalize)
 
+    def _stock_linkage(
+        self, use_ctfidf: bool, linkage_function: Any, distance_function: Any
+    ) -> np.ndarray:
+        """Return the tree that BERTopic makes by functions of the caller."""
+        with_words = use_ctfidf and self.c_tf_idf_ is not None
+        topics = (self.c_tf_idf_ if with_words else self.topic_embeddings_)[self._outliers :]
+        distances = np.asarray(_symmetric(distance_function)(topics))
+        condensed = distances if distances.ndim == 1 else squareform(distances, checks=False)
+        if linkage_function is None:
+            return linkage(condensed, "ward", optimal_ordering=True)
+        return np.asarray(linkage_function(condensed))
+
     def _name_merged(self, topics: list[int]) -> str:
         model = self.sae_model_
         if model.components_ is None:
@@ -326,9 +378,15 @@ class AnalysedTopics(CutTopics):
         by_size = [topic for topic in self.get_topic_freq().Topic.to_list() if topic != -1]
         return sorted(by_size[:top_n_topics])
 
-    def _soften(self, hard: pd.DataFrame, groups: pd.Series, column: str) -> pd.DataFrame:
+    def _soften(self, hard: pd.DataFrame, values: list[Any], column: str) -> pd.DataFrame:
         """Put sums of mixtures where `hard` counts documents, for all topics."""
         self._check_atoms("soft=True")
+        groups = pd.Series(values)
+        if len(groups) != len(self.sae_model_.doc_topics_):
+            raise ValueError(
+                f"soft=True needs the mixtures of {len(groups)} documents; after batches those of "
+                f"the last {len(self.sae_model_.doc_topics_)} are known"
+            )
         sums = pd.DataFrame(self.sae_model_.doc_topics_.astype(float)).groupby(groups).sum()
         words = {(row.Topic, getattr(row, column)): row.Words for row in hard.itertuples()}
         rows = []
@@ -340,4 +398,31 @@ class AnalysedTopics(CutTopics):
 
 
 def _name(words: list[tuple[str, float]]) -> str:
-    return "_".join(word for word, _ in words[:_LABEL_WORDS])
+    return "_".join(word for word, _ in words[:_LABEL_WORDS] if word)
+
+
+def _binned(times: list[Any], nr_bins: int | None) -> list[Any]:
+    """Return the left end of the bin that each time lies in, as BERTopic names bins."""
+    if not nr_bins:
+        return times
+    return [interval.left for interval in pd.cut(pd.Series(times), bins=nr_bins)]
+
+
+def _symmetric(distance_function: Any) -> Callable[[Any], np.ndarray]:
+    """Return a function of distances that are equal both ways and not negative.
+
+    A product of float32 tables is symmetric up to rounding, and SciPy refuses it for that.
+    """
+
+    def measure(topics: Any) -> np.ndarray:
+        found = 1 - cosine_similarity(topics) if distance_function is None else None
+        distances = np.array(distance_function(topics) if found is None else found, dtype=float)
+        if distances.ndim == 2 and distances.shape[0] == distances.shape[1]:
+            if np.allclose(distances, distances.T, atol=1e-5):
+                distances = (distances + distances.T) / 2
+            np.fill_diagonal(distances, 0)
+        rounding = (distances < 0) & (distances > -1e-5)
+        distances[rounding] = 0
+        return distances
+
+    return measure

@@ -6,8 +6,10 @@ plots are made; after every change of the cut they are written anew from ``sae_m
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -17,9 +19,14 @@ from bertopic import BERTopic
 from bertopic._bertopic import TopicMapper
 from bertopic._utils import check_is_fitted
 from bertopic.backend import BaseEmbedder
+from bertopic.cluster import BaseCluster
 
 from saetm_plugins.bertopic import tables, zeroshot
+from saetm_plugins.bertopic.checks import check_texts
+from saetm_plugins.bertopic.images import BLANK, describe_images
 from saetm_plugins.bertopic.representation import SAERepresentation, top_words
+from saetm_plugins.emission import infer_doc_atoms
+from saetm_plugins.validation import all_or_nothing
 
 _CANDIDATES = 30  # words that BERTopic hands to the first of a chain of representation models
 
@@ -43,8 +50,10 @@ class CutTopics(BERTopic):
     ctfidf_model: Any
     representative_docs_: Any
     _topic_id_to_zeroshot_topic_idx: dict[int, int]
-    _topic_counts: sp.csr_matrix  # words by topic, -1 first
+    hdbscan_model: Any
+    _topic_counts: Any = None  # words by topic (csr_matrix), -1 first; None without words
     _bow: sp.csr_matrix | None = None  # word counts of the fitted documents, unless just loaded
+    _outlier_name: str | None = None  # what topic -1 is called by hand
     _zeroshot: np.ndarray | None = None  # zero-shot topic of each fitted document, -1: none
 
     def _cut(self, n_topics: int | str | None, merge: str | None = None) -> None:
@@ -56,10 +65,19 @@ class CutTopics(BERTopic):
         else:
             zeroshot.cut(self, n_topics, merge)
 
+    @contextmanager
+    def _editing(self) -> Iterator[Any]:
+        """Let the block edit a copy of ``sae_model_``, which takes its place unless it raises."""
+        with all_or_nothing(self):
+            self.sae_model_ = copy.copy(self.sae_model_)
+            self.sae_model_.owner = None
+            yield self.sae_model_
+
     def _describe(
         self,
         documents: list[str] | None,
         images: list[Any] | None = None,
+        embeddings: np.ndarray | None = None,
         *,
         keep_outliers: bool = False,
     ) -> None:
@@ -67,8 +85,10 @@ class CutTopics(BERTopic):
         model = self.sae_model_
         labels = model.labels_
         self._describe_sizes(keep_outliers)
-        self.custom_labels_, self.topic_aspects_ = None, {}
+        self.topic_aspects_ = {}
         if documents is None:
+            describe_images(self, images, embeddings)
+            self._show_names()
             return
         if self._bow is None:
             self._bow = sp.csr_matrix(self.vectorizer_model.transform(documents), dtype=np.float32)
@@ -82,6 +102,7 @@ class CutTopics(BERTopic):
             topic: [documents[row] for row in rows]
             for topic, rows in tables.representative_rows(labels, shares).items()
         }
+        self._show_names()
 
     def forget_documents(self) -> None:
         """Write what BERTopic keeps of its topics where the documents are not at hand.
@@ -91,13 +112,16 @@ class CutTopics(BERTopic):
         model = self.sae_model_
         self._bow = self._zeroshot = None
         self._describe_sizes()
-        self.custom_labels_, self.topic_aspects_, self.representative_docs_ = None, {}, {}
+        self.topic_aspects_, self.representative_docs_ = {}, {}
         if model.components_ is None:
+            describe_images(self, None, None)
+            self._show_names()
             return
         words = top_words(model.components_, model.vocabulary_, self.top_n_words)
         self.topic_representations_ = dict(enumerate(words))
         self._topic_counts = sp.csr_matrix(model.atom_topics_.T @ model.atoms_.sums.atom_words)
         self.c_tf_idf_ = tables.class_tf_idf(self, self._topic_counts)
+        self._show_names()
 
     def _describe_sizes(self, keep_outliers: bool = False) -> None:
         """Write all that needs no documents; topic -1 too where earlier batches had it."""
@@ -113,21 +137,28 @@ class CutTopics(BERTopic):
         self._topic_id_to_zeroshot_topic_idx = zeroshot.named_topics(self)
         self.probabilities_ = self._probabilities(model.labels_, model.doc_topics_)
         self.topic_embeddings_ = self._topic_centroids()
+        self.hdbscan_model = BaseCluster()
+        self.hdbscan_model.labels_ = model.labels_  # which code in the wild asks the clusterer for
+        model.owner = self
 
-    def _describe_images(self, images: Any, embeddings: np.ndarray) -> None:
-        """Describe topics of images by captions of the most central ones, as BERTopic does."""
-        frame = pd.DataFrame({"Document": None, "ID": range(len(images)), "Topic": self.topics_})
-        frame["Image"] = images
-        captions = self._images_to_text(frame, embeddings)
-        if captions.Document.isna().any():  # no representation model that captions
-            blank = [("", 1e-05)] * self.top_n_words
-            self.topic_representations_ = {topic: blank for topic in sorted(self.topic_sizes_)}
-            self.representative_docs_ = {}
-            return
-        centroids = self.topic_embeddings_
-        self._extract_topics(captions)
-        self._save_representative_docs(captions)
-        self.topic_embeddings_ = centroids
+    def _show_names(self) -> None:
+        """Put the names given by hand, which stay with their topics, into ``custom_labels_``."""
+        model = self.sae_model_
+        targets = model.atoms_.label_targets
+        automatic = {*(self.zeroshot_topic_list or []), *(targets.labels if targets else [])}
+        named = {
+            topic: label
+            for topic, label in enumerate(model.topic_labels_)
+            if label is not None and label not in automatic
+        }
+        if self._outlier_name is not None and self._outliers:
+            named[-1] = self._outlier_name
+        names = self.topic_labels_
+        self.custom_labels_ = (
+            [named.get(topic, names[topic]) for topic in sorted(self.topic_sizes_)]
+            if named
+            else None
+        )
 
     def _describe_words(self, documents: list[str], images: Any) -> Any:
         model = self.sae_model_
@@ -140,8 +171,21 @@ class CutTopics(BERTopic):
         frame["Image"] = images
         described = self._extract_words_per_topic(model.vocabulary_, frame)
         # A batch may hold no document of a topic, or none without topic.
-        blank = {-1: [("", 1e-05)] * self.top_n_words} if self._outliers else {}
+        blank = {-1: [BLANK] * self.top_n_words} if self._outliers else {}
         return dict(sorted({**blank, **dict(enumerate(every)), **described}.items()))
+
+    def _extract_representative_docs(
+        self, c_tf_idf: Any, documents: pd.DataFrame, topics: Any, *args: Any, **kwargs: Any
+    ) -> Any:
+        """Choose documents for BERTopic: images without captions by their share of the topic."""
+        if c_tf_idf is not None:
+            return super()._extract_representative_docs(
+                c_tf_idf, documents, topics, *args, **kwargs
+            )
+        shares = self.sae_model_.doc_topics_.max(axis=1)
+        n_rows = kwargs.get("nr_repr_docs", 5)
+        rows = tables.representative_rows(self.sae_model_.labels_, shares, n_rows)
+        return {}, [], [], [rows[topic].tolist() for topic in sorted(topics)]
 
     def _topic_centroids(self) -> np.ndarray:
         """Return the mean embedding of each topic's documents, weighted by their share of it."""
@@ -183,7 +227,7 @@ class CutTopics(BERTopic):
             )
         if documents is None and images is None:
             raise ValueError("documents, embeddings and images are all None; give at least one")
-        if self.embedding_model is None or type(self.embedding_model) is BaseEmbedder:
+        if not self._can_embed():
             raise ValueError("texts need embeddings=, or embedding_model= at construction or load")
         texts = [None] * len(images) if documents is None else documents
         return self._extract_embeddings(
@@ -198,15 +242,45 @@ class CutTopics(BERTopic):
                 "fit SAEBERTopic on the documents, or open it with BERTopic.load to merge topics"
             )
 
-    def _check_docs(self, docs: Any) -> None:
+    def _check_docs(self, docs: Any, images: Any = None) -> list[str] | None:
+        """Return the documents of :attr:`topics_` as a list, None for images without texts."""
         check_is_fitted(self)
-        if isinstance(docs, (str, pd.DataFrame)) or not hasattr(docs, "__len__"):
-            raise TypeError(f"docs must be a list of strings; found {type(docs).__name__}")
-        kinds = {kind.__name__ for kind in set(map(type, docs)) if not issubclass(kind, str)}
-        if kinds:
-            raise TypeError(f"docs must hold strings only; found {', '.join(sorted(kinds))}")
+        if self._is_wordless():
+            if images is not None and len(images) != len(self.topics_):
+                raise ValueError(f"images holds {len(images)}; the model knows {len(self.topics_)}")
+            return None
+        docs = check_texts(docs, "docs")
         if len(docs) != len(self.topics_):
             raise ValueError(f"docs holds {len(docs)} texts; the model knows {len(self.topics_)}")
+        return docs
+
+    def _is_wordless(self) -> bool:
+        """Tell whether the model was fitted to images alone."""
+        return self.sae_model_ is not None and self.sae_model_.components_ is None
+
+    def _recall(self, docs: list[str] | None) -> None:
+        """Know all `docs` again, where :attr:`topics_` was set to those of several batches.
+
+        Of earlier batches only sums are kept: their mixtures are found anew, from embeddings where
+        there is an embedding model, else from words.
+        """
+        model = self.sae_model_
+        if docs is None or len(docs) == model.doc_atoms_.shape[0]:
+            return
+        if not model.online_:
+            n_fitted = model.doc_atoms_.shape[0]
+            raise ValueError(f"docs holds {len(docs)} texts; the model was fitted to {n_fitted}")
+        self._bow = sp.csr_matrix(self.vectorizer_model.transform(docs), dtype=np.float32)
+        if self._can_embed():
+            embeddings = self._embed(docs, None)
+            model.doc_atoms_ = model.transform_atoms(None, embeddings)
+            self._zeroshot = zeroshot.assign(self, embeddings) if self._is_zeroshot() else None
+        else:
+            model.doc_atoms_ = infer_doc_atoms(self._bow, model.emissions_)
+        model.set_topics(model.topics_)
+
+    def _can_embed(self) -> bool:
+        return self.embedding_model is not None and type(self.embedding_model) is not BaseEmbedder
 
 
 def _after_emissions(asked: Any) -> Any:

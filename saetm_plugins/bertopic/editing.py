@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from bertopic._bertopic import logger
 from bertopic._utils import check_is_fitted
 from sklearn.base import clone
 from sklearn.feature_extraction.text import CountVectorizer
 
 from saetm_plugins.bertopic.backend import load_backend
 from saetm_plugins.bertopic.base import CutTopics
-from saetm_plugins.validation import all_or_nothing
+from saetm_plugins.bertopic.images import BLANK
 
 
 class EditedTopics(CutTopics):
@@ -52,11 +54,12 @@ class EditedTopics(CutTopics):
             then as it was before.
         """
         self._check_atoms("reduce_topics")
-        self._check_docs(docs)
-        with all_or_nothing(self, self.sae_model_):
+        texts = self._check_docs(docs, images)
+        with self._editing():
+            self._recall(texts)
             self._cut(nr_topics, merge)
             self.nr_topics = nr_topics
-            self._describe(docs, images)
+            self._describe(texts, images)
         return self
 
     def merge_topics(
@@ -83,10 +86,11 @@ class EditedTopics(CutTopics):
         if self.sae_model_ is None:
             super().merge_topics(docs, topics_to_merge, images)
             return
-        self._check_docs(docs)
-        with all_or_nothing(self, self.sae_model_):
-            self.sae_model_.merge_topics(list(topics_to_merge))
-            self._describe(docs, images)
+        texts = self._check_docs(docs, images)
+        with self._editing() as model:
+            self._recall(texts)
+            model.merge_topics(list(topics_to_merge))
+            self._describe(texts, images)
 
     def split_topic(
         self, docs: list[str], topic: int, n: int = 2, images: list[Any] | None = None
@@ -107,10 +111,48 @@ class EditedTopics(CutTopics):
             When the topic does not exist or has fewer than `n` atoms; the model is then as before.
         """
         self._check_atoms("split_topic")
-        self._check_docs(docs)
-        with all_or_nothing(self, self.sae_model_):
-            self.sae_model_.split_topic(topic, n)
-            self._describe(docs, images)
+        texts = self._check_docs(docs, images)
+        with self._editing() as model:
+            self._recall(texts)
+            model.split_topic(topic, n)
+            self._describe(texts, images)
+
+    def set_topic_labels(self, topic_labels: Mapping[int, str] | list[str]) -> None:
+        """Name topics; names stay with topics that later merges and cuts leave as they are.
+
+        A topic is taken for the same where a new one shares more than half of the weight of both
+        (:func:`saetm_plugins.topics.carry_labels`). Labels that begin with the topic's number, as
+        ``generate_topic_labels`` makes them, hold until the next edit only.
+
+        Parameters
+        ----------
+        topic_labels : list of str, or dict of int to str
+            As in BERTopic: a name for every topic, -1 first where it exists; or for some.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When a list is of another length than the topics, or a name is no text.
+        """
+        check_is_fitted(self)
+        if self.sae_model_ is None:
+            super().set_topic_labels(topic_labels)
+            return
+        topics = sorted(self.topic_sizes_)
+        if not isinstance(topic_labels, Mapping):
+            if len(topic_labels) != len(topics):
+                raise ValueError(f"topic_labels holds {len(topic_labels)} for {len(topics)} topics")
+            topic_labels = dict(zip(topics, topic_labels, strict=True))
+        given = {topic: topic_labels[topic] for topic in topics if topic_labels.get(topic)}
+        numbered = {t for t, label in given.items() if re.match(rf"{t}(\D|$)", str(label))}
+        with self._editing() as model:
+            lasting = {t: None if t in numbered else label for t, label in given.items() if t >= 0}
+            model.set_topic_labels(lasting)
+            if -1 in given:
+                self._outlier_name = None if -1 in numbered else given[-1]
+            shown = self.custom_labels_ or [self.topic_labels_[topic] for topic in topics]
+            self.custom_labels_ = [given.get(t, s) for t, s in zip(topics, shown, strict=True)]
+            model.owner = self
 
     @classmethod
     def merge_models(
@@ -165,8 +207,7 @@ class EditedTopics(CutTopics):
         if self.sae_model_ is None:
             super().delete_topics(topics_to_delete)
             return
-        model = self.sae_model_
-        with all_or_nothing(self, model):
+        with self._editing() as model:
             had_outliers = self._outliers
             kept = model.delete_topics(topics_to_delete)
             self._describe_sizes()
@@ -174,16 +215,14 @@ class EditedTopics(CutTopics):
 
     def _keep_descriptions(self, kept: list[int], had_outliers: int) -> None:
         """Carry words and documents of the topics `kept` over to their new numbers."""
-        blank = [("", 1e-05)] * self.top_n_words
+        blank = [BLANK] * self.top_n_words
         self.topic_representations_ = _renumber(self.topic_representations_, kept, blank)
         self.representative_docs_ = _renumber(self.representative_docs_, kept, [])
         self.topic_aspects_ = {
             aspect: _renumber(described, kept, blank)
             for aspect, described in self.topic_aspects_.items()
         }
-        if self.custom_labels_ is not None:
-            labels = [self.custom_labels_[topic + had_outliers] for topic in kept]
-            self.custom_labels_ = ["", *labels] if self._outliers else labels
+        self._show_names()
         rows = np.asarray(kept) + had_outliers
         for table in ("_topic_counts", "c_tf_idf_"):
             matrix = getattr(self, table, None)
@@ -239,16 +278,20 @@ class EditedTopics(CutTopics):
                 representation_model=representation_model,
             )
             return
-        self._check_docs(docs)
-        with all_or_nothing(self, self.sae_model_):
+        texts = self._check_docs(docs, images)
+        other_words = vectorizer_model is not None or n_gram_range is not None
+        if texts is None and other_words:
+            raise ValueError("another vectorizer needs texts; the model was fitted to images alone")
+        with self._editing():
+            self._recall(texts)
             self.top_n_words = top_n_words
             self.representation_model = representation_model
             self.ctfidf_model = ctfidf_model or self.ctfidf_model
-            if vectorizer_model is not None or n_gram_range is not None:
-                self._learn_vocabulary(docs, vectorizer_model, n_gram_range)
+            if texts is not None and other_words:
+                self._learn_vocabulary(texts, vectorizer_model, n_gram_range)
             if topics is not None:
                 self._follow(topics)
-            self._describe(docs, images)
+            self._describe(texts, images)
 
     def reduce_outliers(
         self,
@@ -263,11 +306,33 @@ class EditedTopics(CutTopics):
     ) -> list[int]:
         """Find topics for documents of topic -1, as BERTopic does.
 
-        ``strategy="probabilities"`` needs no `probabilities` here: the mixtures are known.
+        ``strategy="probabilities"`` needs no `probabilities` here: the mixtures are known. Where
+        no document has topic -1 there is nothing to do, and `topics` come back as they are.
         Parameters are BERTopic's.
+
+        Raises
+        ------
+        ValueError
+            When `probabilities` are not those of `topics`, or `topics` has outliers where the model
+            knows none.
         """
-        if strategy.lower() == "probabilities" and probabilities is None and self.sae_model_:
-            probabilities = self.sae_model_.doc_topics_
+        check_is_fitted(self)
+        topics = [int(topic) for topic in topics]
+        if -1 not in topics:
+            logger.warning("Outliers - No document has topic -1: topics stay as they are")
+            return topics
+        if not self._outliers:
+            raise ValueError(
+                "topics holds -1, of which the model knows nothing: call update_topics(docs, "
+                "topics=topics) first"
+            )
+        if strategy.lower() == "probabilities":
+            if probabilities is None and self.sae_model_ is not None:
+                probabilities = self.sae_model_.doc_topics_
+            if probabilities is not None and len(probabilities) != len(topics):
+                raise ValueError(
+                    f"probabilities holds {len(probabilities)} rows for {len(topics)} topics"
+                )
         found = super().reduce_outliers(
             documents,
             topics,

@@ -27,6 +27,7 @@ from bertopic._bertopic import _create_model_from_files
 from bertopic._utils import check_is_fitted
 from bertopic.backend import BaseEmbedder
 
+from saetm_plugins.atoms.files.hub import resolve_path
 from saetm_plugins.bertopic.backend import load_backend
 from saetm_plugins.bertopic.base import CutTopics
 from saetm_plugins.bertopic.numbering import NumberedTopicModel
@@ -118,8 +119,7 @@ class SavedTopics(CutTopics):
                     "code; pass allow_pickle=True for a file of your own, or save as safetensors"
                 )
             return _as_ours(cls, super().load(str(path), embedding_model))
-        if not folder.is_dir():
-            folder = _download(str(path))
+        folder = resolve_path(str(path))
         _refuse_unchecked_weights(folder)
         topics, params, tensors, *more = save_utils.load_local_files(folder)
         saved_name = params.pop("embedding_model", None)
@@ -148,7 +148,10 @@ class SavedTopics(CutTopics):
         config = {
             "parameters": {name: getattr(self, name) for name in own if _is_plain(self, name)},
             "counts_by_default": self._counts_by_default,
-            "representative_docs": {str(k): v for k, v in self.representative_docs_.items()},
+            "representative_docs": {
+                str(k): v for k, v in (self.representative_docs_ or {}).items()
+            },
+            "outlier_name": self._outlier_name,
             "online": model.online_,
         }
         tensors = {"sizes": np.array(sorted(self.topic_sizes_.items()), dtype=np.int64)}
@@ -180,11 +183,14 @@ class SavedTopics(CutTopics):
         self._zeroshot = tensors.get("zeroshot")
         self.sae_model_ = model
         self.vectorizer_model = model.vectorizer_ or self.vectorizer_model
-        labels = self.custom_labels_
+        self._outlier_name = config.get("outlier_name")
+        labels, topics = self.custom_labels_, self.topics_
         sizes = Counter({int(topic): int(size) for topic, size in tensors["sizes"]})
         self._describe_sizes(keep_outliers=-1 in sizes)
         self.topic_sizes_ = sizes
         self.custom_labels_ = labels
+        if len(topics) != len(self.topics_):  # set to those of several batches
+            self.topics_ = topics
 
 
 def _as_ours(cls: type, stock: BERTopic) -> Any:
@@ -230,14 +236,6 @@ def _find_backend(asked: Any, explicit: Any) -> Any:
         if explicit is not None:
             raise
         return BaseEmbedder()
-
-
-def _download(name: str) -> Path:
-    if name.count("/") != 1 or name.startswith((".", "/", "~")):
-        raise FileNotFoundError(f"path {name!r} is no file, folder or hub repository")
-    from huggingface_hub import snapshot_download
-
-    return Path(snapshot_download(name))
 
 
 def _is_plain(model: Any, name: str) -> bool:

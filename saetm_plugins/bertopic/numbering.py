@@ -32,9 +32,13 @@ class NumberedTopicModel(SAETopicModel):
     online_ : bool
         Whether documents were added by :meth:`partial_fit`: topics then keep their numbers, and a
         topic may own none of the last batch.
+    owner : SAEBERTopic or None
+        Whose :attr:`sae_model_` this is. Its tables would not follow an edit made here, which is
+        refused; a copy (``copy.copy``) has no owner to look after.
     """
 
     online_ = False
+    owner: Any = None
 
     def fit(self, documents: Any, embeddings: Any = None, y: Any = None, **fit_params: Any) -> Any:
         """Fit as :meth:`SAETopicModel.fit` does; nothing is deleted any more."""
@@ -100,9 +104,15 @@ class NumberedTopicModel(SAETopicModel):
 
     def set_topics(self, topics: Topics, labels: np.ndarray | None = None) -> None:
         """Take over a cut, its topics numbered by the documents they own unless `labels` say."""
+        self._check_not_owned()
         if labels is None and not self.online_:
             topics = number_topics(topics, self.doc_atoms_)
         super().set_topics(topics, labels)
+
+    def set_topic_labels(self, topic_labels: Any) -> Any:
+        """Name topics as :meth:`SAETopicModel.set_topic_labels` does."""
+        self._check_not_owned()
+        return super().set_topic_labels(topic_labels)
 
     def follow(self, labels: np.ndarray) -> None:
         """Give atoms to topics as documents were; documents keep the topics that they are given.
@@ -113,7 +123,8 @@ class NumberedTopicModel(SAETopicModel):
             Topics 0 to T - 1, none of them empty, or -1.
         """
         labels = np.asarray(labels, dtype=np.int64)
-        self.set_topics(cuts.follow(self.atoms_, self.doc_atoms_, labels), labels)
+        topics = cuts.follow(self.atoms_, self.doc_atoms_, labels)
+        self.set_topics(cuts.carry_labels(self.atoms_, self.topics_, topics), labels)
 
     def delete_topics(self, topics: Sequence[int]) -> list[int]:
         """Take topics, with the atoms' weight in them, out of this cut and of later ones.
@@ -136,6 +147,14 @@ class NumberedTopicModel(SAETopicModel):
         kept = [int(str(label)) for label in left.labels]
         self.set_topics(left.with_labels(names[topic] for topic in kept))
         return kept
+
+    def _check_not_owned(self) -> None:
+        if self.owner is not None and self.owner.sae_model_ is self:
+            raise ValueError(
+                "this model is an SAEBERTopic's, whose tables would not follow: call the "
+                "SAEBERTopic's reduce_topics, merge_topics, split_topic, delete_topics, "
+                "update_topics or set_topic_labels, or edit a copy, copy.copy(…sae_model_)"
+            )
 
 
 def number_topics(topics: Topics, doc_atoms: sp.csr_matrix) -> Topics:

@@ -32,15 +32,15 @@ class CorpusWords(NamedTuple):
         Mixtures of the fitted documents.
     atom_words : ndarray of shape (K, V)
         Rows need not sum to 1.
-    background : ndarray of shape (V,)
-        P(word) of the words no atom accounts for.
+    emissions : Emissions
+        Of the same atoms and words.
     vocabulary : ndarray of shape (V,)
     vectorizer : fitted scikit-learn vectorizer
     """
 
     doc_atoms: sp.csr_matrix
     atom_words: np.ndarray
-    background: np.ndarray
+    emissions: Emissions
     vocabulary: np.ndarray
     vectorizer: Any
 
@@ -83,6 +83,7 @@ class SAERepresentation(BaseRepresentation):
         topic_model : BERTopic
         documents : DataFrame with columns Document and Topic
             All documents of the corpus, or a part; its index is their position in the corpus.
+            Others, of earlier batches say, have the atoms that their words speak for.
         c_tf_idf : ignored
         topics : dict of int to list of (str, float)
             Words by c-TF-IDF; kept for a topic without a document.
@@ -94,25 +95,32 @@ class SAERepresentation(BaseRepresentation):
         """
         n_words = self.top_n_words or topic_model.top_n_words
         sae_model = getattr(topic_model, "sae_model_", None)
+        before = getattr(self, "_state", None)
         if sae_model is not None:
             corpus = words_of_model(sae_model, topic_model.vectorizer_model)
         else:
             corpus = self._learn(topic_model, documents)
         n_known = corpus.doc_atoms.shape[0]
-        part = len(documents) < n_known
-        rows = documents.index.to_numpy() if part else np.arange(n_known)
-        # A batch of online learning ends in blank stand-ins for the topics it holds nothing of.
-        names, groups = np.unique(documents.Topic.to_numpy(int)[: len(rows)], return_inverse=True)
-        own = np.asarray(topic_model.topics_)[rows] if part else groups
-        whole_own = np.asarray(topic_model.topics_) if part else groups
+        just_fitted = getattr(self, "_state", None) != before
+        if just_fitted:  # a batch ends in blank stand-ins for topics it holds nothing of
+            documents = documents.iloc[:n_known]
+        known = just_fitted or _are_known(topic_model, documents, n_known)
+        if not known:
+            corpus = corpus._replace(doc_atoms=_infer(corpus, documents))
+        part = not known or len(documents) < n_known
+        whole = len(documents) == corpus.doc_atoms.shape[0]
+        rows = np.arange(len(documents)) if whole else documents.index.to_numpy()
+        names, groups = np.unique(documents.Topic.to_numpy(int), return_inverse=True)
+        whole_own = groups if whole else np.asarray(topic_model.topics_)
+        own = whole_own if whole else whole_own[rows]
         weights = _atom_weights(corpus.doc_atoms, rows, groups, own, whole_own)
         probabilities = _unit_sum(weights @ corpus.atom_words)
         if sae_model is not None and not part:
-            known = names >= 0  # whose words the cut itself says
-            probabilities[known] = sae_model.components_[names[known]]
+            of_cut = names >= 0  # whose words the cut itself says
+            probabilities[of_cut] = sae_model.components_[names[of_cut]]
         if part:
             counts = _group_counts(corpus.vectorizer, documents.Document, groups)
-            probabilities = _observe(probabilities, counts, corpus.background)
+            probabilities = _observe(probabilities, counts, corpus.emissions.background)
         found = dict(zip(names, top_words(probabilities, corpus.vocabulary, n_words), strict=True))
         return {topic: found.get(topic) or list(words)[:n_words] for topic, words in topics.items()}
 
@@ -147,7 +155,7 @@ class SAERepresentation(BaseRepresentation):
         self._corpus = CorpusWords(
             doc_atoms,
             emissions.atom_words,
-            emissions.background,
+            emissions,
             np.asarray(vectorizer.get_feature_names_out(), dtype=object),
             vectorizer,
         )
@@ -161,7 +169,7 @@ def words_of_model(model: Any, vectorizer: Any) -> CorpusWords:
     return CorpusWords(
         model.doc_atoms_,
         keywords.toarray() if keywords.nnz else model.atom_words_,
-        model.background_,
+        model.emissions_,
         model.vocabulary_,
         vectorizer,
     )
@@ -198,6 +206,27 @@ def _emissions_of(sums: CorpusSums) -> Emissions:
     return fit_pooled_emissions(
         sums.atom_words, sums.atom_pairs, sums.document_frequency, sums.n_documents
     )
+
+
+def _are_known(topic_model: Any, documents: pd.DataFrame, n_known: int) -> bool:
+    """Tell whether the rows of `documents` are those of the mixtures, by their topics.
+
+    They are not where ``topics_`` was set to those of several batches, or BERTopic was asked about
+    other documents (its argument ``topics=``).
+    """
+    topics = np.asarray(topic_model.topics_)
+    if len(topics) != n_known or len(documents) > n_known:
+        return False
+    if len(documents) == n_known:
+        return True
+    rows, own = documents.index.to_numpy(), documents.Topic.to_numpy(int)
+    merged = not own.any()  # as BERTopic's hierarchy calls what it merges
+    return rows.max() < n_known and (merged or np.array_equal(topics[rows], own))
+
+
+def _infer(corpus: CorpusWords, documents: pd.DataFrame) -> sp.csr_matrix:
+    bow = sp.csr_matrix(corpus.vectorizer.transform(documents.Document.tolist()))
+    return infer_doc_atoms(bow, corpus.emissions)
 
 
 def _count(documents: list[str], vectorizer: Any) -> tuple[sp.csr_matrix, Any]:

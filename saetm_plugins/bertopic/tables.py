@@ -54,13 +54,16 @@ def class_tf_idf(topic_model: Any, counts: sp.csr_matrix) -> sp.csr_matrix:
     csr_matrix of shape (T, V), float64
     """
     ctfidf_model = clone(topic_model.ctfidf_model)
-    with np.errstate(divide="ignore"):  # words of topics that a batch held nothing of
+    # Words of topics that a batch held nothing of.
+    with np.errstate(divide="ignore", invalid="ignore"):
         ctfidf_model.fit(counts, multiplier=_seed_multiplier(topic_model))
     topic_model.ctfidf_model = ctfidf_model
     return sp.csr_matrix(ctfidf_model.transform(counts.copy()))
 
 
-def representative_rows(labels: np.ndarray, shares: np.ndarray) -> dict[int, np.ndarray]:
+def representative_rows(
+    labels: np.ndarray, shares: np.ndarray, n_rows: int = N_REPRESENTATIVE
+) -> dict[int, np.ndarray]:
     """Return for each topic which of its documents have the largest share of it.
 
     Parameters
@@ -68,12 +71,14 @@ def representative_rows(labels: np.ndarray, shares: np.ndarray) -> dict[int, np.
     labels : ndarray of shape (N,)
     shares : ndarray of shape (N,)
         Share of each document's own topic.
+    n_rows : int, default=3
+        Of a topic, at most.
     """
     order = np.lexsort((-shares, labels))
     starts = np.flatnonzero(np.diff(labels[order], prepend=labels.min() - 1))
     stops = np.append(starts[1:], len(labels))
     return {
-        int(labels[order[start]]): order[start : min(stop, start + N_REPRESENTATIVE)]
+        int(labels[order[start]]): order[start : min(stop, start + n_rows)]
         for start, stop in zip(starts, stops, strict=True)
     }
 

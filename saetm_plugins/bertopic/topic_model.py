@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 from bertopic import BERTopic
-from bertopic._utils import check_documents_type, check_embeddings_shape, check_is_fitted
+from bertopic._utils import check_embeddings_shape, check_is_fitted
 from bertopic.backend import BaseEmbedder
 from bertopic.cluster import BaseCluster
 from bertopic.dimensionality import BaseDimensionalityReduction
@@ -23,10 +23,16 @@ from saetm_plugins.atoms import SparseAutoencoder
 from saetm_plugins.bertopic import tables, zeroshot
 from saetm_plugins.bertopic.analysis import AnalysedTopics
 from saetm_plugins.bertopic.backend import as_encoder, load_backend, runs_locally
+from saetm_plugins.bertopic.checks import check_texts
 from saetm_plugins.bertopic.editing import EditedTopics
 from saetm_plugins.bertopic.files import SavedTopics
 from saetm_plugins.bertopic.numbering import NumberedTopicModel
-from saetm_plugins.text import default_vectorizer, embeddings_match_encoder
+from saetm_plugins.text import (
+    DEFAULT_WIDTH,
+    default_vectorizer,
+    embeddings_match_encoder,
+    has_default_encoder,
+)
 from saetm_plugins.validation import all_or_nothing, one_hot_classes
 
 _MODEL_PARAMETERS = (
@@ -49,6 +55,10 @@ class SAEBERTopic(EditedTopics, AnalysedTopics, SavedTopics):
     merge, n_atoms, k, activation, sharpening, word_vectors, solver, emission_n_iter, \
 random_state, device
         As in :class:`~saetm_plugins.SAETopicModel`.
+    calculate_probabilities : bool, default=True
+        Make :attr:`probabilities_` the mixtures. BERTopic's default is False, as hdbscan takes long
+        for them; here they are at hand anyway. False gives one number per document, the share of
+        its main topic.
     target_weight : float, default=0.5
         How much `y` and ``seed_topic_list`` count in the merge: 0 not at all, 1 alone.
     **bertopic
@@ -62,14 +72,16 @@ random_state, device
     sae_model_ : SAETopicModel
         Atoms, emissions and the current cut, numbered as BERTopic's topics are: by size.
     probabilities_ : ndarray of shape (n, n_topics) or (n,), float32
-        With ``calculate_probabilities=True`` the mixture of each document, rows summing to 1
-        (less what deleted topics have of it); else the share of its main topic.
+        The mixture of each document, rows summing to 1 (less what deleted topics have of it); with
+        ``calculate_probabilities=False`` the share of its main topic.
 
     References
     ----------
     Grootendorst, "BERTopic", arXiv 2203.05794; Girrbach & Akata, "Sparse autoencoders are topic
     models", arXiv 2511.16309.
     """
+
+    _found_encoder = False  # whether `embedding_model` was found by trying, not given
 
     def __init__(
         self,
@@ -98,6 +110,7 @@ random_state, device
                     stacklevel=2,
                 )
         self._counts_by_default = bertopic.get("vectorizer_model") is None
+        bertopic.setdefault("calculate_probabilities", True)
         super().__init__(
             umap_model=BaseDimensionalityReduction(), hdbscan_model=BaseCluster(), **bertopic
         )
@@ -150,11 +163,17 @@ random_state, device
         Raises
         ------
         TypeError, ValueError
-            When an argument is not legal, or `n_topics` is above the number of live atoms; the
-            model is then as it was before.
+            When an argument is not legal, or the mixtures would be too large for memory; the model
+            is then as it was before. `n_topics` above the number of live atoms is no error: there
+            are fewer topics, and a warning.
         """
         with all_or_nothing(self):
+            if self._found_encoder:  # of the documents before
+                self.embedding_model, self._found_encoder = None, False
+            given = embeddings is not None
             texts, embeddings = self._read(documents, embeddings, images)
+            if given:
+                self._find_encoder(texts, embeddings)
             if self.seed_topic_list is not None and self.embedding_model is not None:
                 y, embeddings = self._guided_topic_modeling(embeddings.copy())
             if y is not None:
@@ -182,9 +201,7 @@ random_state, device
             self._zeroshot = zeroshot_rows
             if zeroshot_rows is not None or n_topics == "auto":
                 self._cut(n_topics)
-            self._describe(texts, images)
-            if texts is None:
-                self._describe_images(images, embeddings)
+            self._describe(texts, images, embeddings)
         return self.topics_, self.probabilities_
 
     def transform(
@@ -207,14 +224,20 @@ random_state, device
         -------
         topics : list of int
         probabilities : ndarray
-            Mixtures (n, n_topics) with ``calculate_probabilities=True``, else shares (n,).
+            Mixtures (n, n_topics), or shares (n,) with ``calculate_probabilities=False``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When an argument is not legal; or texts come without embeddings, the model was fitted
+            to embeddings, and they were not found to be the default embedding model's.
         """
         check_is_fitted(self)
         if self.sae_model_ is None:
             return super().transform(documents, embeddings, images)
         texts = [documents] if isinstance(documents, str) else documents
         if texts is not None:
-            check_documents_type(texts)
+            texts = check_texts(texts, "documents")
         if embeddings is None:
             embeddings = self._embed(texts, images)
         elif texts is not None:
@@ -248,10 +271,12 @@ random_state, device
             return self
         self._check_atoms("partial_fit")
         sizes, counts, had_outliers = self.topic_sizes_, self._topic_counts, self._outliers
-        with all_or_nothing(self, self.sae_model_):
+        with self._editing() as model:
             texts, embeddings = self._read(documents, embeddings, None)
             self._bow = sp.csr_matrix(self.vectorizer_model.transform(texts), dtype=np.float32)
-            self.sae_model_.partial_fit(None, embeddings, bow=self._bow)
+            model.partial_fit(None, embeddings, bow=self._bow)
+            if self._zeroshot is not None:
+                self._zeroshot = zeroshot.assign(self, embeddings)
             earlier = self.representative_docs_
             self._describe(texts, keep_outliers=bool(had_outliers))
             batch = Counter(self.topics_)
@@ -269,7 +294,7 @@ random_state, device
         if texts is None or backend is None or type(backend) is BaseEmbedder:
             return None
         encoder = as_encoder(backend)
-        if self.word_vectors == "encoder":
+        if self.word_vectors == "encoder" or self._found_encoder:
             return encoder
         return (
             encoder
@@ -282,14 +307,27 @@ random_state, device
     ) -> tuple[list[str] | None, np.ndarray]:
         """Check what was given, set the embedding model, return texts and embeddings."""
         if documents is not None:
-            check_documents_type(documents)
-            documents = list(documents)
+            documents = check_texts(documents, "documents")
             check_embeddings_shape(embeddings, documents)
         if embeddings is None or self.embedding_model is not None:
             self.embedding_model = load_backend(self.embedding_model, self.language, self.verbose)
         if embeddings is None:
             embeddings = self._embed(documents, images)
         return documents, embeddings
+
+    def _find_encoder(self, texts: list[str] | None, embeddings: np.ndarray) -> None:
+        """Take the default embedding model for the one of `embeddings` if it gives the same."""
+        if (
+            texts is not None
+            and self.embedding_model is None
+            and self.language in (None, "english")
+            and self.word_vectors in ("auto", "encoder")
+            and np.shape(embeddings)[1:] == (DEFAULT_WIDTH,)
+            and has_default_encoder()
+        ):
+            backend = load_backend(None, self.language, self.verbose)
+            if embeddings_match_encoder(as_encoder(backend), texts, np.asarray(embeddings)):
+                self.embedding_model, self._found_encoder = backend, True
 
     def _count(self, documents: list[str] | None) -> sp.csr_matrix | None:
         """Fit the vectorizer, count words per document."""

@@ -49,9 +49,13 @@ def cut(topic_model: Any, n_topics: int | str | None, merge: str | None) -> None
     _, labels[others] = np.unique(model.labels_[others], return_inverse=True)
     labels[others] += len(matched)
     model.follow(labels)
-    model.set_topic_labels(
-        {topic: topic_model.zeroshot_topic_list[name] for topic, name in enumerate(matched)}
-    )
+    names = topic_model.zeroshot_topic_list
+    carried = model.topic_labels_
+    new: dict[int, Any] = {topic: None for topic, label in enumerate(carried) if label in names}
+    for topic, name in enumerate(matched):
+        if carried[topic] is None or carried[topic] in names:  # unless it was renamed by hand
+            new[topic] = names[name]
+    model.set_topic_labels(new)
 
 
 def named_topics(topic_model: Any) -> dict[int, int]:

@@ -1,0 +1,301 @@
+"""What newcomers to SAEBERTopic ran into: each test failed once."""
+
+from __future__ import annotations
+
+import copy
+import logging
+
+import numpy as np
+import pandas as pd
+import pytest
+from bertopic import BERTopic
+from bertopic.backend import BaseEmbedder
+from bertopic.representation import VisualRepresentation
+from PIL import Image
+from scipy.cluster import hierarchy
+from sklearn.metrics.pairwise import cosine_similarity
+
+from saetm_plugins.bertopic import SAEBERTopic
+
+N = 400
+
+
+@pytest.fixture(scope="module")
+def docs(news) -> list[str]:
+    return news.documents[:N]
+
+
+@pytest.fixture(scope="module")
+def fitted(news, docs) -> SAEBERTopic:
+    return SAEBERTopic(8).fit(docs, news.embeddings[: len(docs)])
+
+
+@pytest.fixture
+def model(fitted) -> SAEBERTopic:
+    return copy.deepcopy(fitted, {id(fitted.embedding_model): fitted.embedding_model})
+
+
+@pytest.fixture(scope="module")
+def online(news, docs) -> SAEBERTopic:
+    """BERTopic's recipe: batches, and the topics of all set at the end."""
+    topic_model = SAEBERTopic(8, word_vectors="corpus")
+    topics = []
+    for first in range(0, len(docs), len(docs) // 3):
+        rows = slice(first, first + len(docs) // 3)
+        topic_model.partial_fit(docs[rows], news.embeddings[: len(docs)][rows])
+        topics.extend(topic_model.topics_)
+    topic_model.topics_ = topics
+    return topic_model
+
+
+def test_mixtures_come_by_default(fitted, docs, news):
+    assert fitted.probabilities_.shape == (len(docs), 8)
+    np.testing.assert_allclose(fitted.probabilities_.sum(axis=1), 1, atol=1e-5)
+    _, mixtures = fitted.transform(docs[:3], news.embeddings[:3])
+    assert mixtures.shape == (3, 8)
+    one = SAEBERTopic(4, word_vectors="corpus", calculate_probabilities=False)
+    assert one.fit_transform(docs[:60], news.embeddings[:60])[1].shape == (60,)
+
+
+def test_texts_are_transformed_where_the_encoder_was_found_to_match(fitted, docs, news, tmp_path):
+    topics, mixtures = fitted.transform(docs[3])
+    assert topics == fitted.topics_[3:4]
+    np.testing.assert_allclose(mixtures, fitted.probabilities_[3:4], atol=0.02)
+    fitted.save(tmp_path / "model")
+    assert SAEBERTopic.load(tmp_path / "model").transform(docs[3])[0] == topics
+    rng = np.random.default_rng(0)
+    other = SAEBERTopic(4).fit(docs[:80], rng.normal(size=(80, 384)).astype(np.float32))
+    with pytest.raises(ValueError, match="texts need embeddings="):
+        other.transform("text")
+    refitted = copy.copy(fitted).fit(docs[:80], rng.normal(size=(80, 384)).astype(np.float32))
+    assert refitted.embedding_model is None
+
+
+def test_batches_are_analysed_together_by_bertopics_recipe(online, docs, news):
+    info = online.get_document_info(docs)
+    assert info.Topic.tolist() == online.topics_
+    years = [2000 + row % 4 for row in range(len(docs))]
+    over_time = online.topics_over_time(docs, years)
+    assert over_time.Frequency.sum() == len(docs)
+    per_class = online.topics_per_class(docs, news.classes[: len(docs)])
+    assert per_class.Frequency.sum() == len(docs)
+    assert set(per_class.Topic) == set(online.topics_)
+    for frame in (over_time, per_class):  # words are of the documents that they stand for
+        row = frame.loc[frame.Frequency.idxmax()]
+        own = [d.lower() for d, t in zip(docs, online.topics_, strict=True) if t == row.Topic]
+        assert all(any(word in text for text in own) for word in row.Words.split(", "))
+    online.visualize_documents(docs, embeddings=news.embeddings[: len(docs)])
+    with pytest.raises(ValueError, match="soft=True needs the mixtures"):
+        online.topics_over_time(docs, years, soft=True)
+
+
+def test_batches_are_edited_together(online, docs, tmp_path):
+    online.save(tmp_path / "model")
+    assert SAEBERTopic.load(tmp_path / "model").topics_ == online.topics_
+    edited = copy.deepcopy(online)
+    edited.merge_topics(docs, [0, 1])
+    assert len(edited.topics_) == len(docs)
+    assert edited.topic_sizes_.keys() == set(range(7))
+    edited.reduce_topics(docs, 4)
+    assert sorted(edited.get_topics()) == [0, 1, 2, 3]
+    assert len(edited.get_document_info(docs)) == len(docs)
+
+
+@pytest.fixture(scope="module")
+def pictures() -> list[Image.Image]:
+    rng = np.random.default_rng(0)
+    scenes = rng.integers(0, 200, size=(5, 6, 6, 3))
+    noise = rng.integers(0, 40, size=(150, 6, 6, 3))
+    return [Image.fromarray((scenes[row % 5] + noise[row]).astype(np.uint8)) for row in range(150)]
+
+
+def test_topics_of_images_alone_live_as_others_do(pictures, tmp_path):
+    embeddings = np.stack([np.asarray(image, dtype=np.float32).ravel() for image in pictures])
+    visual = {"Visual_Aspect": VisualRepresentation(nr_repr_images=4, image_height=30)}
+    topic_model = SAEBERTopic(5, embedding_model=BaseEmbedder(), representation_model=visual)
+    topic_model.fit(None, embeddings, images=pictures)
+    collages = topic_model.topic_aspects_["Visual_Aspect"]
+    assert sorted(collages) == list(range(5))
+    assert all(isinstance(collage, Image.Image) for collage in collages.values())
+    info = topic_model.get_topic_info()
+    assert info.Count.sum() == 150
+    assert "Visual_Aspect" in info
+    scenes = [row % 5 for row in range(150)]
+    per_class = topic_model.topics_per_class(None, scenes)
+    assert per_class.Frequency.tolist() == [30] * 5
+    over_time = topic_model.topics_over_time(None, list(range(150)), nr_bins=3)
+    assert over_time.Frequency.sum() == 150
+    assert topic_model.topics_per_class(None, scenes, soft=True).Frequency.sum() == pytest.approx(
+        150, rel=1e-4
+    )
+    for figure in (
+        topic_model.visualize_topics(),
+        topic_model.visualize_hierarchy(),
+        topic_model.visualize_heatmap(),
+        topic_model.visualize_barchart(),
+        topic_model.visualize_term_rank(),
+        topic_model.visualize_topics_per_class(per_class),
+        topic_model.visualize_topics_over_time(over_time),
+        topic_model.visualize_distribution(topic_model.probabilities_[0], min_probability=0),
+        topic_model.visualize_documents([""] * 150, embeddings=embeddings),
+    ):
+        assert figure.data
+    assert len(topic_model.hierarchical_topics(None)) == 4
+    assert len(topic_model.get_document_info(None)) == 150
+    topic_model.save(tmp_path / "model")
+    BERTopic.load(tmp_path / "model")
+    loaded = SAEBERTopic.load(tmp_path / "model")
+    assert isinstance(loaded.topic_aspects_["Visual_Aspect"][0], Image.Image)
+    assert loaded.transform(None, embeddings[:9])[0] == topic_model.topics_[:9]
+    topic_model.reduce_topics(None, 3, images=pictures)
+    assert sorted(topic_model.topic_aspects_["Visual_Aspect"]) == [0, 1, 2]
+    topic_model.merge_topics(None, [0, 1], images=pictures)
+    topic_model.delete_topics([1])
+    assert sorted(topic_model.topic_sizes_) == [-1, 0]
+
+
+def test_names_given_by_hand_stay_with_topics_that_survive(model, docs, tmp_path):
+    words = [{word for word, _ in model.get_topic(topic)} for topic in range(8)]
+    model.set_topic_labels({topic: f"name {topic}" for topic in range(8)})
+    model.merge_topics(docs, [0, 1])
+    assert model.custom_labels_ is not None
+    kept = {label: t for t, label in enumerate(model.custom_labels_) if label.startswith("name ")}
+    assert {f"name {topic}" for topic in range(2, 8)} < set(kept)
+    for topic in range(2, 8):
+        now = {word for word, _ in model.get_topic(kept[f"name {topic}"])}
+        assert now == words[topic]
+    model.reduce_topics(docs, 7)
+    again = {label for label in model.custom_labels_ if label.startswith("name ")}
+    assert len(again) >= 4
+    model.save(tmp_path / "model")
+    loaded = SAEBERTopic.load(tmp_path / "model")
+    assert loaded.custom_labels_ == model.custom_labels_
+    assert loaded.reduce_topics(docs, 7).custom_labels_ == model.custom_labels_
+    model.delete_topics([0])
+    assert len(model.custom_labels_) == len(model.get_topic_info())
+    model.set_topic_labels(model.generate_topic_labels())  # names that number the topics
+    assert model.reduce_topics(docs, 6).custom_labels_ is None
+
+
+def test_edits_behind_the_back_are_refused(model, docs):
+    inner, topics = model.sae_model_, model.topics_
+    for edit in (
+        lambda m: m.split_topic(0),
+        lambda m: m.retopic(3),
+        lambda m: m.merge_topics([0, 1]),
+        lambda m: m.delete_topics([0]),
+        lambda m: m.set_topic_labels({0: "x"}),
+    ):
+        with pytest.raises(ValueError, match="this model is an SAEBERTopic's"):
+            edit(inner)
+    assert model.topics_ is topics
+    assert copy.copy(inner).split_topic(0).n_topics_ == 9
+    assert model.sae_model_.n_topics_ == 8
+    model.split_topic(docs, 0)
+    assert model.sae_model_.n_topics_ == len(model.get_topics()) == 9
+
+
+def test_without_outliers_there_is_nothing_to_reduce(model, docs):
+    lines: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
+    log = logging.getLogger("BERTopic")
+    log.addHandler(handler)
+    try:
+        for strategy in ("distributions", "probabilities", "c-tf-idf", "embeddings"):
+            assert model.reduce_outliers(docs, model.topics_, strategy=strategy) == model.topics_
+    finally:
+        log.removeHandler(handler)
+    assert len(lines) == 4
+    assert "No document has topic -1" in lines[0]
+    with pytest.raises(ValueError, match=r"call update_topics"):
+        model.reduce_outliers(docs, [-1, *model.topics_[1:]])
+
+
+def test_what_is_missing_is_named_by_its_row(model, docs, news):
+    given = news.embeddings[: len(docs)]
+    holed = [*docs[:7], None, *docs[8:]]
+    years = [2000.0 + row % 3 for row in range(len(docs))]
+    calls = [
+        (lambda: model.fit(holed, given), TypeError, r"documents\[7\] .* found None"),
+        (lambda: model.transform(["a", float("nan")]), TypeError, r"documents\[1\].*found nan"),
+        (lambda: model.partial_fit(holed, given), TypeError, r"documents\[7\]"),
+        (lambda: model.reduce_topics(holed, 5), TypeError, r"docs\[7\]"),
+        (lambda: model.get_document_info(holed), TypeError, r"docs\[7\]"),
+        (lambda: model.fit(docs, given, y=[None, *[0] * (len(docs) - 1)]), ValueError, r"y\[0\]"),
+        (
+            lambda: model.topics_over_time(docs, [*years[:5], float("nan"), *years[6:]]),
+            ValueError,
+            r"timestamps\[5\] is nan",
+        ),
+        (
+            lambda: model.topics_over_time(docs, ["2001-01-01"] * 9 + ["?"] * (len(docs) - 9)),
+            ValueError,
+            r"timestamps\[9\] is '\?', no date",
+        ),
+        (lambda: model.topics_over_time(docs, years[:-1]), ValueError, "timestamps has 399"),
+        (
+            lambda: model.topics_per_class(docs, [*["a"] * (len(docs) - 1), None]),
+            ValueError,
+            r"classes\[399\] is None",
+        ),
+    ]
+    before = model.topics_
+    for call, kind, message in calls:
+        with pytest.raises(kind, match=message):
+            call()
+    assert model.topics_ is before
+
+
+def test_the_index_of_a_series_has_no_part(model, docs):
+    years = [2000 + row % 3 for row in range(len(docs))]
+    odd = pd.Series(years, index=np.arange(len(docs))[::-1] * 7 + 3)
+    texts = pd.Series(docs, index=odd.index)
+    pd.testing.assert_frame_equal(
+        model.topics_over_time(texts, odd), model.topics_over_time(docs, years)
+    )
+    per_class = model.topics_per_class(texts, odd.astype(str))
+    assert per_class.Frequency.sum() == len(docs)
+
+
+def test_a_path_that_is_not_there_is_named(tmp_path, monkeypatch):
+    import huggingface_hub
+
+    def out_of_reach(*_, **__):
+        raise OSError("no network")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", out_of_reach)
+    for path in ("models/topics", str(tmp_path / "nothing")):
+        with pytest.raises(FileNotFoundError, match=f"path '{path}'"):
+            SAEBERTopic.load(path)
+
+
+def test_trees_by_functions_of_ones_own(model, docs):
+    for options in (
+        {"linkage_function": lambda x: hierarchy.linkage(x, "single", optimal_ordering=True)},
+        {"distance_function": lambda x: 1 - cosine_similarity(x)},
+        {"distance_function": lambda x: 1 - cosine_similarity(x), "use_ctfidf": False},
+    ):
+        tree = model.hierarchical_topics(docs, **options)
+        assert sorted(tree.Topics.iloc[0]) == list(range(8))
+        assert len(tree) == 7
+        assert len(model.get_topic_tree(tree)) > 50
+        options.pop("use_ctfidf", None)
+        assert model.visualize_hierarchy(**options).data
+
+
+def test_the_clusterers_labels_are_the_topics(model, docs):
+    assert model.hdbscan_model.labels_.tolist() == model.topics_
+    model.merge_topics(docs, [1, 2])
+    mappings = model.topic_mapper_.get_mappings()
+    assert [mappings[label] for label in model.hdbscan_model.labels_] == model.topics_
+    model.delete_topics([0])
+    assert model.hdbscan_model.labels_.tolist() == model.topics_
+
+
+def test_a_first_batch_smaller_than_the_topics_asked_for_makes_fewer(docs, news):
+    topic_model = SAEBERTopic(40, word_vectors="corpus")
+    with pytest.warns(UserWarning, match="n_topics=40 is more than the"):
+        topic_model.partial_fit(docs[:50], news.embeddings[:50])
+    topic_model.partial_fit(docs[50:100], news.embeddings[50:100])
+    assert sum(topic_model.topic_sizes_.values()) == 100

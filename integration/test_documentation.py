@@ -1,0 +1,126 @@
+"""The Python blocks of the README and of the documentation, run in order.
+
+Numbers of topics are cut down with the corpus; names that a block takes for granted (``docs``,
+``embeddings``, …) are what a reader would have.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = ["README.md", *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))]
+FEWER = {
+    "50": "6",
+    "120": "9",
+    "number_of_call=30": "number_of_call=2",
+    "Integer(5, 100)": "Integer(3, 6)",
+}
+ELSEWHERE = {  # what a block needs that is not here, and where it is tested
+    "push_to_hub": "the hub: integration/test_hub.py",
+    "localhost": "a server: tests/evaluation/test_judge.py",
+}
+_BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def run_block(block: str, page: str, names: dict[str, Any]) -> None:
+    """Run a block statement by statement, for names that depend on those before."""
+    for statement in ast.parse(block).body:
+        if "other_model" in ast.unparse(statement):  # of the same atoms, as the block says
+            from saetm_plugins import SAETopicModel
+
+            other = SAETopicModel(6, sae=names["model"].sae_)
+            names["other_model"] = other.fit(names["docs"], names["embeddings"])
+        exec(compile(ast.Module([statement], []), page, "exec"), names)
+
+
+@pytest.fixture(scope="module")
+def names(news, encoder) -> dict[str, Any]:
+    docs = [" ".join(text.split()[:15]) for text in news.documents[:200]]
+    tokens = [re.findall(r"[a-z]{3,}", text.lower()) for text in docs]
+    tokens = [words or ["nothing"] for words in tokens]
+    vectors = {
+        word: np.random.default_rng(zlib.crc32(word.encode())).normal(size=20)
+        for text in tokens
+        for word in text
+    }
+    embeddings = encoder.encode(docs, show_progress_bar=False)
+    return {
+        **dict.fromkeys(("docs", "documents", "texts", "other_documents"), docs),
+        **dict.fromkeys(("new_documents", "more_documents"), docs[:20]),
+        "tokens": tokens,
+        "embeddings": embeddings,
+        "vectors": vectors,
+        "stamps": news.timestamps[:200],
+    }
+
+
+def octis_folder(folder: Path, tokens: list[list[str]]) -> None:
+    folder.mkdir(parents=True)
+    rows = [
+        f"{' '.join(words)}\t{'train' if row % 5 else 'test'}\t{row % 3}"
+        for row, words in enumerate(tokens)
+    ]
+    (folder / "corpus.tsv").write_text("\n".join(rows) + "\n")
+    words = sorted({word for text in tokens for word in text})
+    (folder / "vocabulary.txt").write_text("\n".join(words) + "\n")
+    (folder / "metadata.json").write_text('{"last-training-doc": 160, "last-validation-doc": 160}')
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_blocks_of_code_run(page, names, tmp_path, monkeypatch, recwarn):
+    blocks = _BLOCK.findall((ROOT / page).read_text(encoding="utf-8"))
+    if not blocks:
+        pytest.skip("no Python in it")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))  # where OCTIS' adapter keeps embeddings
+    reader = dict(names)
+    if any("octis" in block for block in blocks):
+        from octis.dataset.dataset import Dataset
+
+        import saetm_plugins.octis  # noqa: F401
+
+        octis_folder(tmp_path / "BBC_News", names["tokens"])
+        reader["dataset"] = Dataset()
+        reader["dataset"].load_custom_dataset_from_folder(str(tmp_path / "BBC_News"))
+    if page == "docs/evaluation.md":
+        from saetm_plugins import SAETopicModel
+
+        reader["model"] = SAETopicModel(6).fit(names["docs"], names["embeddings"])
+    for block in blocks:
+        for given, fewer in FEWER.items():
+            block = re.sub(rf"(?<![\w.]){re.escape(given)}(?![\w.])", fewer, block)
+        if any(mark in block for mark in ELSEWHERE):
+            compile(block, page, "exec")
+        else:
+            run_block(block, page, reader)
+    if page == "README.md":
+        assert reader["mixtures"].shape == (len(names["docs"]), 6)
+        np.testing.assert_allclose(reader["mixtures"].sum(axis=1), 1, atol=1e-5)
+        assert len(reader["topic_model"].get_topics()) == 9
+
+
+def test_readmes_line_for_an_unmodified_bertopic_reads_well(news, encoder):
+    """The block as printed, fitted: words of meaning, not "the of to is"."""
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+    from saetm_plugins.evaluation import topic_coherence
+
+    block = _BLOCK.findall((ROOT / "README.md").read_text(encoding="utf-8"))[0]
+    reader: dict[str, Any] = {}
+    exec(block.split("topic_model = SAEBERTopic")[0].replace("50", "10"), reader)
+    topic_model = reader["topic_model"]
+    topic_model.embedding_model = encoder
+    docs = news.documents[:800]
+    topic_model.fit(docs, news.embeddings[:800])
+    topics = [[word for word, _ in words if word] for words in topic_model.get_topics().values()]
+    assert not {word for words in topics for word in words} & ENGLISH_STOP_WORDS
+    tokens = [re.findall(r"[a-z]{3,}", text.lower()) for text in docs]
+    assert topic_coherence(topics, tokens, "c_npmi").mean() > 0.05
