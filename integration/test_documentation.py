@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = ["README.md", *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md"))]
+PAGES = ["README.md", "docs/atoms.md", "docs/bertopic.md", "docs/collections.md", "docs/gensim.md"]
 FEWER = {
     "50": "6",
+    "100": "6",
     "120": "9",
     "number_of_call=30": "number_of_call=2",
     "Integer(5, 100)": "Integer(3, 6)",
@@ -54,11 +56,13 @@ def names(news, encoder) -> dict[str, Any]:
     embeddings = encoder.encode(docs, show_progress_bar=False)
     return {
         **dict.fromkeys(("docs", "documents", "texts", "other_documents"), docs),
-        **dict.fromkeys(("new_documents", "more_documents"), docs[:20]),
+        **dict.fromkeys(("new_documents", "more_documents"), docs[:60]),
+        "table": pd.DataFrame({"source": ["news", "blogs"] * 30, "year": [2000, 2001, 2002] * 20}),
         "tokens": tokens,
         "embeddings": embeddings,
         "vectors": vectors,
-        "stamps": news.timestamps[:200],
+        "one_corpus": docs[:100],
+        "another": docs[100:],
     }
 
 
@@ -90,10 +94,11 @@ def test_blocks_of_code_run(page, names, tmp_path, monkeypatch, recwarn):
         octis_folder(tmp_path / "BBC_News", names["tokens"])
         reader["dataset"] = Dataset()
         reader["dataset"].load_custom_dataset_from_folder(str(tmp_path / "BBC_News"))
-    if page == "docs/evaluation.md":
-        from saetm_plugins import SAETopicModel
-
-        reader["model"] = SAETopicModel(6).fit(names["docs"], names["embeddings"])
+    if page == "docs/collections.md":
+        painters = ["Joseph Mallord William Turner", "John Constable"] * 100
+        years = [1780 + row % 23 * 10 for row in range(200)]
+        titles = pd.DataFrame({"title": names["docs"], "year": years, "artist": painters})
+        titles.to_csv("tate.csv", index=False)
     for block in blocks:
         for given, fewer in FEWER.items():
             block = re.sub(rf"(?<![\w.]){re.escape(given)}(?![\w.])", fewer, block)
@@ -111,8 +116,6 @@ def test_readmes_line_for_an_unmodified_bertopic_reads_well(news, encoder):
     """The block as printed, fitted: words of meaning, not "the of to is"."""
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-    from saetm_plugins.evaluation import topic_coherence
-
     block = _BLOCK.findall((ROOT / "README.md").read_text(encoding="utf-8"))[0]
     reader: dict[str, Any] = {}
     exec(block.split("topic_model = SAEBERTopic")[0].replace("50", "10"), reader)
@@ -122,5 +125,3 @@ def test_readmes_line_for_an_unmodified_bertopic_reads_well(news, encoder):
     topic_model.fit(docs, news.embeddings[:800])
     topics = [[word for word, _ in words if word] for words in topic_model.get_topics().values()]
     assert not {word for words in topics for word in words} & ENGLISH_STOP_WORDS
-    tokens = [re.findall(r"[a-z]{3,}", text.lower()) for text in docs]
-    assert topic_coherence(topics, tokens, "c_npmi").mean() > 0.05
