@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numbers
 import os
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -29,6 +30,13 @@ from saetm_plugins.atom_model import (
     sum_documents,
 )
 from saetm_plugins.atoms import SparseAutoencoder, train_sae
+from saetm_plugins.documents import (
+    choose_distinct,
+    find_blank,
+    take,
+    warn_of_documents,
+    without_atoms,
+)
 from saetm_plugins.guidance import LabelTargets, check_seed_topics, find_label_targets
 from saetm_plugins.merging import MERGES, select_words_to_encode
 from saetm_plugins.text import (
@@ -56,6 +64,7 @@ from saetm_plugins.validation import (
 )
 
 DEFAULT_N_TOPICS = 50
+_ENOUGH = 10  # documents for a topic
 
 
 class SAETopicModel(TransformerMixin, BaseEstimator):
@@ -64,9 +73,10 @@ class SAETopicModel(TransformerMixin, BaseEstimator):
     Parameters
     ----------
     n_topics : int, "auto" or None, default=50
-        Topics of the first cut; :meth:`retopic` changes it at any time. "auto" lets the merge find
-        a count; None means 50, or one per ten documents where that is fewer, and never more than
-        there are live atoms.
+        Topics of the first cut; :meth:`retopic` changes it at any time. "auto" finds a number that
+        the atoms suggest, mostly 10 to 60 (:meth:`~saetm_plugins.merging.WardTree.knee`; the merge
+        "hdbscan" has its own). None means 50, or one per ten documents where that is fewer, and
+        never more than there are live atoms.
     sae : SparseAutoencoder, optional
         A trained autoencoder, used frozen; None trains one on the documents' embeddings.
     encoder : str or object with ``encode(list[str])``, optional
@@ -126,7 +136,7 @@ class SAETopicModel(TransformerMixin, BaseEstimator):
     doc_topics_ : ndarray of shape (n, n_topics), float32
         Mixtures of the fitted documents, rows sum to 1.
     labels_ : ndarray of shape (n,), int64
-        The largest topic of each fitted document.
+        The largest topic of each fitted document; -1 for a blank text, whose mixture is the mean.
     n_documents_seen_ : float
         Documents learned from, those of :meth:`partial_fit` included.
     n_topics_ : int
@@ -148,6 +158,8 @@ class SAETopicModel(TransformerMixin, BaseEstimator):
     vectorizer_: Any
     encoder_not_saved_ = False
     """Whether the model was loaded without the encoder object it was fitted with."""
+    vectorizer_not_saved_ = False
+    """Whether the model was loaded without the vectorizer it was fitted with."""
     _loaded_encoder: tuple[Any, Any] | None = None
     _undo: tuple[tuple[Topics, np.ndarray | None], ...] = ()
 
@@ -227,18 +239,34 @@ class SAETopicModel(TransformerMixin, BaseEstimator):
         self._check_parameters()
         check_fraction(class_weight, "class_weight", closed=True)
         texts, embeddings = self._read(documents, embeddings, sae=self.sae, least=2)
+        self._check_vectorizer(texts, bow)
         counts, vocabulary, vectorizer = count_words(
             texts, len(embeddings), vectorizer=self.vectorizer, bow=bow, vocabulary=vocabulary
         )
         codes = None if classes is None else one_hot_classes(classes, len(embeddings))
+        blank = find_blank(texts, len(embeddings), counts, embeddings)
+        if (~blank).sum() < 2:
+            raise ValueError(
+                f"documents must hold at least 2 that are not blank; {blank.sum()} of "
+                f"{len(blank)} are"
+            )
         matches = partial(self._embeddings_match_encoder, texts, embeddings)
         targets = self._find_label_targets(vocabulary, counts, embeddings, matches)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        sae = self.sae if self.sae is not None else self._train(embeddings, seed)
+        rows, repeats = choose_distinct(embeddings, blank)
+        sae = self.sae if self.sae is not None else self._train(take(embeddings, rows), seed)
         doc_atoms = document_mixtures(sae, embeddings, self.sharpening, self.device)
+        doc_atoms = without_atoms(doc_atoms, blank)
+        sums = sum_documents(
+            take(doc_atoms, rows),
+            take(counts, rows),
+            take(embeddings, rows),
+            sae.n_features,
+            repeats,
+        )
         atoms = AtomModel(
             sae,
-            sums=sum_documents(doc_atoms, counts, embeddings, sae.n_features),
+            sums=sums,
             vocabulary=vocabulary,
             sharpening=self.sharpening,
             random_state=seed,
@@ -253,8 +281,10 @@ class SAETopicModel(TransformerMixin, BaseEstimator):
         topics = self.cut_atoms(atoms, doc_atoms, self.n_topics, self.merge)
         with all_or_nothing(self):
             self.atoms_, self.doc_atoms_, self.vectorizer_ = atoms, doc_atoms, vectorizer
-            self.encoder_not_saved_ = False
+            self.encoder_not_saved_ = self.vectorizer_not_saved_ = False
             self.set_topics(topics)
+        warn_of_documents(blank, counts, len(rows), where_blank=self._where_blank)
+        self._warn_of_topics(self.n_topics)
         return self
 
     def partial_fit(
@@ -301,6 +331,7 @@ class SAETopicModel(TransformerMixin, BaseEstimator):
             doc_atoms = self.atoms_.mixtures(embeddings)
         else:
             embeddings = None
+        self._check_vectorizer(texts, bow)
         counts = recount_words(
             texts,
             doc_atoms.shape[0],
@@ -309,13 +340,19 @@ class SAETopicModel(TransformerMixin, BaseEstimator):
             bow=bow,
             vocabulary=vocabulary,
         )
-        atoms = self.atoms_.with_documents(doc_atoms, counts, embeddings, decay=decay)
+        blank = find_blank(texts, doc_atoms.shape[0], counts, embeddings)
+        doc_atoms = without_atoms(doc_atoms, blank)
+        rows, repeats = choose_distinct(embeddings, blank)
+        atoms = self.atoms_.with_documents(
+            take(doc_atoms, rows), take(counts, rows), take(embeddings, rows), repeats, decay=decay
+        )
         topics = cuts.renew(atoms, self.topics_)
         with all_or_nothing(self):
             self.atoms_, self.doc_atoms_ = atoms, doc_atoms
             undo = tuple((cuts.renew(atoms, earlier), None) for earlier, _ in self._undo)
             self.set_topics(topics)
             self._undo = undo
+        warn_of_documents(blank, where_blank=self._where_blank)
         return self
 
     @classmethod
@@ -384,6 +421,7 @@ class SAETopicModel(TransformerMixin, BaseEstimator):
         if hasattr(self, "topics_"):
             topics = cuts.carry_labels(self.atoms_, self.topics_, topics)
         self.set_topics(topics)
+        self._warn_of_topics(n_topics)
         return self
 
     def cut_atoms(
@@ -401,7 +439,7 @@ class SAETopicModel(TransformerMixin, BaseEstimator):
         """
         if n_topics is None:
             n_live = int((atoms.prevalence > 0).sum())
-            n_topics = min(DEFAULT_N_TOPICS, n_live, max(1, doc_atoms.shape[0] // 10))
+            n_topics = min(DEFAULT_N_TOPICS, n_live, max(1, doc_atoms.shape[0] // _ENOUGH))
         return cuts.cut(atoms, n_topics, merge)
 
     def relearn_words(self, bow: Any, vocabulary: Any, vectorizer: Any = None) -> Any:
@@ -578,8 +616,15 @@ class SAETopicModel(TransformerMixin, BaseEstimator):
             Rows sum to 1.
         """
         check_is_fitted(self, "topics_")
-        _, embeddings = self._read(documents, embeddings, sae=self.sae_)
-        return self.atoms_.mixtures(embeddings)
+        texts, embeddings = self._read(documents, embeddings, sae=self.sae_)
+        blank = find_blank(texts, len(embeddings), embeddings=embeddings)
+        if blank.any() and self.vectorizer_ is not None:  # which may count punctuation
+            assert texts is not None
+            suspects = [texts[row] for row in np.flatnonzero(blank)]
+            counts = sp.csr_matrix(self.vectorizer_.transform(suspects))
+            blank[blank] = find_blank(suspects, len(suspects), counts)
+        warn_of_documents(blank, where_blank=self._where_blank)
+        return without_atoms(self.atoms_.mixtures(embeddings), blank)
 
     def encode(self, documents: Any) -> np.ndarray:
         """Return the embeddings of texts by the model's encoder, (n, d) float32.
@@ -707,7 +752,9 @@ class SAETopicModel(TransformerMixin, BaseEstimator):
         save_model(self, path, overwrite=overwrite)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], *, encoder: Any = None) -> SAETopicModel:
+    def load(
+        cls, path: str | os.PathLike[str], *, encoder: Any = None, vectorizer: Any = None
+    ) -> SAETopicModel:
         """Load a model saved by :meth:`save`; it transforms and re-cuts as the saved one did.
 
         Parameters
@@ -715,15 +762,19 @@ class SAETopicModel(TransformerMixin, BaseEstimator):
         path : path
         encoder : str or object with ``encode``, optional
             Needed for texts when the model was fitted with an encoder object, which is not saved.
+        vectorizer : scikit-learn vectorizer, optional
+            Needed for :meth:`partial_fit` and :meth:`fit` on texts when the model was fitted with
+            one of settings that cannot be saved, a function as ``tokenizer=`` say.
 
         Raises
         ------
-        FileNotFoundError, ValueError
-            When `path` holds no model of ours, or a truncated one.
+        FileNotFoundError, TypeError, ValueError
+            When `path` holds no model of ours, or a truncated one, or `vectorizer` counts other
+            words than the model knows.
         """
         from saetm_plugins.model_files import load_model
 
-        return load_model(cls, path, encoder=encoder)
+        return load_model(cls, path, encoder=encoder, vectorizer=vectorizer)
 
     @property
     def sae_(self) -> SparseAutoencoder:
@@ -792,6 +843,29 @@ class SAETopicModel(TransformerMixin, BaseEstimator):
         self._undo = undo
         return self
 
+    @property
+    def _where_blank(self) -> str:
+        """Which topic blank documents count towards, for the warning that there are some."""
+        return "and count towards no topic"
+
+    def _warn_of_topics(self, asked: int | str | None) -> None:
+        """Say so where topics are too many for the documents, or own none."""
+        n_documents = self.n_documents_seen_
+        remarks = []
+        if asked is not None and not isinstance(asked, str) and asked * _ENOUGH > n_documents:
+            remarks.append(
+                f"n_topics={asked} for {n_documents:g} documents leaves fewer than {_ENOUGH} for a "
+                'topic; "auto" chooses a number that they carry'
+            )
+        of_all = round(n_documents) <= self.doc_atoms_.shape[0]  # not a last batch alone
+        idle = len(np.setdiff1d(np.arange(self.n_topics_), self.labels_)) if of_all else 0
+        if idle:
+            remarks.append(
+                f"{idle} of {self.n_topics_} topics are the largest topic of no document"
+            )
+        if remarks:
+            warnings.warn("; ".join(remarks), UserWarning, stacklevel=4)
+
     def _check_parameters(self) -> None:
         if self.n_topics is not None:
             check_n_topics(self.n_topics)
@@ -812,6 +886,14 @@ class SAETopicModel(TransformerMixin, BaseEstimator):
         check_seed_topics(self.seed_topics, self.n_topics)
         if self.encoder is not None and not isinstance(self.encoder, str):
             load_encoder(self.encoder)
+
+    def _check_vectorizer(self, texts: list[str] | None, bow: Any) -> None:
+        """Refuse to count words otherwise than the documents before were."""
+        if self.vectorizer_not_saved_ and self.vectorizer is None and bow is None and texts:
+            raise ValueError(
+                "documents need the vectorizer that the model was fitted with, whose settings "
+                "could not be saved: pass it as load(path, vectorizer=…), or give bow"
+            )
 
     def _read(
         self, documents: Any, embeddings: Any, *, sae: SparseAutoencoder | None, least: int = 1
@@ -839,10 +921,9 @@ class SAETopicModel(TransformerMixin, BaseEstimator):
         return self._loaded_encoder[1]
 
     def _train(self, embeddings: np.ndarray, seed: int) -> SparseAutoencoder:
-        if (embeddings == embeddings[0]).all():
+        if len(embeddings) == 1:
             raise ValueError(
-                f"embeddings are identical in all {len(embeddings)} rows; there is nothing to "
-                "tell documents apart by"
+                "embeddings are identical in all rows; there is nothing to tell documents apart by"
             )
         return train_sae(
             embeddings,

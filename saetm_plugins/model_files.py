@@ -33,6 +33,7 @@ from saetm_plugins.atom_model import AtomModel, CorpusSums
 from saetm_plugins.atoms import SparseAutoencoder
 from saetm_plugins.guidance import LabelTargets
 from saetm_plugins.persistence import load_folder, pack_csr, save_folder, unpack_csr
+from saetm_plugins.text import count_known_words
 from saetm_plugins.topics import Topics
 from saetm_plugins.validation import all_or_nothing, check_choice, check_finite
 
@@ -41,7 +42,7 @@ VERSION = 2
 _OWN_FOLDER = ("sae",)  # parameters with files of their own
 _SETTINGS = ("sharpening", "random_state", "solver", "n_iter", "device", "class_weight")
 _SPARSE_SUMS = ("atom_pairs", "atom_words")
-_NUMBERS = ("n_documents", "n_embedded")
+_NUMBERS = ("n_documents", "n_distinct", "n_embedded")
 
 
 def save_model(model: Any, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
@@ -60,6 +61,9 @@ def save_model(model: Any, path: str | os.PathLike[str], *, overwrite: bool = Fa
     """
     check_is_fitted(model, "topics_")
     parameters, left_out = _plain_parameters(model)
+    counts_otherwise = model.vectorizer_ and _vectorizer_settings(model.vectorizer_) is None
+    if counts_otherwise or model.vectorizer_not_saved_:
+        left_out = sorted({*left_out, "vectorizer"})
     atoms, topics = model.atoms_, model.topics_
     config: dict[str, Any] = {
         "version": VERSION,
@@ -103,13 +107,16 @@ def save_model(model: Any, path: str | os.PathLike[str], *, overwrite: bool = Fa
         )
 
 
-def load_model(cls: type, path: str | os.PathLike[str], *, encoder: Any = None) -> Any:
+def load_model(
+    cls: type, path: str | os.PathLike[str], *, encoder: Any = None, vectorizer: Any = None
+) -> Any:
     """Read a model written by :func:`save_model`.
 
     Raises
     ------
     FileNotFoundError, ValueError
-        When the folder is not one of ours, of another version, or its arrays do not fit together.
+        When the folder is not one of ours, of another version, its arrays do not fit together, or
+        `vectorizer` counts other words.
     """
     path = Path(path)
     config, tensors = load_folder(path, KIND)
@@ -120,9 +127,13 @@ def load_model(cls: type, path: str | os.PathLike[str], *, encoder: Any = None) 
             f"{VERSION}: fit it again"
         )
     try:
-        return _rebuild(cls, path, config, tensors, encoder)
+        model = _rebuild(cls, path, config, tensors, encoder)
     except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
         raise ValueError(f"{str(path)!r} holds a damaged topic model: {error!r}") from error
+    if vectorizer is not None:
+        model.vectorizer_ = count_known_words(vectorizer, model.vocabulary_)
+        model.vectorizer, model.vectorizer_not_saved_ = vectorizer, False
+    return model
 
 
 def _rebuild(cls: type, path: Path, config: Any, tensors: Any, encoder: Any) -> Any:
@@ -163,6 +174,7 @@ def _rebuild(cls: type, path: Path, config: Any, tensors: Any, encoder: Any) -> 
         model.encoder = encoder
     with all_or_nothing(model):
         model.encoder_not_saved_ = encoder is None and "encoder" in config["not_saved"]
+        model.vectorizer_not_saved_ = "vectorizer" in config["not_saved"]
         model.atoms_, model.doc_atoms_ = atoms, doc_atoms
         model.vectorizer_ = None if vocabulary is None else _read_vectorizer(path, vocabulary)
         model.set_topics(topics, tensors["labels"])
@@ -189,6 +201,8 @@ def _unpack_sums(tensors: Mapping[str, np.ndarray]) -> CorpusSums:
         else:
             value = tensors.get(f"sums.{name}")
             found[name] = float(value[0]) if name in _NUMBERS and value is not None else value
+    if found["n_distinct"] is None:  # saved before repeated documents were told apart
+        found |= {"n_distinct": found["n_documents"], "distinct_atom_mass": found["atom_mass"]}
     return CorpusSums(**found)
 
 
@@ -204,6 +218,7 @@ def _check_fit(
     n_topics = topics.atom_topics.shape[1]
     expected: dict[str, tuple[Any, tuple[int, ...]]] = {
         "atom_mass": (sums.atom_mass, (n_atoms,)),
+        "distinct_atom_mass": (sums.distinct_atom_mass, (n_atoms,)),
         "embedded_atom_mass": (sums.embedded_atom_mass, (n_atoms,)),
         "atom_pairs": (sums.atom_pairs, (n_atoms, n_atoms)),
         "embedding": (sums.embedding, (width,)),

@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import sys
 import threading
-import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from importlib.util import find_spec
@@ -19,7 +18,7 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 from sklearn.base import clone
-from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from tqdm.auto import tqdm
 
 from saetm_plugins.parallel import even_ranges, map_ranges, single_threaded
@@ -256,6 +255,39 @@ def default_vectorizer(n_documents: int) -> CountVectorizer:
     )
 
 
+def fit_vectorizer(
+    vectorizer: Any, texts: Sequence[str], **settings: Any
+) -> tuple[sp.csr_matrix, Any]:
+    """Fit a clone of `vectorizer`; None means the default one, which learns from distinct texts.
+
+    A word must then occur in texts that differ: a text that is there five times brings none in.
+
+    Parameters
+    ----------
+    vectorizer : scikit-learn vectorizer, or None
+    texts : sequence of str, length n
+    **settings
+        Of the default one.
+
+    Returns
+    -------
+    counts : csr_matrix of shape (n, V), float32
+    vectorizer : the fitted clone
+
+    Raises
+    ------
+    ValueError
+        When no word is left to count.
+    """
+    if vectorizer is not None:
+        fitted = clone(vectorizer)
+        return sp.csr_matrix(fitted.fit_transform(texts), dtype=np.float32), fitted
+    row_of = {text: row for row, text in enumerate(dict.fromkeys(texts))}
+    fitted = default_vectorizer(len(row_of)).set_params(**settings)
+    counts = sp.csr_matrix(fitted.fit_transform(row_of), dtype=np.float32)
+    return counts if len(row_of) == len(texts) else counts[[row_of[t] for t in texts]], fitted
+
+
 def lookup_word_vectors(words: Sequence[str], source: Any) -> np.ndarray:
     """Fetch each word's vector from ready-made word vectors.
 
@@ -335,7 +367,7 @@ def count_words(
     bow: Any = None,
     vocabulary: Any = None,
 ) -> tuple[sp.csr_matrix | None, np.ndarray | None, Any]:
-    """Count the words of a corpus, unless `bow` holds the counts; say how many have none.
+    """Count the words of a corpus, unless `bow` holds the counts.
 
     Returns
     -------
@@ -356,21 +388,12 @@ def count_words(
     elif texts is None:
         return None, None, None
     else:
-        fitted = default_vectorizer(n_rows) if vectorizer is None else clone(vectorizer)
         try:
-            counts = sp.csr_matrix(fitted.fit_transform(texts), dtype=np.float32)
+            counts, fitted = fit_vectorizer(vectorizer, texts)
         except ValueError as error:
             raise ValueError(f"documents give no vocabulary: {error}") from error
         words = np.asarray(fitted.get_feature_names_out(), dtype=object)
     counts.sort_indices()  # sums over a row then do not depend on who counted
-    wordless = int((np.diff(counts.indptr) == 0).sum())
-    if wordless:
-        warnings.warn(
-            f"{wordless} of {n_rows} documents hold no word of the vocabulary; "
-            "their mixtures come from their embeddings alone",
-            UserWarning,
-            stacklevel=3,
-        )
     return counts, words, fitted
 
 
@@ -428,6 +451,35 @@ def check_bow(bow: Any, vocabulary: Any, n_rows: int) -> tuple[sp.csr_matrix, np
     counts.sum_duplicates()
     counts.eliminate_zeros()
     return counts, words
+
+
+def count_known_words(vectorizer: Any, vocabulary: np.ndarray | None) -> Any:
+    """Return a vectorizer that counts the words of `vocabulary`, in its order.
+
+    Parameters
+    ----------
+    vectorizer : scikit-learn vectorizer
+        Fitted to this vocabulary, or a CountVectorizer of the wanted settings.
+    vocabulary : ndarray of shape (V,), or None
+
+    Raises
+    ------
+    TypeError, ValueError
+        When it is no vectorizer, was fitted to other words, or there are no words to count.
+    """
+    if not hasattr(vectorizer, "transform") or not hasattr(vectorizer, "get_feature_names_out"):
+        raise TypeError(f"vectorizer must be scikit-learn's; found {type(vectorizer).__name__}")
+    if vocabulary is None:
+        raise ValueError("vectorizer is given for a model that was fitted without words")
+    if hasattr(vectorizer, "vocabulary_"):
+        if np.array_equal(vectorizer.get_feature_names_out(), vocabulary):
+            return vectorizer
+        raise ValueError("vectorizer was fitted to another vocabulary than the model's")
+    if not isinstance(vectorizer, CountVectorizer) or isinstance(vectorizer, TfidfVectorizer):
+        raise ValueError(f"vectorizer must be fitted; {type(vectorizer).__name__} is not")
+    made = clone(vectorizer).set_params(vocabulary={word: i for i, word in enumerate(vocabulary)})
+    made.get_feature_names_out()  # it counts as fitted from here on
+    return made
 
 
 def merge_vectorizers(vectorizers: Sequence[Any], vocabulary: np.ndarray | None) -> Any:

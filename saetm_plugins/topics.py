@@ -68,7 +68,8 @@ class Topics:
         Returns
         -------
         labels : ndarray of shape (n,), int64
-            The largest topic; -1 where that is a deleted one.
+            The largest topic; -1 where that is a deleted one, and for a document without atoms,
+            of which nothing is known: its mixture is that of the corpus.
         doc_topics : ndarray of shape (n, T), float32
             Rows sum to 1, less what deleted topics have.
 
@@ -80,12 +81,12 @@ class Topics:
         check_dense_size((doc_atoms.shape[0], len(self)), "mixtures", "fewer documents at a time")
         if self.deleted is None:
             doc_topics = mix_topics(doc_atoms, self.atom_topics, self.prevalence)
-            return doc_topics.argmax(axis=1), doc_topics
+            return _largest_topics(doc_topics, doc_atoms), doc_topics
         prevalence = np.zeros(len(self) + self.deleted.shape[1], dtype=np.float32)
         prevalence[: len(self)] = self.prevalence
         weights = sp.hstack([self.atom_topics, self.deleted], format="csr")
         every = mix_topics(doc_atoms, weights, prevalence)
-        labels = every.argmax(axis=1)
+        labels = _largest_topics(every, doc_atoms)
         labels[labels >= len(self)] = -1
         return labels, np.ascontiguousarray(every[:, : len(self)])
 
@@ -236,7 +237,7 @@ def split_topic(atoms: AtomModel, topics: Topics, topic: int, n: int = 2) -> Top
     members = np.flatnonzero(weights[:, topic] > 0)
     if len(members) < n:
         raise ValueError(f"n={n} is more than the {len(members)} atoms of topic {topic}")
-    share = weights[members, topic] * atoms.prevalence[members]
+    share = weights[members, topic] * atoms.weights[members]
     part = _split_atoms(unit_rows(atoms.vectors[members]), share, n)
     pieces = np.zeros((len(weights), n), dtype=np.float32)
     pieces[members, part] = weights[members, topic]
@@ -486,7 +487,7 @@ def _ordered(topics: Topics) -> Topics:
 def _emitted_words(atoms: AtomModel, atom_topics: sp.csr_matrix) -> np.ndarray:
     """Return the paper's P(w|t) = Σ_k W_kt θ̄_k B_kw / Σ_k W_kt θ̄_k."""
     assert atoms.emissions is not None
-    return mix_words(atom_topics, atoms.prevalence, atoms.emissions.atom_words)
+    return mix_words(atom_topics, atoms.weights, atoms.emissions.atom_words)
 
 
 def _mix_emissions(
@@ -505,6 +506,13 @@ def _split_atoms(points: np.ndarray, share: np.ndarray, n: int) -> np.ndarray:
     if len(np.unique(part)) < n:  # atoms that coincide: the heaviest ones make a part each
         part = np.minimum(np.argsort(np.argsort(-share, kind="stable")), n - 1)
     return part
+
+
+def _largest_topics(doc_topics: np.ndarray, doc_atoms: sp.csr_matrix) -> np.ndarray:
+    """Return the largest topic of each document; -1 for one without atoms."""
+    labels = doc_topics.argmax(axis=1)
+    labels[np.diff(doc_atoms.indptr) == 0] = -1
+    return labels
 
 
 def _scale_rows(weights: sp.csr_matrix, sums: np.ndarray) -> sp.csr_matrix:

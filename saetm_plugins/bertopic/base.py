@@ -35,6 +35,7 @@ class CutTopics(BERTopic):
     """BERTopic's state, written from a cut of atoms; the base of SAEBERTopic's parts."""
 
     sae_model_: Any = None
+    outlier_threshold: float | None
     embedding_model: Any
     vectorizer_model: Any
     topic_embeddings_: Any
@@ -58,8 +59,6 @@ class CutTopics(BERTopic):
 
     def _cut(self, n_topics: int | str | None, merge: str | None = None) -> None:
         """Cut the atoms anew; zero-shot topics, where there are any, stay and count."""
-        if merge is None and n_topics == "auto":
-            merge = "hdbscan"
         if self._zeroshot is None:
             self.sae_model_.retopic(n_topics, merge)
         else:
@@ -128,6 +127,8 @@ class CutTopics(BERTopic):
         model = self.sae_model_
         self.topics_ = model.labels_.tolist()
         self.topic_sizes_ = Counter(self.topics_)
+        if self.outlier_threshold is not None:  # a topic may be left without documents
+            self.topic_sizes_.update(dict.fromkeys(range(model.n_topics_), 0))
         if model.online_:  # of earlier batches only sums are left
             expected = np.rint(model.topic_prevalence_ * model.n_documents_seen_)
             self.topic_sizes_ = Counter(dict(enumerate(expected.astype(int).tolist())))

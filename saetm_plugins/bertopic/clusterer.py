@@ -15,7 +15,7 @@ from sklearn.base import (
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from saetm_plugins.atoms import SparseAutoencoder
-from saetm_plugins.bertopic.numbering import NumberedTopicModel
+from saetm_plugins.bertopic.numbering import NumberedTopicModel, check_outlier_threshold
 from saetm_plugins.validation import all_or_nothing, one_hot_classes
 
 _MODEL_PARAMETERS = [
@@ -109,7 +109,7 @@ class SAEClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMix
             When a parameter or `X` is not legal, or `n_topics` is above the number of live atoms;
             the clusterer is then as it was before.
         """
-        self._check_threshold()
+        check_outlier_threshold(self.outlier_threshold)
         with all_or_nothing(self):
             X = validate_data(self, X, dtype=(np.float64, np.float32), ensure_min_samples=2)
             if y is not None:
@@ -193,8 +193,3 @@ class SAEClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMix
         if self.outlier_threshold is not None:
             labels[doc_topics.max(axis=1) < self.outlier_threshold] = -1
         return labels
-
-    def _check_threshold(self) -> None:
-        threshold = self.outlier_threshold
-        if threshold is not None and not 0 <= threshold <= 1:
-            raise ValueError(f"outlier_threshold must lie in [0, 1]; found {threshold!r}")

@@ -40,7 +40,7 @@ class EditedTopics(CutTopics):
         docs : list of str
             The fitted documents.
         nr_topics : int or "auto", default=20
-            "auto" cuts by HDBSCAN over the atoms.
+            "auto" finds a number, as in :class:`~saetm_plugins.SAETopicModel`.
         images : list, optional
         use_ctfidf : ignored
             Topics are not merged by their words, atoms are.

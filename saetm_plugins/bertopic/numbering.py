@@ -17,7 +17,7 @@ from saetm_plugins import topics as cuts
 from saetm_plugins.atom_model import AtomModel
 from saetm_plugins.model import DEFAULT_N_TOPICS, SAETopicModel
 from saetm_plugins.topics import Topics
-from saetm_plugins.validation import all_or_nothing, is_integer
+from saetm_plugins.validation import all_or_nothing, check_fraction, is_integer
 
 _MAX_TRIES = 5
 
@@ -35,10 +35,14 @@ class NumberedTopicModel(SAETopicModel):
     owner : SAEBERTopic or None
         Whose :attr:`sae_model_` this is. Its tables would not follow an edit made here, which is
         refused; a copy (``copy.copy``) has no owner to look after.
+    outlier_threshold_ : float or None
+        Documents whose main topic has less of them than this belong to topic -1, as do those
+        without atoms, of which nothing is known; None: no document does, but for deleted topics.
     """
 
     online_ = False
     owner: Any = None
+    outlier_threshold_: float | None = None
 
     def fit(self, documents: Any, embeddings: Any = None, y: Any = None, **fit_params: Any) -> Any:
         """Fit as :meth:`SAETopicModel.fit` does; nothing is deleted any more."""
@@ -53,7 +57,7 @@ class NumberedTopicModel(SAETopicModel):
             return super().partial_fit(*args, **kwargs)
 
     def predict(self, documents: Any, embeddings: Any = None) -> tuple[np.ndarray, np.ndarray]:
-        """Return the main topic of each document, -1 for a deleted one, and its mixture.
+        """Return the main topic of each document, -1 for none, and its mixture.
 
         Returns
         -------
@@ -61,6 +65,11 @@ class NumberedTopicModel(SAETopicModel):
         doc_topics : ndarray of shape (n, n_topics), float32
         """
         return self.topics_of(self.transform_atoms(documents, embeddings))
+
+    def topics_of(self, doc_atoms: sp.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
+        """Return the topics of documents given by their atoms, -1 for none, and their mixtures."""
+        labels, doc_topics = super().topics_of(doc_atoms)
+        return self._labels(labels, doc_topics, doc_atoms), doc_topics
 
     def cut_atoms(
         self, atoms: AtomModel, doc_atoms: sp.csr_matrix, n_topics: int | str | None, merge: str
@@ -108,6 +117,8 @@ class NumberedTopicModel(SAETopicModel):
         if labels is None and not self.online_:
             topics = number_topics(topics, self.doc_atoms_)
         super().set_topics(topics, labels)
+        if labels is None:
+            self.labels_ = self._labels(self.labels_, self.doc_topics_, self.doc_atoms_)
 
     def set_topic_labels(self, topic_labels: Any) -> Any:
         """Name topics as :meth:`SAETopicModel.set_topic_labels` does."""
@@ -155,6 +166,27 @@ class NumberedTopicModel(SAETopicModel):
                 "SAEBERTopic's reduce_topics, merge_topics, split_topic, delete_topics, "
                 "update_topics or set_topic_labels, or edit a copy, copy.copy(…sae_model_)"
             )
+
+    @property
+    def _where_blank(self) -> str:
+        if self.outlier_threshold_ is not None:
+            return "and topic -1"
+        return "and count towards its largest topic, unless outlier_threshold= is given"
+
+    def _labels(
+        self, labels: np.ndarray, doc_topics: np.ndarray, doc_atoms: sp.csr_matrix
+    ) -> np.ndarray:
+        """Return the topics of documents as `outlier_threshold_` wants them."""
+        largest = doc_topics.max(axis=1)
+        if self.outlier_threshold_ is not None:
+            return np.where(largest < self.outlier_threshold_, -1, labels)
+        return np.where(np.diff(doc_atoms.indptr) == 0, doc_topics.argmax(axis=1), labels)
+
+
+def check_outlier_threshold(threshold: Any) -> None:
+    """Raise a ValueError unless `threshold` is None or a number in [0, 1]."""
+    if threshold is not None:
+        check_fraction(threshold, "outlier_threshold", closed=True)
 
 
 def number_topics(topics: Topics, doc_atoms: sp.csr_matrix) -> Topics:

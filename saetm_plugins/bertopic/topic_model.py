@@ -17,7 +17,6 @@ from bertopic._utils import check_embeddings_shape, check_is_fitted
 from bertopic.backend import BaseEmbedder
 from bertopic.cluster import BaseCluster
 from bertopic.dimensionality import BaseDimensionalityReduction
-from sklearn.base import clone
 
 from saetm_plugins.atoms import SparseAutoencoder
 from saetm_plugins.bertopic import tables, zeroshot
@@ -26,11 +25,11 @@ from saetm_plugins.bertopic.backend import as_encoder, load_backend, runs_locall
 from saetm_plugins.bertopic.checks import check_texts
 from saetm_plugins.bertopic.editing import EditedTopics
 from saetm_plugins.bertopic.files import SavedTopics
-from saetm_plugins.bertopic.numbering import NumberedTopicModel
+from saetm_plugins.bertopic.numbering import NumberedTopicModel, check_outlier_threshold
 from saetm_plugins.text import (
     DEFAULT_WIDTH,
-    default_vectorizer,
     embeddings_match_encoder,
+    fit_vectorizer,
     has_default_encoder,
 )
 from saetm_plugins.validation import all_or_nothing, one_hot_classes
@@ -39,7 +38,10 @@ _MODEL_PARAMETERS = (
     ("merge", "n_atoms", "k", "activation", "sharpening", "word_vectors", "solver")
     + ("emission_n_iter", "random_state", "device", "verbose")
 )  # fmt: skip
-_OWN_PARAMETERS = ("n_topics", "sae", "target_weight", *_MODEL_PARAMETERS[:-1])
+_OWN_PARAMETERS = (
+    *("n_topics", "sae", "target_weight", "outlier_threshold"),
+    *_MODEL_PARAMETERS[:-1],
+)
 
 
 class SAEBERTopic(EditedTopics, AnalysedTopics, SavedTopics):
@@ -48,8 +50,9 @@ class SAEBERTopic(EditedTopics, AnalysedTopics, SavedTopics):
     Parameters
     ----------
     n_topics : int, "auto" or None, default=None
-        Topics of the first cut; None means 50, or fewer where the corpus cannot carry as many.
-        BERTopic's ``nr_topics`` is taken for it where that is given.
+        Topics of the first cut; None means 50, or fewer where the corpus cannot carry as many;
+        "auto" finds a number, as in :class:`~saetm_plugins.SAETopicModel`. BERTopic's
+        ``nr_topics`` is taken for it where that is given.
     sae : SparseAutoencoder, optional
         A trained autoencoder, used frozen.
     merge, n_atoms, k, activation, sharpening, word_vectors, solver, emission_n_iter, \
@@ -60,7 +63,11 @@ random_state, device
         for them; here they are at hand anyway. False gives one number per document, the share of
         its main topic.
     target_weight : float, default=0.5
-        How much `y` and ``seed_topic_list`` count in the merge: 0 not at all, 1 alone.
+        How much `y` counts in the merge: 0 not at all, 1 alone.
+    outlier_threshold : float, optional
+        Topic -1 goes to documents whose main topic has a smaller share of them than this, and to
+        blank texts; 0 means blank texts alone, None (the default) no -1 at all: a blank text,
+        whose mixture is the corpus' mean, then counts towards that one's largest topic.
     **bertopic
         BERTopic's own parameters. ``umap_model`` and ``hdbscan_model`` have no part here (a
         warning says so); ``vectorizer_model`` counts words per document, for c-TF-IDF and
@@ -97,6 +104,7 @@ random_state, device
         solver: str = "em",
         emission_n_iter: int | None = None,
         target_weight: float = 0.5,
+        outlier_threshold: float | None = None,
         random_state: Any = 0,
         device: str = "auto",
         **bertopic: Any,
@@ -125,6 +133,7 @@ random_state, device
         self.solver = solver
         self.emission_n_iter = emission_n_iter
         self.target_weight = target_weight
+        self.outlier_threshold = outlier_threshold
         self.random_state = random_state
         self.device = device
 
@@ -167,6 +176,7 @@ random_state, device
             is then as it was before. `n_topics` above the number of live atoms is no error: there
             are fewer topics, and a warning.
         """
+        check_outlier_threshold(self.outlier_threshold)
         with all_or_nothing(self):
             if self._found_encoder:  # of the documents before
                 self.embedding_model, self._found_encoder = None, False
@@ -174,19 +184,19 @@ random_state, device
             texts, embeddings = self._read(documents, embeddings, images)
             if given:
                 self._find_encoder(texts, embeddings)
-            if self.seed_topic_list is not None and self.embedding_model is not None:
-                y, embeddings = self._guided_topic_modeling(embeddings.copy())
             if y is not None:
                 one_hot_classes(y, len(embeddings), "y")
             self._bow = self._count(texts)
             n_topics = self.n_topics if self.nr_topics is None else self.nr_topics
             zeroshot_rows = zeroshot.assign(self, embeddings) if self._is_zeroshot() else None
             model = NumberedTopicModel(
-                n_topics=1 if n_topics == "auto" else n_topics,  # "auto" is cut below
+                n_topics=n_topics,
+                seed_topics=self._seed_topics(),
                 sae=self.sae,
                 encoder=self._word_encoder(texts, embeddings),
                 **self._model_parameters(),
             )
+            model.outlier_threshold_ = self.outlier_threshold
             words = None if self._bow is None else self.vectorizer_model.get_feature_names_out()
             model.fit(
                 texts,
@@ -199,7 +209,7 @@ random_state, device
             model.vectorizer_ = None if self._bow is None else self.vectorizer_model
             self.sae_model_ = model
             self._zeroshot = zeroshot_rows
-            if zeroshot_rows is not None or n_topics == "auto":
+            if zeroshot_rows is not None:
                 self._cut(n_topics)
             self._describe(texts, images, embeddings)
         return self.topics_, self.probabilities_
@@ -242,7 +252,7 @@ random_state, device
             embeddings = self._embed(texts, images)
         elif texts is not None:
             check_embeddings_shape(embeddings, texts)
-        labels, doc_topics = self.sae_model_.predict(None, embeddings)
+        labels, doc_topics = self.sae_model_.predict(texts, embeddings)
         return labels.tolist(), self._probabilities(labels, doc_topics)
 
     def partial_fit(
@@ -333,14 +343,15 @@ random_state, device
         """Fit the vectorizer, count words per document."""
         if documents is None:
             return None
-        if self._counts_by_default:
-            vectorizer = default_vectorizer(len(documents))
-            vectorizer.set_params(ngram_range=self.n_gram_range)
-        else:
-            vectorizer = clone(self.vectorizer_model)
-        bow = sp.csr_matrix(vectorizer.fit_transform(documents), dtype=np.float32)
-        self.vectorizer_model = vectorizer
+        asked = None if self._counts_by_default else self.vectorizer_model
+        bow, self.vectorizer_model = fit_vectorizer(asked, documents, ngram_range=self.n_gram_range)
         return bow
+
+    def _seed_topics(self) -> dict[str, list[str]] | None:
+        """Return ``seed_topic_list`` as ``seed_topics`` of :class:`SAETopicModel`."""
+        if not self.seed_topic_list:
+            return None
+        return {", ".join(words): list(words) for words in self.seed_topic_list}
 
     def _model_parameters(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in _MODEL_PARAMETERS}

@@ -46,6 +46,9 @@ def cut(topic_model: Any, n_topics: int | str | None, merge: str | None) -> None
         n_topics -= len(matched)
     model.retopic(n_topics, merge)
     labels = np.searchsorted(matched, nearest)
+    none = others & (model.labels_ < 0)  # blank texts, say
+    others &= ~none
+    labels[none] = -1
     _, labels[others] = np.unique(model.labels_[others], return_inverse=True)
     labels[others] += len(matched)
     model.follow(labels)

@@ -22,6 +22,7 @@ from saetm_plugins.parallel import matmul
 
 _FIRST_PASSES = 3
 _FOLD_IN_PASSES = 10
+_CLASS_POWER = 5  # from the weight of classes to their share of the energy
 _ATOM_WEIGHT = 0.5  # of a word's atoms beside its own vector; more: diversity up, intruder down
 
 
@@ -200,9 +201,13 @@ class NMFMerge(Merge):
 def _beside_classes(
     association: sp.csr_matrix, classes: np.ndarray, class_weight: float
 ) -> sp.csr_matrix:
-    """Return the association with columns of classes, which hold `class_weight` of the energy."""
+    """Return the association with columns of classes, which hold a share of the energy.
+
+    At the default weight of a half that is 3 %: more of it costs words their coherence
+    (benchmarks/RESULTS.md).
+    """
     squares = np.asarray(association.multiply(association).sum(axis=1))
-    share = min(class_weight, 0.99)
+    share = min(class_weight**_CLASS_POWER, 0.99)
     scale = np.sqrt(squares.mean() * share / (1 - share))
     preferred = sp.csr_matrix(np.maximum(classes, 0) * scale, dtype=np.float32)
     return sp.hstack([association * np.sqrt(1 - share), preferred], format="csr", dtype=np.float32)

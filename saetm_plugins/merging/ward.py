@@ -7,6 +7,8 @@ Müllner (2011) for the nearest-neighbour chain.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from saetm_plugins.arrays import unit_rows
@@ -14,6 +16,7 @@ from saetm_plugins.merging.base import Merge, TopicCut, hard_cut
 from saetm_plugins.validation import check_dense_size
 
 _ROWS = 256  # points at a time
+_COUNTS = 4  # times the root of the points: as many clusters are looked at for a knee
 
 
 class WardTree:
@@ -62,16 +65,20 @@ class WardTree:
         """Return the count at the knee of the inertia curve, farthest below its chord.
 
         The within-cluster inertia of every count follows from the heights of the tree. The knee
-        is the count at which the curve lies farthest under the straight line from one cluster to
-        one per point (Satopää et al. 2011, "Kneedle", without smoothing).
+        is the count at which the curve lies farthest under the straight line between its ends
+        (Satopää et al. 2011, "Kneedle", without smoothing): one cluster, and four times the square
+        root of the points. Up to one cluster per point the curve of a corpus bends so slowly that
+        its knee is a fifth of the points; up to here it lies at 10 to 60 for 300 documents or many
+        thousands (benchmarks/RESULTS.md).
         """
-        if self.n_points < 3:
-            return self.n_points
-        inertia = np.concatenate(([0.0], np.cumsum(self.linkage[:, 2] ** 2)))[::-1]
+        n_counts = min(self.n_points, math.ceil(_COUNTS * math.sqrt(self.n_points)))
+        if n_counts < 3:
+            return n_counts
+        inertia = np.concatenate(([0.0], np.cumsum(self.linkage[:, 2] ** 2)))[::-1][:n_counts]
         if inertia[0] <= 0:
             return 1
-        chord = np.linspace(1, 0, self.n_points)
-        return int(np.argmax(chord - inertia / inertia[0])) + 1
+        chord = np.linspace(inertia[0], inertia[-1], n_counts)
+        return int(np.argmax(chord - inertia)) + 1
 
 
 class WardMerge(Merge):

@@ -1,0 +1,132 @@
+"""What mess in a corpus does to topics: copies, one repetitive text, guidance, the count by "auto".
+
+    python benchmarks/messy_corpora.py --data DIR            # a few minutes on 2 cores
+
+Posts of 20 Newsgroups with at least 20 words. Agreement with the 20 labels (NMI) is measured on the
+posts themselves, not on what was added to them. Coherence is NPMI in the posts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import warnings
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+from corpora import READERS
+
+from saetm_plugins import SAETopicModel, train_sae
+from saetm_plugins.bertopic import SAEBERTopic
+from saetm_plugins.evaluation import normalized_mutual_information, topic_coherence
+from saetm_plugins.text import default_vectorizer, encode_texts, load_encoder
+
+LINE = "error connection timeout server retry failed host port socket closed "
+SEED_WORDS = [
+    ["space", "nasa", "orbit", "shuttle"],
+    ["god", "jesus", "christian", "bible"],
+    ["hockey", "nhl", "team", "game"],
+    ["encryption", "clipper", "key", "chip"],
+]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    data = os.environ.get("SAETM_DATA")
+    parser.add_argument("--data", default=data, required=data is None, help="or SAETM_DATA")
+    parser.add_argument("--seeds", type=int, default=2)
+    args = parser.parse_args()
+    warnings.simplefilter("ignore")
+    texts, names, vectors, _ = READERS["20newsgroups"](Path(args.data))
+    labels = np.unique(names, return_inverse=True)[1]
+    embeddings = np.load(vectors).astype(np.float32)
+    long_enough = np.flatnonzero([len(text.split()) >= 20 for text in texts])
+    posts = (texts, labels, embeddings, long_enough)
+    copies(posts, args.seeds)
+    repetitive_text(posts, args.seeds)
+    guidance(posts, args.seeds)
+    automatic_count(posts)
+
+
+def copies(posts, n_seeds):
+    texts, labels, embeddings, long_enough = posts
+    cases = [("none", 0.0)] + [(k, s) for k in ("random posts", "one post") for s in (0.1, 0.5)]
+    for n, (kind, share) in product((300, 600), cases):
+        found = []
+        for seed in range(n_seeds):
+            rng = np.random.default_rng(seed)
+            rows = rng.choice(long_enough, n, replace=False)
+            n_copies = int(n * share / (1 - share))
+            again = (
+                np.repeat(rows[:1], n_copies) if kind == "one post" else rng.choice(rows, n_copies)
+            )
+            every = np.concatenate([rows, again])
+            model = SAETopicModel(20, word_vectors="corpus", random_state=seed)
+            model.fit([texts[row] for row in every], embeddings[every])
+            own = model.labels_[:n]
+            found.append(
+                [normalized_mutual_information(own, labels[rows]), np.bincount(own).max() / n]
+            )
+        nmi, largest = np.mean(found, axis=0)
+        print(
+            f"{n} posts, copies of {kind} {share:.0%}: NMI {nmi:.3f}, largest topic {largest:.2f}"
+        )
+
+
+def repetitive_text(posts, n_seeds):
+    texts, _, embeddings, long_enough = posts
+    vector = encode_texts(load_encoder(), [LINE * 40])
+    words = set(LINE.split())
+    for n in (289, 1000):
+        for n_words in (50_000, 500_000):
+            for seed in range(n_seeds):
+                rows = np.random.default_rng(seed).choice(long_enough, n, replace=False)
+                model = SAETopicModel(20, word_vectors="corpus", random_state=seed)
+                model.fit(
+                    [*(texts[row] for row in rows), LINE * (n_words // 10)],
+                    np.vstack([embeddings[rows], vector]),
+                )
+                held = [len(words & set(topic)) for topic in model.get_topics(10)]
+                print(
+                    f"{n} posts and a text of {n_words:,} words, seed {seed}: "
+                    f"{sum(h >= 2 for h in held)} of 20 topics hold two of its words or more"
+                )
+
+
+def guidance(posts, n_seeds):
+    texts, labels, embeddings, long_enough = posts
+    for seed in range(n_seeds):
+        rows = np.random.default_rng(seed).choice(long_enough, 3000, replace=False)
+        own = [texts[row] for row in rows]
+        vectorizer = default_vectorizer(len(own)).fit(own)
+        analyze, known = vectorizer.build_analyzer(), set(vectorizer.get_feature_names_out())
+        tokens = [[word for word in analyze(text) if word in known] for text in own]
+        sae = train_sae(embeddings[rows], random_state=seed)
+        classes = labels[rows].astype(str)
+        for name, parameters, y in (
+            ("none", {}, None),
+            ("seed_topic_list", {"seed_topic_list": SEED_WORDS}, None),
+            ("y", {}, classes),
+        ):
+            model = SAEBERTopic(50, sae=sae, word_vectors="corpus", random_state=seed, **parameters)
+            topics, _ = model.fit_transform(own, embeddings[rows], y=y)
+            words = model.sae_model_.get_topics(10)
+            npmi = topic_coherence(words, tokens).mean()
+            nmi = normalized_mutual_information(np.array(topics), labels[rows])
+            held = [max(len(set(seeds) & set(topic)) for topic in words) for seeds in SEED_WORDS]
+            print(
+                f"guidance {name}, seed {seed}: NPMI {npmi:.3f}, NMI {nmi:.3f}, seeds of 4 {held}"
+            )
+
+
+def automatic_count(posts):
+    _, _, embeddings, long_enough = posts
+    for n in (300, 1000, 4000, 12_000):
+        rows = np.random.default_rng(0).choice(long_enough, n, replace=False)
+        model = SAETopicModel("auto", merge="ward").fit(None, embeddings[rows])
+        print(f'{n} posts: n_topics="auto" is {model.n_topics_}')
+
+
+if __name__ == "__main__":
+    main()

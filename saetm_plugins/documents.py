@@ -1,0 +1,189 @@
+"""Documents that say nothing, and documents that say the same: atoms are not learned from them.
+
+A blank text has an embedding like any other, and all blank texts share it. A text that is there
+twice makes an atom of its own, and with enough of them no atoms are left for what texts share.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+import warnings
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.sparse.csgraph import connected_components
+
+_WORD = re.compile(r"[^\W_]")
+_TOLERANCE = 1e-4  # of an embedding's length: rounding to half precision, not another text
+_PROJECTIONS = 6
+_CELLS = (2e-4, 4e-2)  # of standard deviations; rounding seldom leaves one, of float16 the larger
+
+
+def find_blank(
+    texts: Sequence[str] | None,
+    n_documents: int,
+    counts: sp.csr_matrix | None = None,
+    embeddings: np.ndarray | None = None,
+) -> np.ndarray:
+    """Tell which texts have no content: no letter, digit or symbol, and no word that was counted.
+
+    Empty captions of images that differ say nothing either, but the images do: where empty texts
+    have different embeddings, no text is blank.
+
+    Parameters
+    ----------
+    texts : sequence of str, length n, or None
+        None: nothing is known to be blank.
+    n_documents : int
+        n.
+    counts : csr_matrix of shape (n, V), optional
+        Word counts; None where there are none.
+    embeddings : ndarray of shape (n, d), float32, optional
+
+    Returns
+    -------
+    ndarray of shape (n,), bool
+    """
+    if texts is None:
+        return np.zeros(n_documents, dtype=bool)
+    blank = np.array([_is_blank(text) for text in texts], dtype=bool)
+    if embeddings is not None and blank.any():
+        empty = [row for row, text in enumerate(texts) if not text.strip()]
+        if len(empty) > 1 and find_distinct(embeddings[empty]).any():
+            return np.zeros(n_documents, dtype=bool)
+    if counts is not None:
+        blank &= np.diff(counts.indptr) == 0
+    return blank
+
+
+def find_distinct(embeddings: np.ndarray) -> np.ndarray:
+    """Return for each document the first one with the same embedding, up to rounding.
+
+    Parameters
+    ----------
+    embeddings : ndarray of shape (n, d), float32
+
+    Returns
+    -------
+    ndarray of shape (n,), int64
+        The document's own number where none before it is the same.
+    """
+    n_documents = len(embeddings)
+    lengths = np.sqrt(np.einsum("nd,nd->n", embeddings, embeddings))
+    rng = np.random.default_rng(0)
+    directions = rng.normal(size=(embeddings.shape[1], _PROJECTIONS)) / (lengths.mean() or 1)
+    places = embeddings @ directions.astype(np.float32)
+    rows, others = [], []
+    # The same documents lie in one cell of a grid or, where rounding parts them, of the other.
+    for size in _CELLS:
+        cells = np.floor(places / np.float32(size)).astype(np.int64)
+        hashes = cells @ rng.integers(2**62, size=_PROJECTIONS)  # overflow is part of it
+        _, starts, cell = np.unique(hashes, return_index=True, return_inverse=True)
+        first = starts[cell]
+        later = np.flatnonzero(first != np.arange(n_documents))
+        apart = np.linalg.norm(embeddings[later] - embeddings[first[later]], axis=1)
+        same = later[apart <= _TOLERANCE * lengths[later]]
+        rows.append(same)
+        others.append(first[same])
+    found, earlier = np.concatenate(rows), np.concatenate(others)
+    if len(found) == 0:
+        return np.arange(n_documents)
+    links = sp.csr_matrix((np.ones(len(found)), (found, earlier)), shape=(n_documents, n_documents))
+    _, group = connected_components(links, directed=False)
+    _, first_of_group = np.unique(group, return_index=True)
+    return first_of_group[group]
+
+
+class DistinctRows(NamedTuple):
+    """Documents with content that repeat no other one.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (m,), int64
+        Their row numbers, ascending.
+    repeats : ndarray of shape (m,), float64, or None
+        How often each is there; None where all are there once.
+    """
+
+    rows: np.ndarray
+    repeats: np.ndarray | None
+
+
+def choose_distinct(embeddings: np.ndarray | None, blank: np.ndarray) -> DistinctRows:
+    """Choose the documents to learn from; without embeddings, all that are not blank.
+
+    Parameters
+    ----------
+    embeddings : ndarray of shape (n, d), float32, or None
+    blank : ndarray of shape (n,), bool
+    """
+    told = np.flatnonzero(~blank)
+    if embeddings is None or len(told) == 0:
+        return DistinctRows(told, None)
+    rows, repeats = np.unique(find_distinct(take(embeddings, told)), return_counts=True)
+    return DistinctRows(told[rows], None if len(rows) == len(told) else repeats.astype(float))
+
+
+def take(array: Any, rows: np.ndarray) -> Any:
+    """Return `rows`, of which none is twice, of an array; itself where these are all, or None."""
+    return array if array is None or len(rows) == array.shape[0] else array[rows]
+
+
+def without_atoms(doc_atoms: sp.csr_matrix, blank: np.ndarray) -> sp.csr_matrix:
+    """Return the mixtures (n, K) with those of `blank` (n,) documents empty: nothing is known."""
+    if not blank.any():
+        return doc_atoms
+    kept = np.repeat(~blank, np.diff(doc_atoms.indptr))
+    lengths = np.where(blank, 0, np.diff(doc_atoms.indptr))
+    indptr = np.concatenate(([0], np.cumsum(lengths))).astype(doc_atoms.indptr.dtype)
+    return sp.csr_matrix((doc_atoms.data[kept], doc_atoms.indices[kept], indptr), doc_atoms.shape)
+
+
+def warn_of_documents(
+    blank: np.ndarray,
+    counts: sp.csr_matrix | None = None,
+    n_distinct: int | None = None,
+    *,
+    where_blank: str,
+    stacklevel: int = 4,
+) -> None:
+    """Say how many documents are blank, repeat another one, or have none of the counted words.
+
+    Parameters
+    ----------
+    blank : ndarray of shape (n,), bool
+    counts : csr_matrix of shape (n, V), optional
+    n_distinct : int, optional
+        Documents that are not blank and repeat no other.
+    where_blank : str
+        Which topic blank ones count towards.
+    stacklevel : int, default=4
+    """
+    n_documents, n_blank = len(blank), int(blank.sum())
+    remarks = []
+    if n_blank:
+        remarks.append(f"are blank: they get the mean mixture of the corpus {where_blank}")
+    found = [n_blank] if n_blank else []
+    n_repeated = 0 if n_distinct is None else n_documents - n_blank - n_distinct
+    if n_repeated:
+        found.append(n_repeated)
+        remarks.append("repeat another one: shares count them, words and atoms do not")
+    if counts is not None and (n := int(((np.diff(counts.indptr) == 0) & ~blank).sum())):
+        found.append(n)
+        remarks.append(
+            "hold no word of the vocabulary; their mixtures come from their embeddings alone"
+        )
+    for n, remark in zip(found, remarks, strict=True):
+        warnings.warn(
+            f"{n} of {n_documents} documents {remark}", UserWarning, stacklevel=stacklevel
+        )
+
+
+def _is_blank(text: str) -> bool:
+    if _WORD.search(text):
+        return False
+    # Separators, control characters and punctuation; a smiley is a symbol, and says something.
+    return all(unicodedata.category(character)[0] in "ZCP" for character in text)
