@@ -7,13 +7,18 @@ INSTALLED := $(VENV)/.installed
 INSTALLED_TEST := $(VENV)/.installed-test
 INSTALLED_BENCH := $(VENV)/.installed-bench
 
-.PHONY: demo test lint format bench clean
+.PHONY: demo test fuzz lint format bench clean
 
 demo: $(INSTALLED)
 	$(VENV)/bin/saetm demo --out saetm-demo
 
 test: $(INSTALLED_TEST)
 	$(VENV)/bin/python -m pytest tests integration
+
+# Every fuzz test with 20,000 inputs, a thousand damaged files, thirty kills of each kind: hours.
+fuzz: $(INSTALLED_TEST)
+	SAETM_FUZZ=20000 SAETM_MUTATIONS=1000 SAETM_KILLS=30 \
+		$(VENV)/bin/python -m pytest tests/fuzz integration/test_kills.py
 
 lint: $(INSTALLED_TEST)
 	$(VENV)/bin/ruff check .

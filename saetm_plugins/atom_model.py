@@ -35,6 +35,7 @@ from saetm_plugins.parallel import balanced_ranges, map_ranges, n_threads
 from saetm_plugins.validation import check_choice, check_dense_size, check_not_negative
 
 _ROWS = 16_384  # documents at a time: their embeddings are copied in float64
+_MOST_DOCUMENTS = 1e11  # counts of more would be refused as too large for float32
 _DIMENSIONS = 16  # columns of embeddings that one thread sums
 _REPETITION = 2.0  # of a text's words, on average; one in a hundred posts of 20 Newsgroups has more
 _CLASS_KERNEL_WIDTH = 0.2  # of 0.05 to 0.2, the best on held-out labels of 20 Newsgroups
@@ -323,11 +324,14 @@ class AtomModel:
         Raises
         ------
         ValueError
-            When `decay` is not a finite number of at least 0, or no word would be left.
+            When `decay` is not a number of at least 0 and at most a million, or no word would be
+            left.
         """
-        check_not_negative(decay, "decay")
+        check_not_negative(decay, "decay", most=1e6)
         more = sum_documents(doc_atoms, counts, embeddings, self.sae.n_features, repeats)
         sums = more if decay == 0 else self.sums * decay + more
+        if sums.n_documents > _MOST_DOCUMENTS:
+            raise ValueError(f"decay={decay} makes {sums.n_documents:.2g} documents of those seen")
         if sums.document_frequency is not None and not sums.document_frequency.any():
             raise ValueError("documents hold no word of the vocabulary, and decay=0 keeps none")
         return dataclasses.replace(self, sums=sums)

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
+from saetm_plugins.validation import check_text
+
 
 class LabelTargets(NamedTuple):
     """The labels that some topics are to have, and what draws atoms to each.
@@ -52,6 +54,7 @@ def check_seed_topics(seed_topics: Any, n_topics: int | str) -> None:
     for label, meaning in seed_topics.items():
         if not isinstance(label, str):
             raise TypeError(f"seed_topics must have labels of type str; found {label!r}")
+        check_text(label, "seed_topics: a label")
         if isinstance(meaning, (bytes, Mapping)) or not hasattr(meaning, "__iter__"):
             raise TypeError(f"seed_topics[{label!r}] must be a phrase or words; found {meaning!r}")
         words = _texts(meaning)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numbers
 import os
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -42,6 +42,8 @@ from saetm_plugins.merging import MERGES, select_words_to_encode
 from saetm_plugins.text import (
     DEFAULT_WIDTH,
     check_bow,
+    check_documents,
+    check_vectorizer,
     count_words,
     embeddings_match_encoder,
     encode_texts,
@@ -52,6 +54,7 @@ from saetm_plugins.text import (
     merge_vectorizers,
     read_documents,
     recount_words,
+    refuse_folder,
 )
 from saetm_plugins.topics import Topics, check_n_topics
 from saetm_plugins.validation import (
@@ -60,7 +63,10 @@ from saetm_plugins.validation import (
     check_count,
     check_embeddings,
     check_fraction,
+    check_mixtures_of_atoms,
+    check_random,
     one_hot_classes,
+    resolve_device,
 )
 
 DEFAULT_N_TOPICS = 50
@@ -160,6 +166,8 @@ class SAETopicModel(TransformerMixin, BaseEstimator):
     """Whether the model was loaded without the encoder object it was fitted with."""
     vectorizer_not_saved_ = False
     """Whether the model was loaded without the vectorizer it was fitted with."""
+    encoder_named_in_file_: str | None = None
+    """The encoder's name where a saved model told it: the name of a model, never of a folder."""
     _loaded_encoder: tuple[Any, Any] | None = None
     _undo: tuple[tuple[Topics, np.ndarray | None], ...] = ()
 
@@ -330,6 +338,12 @@ class SAETopicModel(TransformerMixin, BaseEstimator):
             texts, embeddings = self._read(documents, embeddings, sae=self.sae_)
             doc_atoms = self.atoms_.mixtures(embeddings)
         else:
+            doc_atoms = check_mixtures_of_atoms(doc_atoms, self.atoms_.n_atoms)
+            texts = None if documents is None else check_documents(documents)
+            if texts is not None and len(texts) != doc_atoms.shape[0]:
+                raise ValueError(
+                    f"doc_atoms has {doc_atoms.shape[0]} rows for {len(texts)} documents"
+                )
             embeddings = None
         self._check_vectorizer(texts, bow)
         counts = recount_words(
@@ -374,6 +388,8 @@ class SAETopicModel(TransformerMixin, BaseEstimator):
         TypeError, ValueError
             When one is no fitted model of ours, or their autoencoders differ.
         """
+        if not isinstance(models, Iterable):
+            raise TypeError(f"models must hold SAETopicModel; found {models!r:.80}")
         models = list(models)
         if len(models) < 2:
             raise ValueError(f"models must hold at least 2; found {len(models)}")
@@ -655,7 +671,7 @@ class SAETopicModel(TransformerMixin, BaseEstimator):
         doc_topics : ndarray of shape (n, n_topics), float32
         """
         check_is_fitted(self, "topics_")
-        return self.topics_.mixtures(doc_atoms)
+        return self.topics_.mixtures(check_mixtures_of_atoms(doc_atoms, self.atoms_.n_atoms))
 
     def get_topics(self, n_words: int = 10) -> list[list[str]]:
         """Return the most probable words of each topic, most probable first.
@@ -875,6 +891,10 @@ class SAETopicModel(TransformerMixin, BaseEstimator):
             raise TypeError(
                 f"sae must be a fitted SparseAutoencoder; found {type(self.sae).__name__}"
             )
+        if self.vectorizer is not None:
+            check_vectorizer(self.vectorizer)
+        check_random(self.random_state)
+        resolve_device(self.device)
         if isinstance(self.word_vectors, str):
             check_choice(self.word_vectors, "word_vectors", ("auto", "corpus", "encoder"))
         if isinstance(self.sharpening, bool) or not (
@@ -914,7 +934,10 @@ class SAETopicModel(TransformerMixin, BaseEstimator):
                 "documents need the encoder the model was fitted with, an object that was not "
                 "saved: pass it as load(path, encoder=…), or give embeddings"
             )
-        wanted = self.encoder or getattr(sae, "encoder_name", None)
+        named = getattr(sae, "encoder_name", None)
+        wanted = self.encoder or named
+        if isinstance(wanted, str) and self.encoder in (None, self.encoder_named_in_file_):
+            refuse_folder(wanted)
         if self._loaded_encoder is None or self._loaded_encoder[0] is not wanted:
             device = None if self.device == "auto" else self.device
             self._loaded_encoder = (wanted, load_encoder(wanted, device))

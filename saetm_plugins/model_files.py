@@ -32,16 +32,33 @@ from sklearn.utils.validation import check_is_fitted
 from saetm_plugins.atom_model import AtomModel, CorpusSums
 from saetm_plugins.atoms import SparseAutoencoder
 from saetm_plugins.guidance import LabelTargets
-from saetm_plugins.persistence import load_folder, pack_csr, save_folder, unpack_csr
+from saetm_plugins.persistence import (
+    load_folder,
+    pack_csr,
+    read_json,
+    save_folder,
+    unpack_csr,
+    write_json,
+)
 from saetm_plugins.text import count_known_words
 from saetm_plugins.topics import Topics
-from saetm_plugins.validation import all_or_nothing, check_choice, check_finite
+from saetm_plugins.validation import (
+    all_or_nothing,
+    check_choice,
+    check_count,
+    check_finite,
+    check_fraction,
+    check_mixtures_of_atoms,
+    check_not_negative,
+    check_text,
+)
 
 KIND = "topic-model"
 VERSION = 2
 _OWN_FOLDER = ("sae",)  # parameters with files of their own
 _SETTINGS = ("sharpening", "random_state", "solver", "n_iter", "device", "class_weight")
 _SPARSE_SUMS = ("atom_pairs", "atom_words")
+_COUNT_TYPES = ("float32", "float64", "int32", "int64")
 _NUMBERS = ("n_documents", "n_distinct", "n_embedded")
 
 
@@ -93,10 +110,10 @@ def save_model(model: Any, path: str | os.PathLike[str], *, overwrite: bool = Fa
     def write_more(folder: Path) -> None:
         model.sae_.save_pretrained(folder / "sae")
         if atoms.vocabulary is not None:
-            _write_json(folder / "vocabulary.json", [str(word) for word in atoms.vocabulary])
+            write_json(folder / "vocabulary.json", [str(word) for word in atoms.vocabulary])
         settings = _vectorizer_settings(model.vectorizer_)
         if settings is not None:
-            _write_json(folder / "vectorizer.json", settings)
+            write_json(folder / "vectorizer.json", settings)
 
     save_folder(path, KIND, config, tensors, overwrite=overwrite, write_more=write_more)
     if left_out:
@@ -128,8 +145,8 @@ def load_model(
         )
     try:
         model = _rebuild(cls, path, config, tensors, encoder)
-    except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
-        raise ValueError(f"{str(path)!r} holds a damaged topic model: {error!r}") from error
+    except (KeyError, TypeError, AttributeError, IndexError, OverflowError, ValueError) as error:
+        raise ValueError(f"{str(path)!r} holds a damaged topic model: {error}") from error
     if vectorizer is not None:
         model.vectorizer_ = count_known_words(vectorizer, model.vocabulary_)
         model.vectorizer, model.vectorizer_not_saved_ = vectorizer, False
@@ -140,7 +157,7 @@ def _rebuild(cls: type, path: Path, config: Any, tensors: Any, encoder: Any) -> 
     sae = SparseAutoencoder.from_pretrained(path / "sae")
     vocabulary = None
     if "sums.atom_words.data" in tensors:
-        words = json.loads((path / "vocabulary.json").read_text(encoding="utf-8"))
+        words = read_json(path / "vocabulary.json")
         if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
             raise ValueError(f"{str(path)!r} holds a damaged vocabulary")
         vocabulary = np.asarray(words, dtype=object)
@@ -175,6 +192,7 @@ def _rebuild(cls: type, path: Path, config: Any, tensors: Any, encoder: Any) -> 
     with all_or_nothing(model):
         model.encoder_not_saved_ = encoder is None and "encoder" in config["not_saved"]
         model.vectorizer_not_saved_ = "vectorizer" in config["not_saved"]
+        model.encoder_named_in_file_ = model.encoder if encoder is None else None
         model.atoms_, model.doc_atoms_ = atoms, doc_atoms
         model.vectorizer_ = None if vocabulary is None else _read_vectorizer(path, vocabulary)
         model.set_topics(topics, tensors["labels"])
@@ -247,6 +265,9 @@ def _check_fit(
     if atoms.label_targets is not None:
         label_shape = (len(atoms.label_targets.labels), width)
         expected["label_vectors"] = (atoms.label_targets.vectors, label_shape)
+    for name in ("deleted", "class_mass"):  # as wide as were topics or classes: what is in them
+        if name in expected and (found := expected[name][0]).shape[1] > found.nnz + 1:
+            raise ValueError(f"the saved model's {name} has {found.shape[1]} columns, most empty")
     for name, (found, wanted) in expected.items():
         if found is None or found.shape != wanted:
             shape = None if found is None else found.shape
@@ -259,10 +280,38 @@ def _check_fit(
         check_finite(values.reshape(1, -1), f"the saved model's {name}")
         if not signed and values.size and values.min() < 0:
             raise ValueError(f"the saved model's {name} holds a negative number")
+    _check_numbers(atoms, topics, doc_atoms, labels)
     if len(labels) and not -1 <= labels.min() <= labels.max() < n_topics:
         raise ValueError("the saved model's labels name topics that are not there")
     if len(topics.labels) != n_topics or n_topics == 0:
         raise ValueError(f"the saved model names {len(topics.labels)} of {n_topics} topics")
+
+
+def _check_numbers(
+    atoms: AtomModel, topics: Topics, doc_atoms: sp.csr_matrix, labels: np.ndarray
+) -> None:
+    """Refuse values that no fit leaves."""
+    check_mixtures_of_atoms(doc_atoms, atoms.n_atoms)
+    if labels.dtype.kind != "i":
+        raise ValueError(f"the saved model's labels have dtype {labels.dtype}")
+    shares = np.asarray(topics.atom_topics.sum(axis=1)).ravel()
+    if (shares > 1.01).any() or not 0.99 < topics.prevalence.sum() < 1.01:
+        raise ValueError("the saved model's topics are no shares that sum to 1")
+    if topics.words is not None and (np.abs(topics.words.sum(axis=1) - 1) > 0.01).any():
+        raise ValueError("the saved model's words of topics are no probabilities")
+    for label in topics.labels:
+        if label is not None:
+            check_text(label, "the saved model's label")
+    if not 0 < atoms.sums.n_documents < 1e12 or not 0 <= atoms.sums.n_embedded < 1e12:
+        raise ValueError(f"the saved model has seen {atoms.sums.n_documents} documents")
+    check_count(atoms.random_state, "random_state", minimum=0)
+    check_choice(atoms.solver, "solver", ("em", "adam"))
+    check_fraction(atoms.class_weight, "class_weight", closed=True)
+    if atoms.n_iter is not None:
+        check_count(atoms.n_iter, "n_iter")
+    check_not_negative(atoms.sharpening, "sharpening", most=50)
+    if not isinstance(atoms.device, str):
+        raise ValueError(f"the saved model's device is {atoms.device!r}")
 
 
 def _smallest_float(vectors: np.ndarray) -> np.ndarray:
@@ -309,7 +358,7 @@ def _read_vectorizer(path: Path, words: np.ndarray) -> CountVectorizer | None:
     file = path / "vectorizer.json"
     if not file.is_file():
         return None
-    settings = json.loads(file.read_text(encoding="utf-8"))
+    settings = read_json(file)
     made = _make_vectorizer(settings | {"vocabulary": {word: i for i, word in enumerate(words)}})
     if made is not None:
         made.get_feature_names_out()  # it counts as fitted from here on
@@ -319,11 +368,9 @@ def _read_vectorizer(path: Path, words: np.ndarray) -> CountVectorizer | None:
 def _make_vectorizer(settings: dict[str, Any] | None) -> CountVectorizer | None:
     if settings is None:
         return None
-    dtype = np.dtype(settings["dtype"]).type
+    if settings["input"] != "content":  # "filename" would open whatever file a text names
+        raise ValueError(f"the saved vectorizer reads {settings['input']!r}, not texts")
+    dtype = np.dtype(check_choice(settings["dtype"], "dtype", _COUNT_TYPES)).type
     return CountVectorizer(
         **settings | {"ngram_range": tuple(settings["ngram_range"]), "dtype": dtype}
     )
-
-
-def _write_json(file: Path, content: Any) -> None:
-    file.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")

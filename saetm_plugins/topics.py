@@ -18,7 +18,14 @@ from saetm_plugins.arrays import index_of_words, unit_rows
 from saetm_plugins.atom_model import AtomModel
 from saetm_plugins.merging import AtomViews, NMFMerge, TopicCut, guided_cut, make_merge
 from saetm_plugins.mixtures import mix_topics, mix_words
-from saetm_plugins.validation import check_choice, check_count, check_dense_size, is_integer
+from saetm_plugins.validation import (
+    as_list,
+    check_choice,
+    check_count,
+    check_dense_size,
+    check_text,
+    is_integer,
+)
 
 EMITTED_SHARE = np.float32(0.3)
 """Of a topic's words: more raises the likelihood of documents, less the words' coherence."""
@@ -379,7 +386,7 @@ def carry_labels(atoms: AtomModel, old: Topics, new: Topics) -> Topics:
 
 def words_of(atoms: AtomModel, atom_topics: sp.csr_matrix, words_from: str) -> np.ndarray:
     """Return P(word | topic), (T, V) float32, of topics given by their atoms."""
-    if words_from == "emissions":
+    if words_from == "emissions" or atoms.keywords is None or not atoms.keywords.nnz:
         return _emitted_words(atoms, atom_topics)
     merge = atoms.fitted_merge("nmf")
     assert isinstance(merge, NMFMerge)
@@ -393,10 +400,7 @@ def check_topics(topics: Any, n_topics: int, name: str) -> list[int]:
     ------
     TypeError, ValueError
     """
-    try:
-        numbers = list(topics)
-    except TypeError:
-        raise TypeError(f"{name} must hold numbers of topics; found {topics!r}") from None
+    numbers = as_list(topics, name, "numbers of topics")
     for number in numbers:
         if not is_integer(number):
             raise TypeError(f"{name} must hold numbers of topics; found {number!r}")
@@ -422,11 +426,7 @@ def check_labels(topic_labels: Any, topics: Topics) -> list[str | None]:
         When a topic does not exist, a name is no text, or the sequence is of another length.
     """
     if not isinstance(topic_labels, Mapping):
-        if isinstance(topic_labels, (str, bytes)) or not isinstance(topic_labels, Iterable):
-            raise TypeError(
-                f"topic_labels must be a dict or one name per topic; found {topic_labels!r}"
-            )
-        given = list(topic_labels)
+        given = as_list(topic_labels, "topic_labels", "a name of each topic, or be a dict")
         if len(given) != len(topics):
             raise ValueError(f"topic_labels holds {len(given)} names for {len(topics)} topics")
         topic_labels = dict(enumerate(given))
@@ -434,6 +434,8 @@ def check_labels(topic_labels: Any, topics: Topics) -> list[str | None]:
     for topic, label in topic_labels.items():
         if label is not None and not isinstance(label, str):
             raise TypeError(f"topic_labels[{topic!r}] must be a str; found {label!r}")
+        if label is not None:
+            check_text(label, f"topic_labels[{topic!r}]")
     return [topic_labels.get(t, label) for t, label in enumerate(topics.labels)]
 
 
@@ -536,9 +538,7 @@ def _share_left(deleted: sp.csr_matrix | None, n_atoms: int) -> np.ndarray:
 def _check_groups(groups: Any, n_topics: int) -> list[list[int]]:
     """Return groups of topics to merge; one flat list is one group."""
     name = "topics_to_merge"
-    if isinstance(groups, (str, bytes)) or not isinstance(groups, Iterable):
-        raise TypeError(f"{name} must be a list of topics or of lists; found {groups!r}")
-    found = list(groups)
+    found = as_list(groups, name, "topics, or lists of topics")
     if all(np.isscalar(group) for group in found):
         found = [found]
     checked = [check_topics(group, n_topics, name) for group in found]
@@ -547,9 +547,7 @@ def _check_groups(groups: Any, n_topics: int) -> list[list[int]]:
 
 
 def _check_atoms(atoms: Any, n_atoms: int) -> np.ndarray:
-    if isinstance(atoms, (str, bytes)) or not isinstance(atoms, Iterable):
-        raise TypeError(f"atoms must hold numbers of atoms; found {atoms!r}")
-    numbers = list(atoms)
+    numbers = as_list(atoms, "atoms", "numbers of atoms")
     for number in numbers:
         if not is_integer(number):
             raise TypeError(f"atoms must hold numbers of atoms; found {number!r}")

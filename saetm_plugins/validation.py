@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.utils import check_random_state
 
 DENSE_LIMIT = 6 * 2**30
 """Bytes of the largest dense array that is made; more is refused before the work."""
+_LARGEST_COUNT = 2**63 - 1
 _LARGEST_SQUARE = np.finfo(np.float32).max / 16  # of a row's norm; centring may double the norm
 
 
@@ -122,19 +124,77 @@ def check_count(value: Any, name: str, *, minimum: int = 1) -> int:
     TypeError
         When it is not an integer.
     ValueError
-        When it is smaller than `minimum`.
+        When it is smaller than `minimum`, or of more than 63 bits.
     """
     if not is_integer(value):
         raise TypeError(f"{name} must be an integer; found {value!r}")
     if value < minimum:
         raise ValueError(f"{name} must be at least {minimum}; found {value}")
+    if value > _LARGEST_COUNT:
+        raise ValueError(f"{name} must be at most {_LARGEST_COUNT}; found {value}")
     return int(value)
 
 
-def check_not_negative(value: Any, name: str) -> None:
-    """Raise a ValueError unless `value` is a finite number of at least 0."""
-    if not _is_real(value) or not 0 <= float(value) < np.inf:
+def check_not_negative(value: Any, name: str, *, most: float = np.inf) -> None:
+    """Raise a ValueError unless `value` is a finite number of at least 0, and at most `most`."""
+    if not _is_real(value) or not 0 <= value < np.inf:
         raise ValueError(f"{name} must be a finite number of at least 0; found {value!r}")
+    if value > most:
+        raise ValueError(f"{name} must be at most {most:g}; found {value!r}")
+
+
+def check_random(random_state: Any) -> np.random.RandomState:
+    """Return the generator that `random_state` (an int, a RandomState or None) stands for.
+
+    Raises
+    ------
+    ValueError
+        When it is none of these, or an int that is negative or of more than 32 bits.
+    """
+    if isinstance(random_state, (bool, np.bool_)):
+        raise ValueError(
+            f"random_state must be an int, a RandomState or None; found {random_state}"
+        )
+    try:
+        return check_random_state(random_state)
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"random_state must be an int from 0 to 2**32 - 1, a RandomState or None: {error}"
+        ) from None
+
+
+def as_list(values: Any, name: str, what: str) -> list[Any]:
+    """Return `values` as a list, or raise a TypeError: `name` must hold `what`."""
+    if not isinstance(values, (str, bytes)) and not sp.issparse(values):
+        try:
+            return list(values)
+        except TypeError:
+            pass
+    raise TypeError(f"{name} must hold {what}; found {values!r:.80}")
+
+
+def check_text(text: Any, name: str) -> str:
+    """Return `text` if it is a string that can be written to a file, or raise naming the argument.
+
+    Raises
+    ------
+    TypeError
+        When it is no string.
+    ValueError
+        When it holds half of a surrogate pair, as texts decoded with ``surrogateescape`` do: no
+        tokenizer, file or terminal takes it.
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"{name} must be a string; found {type(text).__name__}")
+    if not text.isascii():
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise ValueError(
+                f"{name} holds half of a surrogate pair, {text[error.start]!r}, at position "
+                f"{error.start}; text.encode('utf-8', 'replace').decode() takes it out"
+            ) from None
+    return text
 
 
 def check_fraction(value: Any, name: str, *, closed: bool = False) -> None:
@@ -164,7 +224,7 @@ def check_dense_size(
         What to do about it, for the error.
     bytes_each : int, default=4
     """
-    size = float(np.prod(shape, dtype=np.float64)) * bytes_each
+    size = float(np.prod([float(n) for n in shape])) * bytes_each
     if size > DENSE_LIMIT:
         raise ValueError(
             f"{what} of shape {shape} would take {size / 2**30:.1f} GiB "
@@ -172,9 +232,55 @@ def check_dense_size(
         )
 
 
+def check_indices(matrix: sp.spmatrix | sp.sparray, name: str) -> None:
+    """Refuse a sparse matrix whose indices lead out of its shape: compiled loops trust them.
+
+    Raises
+    ------
+    ValueError
+    """
+    fault = None
+    if hasattr(matrix, "indptr"):  # CSR, CSC and BSR
+        try:
+            matrix.check_format(full_check=True)
+        except ValueError as error:
+            fault = str(error)
+    elif hasattr(matrix, "coords") and matrix.nnz:
+        for places, n in zip(matrix.coords, matrix.shape, strict=True):
+            if places.min() < 0 or places.max() >= n:
+                fault = f"an index leads out of shape {matrix.shape}"
+    if fault:
+        raise ValueError(f"{name} is a damaged sparse matrix: {fault}")
+
+
+def check_mixtures_of_atoms(doc_atoms: Any, n_atoms: int) -> sp.csr_matrix:
+    """Return the atoms of documents as CSR, (n, K); its rows are mixtures, or empty.
+
+    Raises
+    ------
+    TypeError
+        When it is no sparse matrix.
+    ValueError
+        When it has another width, an index out of range, a share that is negative or not finite,
+        or a row that sums to anything but 1.
+    """
+    if not sp.issparse(doc_atoms):
+        raise TypeError(f"doc_atoms must be a sparse matrix; found {type(doc_atoms).__name__}")
+    if doc_atoms.ndim != 2 or doc_atoms.shape[1] != n_atoms:
+        raise ValueError(f"doc_atoms has shape {doc_atoms.shape}; the model has {n_atoms} atoms")
+    check_indices(doc_atoms, "doc_atoms")
+    mixtures = sp.csr_matrix(doc_atoms)
+    sums = np.asarray(mixtures.sum(axis=1)).ravel()
+    wrong = ~((np.abs(sums - 1) < 1e-2) | (sums == 0))
+    if wrong.any() or (mixtures.nnz and mixtures.data.min() < 0):
+        row = int(np.flatnonzero(wrong)[0]) if wrong.any() else "one"
+        raise ValueError(f"doc_atoms must hold shares of at least 0 that sum to 1; found {row}")
+    return mixtures
+
+
 def check_choice(value: Any, name: str, choices: tuple[str, ...]) -> str:
     """Return `value` if it is one of `choices`, or raise a ValueError listing them."""
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(choices)}; found {value!r}")
     return value
 
@@ -195,7 +301,10 @@ def one_hot_classes(classes: Any, n_documents: int, name: str = "classes") -> sp
     ValueError
         When it is of another length, or holds None or NaN.
     """
-    given = np.asarray(classes).ravel()
+    given = np.asarray(classes)
+    if given.ndim == 0:
+        raise ValueError(f"{name} must hold one class per document; found {classes!r}")
+    given = given.ravel()
     if len(given) != n_documents:
         raise ValueError(f"{name} has {len(given)} entries for {n_documents} documents")
     for row, value in enumerate(given.tolist()):
@@ -216,9 +325,13 @@ def resolve_device(device: Any) -> str:
     ------
     ValueError
         When torch does not know the device, it is CUDA and there is none, or it holds no values.
+    TypeError
+        When it is neither a name nor a device of torch.
     """
     import torch
 
+    if not isinstance(device, (str, torch.device)):
+        raise TypeError(f"device must be a name or a torch.device; found {device!r}")
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -250,15 +363,9 @@ def all_or_nothing(*estimators: Any) -> Iterator[None]:
 
 def _real_array(values: Any, name: str) -> np.ndarray:
     """Return an array, tensor or sequence of vectors as an array of real numbers."""
-    if hasattr(values, "detach"):  # a torch tensor, on any device and of any dtype
-        if values.device.type == "meta":
-            raise ValueError(f"{name} is a tensor on the device 'meta', which holds no values")
-        values = values.detach().cpu()
-        values = (values if values.is_complex() else values.float()).numpy()
-    if np.ma.is_masked(values):
-        raise ValueError(f"{name} is a masked array with entries masked; fill or leave them out")
+    values = without_tensors(values, name)
     try:
-        if isinstance(values, list | tuple) and any(hasattr(row, "detach") for row in values[:1]):
+        if isinstance(values, list | tuple) and any(map(_is_array_of_its_own, values)):
             values = np.stack([_real_array(row, name) for row in values])
         array = np.asarray(values)
         if array.ndim == 1 and array.dtype == object and any(map(_is_vector, array)):
@@ -267,12 +374,39 @@ def _real_array(values: Any, name: str) -> np.ndarray:
         raise ValueError(f"{name} does not hold vectors of one length: {error}") from error
     if array.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: {name} has dtype {array.dtype}")
-    if array.dtype.kind not in "fiub":
+    if array.dtype.kind == "O":
         try:
             array = array.astype(np.float32)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise ValueError(f"{name} must hold real numbers; found dtype {array.dtype}") from None
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{name} must hold real numbers; found dtype {array.dtype}")
     return array
+
+
+def without_tensors(values: Any, name: str) -> Any:
+    """Return a torch tensor, on any device and of any dtype, as an array; all else as it is.
+
+    Raises
+    ------
+    ValueError
+        When a tensor holds no values, or entries of an array are masked.
+    """
+    if hasattr(values, "detach"):
+        if values.device.type == "meta":
+            raise ValueError(f"{name} is a tensor on the device 'meta', which holds no values")
+        if "strided" not in str(values.layout):
+            raise ValueError(f"{name} is a sparse tensor; dense values are needed")
+        values = values.detach().cpu()
+        return (values if values.is_complex() else values.float()).numpy()
+    if np.ma.is_masked(values):
+        raise ValueError(f"{name} is a masked array with entries masked; fill or leave them out")
+    return values
+
+
+def _is_array_of_its_own(row: Any) -> bool:
+    """Tell rows that NumPy would read wrongly: tensors, and arrays with a mask."""
+    return hasattr(row, "detach") or isinstance(row, np.ma.MaskedArray)
 
 
 def _is_vector(value: Any) -> bool:

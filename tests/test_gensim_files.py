@@ -12,6 +12,7 @@ from sklearn.exceptions import NotFittedError
 
 from saetm_plugins import SAETopicModel
 from saetm_plugins.gensim import SaeModel
+from saetm_plugins.persistence import write_checksums
 
 N_TOPICS = 5
 
@@ -164,13 +165,17 @@ def test_truncated_and_missing_files_are_named(saved, name):
 def test_parts_that_do_not_fit_each_other_are_refused(saved):
     config = json.loads((saved / "config.json").read_text())
     (saved / "config.json").write_text(json.dumps({**config, "priors": {"alpha": "auto"}}))
+    write_checksums(saved)
     with pytest.raises(ValueError, match="damaged"):
         SaeModel.load(saved)
     (saved / "config.json").write_text(json.dumps({**config, "version": 99}))
+    write_checksums(saved)
     with pytest.raises(ValueError, match="newer version"):
         SaeModel.load(saved)
     (saved / "config.json").write_text(json.dumps(config))
+    write_checksums(saved)
     words = json.loads((saved / "id2word.json").read_text())
     (saved / "id2word.json").write_text(json.dumps({**words, "type": "code"}))
+    write_checksums(saved)
     with pytest.raises(ValueError, match="unknown type 'code'"):
         SaeModel.load(saved)

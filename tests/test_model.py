@@ -11,6 +11,7 @@ from sklearn.metrics import normalized_mutual_info_score
 from sklearn.pipeline import Pipeline
 
 from saetm_plugins import SAETopicModel, train_sae
+from saetm_plugins.persistence import write_checksums
 
 N_TOPICS = 5
 
@@ -306,6 +307,7 @@ def test_damaged_and_foreign_files_are_refused(fitted, tmp_path):
 def test_a_missing_vocabulary_is_a_damaged_model(fitted, tmp_path):
     fitted.save(tmp_path / "model")
     Path(tmp_path / "model" / "vocabulary.json").write_text("[]")
+    write_checksums(tmp_path / "model")
     with pytest.raises(ValueError, match="atom_words does not fit"):
         SAETopicModel.load(tmp_path / "model")
 

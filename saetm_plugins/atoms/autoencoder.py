@@ -21,9 +21,16 @@ from saetm_plugins.atoms.files.other_libraries import load_other_library
 from saetm_plugins.atoms.normalization import NORMALIZATIONS, Normalizer
 from saetm_plugins.atoms.sources.readers import ArrayReader
 from saetm_plugins.persistence import load_folder, save_folder
-from saetm_plugins.validation import check_choice, check_count, check_rows, resolve_device
+from saetm_plugins.validation import (
+    check_choice,
+    check_count,
+    check_rows,
+    check_text,
+    resolve_device,
+)
 
 KIND = "sparse-autoencoder"
+_DAMAGE = (TypeError, KeyError, ValueError, AttributeError, IndexError, OverflowError, OSError)
 _ARRAYS = ("encoder", "encoder_bias", "decoder", "decoder_bias", "thresholds", "mean")
 
 
@@ -81,7 +88,9 @@ class SparseAutoencoder:
         self.activation = check_choice(activation, "activation", ACTIVATIONS)
         self.k = check_count(k, "k", minimum=0)
         self.keep_strongest = bool(keep_strongest)
-        self.encoder_name = encoder_name
+        self.encoder_name = (
+            None if encoder_name is None else check_text(encoder_name, "encoder_name")
+        )
         self.statistics_ = dict(statistics or {})
         self.settings_ = dict(settings or {})
         arrays = {name: np.ascontiguousarray(weights[name], np.float32) for name in _ARRAYS}
@@ -218,13 +227,15 @@ class SparseAutoencoder:
             not finite; or `revision` is given for a local path.
         """
         folder = resolve_path(path, subfolder=subfolder, revision=revision)
-        arguments = load_other_library(folder, architecture)
-        if arguments is None:
-            config, tensors = load_folder(folder, KIND)
-            arguments = {**config, "weights": tensors}
         try:
+            arguments = load_other_library(folder, architecture)
+            if arguments is None:
+                config, tensors = load_folder(folder, KIND)
+                arguments = {**config, "weights": tensors}
             return cls(**arguments)
-        except (TypeError, KeyError, ValueError) as error:
+        except FileNotFoundError:
+            raise
+        except _DAMAGE as error:
             raise ValueError(f"{str(path)!r} is not a complete {KIND}: {error}") from error
 
     def push_to_hub(self, repo_id: str, *, private: bool = False, token: str | None = None) -> str:

@@ -16,7 +16,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from saetm_plugins.atoms import SparseAutoencoder
 from saetm_plugins.bertopic.numbering import NumberedTopicModel, check_outlier_threshold
-from saetm_plugins.validation import all_or_nothing, one_hot_classes
+from saetm_plugins.validation import (
+    all_or_nothing,
+    check_fraction,
+    one_hot_classes,
+    without_tensors,
+)
 
 _MODEL_PARAMETERS = [
     *("n_topics", "sae", "merge", "n_atoms", "k", "activation", "sharpening"),
@@ -110,7 +115,9 @@ class SAEClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMix
             the clusterer is then as it was before.
         """
         check_outlier_threshold(self.outlier_threshold)
+        check_fraction(self.target_weight, "target_weight", closed=True)
         with all_or_nothing(self):
+            X = without_tensors(X, "X")
             X = validate_data(self, X, dtype=(np.float64, np.float32), ensure_min_samples=2)
             if y is not None:
                 one_hot_classes(y, len(X), "y")
@@ -137,6 +144,7 @@ class SAEClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMix
         if not hasattr(self, "model_"):
             return self.fit(X, y)
         with all_or_nothing(self, self.model_):
+            X = without_tensors(X, "X")
             X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
             self.model_.partial_fit(None, embeddings=X)
             self._describe(self.model_.doc_topics_)
@@ -161,6 +169,7 @@ class SAEClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMix
             Rows sum to 1.
         """
         check_is_fitted(self, "model_")
+        X = without_tensors(X, "X")
         X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
         return self.model_.transform(None, embeddings=X)
 

@@ -15,14 +15,13 @@ import json
 import os
 import shutil
 import tempfile
+import warnings
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from bertopic import BERTopic
-from bertopic import _save_utils as save_utils
 from bertopic._bertopic import _create_model_from_files
 from bertopic._utils import check_is_fitted
 from bertopic.backend import BaseEmbedder
@@ -31,7 +30,17 @@ from saetm_plugins.atoms.files.hub import resolve_path
 from saetm_plugins.bertopic.backend import load_backend
 from saetm_plugins.bertopic.base import CutTopics
 from saetm_plugins.bertopic.numbering import NumberedTopicModel
-from saetm_plugins.persistence import load_folder, pack_csr, save_folder, unpack_csr
+from saetm_plugins.bertopic.stock_files import read_stock_files
+from saetm_plugins.folder_swap import replace_folder
+from saetm_plugins.persistence import (
+    check_checksums,
+    load_folder,
+    pack_csr,
+    save_folder,
+    unpack_csr,
+    write_checksums,
+)
+from saetm_plugins.text import refuse_folder
 from saetm_plugins.validation import check_choice
 
 KIND = "sae-bertopic"
@@ -83,6 +92,7 @@ class SavedTopics(CutTopics):
                 save_ctfidf and self.c_tf_idf_ is not None,
             )  # fmt: skip
             self._save_atoms(staging / FOLDER)
+            write_checksums(staging)
             _move_into(staging, path)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
@@ -120,10 +130,14 @@ class SavedTopics(CutTopics):
                 )
             return _as_ours(cls, super().load(str(path), embedding_model))
         folder = resolve_path(str(path))
-        _refuse_unchecked_weights(folder)
-        topics, params, tensors, *more = save_utils.load_local_files(folder)
+        if (folder / FOLDER).is_dir():
+            check_checksums(folder)
+        topics, params, tensors, *more = read_stock_files(folder)
         saved_name = params.pop("embedding_model", None)
-        stock = _create_model_from_files(topics, params, tensors, *more, warn_no_backend=False)
+        try:
+            stock = _create_model_from_files(topics, params, tensors, *more, warn_no_backend=False)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise ValueError(f"{str(folder)!r} holds a damaged model: {error!r}") from error
         stock.embedding_model = _find_backend(embedding_model or saved_name, embedding_model)
         loaded = _as_ours(cls, stock)
         if (folder / FOLDER).is_dir():
@@ -168,7 +182,10 @@ class SavedTopics(CutTopics):
     def _load_atoms(self, folder: Path) -> None:
         config, tensors = load_folder(folder, KIND)
         try:
+            own = set(self._get_param_names()) - set(BERTopic._get_param_names())
             for name, value in config["parameters"].items():
+                if name not in own:
+                    raise KeyError(f"{name!r} is no parameter")
                 setattr(self, name, value)
             self._counts_by_default = config["counts_by_default"]
             self.representative_docs_ = {
@@ -179,8 +196,8 @@ class SavedTopics(CutTopics):
             model.outlier_threshold_ = self.outlier_threshold
             if "topic_counts.data" in tensors:
                 self._topic_counts = unpack_csr("topic_counts", tensors)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"{str(folder)!r} holds a damaged model: {error!r}") from error
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise ValueError(f"{str(folder)!r} holds a damaged model: {error}") from error
         self._zeroshot = tensors.get("zeroshot")
         self.sae_model_ = model
         self.vectorizer_model = model.vectorizer_ or self.vectorizer_model
@@ -208,29 +225,16 @@ def _as_ours(cls: type, stock: BERTopic) -> Any:
     return model
 
 
-def _refuse_unchecked_weights(folder: Path) -> None:
-    """Let torch open ``.bin`` files only where it checks that they hold weights and nothing else.
-
-    BERTopic opens them by ``torch.load``, whose check an environment variable turns off.
-    """
-    held = [name for name in ("topic_embeddings.bin", "ctfidf.bin") if (folder / name).is_file()]
-    switch = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
-    if held and os.environ.get(switch, "0").lower() in ("1", "y", "yes", "true"):
-        raise ValueError(
-            f"{str(folder / held[0])!r} could run code while {switch} is set in the environment: "
-            "unset it, or save the model as safetensors"
-        )
-    for name in held:
-        try:
-            torch.load(folder / name, map_location="cpu", weights_only=True)
-        except Exception as error:  # of several kinds for what is no plain file of weights
-            raise ValueError(f"{str(folder / name)!r} is no file of weights: {error}") from error
-
-
 def _find_backend(asked: Any, explicit: Any) -> Any:
     """Return the embedding model; one known by a saved name may be out of reach."""
     if asked is None:
         return BaseEmbedder()
+    if explicit is None:  # a file told it
+        try:
+            refuse_folder(str(asked))
+        except ValueError as error:
+            warnings.warn(str(error), UserWarning, stacklevel=3)
+            return BaseEmbedder()
     try:
         return load_backend(asked, None)
     except (OSError, ValueError, ImportError):
@@ -248,10 +252,14 @@ def _is_plain(model: Any, name: str) -> bool:
 
 
 def _move_into(staging: Path, path: Path) -> None:
-    """Move what `staging` holds into `path`, which BERTopic allows to exist."""
-    path.mkdir(exist_ok=True)
-    for item in sorted(staging.iterdir()):
-        target = path / item.name
-        if item.is_dir() and target.is_dir():
-            shutil.rmtree(target)
-        os.replace(item, target)
+    """Put `staging` in the place of `path`, which BERTopic allows to exist; other files stay."""
+    staging.chmod(0o755)
+    if path.is_dir():
+        for item in path.iterdir():
+            if (staging / item.name).exists():
+                continue
+            if item.is_dir():
+                shutil.copytree(item, staging / item.name, symlinks=True)
+            else:
+                shutil.copy2(item, staging / item.name, follow_symlinks=False)
+    replace_folder(staging, path)

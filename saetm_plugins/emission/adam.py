@@ -40,7 +40,13 @@ def fit_adam(
     where = torch.device(resolve_device(device))
     weighted = counts.copy()
     weighted.data = weighted.data * word_weights[weighted.indices]
-    word_totals = np.asarray(weighted.sum(axis=0, dtype=np.float64)).ravel()
+    if background_weight == 0:  # then a document without atoms has no probability, as in EM
+        told = np.diff(theta.indptr) > 0
+        weighted = sp.csr_matrix(sp.diags(told.astype(np.float32)) @ weighted)
+        weighted.eliminate_zeros()
+    word_totals = np.bincount(
+        counts.indices, counts.data * word_weights[counts.indices], minlength=counts.shape[1]
+    )
     unigram = torch.from_numpy(word_totals / word_totals.sum()).float().to(where)
     # A word that never occurs starts, and by its gradient stays, at no probability.
     start = unigram.clamp(min=torch.finfo(torch.float32).tiny).log()
@@ -76,7 +82,7 @@ def fit_adam(
         prior=0.0,
         word_totals=word_totals,
         atom_mass=mass,
-        background_mass=float(word_totals.sum() - mass.sum()),
+        background_mass=max(float(word_totals.sum() - mass.sum()), 0.0),
         log_likelihood_=history,
         n_iter_=n_iter,
     )

@@ -13,7 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from saetm_plugins.emission.emissions import Emissions
-from saetm_plugins.emission.inputs import check_counts, check_weights
+from saetm_plugins.emission.inputs import LARGEST, check_counts, check_weights
 from saetm_plugins.parallel import balanced_ranges, map_ranges
 from saetm_plugins.validation import check_count, check_not_negative
 
@@ -63,6 +63,8 @@ def infer_doc_atoms(
         When `bow` is not non-negative and finite or has another vocabulary, `prevalence` is not K
         finite numbers of at least 0 with a positive sum, or another argument is out of range.
     """
+    if not isinstance(emissions, Emissions):
+        raise TypeError(f"emissions must be Emissions; found {type(emissions).__name__}")
     n_atoms, n_words = emissions.atom_words.shape
     counts = check_counts(bow, n_words=n_words)
     if word_weights is not None:
@@ -72,7 +74,7 @@ def infer_doc_atoms(
         )
     for value, name in ((n_iter, "n_iter"), (n_candidates, "n_candidates")):
         check_count(value, name)
-    check_not_negative(prior, "prior")
+    check_not_negative(prior, "prior", most=LARGEST)
     p = _check_prevalence(emissions.atom_mass if prevalence is None else prevalence, n_atoms)
     width = min(n_candidates, int((p > 0).sum()))
     kept = width if n_active is None else min(check_count(n_active, "n_active"), width)
@@ -128,9 +130,13 @@ def _infer(
 
 
 def _check_prevalence(prevalence: Any, n_atoms: int) -> np.ndarray:
-    p = np.asarray(prevalence, dtype=np.float64)
+    try:
+        p = np.asarray(prevalence, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"prevalence must hold real numbers: {error}") from None
     if p.shape != (n_atoms,):
         raise ValueError(f"prevalence has shape {p.shape}; the emissions have {n_atoms} atoms")
-    if not np.isfinite(p).all() or (p < 0).any() or not p.sum() > 0:
+    if not np.isfinite(p).all() or (p < 0).any() or not p.any():
         raise ValueError("prevalence must be finite and at least 0, and not 0 everywhere")
+    p = p / p.max()  # whose sum is finite
     return (p / p.sum()).astype(np.float32)

@@ -66,16 +66,19 @@ def strongest(theta, atoms):
         if found < n and theta[k] == threshold:
             atoms[found] = k
             found += 1
+    while found < n:  # only where an entry is NaN: an index must lie within `theta` even then
+        atoms[found] = found
+        found += 1
 
 
 @compiled(fastmath=True)
 def normalize_in_place(theta):
-    """Scale `theta` to sum to 1."""
+    """Scale `theta` to sum to 1; where all of it is too small for float32, all are alike."""
     total = np.float32(0)
     for k in range(theta.shape[0]):
         total += theta[k]
     for k in range(theta.shape[0]):
-        theta[k] /= total
+        theta[k] = theta[k] / total if total > 0 else np.float32(1) / theta.shape[0]
 
 
 @compiled(fastmath=True)
@@ -142,5 +145,7 @@ def infer_documents(first, last, bag, model, settings, atoms, weights):
             atoms[d, b] = candidates[best[b]]
             weights[d, b] = share
             total += share
+        if total <= 0:  # so many alike that none is worth an entry: the first is kept
+            weights[d, 0] = total = np.float32(1)
         for b in range(best.shape[0]):
             weights[d, b] /= total

@@ -8,6 +8,13 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.preprocessing import normalize
 
+from saetm_plugins.validation import check_indices, without_tensors
+
+LARGEST = 1e12
+"""Largest count, word weight or prior: products of these must not overflow in float32."""
+SMALLEST = 1e-30
+"""A smaller count is none: products of these must not vanish in float32."""
+
 
 class Corpus(NamedTuple):
     """Documents as the solvers read them.
@@ -60,7 +67,7 @@ class Totals(NamedTuple):
 
 
 def check_counts(bow: Any, *, name: str = "bow", n_words: int | None = None) -> sp.csr_matrix:
-    """Return `bow` as a float32 CSR matrix (N, V) without stored zeros.
+    """Return `bow` as a float32 CSR matrix (N, V) without stored zeros, or counts near to them.
 
     Raises
     ------
@@ -71,8 +78,9 @@ def check_counts(bow: Any, *, name: str = "bow", n_words: int | None = None) -> 
     if n_words is not None and counts.shape[1] != n_words:
         raise ValueError(f"{name} has {counts.shape[1]} words; the emissions have {n_words}")
     _check_non_negative(counts, name, "counts")
-    if (counts.data == 0).any():
+    if (too_small := counts.data < SMALLEST).any():
         counts = counts.copy()
+        counts.data[too_small] = 0
         counts.eliminate_zeros()
     return counts
 
@@ -133,14 +141,18 @@ def weigh_words(word_weights: Any, totals: Totals) -> np.ndarray:
 
 def check_weights(word_weights: Any, n_words: int) -> np.ndarray:
     """Return `word_weights` as (V,) float32, or raise a ValueError saying what is wrong."""
-    weights = np.asarray(word_weights, dtype=np.float32)
+    try:
+        weights = np.asarray(word_weights, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"word_weights must hold real numbers: {error}") from None
     if weights.shape != (n_words,):
         raise ValueError(f"word_weights has shape {weights.shape}; bow has {n_words} words")
-    bad = ~(np.isfinite(weights) & (weights >= 0))
+    bad = ~((weights >= 0) & (weights <= LARGEST))
     if bad.any():
         worst = int(np.flatnonzero(bad)[0])
         raise ValueError(
-            f"word_weights must be finite and not negative; found {weights[worst]} at {worst}"
+            f"word_weights must be finite and not negative; found {weights[worst]} at {worst} "
+            f"(at most {LARGEST:g})"
         )
     return weights
 
@@ -166,6 +178,7 @@ def _inverse_document_frequency(totals: Totals) -> np.ndarray:
 
 def _as_csr(matrix: Any, name: str) -> sp.csr_matrix:
     """Return a 2-D sparse or dense `matrix` as canonical float32 CSR, uncopied if it is so."""
+    matrix = without_tensors(matrix, name)
     if not sp.issparse(matrix):
         matrix = np.asarray(matrix)
         if matrix.ndim != 2 or matrix.dtype.kind not in "fiub":
@@ -175,7 +188,12 @@ def _as_csr(matrix: Any, name: str) -> sp.csr_matrix:
             )
     elif matrix.dtype.kind not in "fiub":
         raise ValueError(f"{name} must hold real numbers; found dtype {matrix.dtype}")
-    csr = sp.csr_matrix(matrix, dtype=np.float32)
+    if matrix.ndim != 2:
+        raise ValueError(f"{name} must be a 2-D matrix; found shape {matrix.shape}")
+    if sp.issparse(matrix):
+        check_indices(matrix, name)
+    with np.errstate(over="ignore"):  # what becomes infinite is refused next
+        csr = sp.csr_matrix(matrix, dtype=np.float32)
     if csr.shape[0] == 0 or csr.shape[1] == 0:
         raise ValueError(f"{name} is empty: shape {csr.shape}")
     if not csr.has_canonical_format:
@@ -185,11 +203,12 @@ def _as_csr(matrix: Any, name: str) -> sp.csr_matrix:
 
 
 def _check_non_negative(matrix: sp.csr_matrix, name: str, what: str) -> None:
-    """Raise a ValueError naming the first row of `matrix` with a negative or non-finite entry."""
-    if matrix.nnz == 0 or (matrix.data.min() >= 0 and np.isfinite(matrix.data.max())):
+    """Raise a ValueError naming the first row of `matrix` with an entry that is no count."""
+    if matrix.nnz == 0 or (matrix.data.min() >= 0 and matrix.data.max() <= LARGEST):
         return
-    bad = int(np.flatnonzero(~(np.isfinite(matrix.data) & (matrix.data >= 0)))[0])
+    bad = int(np.flatnonzero(~((matrix.data >= 0) & (matrix.data <= LARGEST)))[0])
     row = int(np.searchsorted(matrix.indptr, bad, side="right")) - 1
     raise ValueError(
-        f"{name} must hold finite {what} of at least 0; found {matrix.data[bad]} in row {row}"
+        f"{name} must hold finite {what} of at least 0; found {matrix.data[bad]} in row {row} "
+        f"(at most {LARGEST:g})"
     )

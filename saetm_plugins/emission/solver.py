@@ -14,6 +14,7 @@ import torch
 from saetm_plugins.emission.backends import choose_engine
 from saetm_plugins.emission.emissions import Emissions
 from saetm_plugins.emission.inputs import (
+    LARGEST,
     Totals,
     check_counts,
     check_mixtures,
@@ -21,7 +22,13 @@ from saetm_plugins.emission.inputs import (
     weigh_words,
 )
 from saetm_plugins.emission.passes import Engine, choose_passes, pass_over, run_passes
-from saetm_plugins.validation import check_choice, check_count, check_fraction, check_not_negative
+from saetm_plugins.validation import (
+    check_choice,
+    check_count,
+    check_fraction,
+    check_not_negative,
+    check_random,
+)
 
 Pair = tuple[Any, Any]
 Checked = tuple[sp.csr_matrix, sp.csr_matrix]
@@ -92,6 +99,8 @@ def fit_emissions(
     """
     check_choice(solver, "solver", ("em", "adam"))
     check_fraction(background_weight, "background_weight")
+    _check_passes(n_iter, tol)
+    check_random(random_state)
     counts = check_counts(bow)
     theta = check_mixtures(doc_atoms, n_docs=counts.shape[0])
     if solver == "adam":
@@ -100,14 +109,13 @@ def fit_emissions(
         return fit_adam(
             theta,
             counts,
-            n_iter=50 if n_iter is None else check_count(n_iter, "n_iter"),
+            n_iter=50 if n_iter is None else n_iter,
             background_weight=background_weight,
             word_weights=weigh_words(word_weights, Totals.of(theta, counts)),
             device=device,
             random_state=random_state,
             verbose=verbose,
         )
-    _check_passes(n_iter, tol)
     make_engine = choose_engine(backend, device)
     reduce = _summing_over(process_group)
     problem = Problem.of([(theta, counts)], reduce, word_weights, prior, background_weight)
@@ -206,8 +214,8 @@ class Problem:
         background_weight: float,
     ) -> Problem:
         """Sum up all blocks, of all processes."""
-        if prior != "auto":
-            check_not_negative(prior, "prior")
+        if not isinstance(prior, str) or prior != "auto":
+            check_not_negative(prior, "prior", most=LARGEST)
         totals: Totals | None = None
         for theta, counts in blocks:
             block = Totals.of(theta, counts)
@@ -260,7 +268,10 @@ def _summing_over(process_group: Any) -> Reduce | None:
 
 def _check_blocks(pairs: Iterable[Pair]) -> Iterable[Checked]:
     n_words = n_atoms = None
-    for doc_atoms, bow in pairs:
+    for pair in pairs:
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            raise TypeError(f"blocks must yield pairs (doc_atoms, bow); found {pair!r:.80}")
+        doc_atoms, bow = pair
         counts = check_counts(bow, n_words=n_words)
         theta = check_mixtures(doc_atoms, n_docs=counts.shape[0], n_atoms=n_atoms)
         n_words, n_atoms = counts.shape[1], theta.shape[1]
@@ -268,6 +279,8 @@ def _check_blocks(pairs: Iterable[Pair]) -> Iterable[Checked]:
 
 
 def _iterate_again(blocks: Any) -> Iterable[Pair]:
+    if not isinstance(blocks, Iterable):
+        raise TypeError(f"blocks must be pairs (doc_atoms, bow); found {blocks!r:.80}")
     iterator = iter(blocks)
     if iterator is blocks:
         raise TypeError(

@@ -61,7 +61,7 @@ class OpenAIChat:
     max_tokens : int, default=32
         Longest answer, in tokens.
     timeout : float, default=60
-        Seconds for one try.
+        Seconds for one try, from the question to the last byte of the answer.
     max_retries : int, default=5
     max_workers : int, default=8
         Questions under way at once.
@@ -92,8 +92,14 @@ class OpenAIChat:
         except ImportError as error:
             raise ImportError("this judge needs the openai client: pip install openai") from error
         self._openai = openai
+        from saetm_plugins.evaluation.bounded_http import bounded_client  # httpx is openai's
+
         self._client = openai.OpenAI(
-            base_url=base_url, api_key=api_key, timeout=timeout, max_retries=max_retries
+            base_url=base_url,
+            api_key=api_key,
+            timeout=timeout,
+            max_retries=max_retries,
+            http_client=bounded_client(timeout),
         )
         self.model = model
         self.temperature = temperature
@@ -108,7 +114,8 @@ class OpenAIChat:
         Raises
         ------
         JudgeError
-            When the endpoint stays unreachable, too slow, over its limit, or answers no chat.
+            When the endpoint stays unreachable, too slow, over its limit, answers no chat, more
+            than a MiB or elsewhere (redirects are not followed).
         """
         try:
             completion = self._client.chat.completions.create(

@@ -17,7 +17,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from saetm_plugins.validation import check_finite
+from saetm_plugins.validation import check_count, check_finite, check_indices
 
 
 class TopicSignificance(NamedTuple):
@@ -54,7 +54,7 @@ def topic_significance(topic_words: Any, doc_topics: Any) -> TopicSignificance:
     Raises
     ------
     ValueError
-        When a matrix is negative or not finite, or they disagree about T.
+        When a matrix is empty, negative or not finite, or they disagree about T.
     """
     words = _check_shares(topic_words, "topic_words")
     shares = _check_shares(doc_topics, "doc_topics")
@@ -78,8 +78,16 @@ def coverage(labels: Any) -> float:
     Parameters
     ----------
     labels : array-like of shape (N,), int
+
+    Raises
+    ------
+    ValueError
+        When there are no documents, or a label is no number.
     """
-    return float(np.mean(np.asarray(labels) >= 0))
+    given = _check_labels(labels, "labels")
+    if given.dtype.kind not in "fiub":
+        raise ValueError(f"labels must be numbers; found {given.tolist()[0]!r}")
+    return float(np.mean(given >= 0))
 
 
 def normalized_mutual_information(classes: Any, labels: Any) -> float:
@@ -94,8 +102,13 @@ def normalized_mutual_information(classes: Any, labels: Any) -> float:
     -------
     float
         Between 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        When there are no documents, a class or label is None or NaN, or the lengths differ.
     """
-    return float(normalized_mutual_info_score(classes, labels))
+    return float(normalized_mutual_info_score(*_check_pairs(classes, labels)))
 
 
 def purity(classes: Any, labels: Any) -> float:
@@ -107,8 +120,13 @@ def purity(classes: Any, labels: Any) -> float:
     ----------
     classes : array-like of shape (N,)
     labels : array-like of shape (N,)
+
+    Raises
+    ------
+    ValueError
+        As :func:`normalized_mutual_information`.
     """
-    counts = contingency_matrix(classes, labels)
+    counts = contingency_matrix(*_check_pairs(classes, labels))
     return float(counts.max(axis=0).sum() / counts.sum())
 
 
@@ -129,10 +147,17 @@ def classification_f1(
     Raises
     ------
     ValueError
-        When a class has fewer documents than there are folds, or mixtures are not finite.
+        When a class has fewer documents than there are folds, there is only one class, or mixtures
+        are not finite or not as many as classes.
     """
+    check_count(n_folds, "n_folds", minimum=2)
     features = _check_shares(doc_topics, "doc_topics", signed=True)
-    _, class_ids, sizes = np.unique(classes, return_inverse=True, return_counts=True)
+    given = _check_labels(classes, "classes")
+    if len(given) != len(features):
+        raise ValueError(f"classes has {len(given)} entries, doc_topics has {len(features)} rows")
+    _, class_ids, sizes = np.unique(given, return_inverse=True, return_counts=True)
+    if len(sizes) < 2:
+        raise ValueError(f"classes holds {given.tolist()[0]!r} alone; two classes are needed")
     if sizes.min() < n_folds:
         raise ValueError(
             f"classes has a class of {sizes.min()} documents; n_folds={n_folds} needs {n_folds}"
@@ -145,17 +170,48 @@ def classification_f1(
 
 def _check_shares(matrix: Any, name: str, *, signed: bool = False) -> np.ndarray:
     """Return `matrix` as a dense, finite, (unless `signed`) non-negative float64 array."""
-    dense = np.asarray(matrix.toarray() if sp.issparse(matrix) else matrix, dtype=np.float64)
+    if sp.issparse(matrix):
+        check_indices(matrix, name)
+        matrix = matrix.toarray()
+    try:
+        dense = np.asarray(matrix, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must hold real numbers: {error}") from None
     if dense.ndim != 2:
         raise ValueError(f"{name} must be 2-D; found shape {dense.shape}")
+    if dense.size == 0:
+        raise ValueError(f"{name} is empty: shape {dense.shape}")
     check_finite(dense, name)
     if not signed and (dense < 0).any():
         raise ValueError(f"{name} holds negative values; found {dense.min():.3g}")
     return dense
 
 
+def _check_labels(values: Any, name: str) -> np.ndarray:
+    """Return one class or label per document, (N,), none of them missing."""
+    try:
+        given = np.asarray(values)
+    except ValueError as error:
+        raise ValueError(f"{name} must hold one value per document: {error}") from None
+    if given.ndim != 1 or len(given) == 0:
+        raise ValueError(f"{name} must hold one value per document; found shape {given.shape}")
+    for row, value in enumerate(given.tolist()):
+        if value is None or value != value:
+            raise ValueError(f"{name}[{row}] is {value!r}")
+    return given.astype(str) if given.dtype.kind == "O" else given
+
+
+def _check_pairs(classes: Any, labels: Any) -> tuple[np.ndarray, np.ndarray]:
+    first, second = _check_labels(classes, "classes"), _check_labels(labels, "labels")
+    if len(first) != len(second):
+        raise ValueError(f"classes has {len(first)} entries, labels has {len(second)}")
+    return first, second
+
+
 def _normalize_rows(matrix: np.ndarray) -> np.ndarray:
     """Scale rows to sum to 1; rows of zeros stay."""
+    highest = matrix.max(axis=1, keepdims=True)  # first, so that no sum overflows
+    matrix = np.divide(matrix, highest, out=np.zeros_like(matrix), where=highest > 0)
     sums = matrix.sum(axis=1, keepdims=True)
     return np.divide(matrix, sums, out=np.zeros_like(matrix), where=sums > 0)
 

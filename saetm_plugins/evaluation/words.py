@@ -8,13 +8,13 @@ those of SAE-TM (arXiv 2511.16309, section 5) that need no language model.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from saetm_plugins.validation import check_choice, check_count
+from saetm_plugins.validation import as_list, check_choice, check_count
 
 Topics = Sequence[Sequence[str]]
 
@@ -30,13 +30,12 @@ def check_topics(topics: Topics, n_words: int, *, least: int = 1) -> list[list[s
         When there are fewer than `least` topics, or a topic has fewer than `n_words` words.
     """
     check_count(n_words, "n_words")
-    if isinstance(topics, (str, bytes)):
-        raise TypeError("topics must be a list of lists of words; found one string")
     shortened = []
-    for row, words in enumerate(topics):
-        if isinstance(words, (str, bytes)):
-            raise TypeError(f"topics[{row}] must be a list of words; found one string")
-        words = list(words)[:n_words]
+    for row, given in enumerate(as_list(topics, "topics", "lists of words")):
+        words = as_list(given, f"topics[{row}]", "words")[:n_words]
+        for word in words:
+            if not isinstance(word, str):
+                raise TypeError(f"topics[{row}] must hold words; found {word!r:.80}")
         if len(words) < n_words:
             raise ValueError(f"topics[{row}] has {len(words)} words; n_words asks for {n_words}")
         shortened.append(words)
@@ -95,14 +94,21 @@ def topic_coherence(
     ------
     ImportError
         When gensim is not installed.
+    ValueError
+        When `n_words` is 1: one word has nothing to be coherent with.
+    TypeError
+        When `texts` are not lists of tokens.
 
     Warns
     -----
     UserWarning
-        When a word of a topic does not occur in `texts`.
+        When a word of a topic does not occur in `texts`, or gensim gives a topic NaN.
     """
     check_choice(measure, "measure", ("c_npmi", "c_v", "c_uci", "u_mass"))
+    check_count(n_words, "n_words", minimum=2)
+    check_count(n_jobs, "n_jobs")
     shortened = check_topics(topics, n_words)
+    _check_texts(texts)
     words = {word for topic in shortened for word in topic}
     unseen = sorted(words.difference(*texts))
     coherence = partial(_gensim_coherence, measure=measure, n_words=n_words, n_jobs=n_jobs)
@@ -147,7 +153,14 @@ def _gensim_coherence(
         topn=n_words,
         processes=n_jobs,
     )
-    return np.asarray(model.get_coherence_per_topic(), dtype=np.float64)
+    coherence = np.asarray(model.get_coherence_per_topic(), dtype=np.float64)
+    if undefined := np.flatnonzero(~np.isfinite(coherence)).tolist():
+        warnings.warn(
+            f"{measure} is not defined for topics {undefined}: their words share too few windows",
+            UserWarning,
+            stacklevel=2,
+        )
+    return coherence
 
 
 def embedding_intruder_accuracy(
@@ -186,8 +199,11 @@ def embedding_intruder_accuracy(
     """
     shortened = check_topics(topics, n_words, least=2)
     check_count(n_repeats, "n_repeats")
+    try:
+        rng = np.random.default_rng(random_state)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"random_state must be an int of at least 0: {error}") from None
     known = _unit_vectors({word for words in shortened for word in words}, word_vectors)
-    rng = np.random.default_rng(random_state)
     hits = 0
     for row, words in enumerate(shortened):
         own = set(topics[row])
@@ -234,9 +250,9 @@ def wmd_diversity(topics: Topics, word_vectors: Any, n_words: int = 20) -> float
         raise ImportError("WMD diversity needs POT: pip install POT") from error
     from scipy.spatial.distance import cdist
 
+    vectors = _look_up({word for words in shortened for word in words}, word_vectors)
     clouds = [
-        np.asarray([word_vectors[word] for word in words if word in word_vectors], dtype=float)
-        for words in shortened
+        np.asarray([vectors[word] for word in words if word in vectors]) for words in shortened
     ]
     clouds = [cloud for cloud in clouds if len(cloud)]
     if len(clouds) < 2:
@@ -258,12 +274,49 @@ def _unit_vectors(words: set[str], word_vectors: Any) -> Mapping[str, np.ndarray
         When none is known.
     """
     found = {}
-    for word in words:
-        if word in word_vectors:
-            vector = np.asarray(word_vectors[word], dtype=np.float64)
-            length = np.linalg.norm(vector)
-            if length > 0:
-                found[word] = vector / length
+    for word, vector in _look_up(words, word_vectors).items():
+        length = np.linalg.norm(vector)
+        if length > 0:
+            found[word] = vector / length
     if not found:
         raise ValueError(f"word_vectors holds none of the {len(words)} words of topics")
     return found
+
+
+def _look_up(words: set[str], word_vectors: Any) -> dict[str, np.ndarray]:
+    """Return the vectors of those `words` that are known, in float64.
+
+    Raises
+    ------
+    TypeError
+        When `word_vectors` is no mapping and no ``KeyedVectors``.
+    ValueError
+        When a vector is not finite, or of another length than the others.
+    """
+    if not (hasattr(word_vectors, "__contains__") and hasattr(word_vectors, "__getitem__")):
+        raise TypeError(
+            "word_vectors must be a mapping of words to vectors or gensim KeyedVectors; "
+            f"found {type(word_vectors).__name__}"
+        )
+    found = {}
+    for word in sorted(words):
+        if word not in word_vectors:
+            continue
+        try:
+            vector = np.asarray(word_vectors[word], dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"word_vectors[{word!r}] is no vector: {error}") from None
+        if vector.ndim != 1 or not np.isfinite(vector).all():
+            raise ValueError(f"word_vectors[{word!r}] is no vector of finite numbers")
+        found[word] = vector
+    if len({len(vector) for vector in found.values()}) > 1:
+        raise ValueError("word_vectors holds vectors of different lengths")
+    return found
+
+
+def _check_texts(texts: Any) -> None:
+    if isinstance(texts, (str, bytes)) or not isinstance(texts, Iterable):
+        raise TypeError(f"texts must be lists of tokens; found {texts!r:.80}")
+    for row, tokens in enumerate(texts):
+        if isinstance(tokens, (str, bytes)) or not isinstance(tokens, Iterable):
+            raise TypeError(f"texts[{row}] must be a list of tokens; found {tokens!r:.80}")

@@ -50,11 +50,11 @@ def flatten_bags(bags: list[Any]) -> FlatBags:
         n_entries = int(lengths.sum())
         ids = np.fromiter(map(itemgetter(0), chain.from_iterable(bags)), np.float64, n_entries)
         counts = np.fromiter(map(itemgetter(1), chain.from_iterable(bags)), np.float64, n_entries)
-    except (TypeError, ValueError, IndexError, KeyError) as error:
+    except (TypeError, ValueError, IndexError, KeyError, OverflowError) as error:
         raise ValueError(
             f"corpus must hold bags of words, lists of (id, count) such as doc2bow returns: {error}"
         ) from error
-    wrong_id = (ids < 0) | (ids != np.floor(ids))
+    wrong_id = ~((ids >= 0) & (ids < 2**53) & (ids == np.floor(ids)))
     if wrong_id.any():
         raise ValueError(
             f"corpus holds the word id {ids[wrong_id][0]:g}; ids are integers of at least 0"
@@ -107,6 +107,8 @@ def count_matrix(bags: FlatBags, columns: np.ndarray, n_words: int) -> sp.csr_ma
 
 def blocks(stream: Iterable[Any], size: int) -> Iterator[list[Any]]:
     """Yield lists of up to `size` items, in order, without reading ahead."""
+    if not isinstance(stream, Iterable):
+        raise TypeError(f"corpus must hold bags of words; found {stream!r:.80}")
     items = iter(stream)
     while block := list(islice(items, size)):
         yield block

@@ -22,6 +22,7 @@ from saetm_plugins.gensim.mixing import gamma_of_mixtures, spread_alpha, topics_
 from saetm_plugins.gensim.topics import WordsOfTopics
 from saetm_plugins.mixtures import mix_topics
 from saetm_plugins.model import SAETopicModel
+from saetm_plugins.validation import check_not_negative
 
 logger = logging.getLogger(__name__)
 
@@ -112,6 +113,8 @@ class TopicsOfDocuments(WordsOfTopics):
             minimum_probability = self.minimum_probability
         if minimum_phi_value is None:
             minimum_phi_value = self.minimum_probability
+        check_not_negative(minimum_probability, "minimum_probability")
+        check_not_negative(minimum_phi_value, "minimum_phi_value")
         thresholds = (max(minimum_probability, 1e-8), max(minimum_phi_value, 1e-8))
         is_corpus, corpus = utils.is_corpus(bow)
         if not is_corpus:
@@ -279,8 +282,8 @@ class TopicsOfDocuments(WordsOfTopics):
                 fitted = documents.fit_gamma(counts, start, self.iterations, self.gamma_threshold)
             else:
                 counts = self.word_columns.count(flatten_bags(bags))
-                fitted = gamma[first : first + len(bags)]
-                if fitted.shape != (len(bags), self.num_topics):
+                fitted = np.asarray(gamma)[first : first + len(bags)]
+                if fitted.shape != (len(bags), self.num_topics) or not (fitted >= 0).all():
                     raise ValueError(f"gamma of shape {np.shape(gamma)} does not fit the corpus")
             first += len(bags)
             score += documents.score(counts, fitted)

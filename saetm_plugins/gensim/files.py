@@ -22,7 +22,8 @@ from gensim.utils import FakeDict
 
 from saetm_plugins.gensim.words import WordColumns, read_id2word
 from saetm_plugins.model import SAETopicModel
-from saetm_plugins.persistence import load_folder, save_folder
+from saetm_plugins.persistence import load_folder, read_json, save_folder, write_json
+from saetm_plugins.validation import check_count
 
 KIND = "gensim-topic-model"
 VERSION = 1
@@ -35,6 +36,8 @@ _SETTINGS = (
     "minimum_probability",
     "per_word_topics",
 )
+_DAMAGE = (KeyError, TypeError, IndexError, AttributeError, AssertionError, ValueError,
+           OverflowError)  # fmt: skip
 _DICTIONARY_COUNTS = ("num_docs", "num_pos", "num_nnz")
 
 
@@ -62,8 +65,8 @@ def save_files(model: Any, path: str | os.PathLike[str], *, with_id2word: bool) 
     def write_more(folder: Path) -> None:
         model.estimator.save(folder / "model")
         if packed is not None:
-            text = json.dumps(packed, ensure_ascii=False, default=int)
-            (folder / "id2word.json").write_text(text, encoding="utf-8")
+            plain = json.loads(json.dumps(packed, default=int))  # NumPy's integers are no JSON
+            write_json(folder / "id2word.json", plain)
 
     tensors = {"columns": model.word_columns.columns, **arrays}
     save_folder(path, KIND, config, tensors, overwrite=True, write_more=write_more)
@@ -86,7 +89,7 @@ def load_files(cls: Any, path: str | os.PathLike[str], encoder: Any) -> Any:
             "loaded by the class that saved them)"
         )
     config, tensors = load_folder(path, KIND)
-    if config.get("version", 0) > VERSION:
+    if check_count(config.get("version", 0), "version", minimum=0) > VERSION:
         raise ValueError(f"{str(path)!r} was saved by a newer version of saetm-plugins")
     estimator = SAETopicModel.load(path / "model", encoder=encoder)
     try:
@@ -100,12 +103,28 @@ def load_files(cls: Any, path: str | os.PathLike[str], encoder: Any) -> Any:
             training={},
         )
         model.id2word = _read_dictionary(path) if config["with_id2word"] else None
-        model.adopt(estimator, WordColumns(tensors["columns"], len(estimator.vocabulary_)))
-        model.num_updates = config["num_updates"]
+        columns = _check_columns(tensors["columns"], len(estimator.vocabulary_), model.id2word)
+        model.adopt(estimator, WordColumns(columns, len(estimator.vocabulary_)))
+        model.num_updates = check_count(config["num_updates"], "num_updates", minimum=0)
         model.lifecycle_events = config["lifecycle_events"]
-    except (KeyError, TypeError, IndexError, AttributeError, AssertionError) as error:
-        raise ValueError(f"{str(path)!r} holds a damaged SaeModel: {error!r}") from error
+    except _DAMAGE as error:
+        raise ValueError(f"{str(path)!r} holds a damaged SaeModel: {error}") from error
     return model
+
+
+def _check_columns(columns: np.ndarray, n_words: int, id2word: Any) -> np.ndarray:
+    """Refuse columns of word ids that a compiled loop would look up outside of the model."""
+    if columns.ndim != 1 or columns.dtype.kind != "i" or not len(columns):
+        raise ValueError(f"columns has shape {columns.shape}, dtype {columns.dtype}")
+    if columns.min() < -1 or columns.max() >= n_words or columns.max() < 0:
+        raise ValueError(f"columns leads out of the {n_words} words of the model")
+    if isinstance(id2word, FakeDict):
+        highest = id2word.num_terms - 1
+    else:
+        highest = -1 if id2word is None else max(id2word.keys(), default=-1)
+    if highest >= len(columns):
+        raise ValueError(f"id2word has the id {highest}, there are {len(columns)}")
+    return columns
 
 
 def _pack_dictionary(id2word: Any) -> dict[str, Any]:
@@ -124,12 +143,9 @@ def _pack_dictionary(id2word: Any) -> dict[str, Any]:
 
 def _read_dictionary(path: Path) -> Any:
     file = path / "id2word.json"
-    try:
-        packed = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{str(file)!r} is truncated or not JSON: {error}") from error
+    packed = read_json(file)
     if packed["type"] == "FakeDict":
-        return FakeDict(packed["num_terms"])
+        return FakeDict(check_count(packed["num_terms"], "num_terms"))
     if packed["type"] == "dict":
         return {int(i): word for i, word in packed["words"]}
     if packed["type"] != "Dictionary":

@@ -36,9 +36,10 @@ from saetm_plugins.gensim.bags import (
     gather_beside,
 )
 from saetm_plugins.gensim.documents import TopicsOfDocuments
+from saetm_plugins.gensim.priors import make_alpha
 from saetm_plugins.gensim.words import WordColumns, make_dictionary
 from saetm_plugins.model import SAETopicModel
-from saetm_plugins.validation import all_or_nothing, check_count
+from saetm_plugins.validation import all_or_nothing, check_count, check_not_negative, check_random
 
 logger = logging.getLogger(__name__)
 
@@ -143,18 +144,18 @@ class SaeModel(TopicsOfDocuments):
     ):
         if corpus is None and id2word is None:
             raise ValueError("corpus and id2word are both None; at least one must name the words")
-        if num_topics != "auto":
+        if not isinstance(num_topics, str) or num_topics != "auto":
             check_count(num_topics, "num_topics")
         self.set_settings(
             alpha=alpha,
             eta=eta,
-            chunksize=check_count(chunksize, "chunksize"),
+            chunksize=chunksize,
             minimum_probability=minimum_probability,
             minimum_phi_value=minimum_phi_value,
             per_word_topics=per_word_topics,
             iterations=iterations,
             gamma_threshold=gamma_threshold,
-            inference_passes=check_count(inference_passes, "inference_passes"),
+            inference_passes=inference_passes,
             random_state=random_state,
             training={name: options[name] for name in _LDA_TRAINING if name in options},
         )
@@ -166,6 +167,8 @@ class SaeModel(TopicsOfDocuments):
             **_estimator_options(options),
         )
         self.num_topics, self.id2word = num_topics, id2word
+        if not isinstance(num_topics, str):  # before the work of training
+            make_alpha(alpha, np.full(num_topics, 1 / num_topics))
         if id2word is not None:
             self._number_words()
             if not isinstance(num_topics, str):  # topics of nothing but the prior
@@ -349,6 +352,11 @@ class SaeModel(TopicsOfDocuments):
             logger.info("without effect on SaeModel: %s", ", ".join(training))
         self.dtype = np.dtype(np.float32)
         self.alpha_given, self.eta_given = settings.pop("alpha"), settings.pop("eta")
+        for name in ("minimum_probability", "minimum_phi_value", "gamma_threshold"):
+            if settings[name] is not None or name != "minimum_phi_value":
+                check_not_negative(settings[name], name)
+        for name, least in (("iterations", 0), ("chunksize", 1), ("inference_passes", 1)):
+            check_count(settings[name], name, minimum=least)
         for name, value in settings.items():
             setattr(self, name, value)
         self.optimize_alpha = self.optimize_eta = False
@@ -357,7 +365,8 @@ class SaeModel(TopicsOfDocuments):
         if random_state is None:  # which to gensim means the global generator
             random_state = np.random.RandomState()
         if not isinstance(random_state, numbers.Integral):
-            random_state = utils.get_random_state(random_state).randint(2**31 - 1)
+            random_state = check_random(random_state).randint(2**31 - 1)
+        check_random(random_state)
         self.seed = int(random_state)
         self.random_state = np.random.RandomState(self.seed)
 

@@ -79,11 +79,17 @@ def _read_prior(prior: Any, name: str, n_topics: int, shapes: Any) -> np.ndarray
         if prior != "symmetric":
             raise ValueError(f"{name} cannot be {prior!r}; see the documentation of {name}")
         prior = 1.0 / n_topics
-    if isinstance(prior, numbers.Real):
+    if isinstance(prior, numbers.Real) and not isinstance(prior, bool):
         prior = np.full(shapes[0], prior)
     elif not isinstance(prior, (list, tuple, np.ndarray)):
         raise ValueError(f"{name} must be a number, an array or a string; found {prior!r}")
-    array = np.asarray(prior, dtype=np.float32)
+    if np.ma.is_masked(prior):
+        raise ValueError(f"{name} is a masked array with entries masked; fill or leave them out")
+    try:
+        with np.errstate(over="ignore"):  # what becomes infinite is refused next
+            array = np.asarray(prior, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must hold real numbers: {error}") from None
     if array.shape not in shapes:
         raise AssertionError(
             f"{name} has shape {array.shape}; expected {' or '.join(map(str, shapes))}"

@@ -5,14 +5,15 @@ The format is detected from the files; activations equal those of each library's
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+
+from saetm_plugins.persistence import read_json
+from saetm_plugins.torch_files import read_state_dict
 
 SUPPORTED = (
     "dictionary_learning (AutoEncoder, AutoEncoderTopK, BatchTopKSAE, MatryoshkaBatchTopKSAE, "
@@ -55,7 +56,8 @@ def load_other_library(path: Path, architecture: str | None = None) -> dict[str,
     if not file.is_file() or file.suffix not in (".pt", ".pth", ".bin", ".safetensors"):
         return None
     trainer = (_read_json(file.parent / "config.json") or {}).get("trainer", {})
-    return _dictionary_learning(_read_tensors(file), architecture or trainer.get("dict_class"))
+    named = trainer.get("dict_class") if isinstance(trainer, dict) else None
+    return _dictionary_learning(_read_tensors(file), architecture or named)
 
 
 def _dictionary_learning(weights: dict[str, np.ndarray], name: str | None) -> dict[str, Any]:
@@ -195,19 +197,16 @@ def _model(
 def _read_json(file: Path) -> dict[str, Any] | None:
     if not file.is_file():
         return None
-    try:
-        return dict(json.loads(file.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{str(file)!r} is truncated or not a JSON object: {error}") from error
+    found = read_json(file)
+    if not isinstance(found, dict):
+        raise ValueError(f"{str(file)!r} is not a JSON object")
+    return found
 
 
 def _read_tensors(file: Path) -> dict[str, np.ndarray]:
     """Read a state dict as float32 arrays; ``.pt`` files with ``weights_only`` alone."""
     try:
-        if file.suffix == ".safetensors":
-            tensors = load_file(file)
-        else:
-            tensors = torch.load(file, map_location="cpu", weights_only=True)
+        tensors = load_file(file) if file.suffix == ".safetensors" else read_state_dict(file)
         return {name: tensor.detach().float().numpy() for name, tensor in tensors.items()}
     except (SafetensorError, OSError, EOFError, RuntimeError, AttributeError) as error:
         raise ValueError(f"{str(file)!r} is truncated or not a state dict: {error}") from error

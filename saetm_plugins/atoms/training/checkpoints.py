@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
@@ -12,6 +13,9 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
+
+from saetm_plugins.persistence import reserve_space
+from saetm_plugins.validation import check_count, check_not_negative
 
 _KEPT = 2
 
@@ -38,6 +42,12 @@ class CheckpointFolder:
         every: int | None = None,
         minutes: float | None = None,
     ) -> None:
+        if not isinstance(folder, str | os.PathLike):
+            raise TypeError(f"checkpoint_dir must be a path; found {folder!r}")
+        if every is not None:
+            check_count(every, "checkpoint_every")
+        if minutes is not None:
+            check_not_negative(minutes, "checkpoint_minutes")
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._settings = json.loads(json.dumps(settings))
@@ -64,7 +74,9 @@ class CheckpointFolder:
         target = self.folder / f"step-{step:09d}.safetensors"
         partial = target.with_suffix(".partial")
         metadata = {"step": str(step), "settings": json.dumps(self._settings)}
+        metadata["checksum"] = _checksum(state)
         try:
+            reserve_space(self.folder, sum(array.nbytes for array in state.values()))
             save_file(state, partial, metadata=metadata)
             os.replace(partial, target)
         except (OSError, SafetensorError) as error:
@@ -92,8 +104,17 @@ class CheckpointFolder:
                 with safe_open(file, framework="np") as tensors:
                     metadata = tensors.metadata() or {}
                     state = {name: tensors.get_tensor(name) for name in tensors.keys()}  # noqa: SIM118
-                step, settings = int(metadata["step"]), json.loads(metadata["settings"])
-            except (SafetensorError, OSError, KeyError, ValueError) as error:
+                step, settings = int(metadata["step"]), dict(json.loads(metadata["settings"]))
+                if metadata.get("checksum", _checksum(state)) != _checksum(state):
+                    raise ValueError("its checksum is another")
+            except (
+                SafetensorError,
+                OSError,
+                KeyError,
+                ValueError,
+                RecursionError,
+                TypeError,
+            ) as error:
                 warnings.warn(
                     f"checkpoint {str(file)!r} is not whole ({error}); trying the one before",
                     stacklevel=2,
@@ -118,3 +139,11 @@ class CheckpointFolder:
 
     def _files(self) -> list[Path]:
         return sorted(self.folder.glob("step-*.safetensors"))
+
+
+def _checksum(state: dict[str, np.ndarray]) -> str:
+    total = hashlib.sha256()
+    for name in sorted(state):
+        total.update(f"{name} {state[name].dtype} {state[name].shape} ".encode())
+        total.update(np.ascontiguousarray(state[name]).tobytes())
+    return total.hexdigest()

@@ -200,7 +200,7 @@ def _check_number(
     value: Any, name: str, *, above: float | None = None, least: float = 0, most: float = math.inf
 ) -> None:
     """Raise unless `value` is a finite number within the range; the error names it."""
-    if not isinstance(value, numbers.Real):
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
         raise TypeError(f"{name} must be a number; found {value!r}")
     number = float(value)
     too_small = number <= above if above is not None else number < least

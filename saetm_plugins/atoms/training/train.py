@@ -39,7 +39,7 @@ from saetm_plugins.atoms.training.revival import revive_dead
 from saetm_plugins.atoms.training.run_logging import open_logger
 from saetm_plugins.atoms.training.torch_learner import TorchLearner
 from saetm_plugins.parallel import single_threaded
-from saetm_plugins.validation import resolve_device
+from saetm_plugins.validation import check_dense_size, check_text, resolve_device
 
 _SAMPLE = 65_536  # rows that the centre, the starting atoms and the statistics are taken from
 _RESIDENT = 2**30  # bytes up to which an in-memory corpus is normalised once, not batch by batch
@@ -127,12 +127,18 @@ def train_sae(
     named |= {"batch_size": batch_size, **settings}
     given = {name: value for name, value in named.items() if value is not None}
     config = TrainingConfig(**{**preset_settings(preset), **given})
+    if data_name is not None:
+        check_text(data_name, "data_name")
     seed = _seed_of(random_state)
     with process_group(resolve_device(device)) as device, _threads(config, device):
         seed = same_on_all(seed, device)
         source = open_source(embeddings)
         sample = sample_rows(source, _SAMPLE, _rng(seed, 2))
         config = config.resolve(_length(source, config.n_steps), sample.shape[1])
+        assert config.n_atoms is not None
+        assert config.batch_size is not None
+        check_dense_size((config.n_atoms, sample.shape[1]), "n_atoms: weights", "fewer atoms")
+        check_dense_size((config.batch_size, sample.shape[1]), "batch_size: a batch", "fewer rows")
         normalizer = fit_normalizer(sample, config.normalization)
         sample = normalizer.apply(sample)
         learner = make_learner(initial_weights(sample, config, _rng(seed, 0)), config, device)
