@@ -385,7 +385,7 @@ def _real_array(values: Any, name: str) -> np.ndarray:
 
 
 def without_tensors(values: Any, name: str) -> Any:
-    """Return a torch tensor, on any device and of any dtype, as an array; all else as it is.
+    """Return a torch tensor, or those in a list, as arrays; all else as it is.
 
     Raises
     ------
@@ -401,6 +401,8 @@ def without_tensors(values: Any, name: str) -> Any:
         return (values if values.is_complex() else values.float()).numpy()
     if np.ma.is_masked(values):
         raise ValueError(f"{name} is a masked array with entries masked; fill or leave them out")
+    if isinstance(values, list | tuple) and any(map(_is_array_of_its_own, values)):
+        return [without_tensors(row, name) for row in values]
     return values
 
 
