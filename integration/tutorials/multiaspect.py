@@ -6,8 +6,8 @@ from bertopic.representation import KeyBERTInspired, MaximalMarginalRelevance
 def run(make, news, folder):
     docs = [" ".join(text.split()[:20]) for text in news.documents[:80]]  # few tokens to encode
     aspects = {
-        "Main": MaximalMarginalRelevance(),
-        "KeyBERT": KeyBERTInspired(nr_repr_docs=1, nr_samples=5, nr_candidate_words=10),
+        "Main": KeyBERTInspired(nr_repr_docs=1, nr_samples=5, nr_candidate_words=10),
+        "MMR": MaximalMarginalRelevance(),
         "Chain": [
             MaximalMarginalRelevance(top_n_words=20),
             MaximalMarginalRelevance(diversity=0.5),

@@ -96,7 +96,8 @@ def _check_word_scores(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     diagonal = np.asarray(tensors["diag"], dtype=np.float64)
     if diagonal.shape != (matrix.shape[1],):
         raise ValueError(f"diag has shape {diagonal.shape} for {matrix.shape[1]} words")
-    if not (np.isfinite(matrix.data).all() and np.isfinite(diagonal).all()):
+    # The idf of a word that no topic holds is infinite in BERTopic.
+    if not np.isfinite(matrix.data).all() or np.isnan(diagonal).any():
         raise ValueError("the scores of words are not finite")
     packed = pack_csr("scores", matrix)
     whole = {part: packed[f"scores.{part}"] for part in _CSR}

@@ -117,5 +117,6 @@ def test_a_saved_model_with_impossible_weights_is_refused(sae, tmp_path, name, c
     tensors = load_file(tmp_path / "sae" / "model.safetensors")
     tensors[name] = np.ascontiguousarray(change(tensors[name]))
     save_file(tensors, tmp_path / "sae" / "model.safetensors")
+    (tmp_path / "sae" / "checksums.json").unlink()
     with pytest.raises(ValueError, match=f"'{tmp_path / 'sae'}' .*{message}"):
         SparseAutoencoder.from_pretrained(tmp_path / "sae")
