@@ -139,9 +139,9 @@ def test_short_topic_is_named():
 
 
 def test_one_string_is_no_topic():
-    with pytest.raises(TypeError, match=r"topics\[0\] must be a list of words"):
+    with pytest.raises(TypeError, match=r"topics\[0\] must hold words; found 'abc'"):
         topic_diversity(["abc"], n_words=2)
-    with pytest.raises(TypeError, match="topics must be a list of lists"):
+    with pytest.raises(TypeError, match="topics must hold lists of words"):
         topic_diversity("abc", n_words=2)
 
 

@@ -253,7 +253,7 @@ def test_dataset_without_labels_trains(model, corpus):
 def test_empty_documents_get_a_mixture(model, corpus):
     tokens = [text.split() for text in corpus.documents]
     tokens[3] = tokens[399] = []
-    with pytest.warns(UserWarning, match="1 of 280 documents hold no word"):
+    with pytest.warns(UserWarning, match="1 of 280 documents are blank"):
         output = model.train_model(make_dataset(corpus, corpus=tokens))
     assert output["topic-document-matrix"][:, 3].sum() == pytest.approx(1, rel=1e-5)
     assert output["test-topic-document-matrix"][:, -1].sum() == pytest.approx(1, rel=1e-5)
