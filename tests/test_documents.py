@@ -84,7 +84,7 @@ def test_blank_batches_teach_nothing(corpus):
     assert model.labels_.tolist() == [-1, -1, -1]
     with pytest.raises(ValueError, match="at least 2 that are not blank"):
         SAETopicModel().fit(
-            ["a", " ", " "], corpus.embeddings[[0, 1, 1]], bow=sp.eye(3, 1), vocabulary="a"
+            ["a", " ", " "], corpus.embeddings[[0, 1, 1]], bow=sp.eye(3, 1), vocabulary=["a"]
         )
 
 
