@@ -275,7 +275,7 @@ def test_card_and_weights_are_all_that_arrives(hub, client, sae, tmp_path):
     pushed = client(PUSH, tmp_path / "sae", "someone/carded", TOKEN)
     assert pushed.returncode == 0, pushed.stderr
     files = hub.repositories["someone/carded"]["files"]
-    assert sorted(files) == ["README.md", "config.json", "model.safetensors"]
+    assert sorted(files) == ["README.md", "checksums.json", "config.json", "model.safetensors"]
     assert not any(
         content.startswith(b"\x80") or b"pickle" in content for content in files.values()
     )
