@@ -311,7 +311,8 @@ class SAETopicModel(TransformerMixin, BaseEstimator):
         The autoencoder, the vocabulary, the atoms of topics and their numbers stay; the topics'
         words and shares are renewed. What is kept of earlier documents is sums, so memory does not
         grow, and the order of batches does not matter: :meth:`retopic` afterwards gives what it
-        would after one fit of all documents with this autoencoder and vocabulary.
+        would after one fit of all documents with this autoencoder and vocabulary, where no text of
+        a batch stands in another one too: repeats are told within a call alone.
         :attr:`doc_atoms_`, :attr:`doc_topics_` and :attr:`labels_` describe the last batch (as
         ``MiniBatchKMeans.labels_`` does).
 
@@ -374,7 +375,8 @@ class SAETopicModel(TransformerMixin, BaseEstimator):
         """Merge models that share a sparse autoencoder, exactly.
 
         The result is what one fit on the documents of all gives, with this autoencoder, vocabulary
-        and word vectors. Different vocabularies are united; a word that a model did not count is
+        and word vectors, where they share no text (see :meth:`partial_fit`). Different vocabularies
+        are united; a word that a model did not count is
         taken not to occur in its documents. Parameters and seed are the first model's, and so are
         labels where its topics survive; topics are cut anew.
 
