@@ -15,7 +15,8 @@ import scipy.sparse as sp
 
 from saetm_plugins import topics as cuts
 from saetm_plugins.atom_model import AtomModel
-from saetm_plugins.model import DEFAULT_N_TOPICS, SAETopicModel
+from saetm_plugins.fitted_topics import DEFAULT_N_TOPICS
+from saetm_plugins.model import SAETopicModel
 from saetm_plugins.topics import Topics
 from saetm_plugins.validation import all_or_nothing, check_fraction, is_integer
 

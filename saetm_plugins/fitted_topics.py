@@ -1,0 +1,368 @@
+"""What one does with a fitted model: cut topics anew, edit, take back, name and read them.
+
+The base of :class:`~saetm_plugins.model.SAETopicModel`, which learns the two values held here: an
+:class:`~saetm_plugins.atom_model.AtomModel` and a :class:`~saetm_plugins.topics.Topics`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.utils.validation import check_is_fitted
+
+from saetm_plugins import topics as cuts
+from saetm_plugins.atom_model import AtomModel
+from saetm_plugins.atoms import SparseAutoencoder
+from saetm_plugins.topics import Topics
+from saetm_plugins.validation import check_count, check_mixtures_of_atoms
+
+DEFAULT_N_TOPICS = 50
+_ENOUGH = 10  # documents for a topic
+
+
+class FittedTopics:
+    """Topics of fitted documents, and every edit of them; each edit puts another value in place.
+
+    Attributes are those of :class:`~saetm_plugins.model.SAETopicModel`.
+    """
+
+    atoms_: AtomModel
+    topics_: Topics
+    doc_atoms_: sp.csr_matrix
+    doc_topics_: np.ndarray
+    labels_: np.ndarray
+    merge: str
+    _undo: tuple[tuple[Topics, np.ndarray | None], ...] = ()
+
+    def retopic(self, n_topics: int | str | None, merge: str | None = None) -> Any:
+        """Cut the atoms into another number of topics, in place; nothing is retrained.
+
+        Names stay with the topics that survive, see :func:`saetm_plugins.topics.carry_labels`.
+
+        Parameters
+        ----------
+        n_topics : int, "auto" or None
+            As of the constructor.
+        merge : str, optional
+            Another way of merging than the one the model was made with, for this cut.
+
+        Raises
+        ------
+        NotFittedError
+            Before :meth:`fit`.
+        TypeError, ValueError
+            When `n_topics` is not legal or above the number of live atoms; the model is then as
+            it was before.
+        """
+        check_is_fitted(self, "atoms_")
+        merge = self.merge if merge is None else merge
+        topics = self.cut_atoms(self.atoms_, self.doc_atoms_, n_topics, merge)
+        if hasattr(self, "topics_"):
+            topics = cuts.carry_labels(self.atoms_, self.topics_, topics)
+        self.set_topics(topics)
+        self._warn_of_topics(n_topics)
+        return self
+
+    def cut_atoms(
+        self, atoms: AtomModel, doc_atoms: sp.csr_matrix, n_topics: int | str | None, merge: str
+    ) -> Topics:
+        """Return the cut that :meth:`fit` and :meth:`retopic` take over; changes nothing.
+
+        Parameters
+        ----------
+        atoms : AtomModel
+        doc_atoms : csr_matrix of shape (n, n_atoms)
+            The fitted documents.
+        n_topics : int, "auto" or None
+        merge : str
+        """
+        if n_topics is None:
+            n_live = int((atoms.prevalence > 0).sum())
+            n_topics = min(DEFAULT_N_TOPICS, n_live, max(1, doc_atoms.shape[0] // _ENOUGH))
+        return cuts.cut(atoms, n_topics, merge)
+
+    def merge_topics(self, topics_to_merge: Sequence[Any]) -> Any:
+        """Merge each group of topics into one; see :func:`saetm_plugins.topics.merge_topics`.
+
+        Parameters
+        ----------
+        topics_to_merge : list of lists of int, or list of int
+            Groups of topics, or one group.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When a topic does not exist, or stands in two groups; nothing is changed.
+        """
+        check_is_fitted(self, "topics_")
+        return self._edit(cuts.merge_topics(self.atoms_, self.topics_, topics_to_merge))
+
+    def split_topic(self, topic: int, n: int = 2) -> Any:
+        """Split one topic into `n`; see :func:`saetm_plugins.topics.split_topic`.
+
+        Parameters
+        ----------
+        topic : int
+        n : int, default=2
+
+        Raises
+        ------
+        TypeError, ValueError
+            When the topic does not exist or has fewer than `n` atoms; nothing is changed.
+        """
+        check_is_fitted(self, "topics_")
+        return self._edit(cuts.split_topic(self.atoms_, self.topics_, topic, n))
+
+    def drop_atoms(self, atoms: Sequence[int]) -> Any:
+        """Take atoms out of all topics; a topic left without atoms goes.
+
+        Mixtures and :attr:`topic_prevalence_` are shares of what is left, so they sum to 1.
+
+        Parameters
+        ----------
+        atoms : sequence of int
+
+        Raises
+        ------
+        TypeError, ValueError
+            When an atom does not exist, or no topic would be left; nothing is changed.
+        """
+        check_is_fitted(self, "topics_")
+        return self._edit(cuts.drop_atoms(self.atoms_, self.topics_, atoms))
+
+    def set_topic_labels(self, topic_labels: Mapping[int, str] | Sequence[str]) -> Any:
+        """Name topics; an edit or :meth:`undo` carries the names along.
+
+        Parameters
+        ----------
+        topic_labels : dict of int to str, or list of one str per topic
+            None takes a name away.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When a topic does not exist, a name is no text, or the list is of another length;
+            nothing is changed.
+        """
+        check_is_fitted(self, "topics_")
+        labels = cuts.check_labels(topic_labels, self.topics_)
+        undo = (*self._undo, (self.topics_, self.labels_))
+        self.topics_, self._undo = self.topics_.with_labels(labels), undo
+        return self
+
+    def undo(self) -> Any:
+        """Take back the last edit since the topics were last cut.
+
+        Raises
+        ------
+        ValueError
+            When there is no edit to take back.
+        """
+        check_is_fitted(self, "topics_")
+        if not self._undo:
+            raise ValueError("there is no edit to undo since the topics were last cut")
+        *earlier, (topics, labels) = self._undo
+        self.set_topics(topics, labels)
+        self._undo = tuple(earlier)
+        return self
+
+    def set_topics(self, topics: Topics, labels: np.ndarray | None = None) -> None:
+        """Take over a cut of :attr:`atoms_`, as the functions of :mod:`saetm_plugins.topics` make.
+
+        Parameters
+        ----------
+        topics : Topics
+        labels : ndarray of shape (n,), optional
+            The topic of each fitted document; None means the largest of its mixture.
+        """
+        largest, doc_topics = topics.mixtures(self.doc_atoms_)
+        self.topics_, self.doc_topics_ = topics, doc_topics
+        self.labels_ = largest if labels is None else labels
+        self._undo = ()
+
+    def topics_of(self, doc_atoms: sp.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
+        """Return the topics of documents given by their atoms.
+
+        Parameters
+        ----------
+        doc_atoms : csr_matrix of shape (n, n_atoms)
+
+        Returns
+        -------
+        labels : ndarray of shape (n,), int64
+        doc_topics : ndarray of shape (n, n_topics), float32
+        """
+        check_is_fitted(self, "topics_")
+        return self.topics_.mixtures(check_mixtures_of_atoms(doc_atoms, self.atoms_.n_atoms))
+
+    def get_topics(self, n_words: int = 10) -> list[list[str]]:
+        """Return the most probable words of each topic, most probable first.
+
+        Raises
+        ------
+        ValueError
+            When the model was fitted without words.
+        """
+        check_is_fitted(self, "topics_")
+        check_count(n_words, "n_words")
+        if self.components_ is None:
+            raise ValueError("the model was fitted without documents, so its topics have no words")
+        return [list(self.vocabulary_[_largest(row, n_words)]) for row in self.components_]
+
+    def get_representative_indices(self, n_documents: int = 3) -> np.ndarray:
+        """Return which fitted documents have the largest share of each topic.
+
+        Returns
+        -------
+        ndarray of shape (n_topics, n_documents), int64
+            Rows of :attr:`doc_topics_`, the largest share first.
+        """
+        check_is_fitted(self, "topics_")
+        n_documents = min(check_count(n_documents, "n_documents"), len(self.doc_topics_))
+        return np.argsort(-self.doc_topics_, axis=0, kind="stable")[:n_documents].T
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Name the columns of :meth:`transform` (scikit-learn's transformer contract)."""
+        check_is_fitted(self, "topics_")
+        return np.array([f"topic{topic}" for topic in range(self.n_topics_)], dtype=object)
+
+    def document_table(
+        self, doc_topics: np.ndarray | None = None, *, ids: Any = None, n_next: int = 2
+    ) -> Any:
+        """Return one row a document: id, main topic, its name and share, the next topics.
+
+        See :func:`saetm_plugins.tables.document_table`.
+        """
+        from saetm_plugins.tables import document_table
+
+        return document_table(self, doc_topics, ids=ids, n_next=n_next)
+
+    def topic_table(self, *, n_words: int = 10) -> Any:
+        """Return one row a topic: name, documents, share, words.
+
+        See :func:`saetm_plugins.tables.topic_table`.
+        """
+        from saetm_plugins.tables import topic_table
+
+        return topic_table(self, n_words=n_words)
+
+    def to_gensim(self, id2word: Any = None) -> Any:
+        """Return this model as a gensim topic model.
+
+        Parameters
+        ----------
+        id2word : gensim Dictionary or dict of int to str, optional
+            None makes one of :attr:`vocabulary_`.
+
+        Returns
+        -------
+        saetm_plugins.gensim.SaeModel
+            As ``SaeModel.from_model`` makes it.
+        """
+        # By name: the core imports no adapter.
+        adapter = import_module("saetm_plugins.gensim")
+        return adapter.SaeModel.from_model(self, id2word=id2word)
+
+    @property
+    def sae_(self) -> SparseAutoencoder:
+        """The autoencoder."""
+        return self.atoms_.sae
+
+    # What is None without words is typed Any: mypy cannot tell that they come together.
+    @property
+    def vocabulary_(self) -> Any:
+        """The words, in column order; None without words."""
+        return self.atoms_.vocabulary
+
+    @property
+    def emissions_(self) -> Any:
+        """P(word | atom) and the background; None without words."""
+        return self.atoms_.emissions
+
+    @property
+    def atom_words_(self) -> Any:
+        """P(word | atom), (n_atoms, V); None without words."""
+        return None if self.emissions_ is None else self.emissions_.atom_words
+
+    @property
+    def background_(self) -> Any:
+        """P(word) of the words no atom accounts for, (V,); None without words."""
+        return None if self.emissions_ is None else self.emissions_.background
+
+    @property
+    def atom_prevalence_(self) -> np.ndarray:
+        """Mean share of each atom, (n_atoms,)."""
+        return self.atoms_.prevalence
+
+    @property
+    def n_documents_seen_(self) -> float:
+        """Documents learned from."""
+        return self.atoms_.sums.n_documents
+
+    @property
+    def atom_topics_(self) -> sp.csr_matrix:
+        """Weights of atoms in topics, (n_atoms, n_topics)."""
+        return self.topics_.atom_topics
+
+    @property
+    def components_(self) -> Any:
+        """P(word | topic), (n_topics, V); None without words."""
+        return self.topics_.words
+
+    @property
+    def topic_prevalence_(self) -> np.ndarray:
+        """Share of each topic, (n_topics,)."""
+        return self.topics_.prevalence
+
+    @property
+    def topic_labels_(self) -> list[str | None]:
+        """Name of each topic, or None."""
+        return list(self.topics_.labels)
+
+    @property
+    def n_topics_(self) -> int:
+        """Number of topics."""
+        return len(self.topics_)
+
+    def _edit(self, topics: Topics) -> Any:
+        undo = (*self._undo, (self.topics_, self.labels_))
+        self.set_topics(topics)
+        self._undo = undo
+        return self
+
+    @property
+    def _where_blank(self) -> str:
+        """Which topic blank documents count towards, for the warning that there are some."""
+        return "and count towards no topic"
+
+    def _warn_of_topics(self, asked: int | str | None) -> None:
+        """Say so where topics are too many for the documents, or own none."""
+        n_documents = self.n_documents_seen_
+        remarks = []
+        if asked is not None and not isinstance(asked, str) and asked * _ENOUGH > n_documents:
+            remarks.append(
+                f"n_topics={asked} for {n_documents:g} documents leaves fewer than {_ENOUGH} for a "
+                'topic; "auto" chooses a number that they carry'
+            )
+        of_all = round(n_documents) <= self.doc_atoms_.shape[0]  # not a last batch alone
+        idle = len(np.setdiff1d(np.arange(self.n_topics_), self.labels_)) if of_all else 0
+        if idle:
+            remarks.append(
+                f"{idle} of {self.n_topics_} topics are the largest topic of no document"
+            )
+        if remarks:
+            warnings.warn("; ".join(remarks), UserWarning, stacklevel=4)
+
+
+def _largest(row: np.ndarray, n: int) -> np.ndarray:
+    """Return the columns of the `n` largest, largest first; the first column wins a tie."""
+    if n < len(row):
+        reached = np.flatnonzero(row >= np.partition(row, -n)[-n])
+    else:
+        reached = np.arange(len(row))
+    return reached[np.argsort(-row[reached], kind="stable")][:n]
