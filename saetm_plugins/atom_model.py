@@ -9,6 +9,7 @@ batches, shards and models are merged exactly, in any order.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -27,6 +28,7 @@ from saetm_plugins.merging import (
     Merge,
     atom_cooccurrence,
     atom_word_vectors,
+    corpus_nearness,
     keyword_association,
     make_merge,
 )
@@ -88,16 +90,26 @@ class CorpusSums:
         """Return the sums over the documents of both."""
         sums: dict[str, Any] = {
             name: None if value is None else value + getattr(other, name)
-            for name, value in vars(self).items()
+            for name, value in self.named()
         }
         return CorpusSums(**sums)
 
     def __mul__(self, factor: float) -> CorpusSums:
         """Return the sums with every document counted `factor` times."""
         scaled: dict[str, Any] = {
-            name: None if value is None else value * factor for name, value in vars(self).items()
+            name: None if value is None else value * factor for name, value in self.named()
         }
         return CorpusSums(**scaled)
+
+    def named(self) -> Iterator[tuple[str, Any]]:
+        """Return names and values of the sums."""
+        return ((name, getattr(self, name)) for name in self.__dataclass_fields__)
+
+    @cached_property
+    def nearness(self) -> np.ndarray:
+        """How near a word's documents are to an atom's, at each entry of `atom_words`, float32."""
+        assert self.atom_words is not None
+        return corpus_nearness(self.atom_words, embedding_sums(self))
 
     def with_columns(self, columns: np.ndarray, n_words: int) -> CorpusSums:
         """Return the sums with word i in column ``columns[i]`` of `n_words`; the rest is zero."""
@@ -442,7 +454,9 @@ class AtomModel:
         vectors = self.word_vectors
         if vectors is not None and vectors.shape[1] != self.sae.n_features:
             vectors = None  # of another space than the documents', word2vec's say
-        return keyword_association(self.sums.atom_words, embedding_sums(self.sums), vectors)
+        return keyword_association(
+            self.sums.atom_words, embedding_sums(self.sums), vectors, nearness=self.sums.nearness
+        )
 
     @cached_property
     def cooccurrence(self) -> sp.csr_matrix:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from saetm_plugins.atom_model import AtomModel, embedding_sums
+from saetm_plugins.atom_model import AtomModel
 from saetm_plugins.atoms import SparseAutoencoder
 from saetm_plugins.guidance import LabelTargets, find_label_targets
 from saetm_plugins.merging import select_words_to_encode
@@ -86,7 +86,7 @@ class DocumentReader:
             return lookup_word_vectors(words, self.word_vectors)
         if self.word_vectors == "corpus" or (self.word_vectors == "auto" and not matches()):
             return None
-        chosen = select_words_to_encode(atoms.sums.atom_words, embedding_sums(atoms.sums))
+        chosen = select_words_to_encode(atoms.sums.atom_words, atoms.sums.nearness)
         vectors = encode_words(self._encoder(self.sae), words, chosen, verbose=self.verbose)
         if vectors.shape[1] != atoms.sae.n_features:
             raise ValueError(

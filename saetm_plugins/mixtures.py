@@ -10,7 +10,9 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.preprocessing import normalize
 
-_COLUMNS = 4096  # words at a time: they are copied
+from saetm_plugins.parallel import even_ranges, map_ranges
+
+_COLUMNS = 1024  # words at a time: they are copied
 
 
 def normalize_activations(activations: sp.csr_matrix, sharpening: float = 1.0) -> sp.csr_matrix:
@@ -84,9 +86,11 @@ def mix_words(
     weights = normalize(weights.astype(np.float64), norm="l1", axis=1).astype(np.float32)
     n_words = atom_words.shape[1]
     topic_words = np.empty((weights.shape[0], n_words), dtype=np.float32)
-    for first in range(0, n_words, _COLUMNS):
-        columns = slice(first, first + _COLUMNS)
-        topic_words[:, columns] = weights @ np.ascontiguousarray(atom_words[:, columns])
+
+    def mix(_: int, first: int, last: int) -> None:
+        topic_words[:, first:last] = weights @ np.ascontiguousarray(atom_words[:, first:last])
+
+    map_ranges(mix, even_ranges(n_words, _COLUMNS))
     topic_words /= topic_words.sum(axis=1, keepdims=True)
     return topic_words
 

@@ -201,7 +201,7 @@ def _rebuild(cls: type, path: Path, config: Any, tensors: Any, encoder: Any) -> 
 
 def _pack_sums(sums: CorpusSums) -> dict[str, np.ndarray]:
     tensors: dict[str, np.ndarray] = {}
-    for name, value in vars(sums).items():
+    for name, value in sums.named():
         if value is None:
             continue
         if name in _SPARSE_SUMS:

@@ -10,6 +10,7 @@ from saetm_plugins.merging.density import HDBSCANMerge
 from saetm_plugins.merging.guided import guided_cut
 from saetm_plugins.merging.keywords import (
     EmbeddingSums,
+    corpus_nearness,
     keyword_association,
     select_words_to_encode,
 )
@@ -64,6 +65,7 @@ __all__ = [
     "association_scores",
     "atom_cooccurrence",
     "atom_word_vectors",
+    "corpus_nearness",
     "guided_cut",
     "keyword_association",
     "make_merge",

@@ -58,6 +58,7 @@ def keyword_association(
     word_vectors: np.ndarray | None = None,
     *,
     n_keywords: int = N_KEYWORDS,
+    nearness: np.ndarray | None = None,
 ) -> sp.csr_matrix:
     """Associate atoms with the words that say what their documents are about.
 
@@ -70,6 +71,8 @@ def keyword_association(
         By the encoder of the documents; a zero row: not known.
     n_keywords : int, default=48
         Words kept for an atom.
+    nearness : ndarray of shape (nnz,), optional
+        What :func:`corpus_nearness` returns, where it is known.
 
     Returns
     -------
@@ -81,7 +84,7 @@ def keyword_association(
     ValueError
         When `word_vectors` has another shape than (V, d) or is not finite.
     """
-    by_corpus = _corpus_nearness(atom_words, embeddings)
+    by_corpus = corpus_nearness(atom_words, embeddings) if nearness is None else nearness
     nearness = by_corpus
     if word_vectors is not None:
         vectors = _check_word_vectors(word_vectors, embeddings.words.shape)
@@ -95,14 +98,16 @@ def keyword_association(
 
 
 def select_words_to_encode(
-    atom_words: sp.csr_matrix, embeddings: EmbeddingSums, n_words: int = 4000
+    atom_words: sp.csr_matrix, nearness: np.ndarray, n_words: int = 4000
 ) -> np.ndarray:
     """Choose the words whose encoder vectors matter most: those with most weight as keywords.
 
     Parameters
     ----------
-    atom_words, embeddings
+    atom_words : csr_matrix of shape (K, V)
         As of :func:`keyword_association`.
+    nearness : ndarray of shape (nnz,)
+        What :func:`corpus_nearness` returns.
     n_words : int, default=4000
 
     Returns
@@ -112,15 +117,22 @@ def select_words_to_encode(
     """
     if atom_words.shape[1] <= n_words:
         return np.arange(atom_words.shape[1])
-    weight = np.maximum(_corpus_nearness(atom_words, embeddings), 0) * atom_words.data
+    weight = np.maximum(nearness, 0) * atom_words.data
     by_word = np.bincount(atom_words.indices, weight, minlength=atom_words.shape[1])
     return np.sort(np.argsort(-by_word, kind="stable")[:n_words])
 
 
-def _corpus_nearness(atom_words: sp.csr_matrix, embeddings: EmbeddingSums) -> np.ndarray:
+def corpus_nearness(atom_words: sp.csr_matrix, embeddings: EmbeddingSums) -> np.ndarray:
     """Return for each entry how much the word's other documents resemble the atom's.
 
-    The 1 added to the length of a word's sum keeps words of few documents from looking near.
+    Parameters
+    ----------
+    atom_words : csr_matrix of shape (K, V)
+    embeddings : EmbeddingSums
+
+    Returns
+    -------
+    ndarray of shape (nnz,), float32
     """
     mean = embeddings.total / max(embeddings.n_documents, 1)
     atoms = embeddings.atoms - embeddings.atom_mass[:, None] * mean
@@ -129,6 +141,7 @@ def _corpus_nearness(atom_words: sp.csr_matrix, embeddings: EmbeddingSums) -> np
     near = _products_of_pairs(atom_words, unit_rows(atoms), words.astype(np.float32))
     near -= np.repeat(lengths.astype(np.float32), np.diff(atom_words.indptr))  # the document itself
     word_lengths = np.linalg.norm(words, axis=1).astype(np.float32)
+    # The 1 keeps words of few documents from looking near.
     return near / (word_lengths[atom_words.indices] + 1)
 
 

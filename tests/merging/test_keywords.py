@@ -123,10 +123,10 @@ def test_words_to_encode_are_the_heaviest_keywords(corpus, sums):
     doc_atoms, bow, embeddings, _ = corpus
     by_corpus, _ = nearness(doc_atoms, bow, embeddings, None)
     weight = (sums.atom_words.toarray() * np.maximum(by_corpus, 0)).sum(axis=0)
-    chosen = select_words_to_encode(sums.atom_words, embedding_sums(sums), 20)
+    chosen = select_words_to_encode(sums.atom_words, sums.nearness, 20)
     assert set(chosen) == set(np.argsort(-weight)[:20])
     assert (np.diff(chosen) > 0).all()
-    assert len(select_words_to_encode(sums.atom_words, embedding_sums(sums))) == 90
+    assert len(select_words_to_encode(sums.atom_words, sums.nearness)) == 90
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -130,66 +131,66 @@ class SparseLearner:
         offset, inputs = torch.from_numpy(bias).to(self._dtype), batch.to(self._dtype)
         products = self._buffer("products", (n_documents, n_atoms), self._dtype)
 
-        def multiply(_: int, first: int, last: int) -> None:
-            torch.addmm(offset, inputs[first:last], factor, out=products[first:last])
+        def multiply(first: int, last: int) -> np.ndarray:
+            scores = torch.addmm(offset, inputs[first:last], factor, out=products[first:last])
+            return scores.to(torch.bfloat16).view(torch.int16).numpy()
 
-        map_ranges(multiply, ranges)
-        scores = products.to(torch.bfloat16).view(torch.int16).numpy()
         if self.config.activation == "topk":
             k = min(k, n_atoms)
-            return np.float32(0), k, self._activate(batch, scores, ranges, k, None)
-        cut, proposed = self._cut_batch(batch, scores, ranges, k * n_documents * world()[1])
+            longest = float(np.linalg.norm(encoder, axis=1).max())
+
+            def propose(_: int, first: int, last: int) -> Any:
+                rows = multiply(first, last)
+                floors = _row_floors(batch[first:last], rows, k, longest)
+                return self._activate(batch[first:last], rows, floors)
+
+            return np.float32(0), k, map_ranges(propose, ranges)
+        cut, proposed = self._cut_batch(batch, multiply, ranges, k)
         return cut, n_atoms, proposed
 
-    def _activate(
-        self,
-        batch: torch.Tensor,
-        scores: np.ndarray,
-        ranges: list[tuple[int, int]],
-        k: int,
-        floor: int | None,
-    ) -> list[Any]:
-        """Return the activations that reach `floor`, None: a floor for the `k` best of each row."""
+    def _activate(self, batch: torch.Tensor, scores: np.ndarray, floors: np.ndarray) -> Any:
+        """Return the activations of the documents of a range that reach their row's floor."""
         encoder, bias = self.weights["encoder"], self.weights["encoder_bias"]
-        longest = 0.0 if floor is not None else float(np.linalg.norm(encoder, axis=1).max())
-
-        def activate(_: int, first: int, last: int) -> Any:
-            rows = scores[first:last]
-            if floor is None:
-                floors = _row_floors(batch[first:last], rows, k, longest)
-            else:
-                floors = np.full(len(rows), floor if floor > 1 else _LOWEST, dtype=np.int16)
-            reached = rows >= floors[:, None]
+        reached = scores >= floors[:, None]
+        indptr, indices = entries_of(reached)
+        if (lonely := np.flatnonzero(np.diff(indptr) == 0)).size:  # the best score proposes
+            reached[lonely, scores[lonely].argmax(axis=1)] = True
             indptr, indices = entries_of(reached)
-            if (lonely := np.flatnonzero(np.diff(indptr) == 0)).size:  # the best score proposes
-                reached[lonely, rows[lonely].argmax(axis=1)] = True
-                indptr, indices = entries_of(reached)
-            values = products_of_pairs(indptr, indices, batch[first:last].numpy(), encoder)
-            return indptr, indices, np.maximum(values + bias[indices], 0)
-
-        return map_ranges(activate, ranges)
+        values = products_of_pairs(indptr, indices, batch.numpy(), encoder)
+        return indptr, indices, np.maximum(values + bias[indices], 0)
 
     def _cut_batch(
         self,
         batch: torch.Tensor,
-        scores: np.ndarray,
+        multiply: Callable[[int, int], np.ndarray],
         ranges: list[tuple[int, int]],
-        n_kept: int,
+        k: int,
     ) -> tuple[np.float32, list[Any]]:
-        """Return the activation that `n_kept` entries of the global batch reach, and proposals."""
-        if world()[1] > 1:  # all processes need the same floor
-            floor = _cut_of_all(scores[scores > 0], 3 * n_kept // 2)
-        else:
-            floor = _sampled_floor(scores, n_kept)
+        """Return the activation that `k` per document of the global batch reach, and proposals.
+
+        Every range proposes by a floor of its own, that half as many again should reach; where
+        that turns out to be above the cut, everything positive is proposed.
+        """
+        n_kept = k * len(batch) * world()[1]
+        floors = np.ones(len(ranges), dtype=np.int16)
+        scores: list[Any] = [None] * len(ranges)
+
+        def propose(part: int, first: int, last: int) -> Any:
+            if scores[part] is None:
+                scores[part] = multiply(first, last)
+                floors[part] = _sampled_floor(scores[part], k * (last - first))
+            floor = floors[part] if floors[part] > 1 else _LOWEST
+            return self._activate(
+                batch[first:last], scores[part], np.full(last - first, floor, dtype=np.int16)
+            )
+
         while True:
-            proposed = self._activate(batch, scores, ranges, 0, floor)
-            values = np.concatenate([part[2] for part in proposed])
-            if floor == 1 or world()[1] > 1 or len(values) >= n_kept:
-                break
-            floor = 1  # the sample misled
-        scores = _as_scores(values)
-        cut = _cut_of_all(scores[scores > 0], n_kept)
-        return np.float32(_as_values(np.array([cut]))[0]), proposed
+            proposed = map_ranges(propose, ranges)
+            values = _as_scores(np.concatenate([part[2] for part in proposed]))
+            cut = _cut_of_all(values[values > 0], n_kept)
+            if not sum_(torch.tensor([int((floors > max(cut, 1)).sum())])).item():
+                return np.float32(_as_values(np.array([cut]))[0]), proposed
+            floors[:] = 1  # a sample misled
 
     def _update(self, learned: tuple[Any, ...], grouped: Any, rate: float, step: int) -> None:
         """Add up the gradients, average them over processes, take the Adam step."""
