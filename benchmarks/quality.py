@@ -35,6 +35,7 @@ from threadpoolctl import threadpool_limits
 from saetm_plugins.evaluation import (
     classification_f1,
     coverage,
+    embedding_coherence,
     embedding_intruder_accuracy,
     normalized_mutual_information,
     purity,
@@ -134,7 +135,8 @@ def identity(row: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def ok(row: dict[str, Any]) -> bool:
-    return row.get("error") is None
+    """Tell whether a row is whole; those of before there was a judge are not."""
+    return row.get("error") is None and "judged_intruder" in row
 
 
 def measure(
@@ -189,7 +191,10 @@ def score(
     corpus: Corpus, topics: list[list[str]], labels: np.ndarray, mixtures: np.ndarray | None
 ) -> dict[str, Any]:
     """Score topics by their words and documents by their topics."""
-    vectors = corpus.vectors_by_word()
+    vectors, judge = corpus.vectors_by_word(), corpus.judge_vectors_by_word()
+    # E5's vectors lie in a narrow cone: without their mean, cosines tell topics apart.
+    mean = corpus.judge_vectors.mean(axis=0)
+    centred = {word: vector - mean for word, vector in judge.items()}
     worded = [words for words in topics if len(words) >= 10]
     if mixtures is None:  # hard clusters: one-hot rows, a row of zeros for a document without
         mixtures = np.eye(labels.max() + 2, dtype=np.float32)[labels][:, :-1]
@@ -201,6 +206,8 @@ def score(
         "diversity": topic_diversity(worded),
         "inverted_rbo": inverted_rbo(worded),
         "intruder": embedding_intruder_accuracy(worded, vectors, n_repeats=20),
+        "judged_intruder": embedding_intruder_accuracy(worded, judge, n_repeats=20),
+        "judged_cosine": float(np.mean(embedding_coherence(worded, centred))),
         "wmd": wmd_diversity([words for words in topics if len(words) >= 20], vectors),
         "nmi": normalized_mutual_information(corpus.labels, labels),
         "purity": purity(corpus.labels, labels),

@@ -22,6 +22,7 @@ from saetm_plugins.evaluation.mixtures import (
     topic_significance,
 )
 from saetm_plugins.evaluation.words import (
+    embedding_coherence,
     embedding_intruder_accuracy,
     topic_coherence,
     topic_diversity,
@@ -40,6 +41,7 @@ __all__ = [
     "TopicSignificance",
     "classification_f1",
     "coverage",
+    "embedding_coherence",
     "embedding_intruder_accuracy",
     "normalized_mutual_information",
     "purity",

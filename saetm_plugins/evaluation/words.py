@@ -218,6 +218,41 @@ def embedding_intruder_accuracy(
     return hits / (n_repeats * len(shortened))
 
 
+def embedding_coherence(topics: Topics, word_vectors: Any, n_words: int = 10) -> np.ndarray:
+    """Return each topic's mean pairwise cosine between the vectors of its top words.
+
+    Ding, Nallapati & Xiang, "Coherence-aware neural topic modeling", EMNLP 2018, section 3.
+
+    Parameters
+    ----------
+    topics : list of lists of str
+    word_vectors : mapping of str to vector, or gensim ``KeyedVectors``
+        Words it lacks are left out. Vectors of many encoders lie in a narrow cone, in which all
+        cosines are large: subtract their mean before.
+    n_words : int, default=10
+
+    Returns
+    -------
+    ndarray of shape (T,), float64
+        0 for a topic with fewer than two known words.
+
+    Raises
+    ------
+    ValueError
+        When `n_words` is 1, or `word_vectors` holds none of the words.
+    """
+    check_count(n_words, "n_words", minimum=2)
+    shortened = check_topics(topics, n_words)
+    known = _unit_vectors({word for words in shortened for word in words}, word_vectors)
+    coherence = np.zeros(len(shortened))
+    for row, words in enumerate(shortened):
+        vectors = [known[word] for word in words if word in known]
+        if (n := len(vectors)) >= 2:
+            total = np.sum(vectors, axis=0)
+            coherence[row] = (total @ total - n) / (n * (n - 1))
+    return coherence
+
+
 def wmd_diversity(topics: Topics, word_vectors: Any, n_words: int = 20) -> float:
     """Return D, the mean Word Mover's Distance between the topics' top words.
 

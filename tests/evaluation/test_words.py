@@ -8,6 +8,7 @@ from gensim.test.utils import datapath
 from gensim.utils import simple_preprocess
 
 from saetm_plugins.evaluation import (
+    embedding_coherence,
     embedding_intruder_accuracy,
     topic_coherence,
     topic_diversity,
@@ -101,6 +102,19 @@ def test_topic_without_vectors_counts_as_wrong(themed):
     topics, vectors = themed
     topics = [*topics, [f"unknown{word}" for word in range(20)]]
     assert embedding_intruder_accuracy(topics, vectors) == pytest.approx(6 / 7)
+
+
+def test_embedding_coherence_is_the_mean_cosine_of_pairs():
+    vectors = {"a": np.array([2.0, 0.0]), "b": np.array([1.0, 1.0]), "c": np.array([0.0, 3.0])}
+    found = embedding_coherence([["a", "b", "c"], ["a", "x", "y"]], vectors, n_words=3)
+    np.testing.assert_allclose(found, [(0.5**0.5 + 0.5**0.5 + 0) / 3, 0], atol=1e-12)
+
+
+def test_embedding_coherence_is_higher_in_themed_topics(themed):
+    topics, vectors = themed
+    words = np.random.default_rng(1).permutation([word for words in topics for word in words])
+    shuffled = embedding_coherence(words.reshape(6, 20).tolist(), vectors)
+    assert embedding_coherence(topics, vectors).min() > shuffled.max()
 
 
 def test_wmd_of_single_words_is_their_distance():
