@@ -12,8 +12,10 @@ INSTALLED_BENCH := $(VENV)/.installed-bench
 demo: $(INSTALLED)
 	$(VENV)/bin/saetm demo --out saetm-demo
 
+# A process for each core; OpenMP's threads, of the libraries that have them, must not spin then.
 test: $(INSTALLED_TEST)
-	$(VENV)/bin/python -m pytest tests integration
+	OMP_WAIT_POLICY=PASSIVE $(VENV)/bin/python -m pytest tests integration \
+		--numprocesses auto --maxprocesses 4 --dist loadfile
 
 # Every fuzz test with 20,000 inputs, a thousand damaged files, thirty kills of each kind: hours.
 fuzz: $(INSTALLED_TEST)

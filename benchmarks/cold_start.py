@@ -4,7 +4,8 @@
 
 Every row is a new process. "after an installation": nothing is compiled yet, what is compiled is
 kept. "again": a later process finds it. "read-only": compiled loops can be kept nowhere, as in a
-container with a read-only package folder and no home.
+container with a read-only package folder and no home; Python's own byte code is there, as pip
+writes it when it installs.
 """
 
 from __future__ import annotations
@@ -46,7 +47,12 @@ def main() -> None:
     print("|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         kept = {"NUMBA_CACHE_DIR": f"{folder}/kept"}
-        nowhere = {"PYTHONPATH": copy_read_only(Path(folder)), "HOME": f"{folder}/file"}
+        nowhere = {
+            "PYTHONPATH": copy_read_only(Path(folder)),
+            "PYTHONPYCACHEPREFIX": f"{folder}/bytecode",
+            "HOME": f"{folder}/file",
+        }
+        run(code, nowhere)  # writes byte code
         for name, settings in (
             ("after an installation", kept),
             ("again", kept),
@@ -66,7 +72,7 @@ def copy_read_only(folder: Path) -> str:
     return str(target.parent)
 
 
-def report(name: str, code: str, settings: dict[str, str]) -> None:
+def run(code: str, settings: dict[str, str]) -> list[float]:
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tempfile.gettempdir(),  # not where the package lies: it would come first
@@ -75,7 +81,11 @@ def report(name: str, code: str, settings: dict[str, str]) -> None:
         check=True,
         text=True,
     )
-    imported, first, second, third = json.loads(done.stdout.splitlines()[-1])
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def report(name: str, code: str, settings: dict[str, str]) -> None:
+    imported, first, second, third = run(code, settings)
     print(
         f"| {name} | {imported:.1f} | {first:.1f} | {second:.1f} | {third:.1f} "
         f"| {first - second:.1f} |",

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.sparse as sp
+import torch
 from sklearn.preprocessing import normalize
 
 from saetm_plugins.parallel import even_ranges, map_ranges
 
-_COLUMNS = 1024  # words at a time: they are copied
+_COLUMNS = 512  # words at a time
 
 
 def normalize_activations(activations: sp.csr_matrix, sharpening: float = 1.0) -> sp.csr_matrix:
@@ -88,7 +89,9 @@ def mix_words(
     topic_words = np.empty((weights.shape[0], n_words), dtype=np.float32)
 
     def mix(_: int, first: int, last: int) -> None:
-        topic_words[:, first:last] = weights @ np.ascontiguousarray(atom_words[:, first:last])
+        # Mostly the transpose of what the solver holds; torch is quick at turning it round.
+        columns = torch.from_numpy(atom_words[:, first:last]).contiguous().numpy()
+        topic_words[:, first:last] = weights @ columns
 
     map_ranges(mix, even_ranges(n_words, _COLUMNS))
     topic_words /= topic_words.sum(axis=1, keepdims=True)
