@@ -14,7 +14,7 @@ DRIVER = shutil.which("chromedriver")
 HOSTILE = (
     "</script><script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
 )
-N_DOCUMENTS = 20_000
+N_POSTS, N_DOCUMENTS = 800, 20_000
 
 pytestmark = pytest.mark.skipif(
     BROWSER is None or DRIVER is None,
@@ -23,24 +23,34 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def fitted(news):
-    return SAETopicModel(16).fit(news.documents, news.embeddings)
+def posts(news):
+    return news._replace(
+        documents=news.documents[:N_POSTS],
+        embeddings=news.embeddings[:N_POSTS],
+        classes=news.classes[:N_POSTS],
+        timestamps=news.timestamps[:N_POSTS],
+    )
 
 
 @pytest.fixture(scope="module")
-def hostile(news):
-    return [HOSTILE, *news.documents[1:]]
+def fitted(posts):
+    return SAETopicModel(16).fit(posts.documents, posts.embeddings)
 
 
 @pytest.fixture(scope="module")
-def page(fitted, news, hostile, tmp_path_factory):
-    years = [stamp[:4] for stamp in news.timestamps]
+def hostile(posts):
+    return [HOSTILE, *posts.documents[1:]]
+
+
+@pytest.fixture(scope="module")
+def page(fitted, posts, hostile, tmp_path_factory):
+    years = [stamp[:4] for stamp in posts.timestamps]
     return explore(
         fitted,
         hostile,
         tmp_path_factory.mktemp("explorer") / "topics.html",
-        embeddings=news.embeddings,
-        groups=news.classes,
+        embeddings=posts.embeddings,
+        groups=posts.classes,
         times=years,
         title=HOSTILE,
     )
@@ -105,10 +115,12 @@ def status(browser):
     return one(browser, "#status").text
 
 
-def test_it_opens_with_the_coarse_topics(opened, news):
+def test_it_opens_with_the_coarse_topics(opened, posts):
     assert len(every(opened, "button.topic")) == 4
+    shares = [float(each.text.rstrip(" %")) for each in every(opened, "button.topic .share")]
+    assert shares == sorted(shares, reverse=True)
     assert one(opened, "#level-text").text == "4 topics"
-    wait(lambda: shown(opened) == len(news.documents))
+    wait(lambda: shown(opened) == len(posts.documents))
     assert int(one(opened, "#map").get_attribute("data-labels")) >= 3
     painted = "const c = document.getElementById('map'), d = c.getContext('2d')"
     painted += ".getImageData(0, 0, c.width, c.height).data; let n = 0;"
@@ -148,7 +160,7 @@ def test_labels_grow_finer_on_zooming(opened):
     wait(lambda: one(opened, "#map").get_attribute("data-label-level") == "0")
 
 
-def test_a_topic_shows_its_documents_and_a_document_its_mixture(opened, fitted, news):
+def test_a_topic_shows_its_documents_and_a_document_its_mixture(opened, fitted, posts):
     from selenium.webdriver.common.keys import Keys
 
     one(opened, "#level").send_keys(Keys.ARROW_RIGHT)
@@ -218,12 +230,12 @@ def test_it_works_on_a_small_screen(opened):
 
 
 def test_twenty_thousand_documents_open_in_three_seconds_and_fifteen_megabytes(
-    browser, fitted, news, tmp_path
+    browser, fitted, posts, tmp_path
 ):
-    rows = np.resize(np.arange(len(news.documents)), N_DOCUMENTS)
+    rows = np.resize(np.arange(len(posts.documents)), N_DOCUMENTS)
     many = SAETopicModel(16, sae=fitted.sae_)
-    texts = [f"{row} {news.documents[i]}" for row, i in enumerate(rows)]
-    many.fit(None, news.embeddings[rows])
+    texts = [f"{row} {posts.documents[i]}" for row, i in enumerate(rows)]
+    many.fit(None, posts.embeddings[rows])
     places = np.random.default_rng(0).normal(size=(N_DOCUMENTS, 2))
     path = explore(many, texts, tmp_path / "many.html", positions=places)
     assert path.stat().st_size < 15_000_000

@@ -79,3 +79,23 @@ def test_the_gensim_model_keeps_them(topic_model, tmp_path):
     wrapped.save(tmp_path / "model.gensim")
     assert SaeModel.load(str(tmp_path / "model.gensim")).estimator.topic_labels_ == names
     SAETopicModel.save(topic_model.sae_model_, tmp_path / "plain")
+
+
+def test_saebertopics_names_live_through_saving_loading_and_edits(topic_model, texts, tmp_path):
+    names = list(topic_model.custom_labels_)
+    topic_model.save(tmp_path / "model")
+    loaded = SAEBERTopic.load(tmp_path / "model")
+    assert loaded.custom_labels_ == names
+
+    def first_words(topic):
+        return [word for word, _ in loaded.get_topic(topic)]
+
+    words = {name: first_words(topic) for topic, name in enumerate(names)}
+    loaded.merge_topics(texts, [2, 5])
+    info = loaded.get_topic_info().set_index("CustomName")
+    for name in set(names) - {names[2], names[5]}:
+        assert first_words(info.Topic[name]) == words[name]
+    largest = loaded.custom_labels_[0]
+    loaded.split_topic(texts, 0)
+    kept = set(loaded.custom_labels_)
+    assert set(names) - {names[2], names[5], largest} <= kept

@@ -1,12 +1,21 @@
 """topicwizard draws our models as they are: through ``prepare_topic_data``, its own contract."""
 
+import socket
+import threading
+
 import numpy as np
 import pytest
+import requests
+from urllib3.util import Retry
 
 from saetm_plugins import SAETopicModel
 from saetm_plugins.bertopic import SAEBERTopic
 
 N_DOCUMENTS, N_TOPICS = 300, 8
+WHY_NOT = (
+    "topic-wizard is not installed: 1.1.4 wants Pillow below 11 and, by dash 2, Flask and Werkzeug "
+    "below 3.1; constraints.txt has newer ones. `pip install topic-wizard` without it runs this."
+)
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +57,52 @@ def test_without_words_it_says_so(news):
         wordless.prepare_topic_data(news.documents[:100], news.embeddings[:100])
 
 
-def test_topicwizards_figures(news, texts, model):
-    figures = pytest.importorskip("topicwizard.figures", reason="topic-wizard is not installed")
+@pytest.fixture
+def topicwizard():
+    return pytest.importorskip("topicwizard", reason=WHY_NOT)
+
+
+def test_topicwizards_figures(news, texts, model, topicwizard):
+    from topicwizard import figures
+
     data = model.prepare_topic_data(texts, news.embeddings[:N_DOCUMENTS])
+    assert len(figures.topic_map(data).data[0].x) == N_TOPICS
     bars = figures.topic_barcharts(data, top_n=5)
     words = {word for trace in bars.data for word in np.ravel(trace.y) if isinstance(word, str)}
     assert {words_[0] for words_ in model.get_topics(1)} <= words
+    clouds = figures.topic_wordclouds(data, custom_font_path=font())
+    assert len(clouds.data) == N_TOPICS
+    points = sum(len(trace.x) for trace in figures.document_map(data).data)
+    assert points >= N_DOCUMENTS
+    groups = figures.group_topic_barcharts(data, np.array(news.classes[:N_DOCUMENTS]))
+    assert groups.data
+
+
+def test_topicwizard_visualizes_the_model_itself(texts, model, topicwizard):
+    """`visualize` serves until it is stopped, so it runs beside. Its maps of words take minutes."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    served = threading.Thread(
+        target=topicwizard.visualize,
+        args=(texts,),
+        kwargs={
+            "model": model,
+            "port": port,
+            "exclude_pages": ["words", "documents"],
+            "wordcloud_font_path": font(),  # else it fetches one
+        },
+        daemon=True,
+    )
+    served.start()
+    layout = requests.Session()
+    layout.mount("http://", requests.adapters.HTTPAdapter(max_retries=Retry(60, backoff_factor=1)))
+    answer = layout.get(f"http://127.0.0.1:{port}/_dash-layout", timeout=60)
+    assert answer.status_code == 200
+    assert model.get_topics(1)[0][0] in answer.text
+
+
+def font():
+    from matplotlib.font_manager import findfont
+
+    return findfont("DejaVu Sans")

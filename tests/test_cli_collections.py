@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+import typer
 
 from saetm_plugins import SAETopicModel, cli
 from saetm_plugins.tables import document_table, write_table
@@ -35,6 +36,14 @@ def main(monkeypatch, capfd):
         return stopped.value.code, *capfd.readouterr()
 
     return invoke
+
+
+def test_commands_that_read_a_file_take_the_same_options():
+    commands = typer.main.get_command(cli.app).commands
+    read = {"text_column", "id_column", "embeddings", "sep", "encoding"}
+    for name in ("coverage", "compare", "trends", "suggest", "stability", "search", "export",
+                 "transform", "explore", "name"):  # fmt: skip
+        assert read <= {option.name for option in commands[name].params}, name
 
 
 def test_groups_are_matched_by_id_whatever_their_order(files, main, tmp_path):

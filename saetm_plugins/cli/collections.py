@@ -8,20 +8,9 @@ from typing import Annotated
 
 import typer
 
-from saetm_plugins.cli.options import (
-    Embeddings,
-    Encoder,
-    Encoding,
-    IdColumn,
-    Model,
-    Overwrite,
-    Seed,
-    Sep,
-    TextColumn,
-    Texts,
-)
-from saetm_plugins.cli.output import Out, check_out, give_out
-from saetm_plugins.cli.reading import New, read_collection
+from saetm_plugins.cli.options import Model, NewRows, Output, Seed, Texts, expand_options
+from saetm_plugins.cli.output import check_out, give_out
+from saetm_plugins.cli.reading import read_collection
 from saetm_plugins.cli.shared import console
 
 GroupColumn = Annotated[str, typer.Option(help="The column with each document's group.")]
@@ -31,30 +20,22 @@ Threshold = Annotated[
 Level = Annotated[str, typer.Option(help="topics or atoms.")]
 
 
+@expand_options
 def coverage(
     model: Model,
     file: Texts,
     group_column: GroupColumn,
     threshold: Threshold = 0.0,
-    text_column: TextColumn = "text",
-    id_column: IdColumn = None,
-    new: New = False,
-    embeddings: Embeddings = None,
-    encoder: Encoder = None,
-    sep: Sep = None,
-    encoding: Encoding = None,
-    out: Out = None,
-    overwrite: Overwrite = False,
+    *,
+    rows: NewRows,
+    output: Output,
 ) -> None:
     """Show in what share of each group's documents a topic is active, most varying first."""
     from saetm_plugins import SAETopicModel, analysis, plotting
 
-    check_out(out, overwrite)
-    fitted = SAETopicModel.load(model, encoder=encoder)
-    read = read_collection(
-        model, fitted, file, text_column=text_column, id_column=id_column, sep=sep,
-        encoding=encoding, embeddings=embeddings, new=new, group_column=group_column,
-    )  # fmt: skip
+    check_out(output)
+    fitted = SAETopicModel.load(model, encoder=rows.encoder)
+    read = read_collection(model, fitted, file, rows, group_column=group_column)
     groups = read.frame[group_column]
     with console.status("Counting"):
         table = analysis.coverage(fitted, groups, threshold, doc_atoms=read.doc_atoms)
@@ -63,9 +44,10 @@ def coverage(
     wide = wide.iloc[(-wide.var(axis=1).fillna(0)).argsort(kind="stable")].reset_index()
     shown = wide.iloc[:, :8].assign(words=wide["words"].str.split(", ").str[:5].str.join(", "))
     figure = partial(plotting.plot_coverage, table, max_mean=1.0)
-    give_out(table, f"Coverage by {group_column}", out, figure=figure, shown=shown)
+    give_out(table, f"Coverage by {group_column}", output, figure=figure, shown=shown)
 
 
+@expand_options
 def compare(
     model: Model,
     file: Texts,
@@ -77,27 +59,19 @@ def compare(
         str | None, typer.Option(help="A confounder to keep fixed: source, length.")
     ] = None,
     threshold: Threshold = 0.0,
-    text_column: TextColumn = "text",
-    id_column: IdColumn = None,
-    new: New = False,
-    embeddings: Embeddings = None,
-    encoder: Encoder = None,
     random_state: Seed = 0,
-    sep: Sep = None,
-    encoding: Encoding = None,
-    out: Out = None,
-    overwrite: Overwrite = False,
+    *,
+    rows: NewRows,
+    output: Output,
 ) -> None:
     """Compare two groups of documents: what is in A and not in B, the most different first."""
     from saetm_plugins import SAETopicModel, analysis, plotting
 
-    check_out(out, overwrite)
-    fitted = SAETopicModel.load(model, encoder=encoder)
+    check_out(output)
+    fitted = SAETopicModel.load(model, encoder=rows.encoder)
     read = read_collection(
-        model, fitted, file, text_column=text_column, id_column=id_column, sep=sep,
-        encoding=encoding, embeddings=embeddings, new=new, group_column=group_column,
-        strata_column=strata_column,
-    )  # fmt: skip
+        model, fitted, file, rows, group_column=group_column, strata_column=strata_column
+    )
     groups = read.frame[group_column].astype("string")
     for option, name in (("a", a), ("b", b)):
         if name is not None and not (groups == name).any():
@@ -113,9 +87,10 @@ def compare(
     columns = [level[:-1], "words", "share_a", "share_b", "difference", "low", "high", "q"]
     shown = table[columns].assign(words=table["words"].str.split(", ").str[:5].str.join(", "))
     figure = partial(plotting.plot_comparison, table, a=a, b=other)
-    give_out(table, f"{a} (a) against {other} (b)", out, figure=figure, shown=shown)
+    give_out(table, f"{a} (a) against {other} (b)", output, figure=figure, shown=shown)
 
 
+@expand_options
 def trends(
     model: Model,
     file: Texts,
@@ -124,26 +99,17 @@ def trends(
         str, typer.Option(help='A number of periods, a length ("10Y", "M"), or "auto".')
     ] = "auto",
     threshold: Threshold = 0.0,
-    text_column: TextColumn = "text",
-    id_column: IdColumn = None,
-    new: New = False,
-    embeddings: Embeddings = None,
-    encoder: Encoder = None,
     random_state: Seed = 0,
-    sep: Sep = None,
-    encoding: Encoding = None,
-    out: Out = None,
-    overwrite: Overwrite = False,
+    *,
+    rows: NewRows,
+    output: Output,
 ) -> None:
     """Follow topics through time: their share in each period, and which rise or fall."""
     from saetm_plugins import SAETopicModel, analysis, plotting
 
-    check_out(out, overwrite)
-    fitted = SAETopicModel.load(model, encoder=encoder)
-    read = read_collection(
-        model, fitted, file, text_column=text_column, id_column=id_column, sep=sep,
-        encoding=encoding, embeddings=embeddings, new=new, time_column=time_column,
-    )  # fmt: skip
+    check_out(output)
+    fitted = SAETopicModel.load(model, encoder=rows.encoder)
+    read = read_collection(model, fitted, file, rows, time_column=time_column)
     times = read.frame[time_column]
     cut = int(bins) if bins.isdigit() else bins
     with console.status("Resampling"), warnings.catch_warnings():
@@ -161,24 +127,25 @@ def trends(
             tests.insert(1, "name", tests["topic"].map(names))
             note = "rho: rank correlation of a topic's share with time; change: from first to last"
     figure = partial(plotting.plot_trends, table)
-    give_out(table, f"Topics by {time_column}", out, figure=figure, shown=tests, note=note)
+    give_out(table, f"Topics by {time_column}", output, figure=figure, shown=tests, note=note)
 
 
+@expand_options
 def correlations(
     model: Model,
     level: Level = "topics",
     threshold: Threshold = 0.0,
-    out: Out = None,
-    overwrite: Overwrite = False,
+    *,
+    output: Output,
 ) -> None:
     """Show which topics, or atoms, occur in the same documents more often than by chance."""
     from saetm_plugins import SAETopicModel, analysis, plotting
 
-    check_out(out, overwrite)
+    check_out(output)
     fitted = SAETopicModel.load(model)
     table = analysis.topic_correlations(fitted, level, threshold=threshold)
     figure = partial(plotting.plot_correlations, table)
     few = {c: table[c].str.split(", ").str[:3].str.join(", ") for c in ("words_a", "words_b")}
     shown = table.drop(columns=["documents_a", "documents_b"]).assign(**few)
     title = f"{level.capitalize()} in the same documents"
-    give_out(table, title, out, figure=figure, shown=shown)
+    give_out(table, title, output, figure=figure, shown=shown)

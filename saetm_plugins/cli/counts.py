@@ -8,78 +8,68 @@ from typing import Annotated
 
 import typer
 
-from saetm_plugins.cli.options import Embeddings, Encoding, Model, Overwrite, Sep, TextColumn, Texts
-from saetm_plugins.cli.output import Out, check_out, give_out
+from saetm_plugins.cli.options import Model, Output, Rows, Texts, expand_options
+from saetm_plugins.cli.output import check_out, give_out
 from saetm_plugins.cli.reading import read_collection
 
 
+@expand_options
 def stability(
     model: Model,
     other: Annotated[Path | None, typer.Option(help="A saved model to compare with.")] = None,
     file: Annotated[Path | None, typer.Option(help="The documents, to fit others to.")] = None,
     seeds: Annotated[int, typer.Option(help="Models with other seeds.")] = 3,
     bootstraps: Annotated[int, typer.Option(help="Models of resampled documents.")] = 0,
-    text_column: TextColumn = "text",
-    embeddings: Embeddings = None,
-    sep: Sep = None,
-    encoding: Encoding = None,
-    out: Out = None,
-    overwrite: Overwrite = False,
+    *,
+    rows: Rows,
+    output: Output,
 ) -> None:
     """Show which topics come back in another model, under other seeds or samples."""
     from saetm_plugins import SAETopicModel
     from saetm_plugins.analysis import topic_stability
 
-    check_out(out, overwrite)
+    check_out(output)
     if (other is None) == (file is None):
         raise ValueError("give --other, a model to compare with, or --file, to fit others to")
     fitted = SAETopicModel.load(model)
     if file is None:
         found = topic_stability(fitted, SAETopicModel.load(str(other)))
     else:
-        read = read_collection(
-            model, fitted, file, text_column=text_column, sep=sep, encoding=encoding,
-            embeddings=embeddings,
-        )  # fmt: skip
+        read = read_collection(model, fitted, file, rows)
         found = topic_stability(
             fitted, documents=read.texts, embeddings=read.embeddings, seeds=seeds,
             bootstraps=bootstraps, verbose=True,
         )  # fmt: skip
     means = found.runs[["stable", "ari"]].mean()
     note = f"On average {means['stable']:.0%} of topics have a counterpart; ARI {means['ari']:.2f}."
-    give_out(found.topics, "Stability of topics", out, note=note, shown=found.runs)
+    give_out(found.topics, "Stability of topics", output, note=note, shown=found.runs)
 
 
+@expand_options
 def suggest(
     model: Model,
     file: Texts,
     counts: Annotated[
         str | None, typer.Option(help='Numbers of topics: "10,20,50", or "10:100:10".')
     ] = None,
-    text_column: TextColumn = "text",
-    embeddings: Embeddings = None,
-    sep: Sep = None,
-    encoding: Encoding = None,
-    out: Out = None,
-    overwrite: Overwrite = False,
+    *,
+    rows: Rows,
+    output: Output,
 ) -> None:
     """Suggest a number of topics: coherence, diversity, stability, likelihood of each count."""
     from saetm_plugins import SAETopicModel, plotting
     from saetm_plugins.analysis import suggest_n_topics
 
-    check_out(out, overwrite)
+    check_out(output)
     tried = None if counts is None else _read_counts(counts)
     fitted = SAETopicModel.load(model)
-    read = read_collection(
-        model, fitted, file, text_column=text_column, sep=sep, encoding=encoding,
-        embeddings=embeddings,
-    )  # fmt: skip
+    read = read_collection(model, fitted, file, rows)
     found = suggest_n_topics(
         fitted, tried, documents=read.texts, embeddings=read.embeddings, verbose=True
     )
     figure = partial(plotting.plot_topic_counts, found)
     title = f"{found.n_topics} topics suggested"
-    give_out(found.table, title, out, figure=figure, note=found.reason)
+    give_out(found.table, title, output, figure=figure, note=found.reason)
 
 
 def _read_counts(text: str) -> list[int]:

@@ -8,18 +8,17 @@ from typing import Annotated
 import typer
 
 from saetm_plugins.cli.options import (
-    Embeddings,
     Encoder,
-    Encoding,
-    IdColumn,
     Model,
+    NewRows,
+    Output,
     Overwrite,
-    Sep,
-    TextColumn,
+    Rows,
     Texts,
+    expand_options,
 )
-from saetm_plugins.cli.output import Out, check_out, give_out
-from saetm_plugins.cli.reading import New, read_collection
+from saetm_plugins.cli.output import check_out, give_out
+from saetm_plugins.cli.reading import read_collection
 from saetm_plugins.cli.shared import load_embeddings, read_documents
 
 File = Annotated[
@@ -27,6 +26,7 @@ File = Annotated[
 ]
 
 
+@expand_options
 def search(
     model: Model,
     query: Annotated[str | None, typer.Argument(help="A phrase.")] = None,
@@ -37,34 +37,25 @@ def search(
     like: Annotated[int | None, typer.Option(help="Documents like that of this row.")] = None,
     n: Annotated[int, typer.Option(help="Documents to show.")] = 10,
     group_column: Annotated[str | None, typer.Option(help="The best of each group.")] = None,
-    text_column: TextColumn = "text",
-    id_column: IdColumn = None,
-    new: New = False,
-    embeddings: Embeddings = None,
-    encoder: Encoder = None,
-    sep: Sep = None,
-    encoding: Encoding = None,
-    out: Out = None,
-    overwrite: Overwrite = False,
+    *,
+    rows: NewRows,
+    output: Output,
 ) -> None:
     """Find documents by a phrase, topic, atoms, words or likeness; say which atoms match."""
     from saetm_plugins import SAETopicModel
     from saetm_plugins.analysis import find_documents
 
-    check_out(out, overwrite)
-    if file is None and (new or group_column or id_column or embeddings):
+    check_out(output)
+    if file is None and (rows.new or group_column or rows.id_column or rows.embeddings):
         raise ValueError("file is needed for --new, --group-column, --id-column and --embeddings")
     try:
         numbers = None if atoms is None else [int(atom) for atom in atoms.split(",")]
     except ValueError:
         raise ValueError(f"atoms must be numbers with commas between; found {atoms!r}") from None
-    fitted = SAETopicModel.load(model, encoder=encoder)
+    fitted = SAETopicModel.load(model, encoder=rows.encoder)
     read = None
     if file is not None:
-        read = read_collection(
-            model, fitted, file, text_column=text_column, id_column=id_column, sep=sep,
-            encoding=encoding, embeddings=embeddings, new=new, group_column=group_column,
-        )  # fmt: skip
+        read = read_collection(model, fitted, file, rows, group_column=group_column)
     found = find_documents(
         fitted,
         query,
@@ -82,23 +73,24 @@ def search(
     shown = found
     if "text" in found:
         shown = found.assign(text=found["text"].str.split().str.join(" ").str[:120])
-    give_out(found, "Documents found", out, shown=shown.drop(columns=["atoms"]))
+    give_out(found, "Documents found", output, shown=shown.drop(columns=["atoms"]))
 
 
+@expand_options
 def explain(
     model: Model,
     text: Annotated[str | None, typer.Argument(help="A text.")] = None,
     row: Annotated[int | None, typer.Option(help="Or the row of a fitted document.")] = None,
     n_words: Annotated[int, typer.Option(help="Words of each atom.")] = 8,
     encoder: Encoder = None,
-    out: Out = None,
-    overwrite: Overwrite = False,
+    *,
+    output: Output,
 ) -> None:
     """Show the atoms of a document, their words and topics."""
     from saetm_plugins import SAETopicModel
     from saetm_plugins.analysis import explain_document
 
-    check_out(out, overwrite)
+    check_out(output)
     if (text is None) == (row is None):
         raise ValueError("give a text or --row, one of the two")
     fitted = SAETopicModel.load(model, encoder=encoder)
@@ -106,35 +98,27 @@ def explain(
         found = explain_document(fitted, row if text is None else text, n_words)
     except IndexError as error:
         raise ValueError(f"row {row}: {error}") from None
-    give_out(found, "Atoms of the document", out)
+    give_out(found, "Atoms of the document", output)
 
 
+@expand_options
 def export(
     model: Model,
     out: Annotated[Path, typer.Option(help="Table: .csv, .tsv, .xlsx, .parquet or .jsonl.")],
     file: File = None,
     n_topics: Annotated[int, typer.Option(help="Topics to name for each document.")] = 3,
-    text_column: TextColumn = "text",
-    id_column: IdColumn = None,
-    new: New = False,
-    embeddings: Embeddings = None,
-    encoder: Encoder = None,
-    sep: Sep = None,
-    encoding: Encoding = None,
     overwrite: Overwrite = False,
+    *,
+    rows: NewRows,
 ) -> None:
     """Write a row a document: id, text, main topic, share, next topics, all named."""
     from saetm_plugins import SAETopicModel
     from saetm_plugins.analysis import export_documents
 
-    check_out(out, overwrite)
-    fitted = SAETopicModel.load(model, encoder=encoder)
-    read = None
-    if file is not None:
-        read = read_collection(
-            model, fitted, file, text_column=text_column, id_column=id_column, sep=sep,
-            encoding=encoding, embeddings=embeddings, new=new,
-        )  # fmt: skip
+    output = Output(out, overwrite)
+    check_out(output)
+    fitted = SAETopicModel.load(model, encoder=rows.encoder)
+    read = None if file is None else read_collection(model, fitted, file, rows)
     atoms = None if read is None else read.doc_atoms
     table = export_documents(
         fitted,
@@ -144,30 +128,27 @@ def export(
         n_topics=n_topics,
     )
     shown = table.drop(columns=["text"]) if "text" in table else table
-    give_out(table, f"{len(table):,} documents", out, shown=shown.head(5))
+    give_out(table, f"{len(table):,} documents", output, shown=shown.head(5))
 
 
+@expand_options
 def transform(
     model: Model,
     file: Texts,
-    text_column: TextColumn = "text",
-    id_column: IdColumn = None,
-    embeddings: Embeddings = None,
     encoder: Encoder = None,
-    sep: Sep = None,
-    encoding: Encoding = None,
-    out: Out = None,
-    overwrite: Overwrite = False,
+    *,
+    rows: Rows,
+    output: Output,
 ) -> None:
     """Give the share of every topic in new documents, a column a topic."""
     import pandas as pd
 
     from saetm_plugins import SAETopicModel
 
-    check_out(out, overwrite)
+    check_out(output)
     fitted = SAETopicModel.load(model, encoder=encoder)
-    documents, ids = read_documents(file, text_column, id_column, sep, encoding)
-    shares = fitted.transform(documents, load_embeddings(embeddings))
+    documents, ids = read_documents(file, rows.text_column, rows.id_column, rows.sep, rows.encoding)
+    shares = fitted.transform(documents, load_embeddings(rows.embeddings))
     table = pd.DataFrame(shares, columns=[f"share_{topic}" for topic in range(shares.shape[1])])
     table.insert(0, "id", range(len(table)) if ids is None else ids.to_numpy())
-    give_out(table, "Shares of topics", out, shown=table.iloc[:, :9])
+    give_out(table, "Shares of topics", output, shown=table.iloc[:, :9])

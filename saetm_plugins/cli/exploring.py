@@ -8,18 +8,16 @@ from typing import Annotated, Any
 import typer
 
 from saetm_plugins.cli.options import (
-    Embeddings,
     Encoder,
-    Encoding,
-    IdColumn,
     Model,
     Overwrite,
+    Rows,
     Seed,
-    Sep,
-    TextColumn,
     Texts,
+    expand_options,
 )
-from saetm_plugins.cli.shared import console, load_embeddings, read_documents, refuse_existing
+from saetm_plugins.cli.reading import read_collection
+from saetm_plugins.cli.shared import console, refuse_existing
 from saetm_plugins.console import print_line
 
 Levels = Annotated[
@@ -35,12 +33,11 @@ BaseUrl = Annotated[
 ]
 
 
+@expand_options
 def explore(
     model: Model,
     file: Texts,
     out: Annotated[Path, typer.Option(help="The page, .html.")] = Path("topics.html"),
-    text_column: TextColumn = "text",
-    id_column: IdColumn = None,
     group_column: Annotated[
         str | None, typer.Option(help="A topic's panel shows its share by this column.")
     ] = None,
@@ -49,41 +46,31 @@ def explore(
     ] = None,
     levels: Levels = None,
     title: Annotated[str | None, typer.Option(help="By default the file's name.")] = None,
-    embeddings: Embeddings = None,
     encoder: Encoder = None,
     max_documents: Annotated[int, typer.Option(help="Of more, so many are drawn.")] = 20_000,
     random_state: Seed = 0,
-    sep: Sep = None,
-    encoding: Encoding = None,
     overwrite: Overwrite = False,
+    *,
+    rows: Rows,
 ) -> None:
     """Write a page to explore topics in: one HTML file with a map, search, levels, documents."""
     from saetm_plugins import SAETopicModel
     from saetm_plugins.plotting import explore as write_page
-    from saetm_plugins.tables import read_table
 
     refuse_existing(out, overwrite)
     fitted = SAETopicModel.load(model, encoder=encoder)
-    if id_column is None and file.is_dir():
-        id_column = "id"
-    frame = read_table(
-        file,
-        text_column,
-        sep=sep,
-        encoding=encoding,
-        id_column=id_column,
-        group_column=group_column,
-        time_column=time_column,
+    read = read_collection(
+        model, fitted, file, rows, group_column=group_column, time_column=time_column
     )
     write_page(
         fitted,
-        frame[text_column].tolist(),
+        read.need_texts(),
         out,
         levels=_counts(levels),
-        embeddings=load_embeddings(embeddings),
-        ids=None if id_column is None else frame[id_column],
-        groups=None if group_column is None else frame[group_column],
-        times=None if time_column is None else frame[time_column],
+        embeddings=read.embeddings,
+        ids=read.ids,
+        groups=None if group_column is None else read.frame[group_column],
+        times=None if time_column is None else read.frame[time_column],
         group_label=group_column or "group",
         time_label=time_column or "time",
         title=file.stem if title is None else title,
@@ -130,13 +117,13 @@ def taxonomy(
     print_line(console, "Saved to", out)
 
 
+@expand_options
 def name(
     model: Model,
     file: Texts,
     out: Annotated[
         Path | None, typer.Option(help="Folder for the named model; by default the model's own.")
     ] = None,
-    text_column: TextColumn = "text",
     chat: Chat = None,
     base_url: BaseUrl = None,
     share_documents: Annotated[
@@ -147,9 +134,9 @@ def name(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Ask the language model at once.")] = False,
     encoder: Encoder = None,
-    sep: Sep = None,
-    encoding: Encoding = None,
     overwrite: Overwrite = False,
+    *,
+    rows: Rows,
 ) -> None:
     """Name a saved model's topics, by phrases of the texts or by a language model; save them."""
     from saetm_plugins import SAETopicModel
@@ -167,11 +154,12 @@ def name(
         return True
 
     fitted = SAETopicModel.load(model, encoder=encoder)
-    documents, _ = read_documents(file, text_column, None, sep, encoding)
+    read = read_collection(model, fitted, file, rows)
     try:
         name_topics(
             fitted,
-            documents,
+            read.need_texts(),
+            embeddings=read.embeddings,
             namer=namer,
             share_documents=share_documents,
             cache=cache,

@@ -1,9 +1,17 @@
-"""Arguments and options that several commands of ``saetm`` share."""
+"""Arguments and options that several commands of ``saetm`` share, each declared once.
+
+Options that belong together are the fields of a class. A command takes such a class as one
+parameter, and :func:`expand_options` gives the shell its fields.
+"""
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
@@ -30,3 +38,80 @@ Encoder = Annotated[
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        help="Write all rows to .csv, .tsv, .xlsx, .parquet or .jsonl, or a page: .html.",
+        show_default=False,
+    ),
+]
+New = Annotated[
+    bool,
+    typer.Option("--new", help="The file holds other documents than the model's: encode them."),
+]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """How a file's rows are read: which columns, in which format, with which embeddings."""
+
+    text_column: TextColumn = "text"
+    id_column: IdColumn = None
+    embeddings: Embeddings = None
+    sep: Sep = None
+    encoding: Encoding = None
+
+
+@dataclass(frozen=True)
+class NewRows(Rows):
+    """Rows of the documents that a model was fitted to, or of others to encode."""
+
+    new: New = False
+    encoder: Encoder = None
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where the table or page goes."""
+
+    out: Out = None
+    overwrite: Overwrite = False
+
+
+def expand_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give the shell the fields of those parameters that are classes of options.
+
+    Parameters
+    ----------
+    command : callable
+        Its parameters with such a class as annotation are made from their fields' values.
+    """
+    hints = get_type_hints(command, include_extras=True)
+    groups: dict[str, Any] = {name: kind for name, kind in hints.items() if is_dataclass(kind)}
+    parameters: list[inspect.Parameter] = []
+    for name, parameter in inspect.signature(command).parameters.items():
+        if name in groups:
+            parameters += _parameters_of(groups[name])
+        else:  # typer passes all by name
+            by_name = parameter.replace(kind=parameter.KEYWORD_ONLY, annotation=hints[name])
+            parameters.append(by_name)
+
+    @wraps(command)
+    def run(**given: Any) -> None:
+        for name, kind in groups.items():
+            given[name] = kind(**{field.name: given.pop(field.name) for field in fields(kind)})
+        command(**given)
+
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {each.name: each.annotation for each in parameters}
+    return run
+
+
+def _parameters_of(group: Any) -> list[inspect.Parameter]:
+    """Return the fields of a class of options as parameters."""
+    hints = get_type_hints(group, include_extras=True)
+    by_name = inspect.Parameter.KEYWORD_ONLY
+    return [
+        inspect.Parameter(each.name, by_name, default=each.default, annotation=hints[each.name])
+        for each in fields(group)
+    ]

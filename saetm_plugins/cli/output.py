@@ -5,23 +5,15 @@ from __future__ import annotations
 import html
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
+from saetm_plugins.cli.options import Output
 from saetm_plugins.cli.shared import console, refuse_existing
 from saetm_plugins.console import print_line, print_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Out = Annotated[
-    Path | None,
-    typer.Option(
-        help="Write all rows to .csv, .tsv, .xlsx, .parquet or .jsonl, or a page: .html.",
-        show_default=False,
-    ),
-]
 PAGE_SUFFIXES = (".html", ".htm")
 _ROWS_SHOWN = 20
 _ROWS_ON_A_PAGE = 2000
@@ -37,11 +29,12 @@ tr:hover td { background: #f6f8fa; }
 """
 
 
-def check_out(out: Path | None, overwrite: bool) -> None:
+def check_out(output: Output) -> None:
     """Refuse a file that could not be written, before the work."""
     from saetm_plugins.persistence import check_parent
     from saetm_plugins.tables import TABLE_SUFFIXES, check_table_path
 
+    out = output.out
     if out is None:
         return
     if out.suffix.lower() in PAGE_SUFFIXES:
@@ -52,26 +45,26 @@ def check_out(out: Path | None, overwrite: bool) -> None:
     else:
         known = ", ".join((*TABLE_SUFFIXES, PAGE_SUFFIXES[0]))
         raise ValueError(f"out must end in one of {known}; found {str(out)!r}")
-    refuse_existing(out, overwrite)
+    refuse_existing(out, output.overwrite)
 
 
 def give_out(
     frame: pd.DataFrame,
     title: str,
-    out: Path | None,
+    output: Output,
     *,
     figure: Any = None,
     note: str = "",
     shown: pd.DataFrame | None = None,
 ) -> None:
-    """Print the first rows of a table and, where `out` is given, write all of them.
+    """Print the first rows of a table and, where there is a file to write, write all of them.
 
     Parameters
     ----------
     frame : DataFrame
     title : str
         Above the table, and of the page.
-    out : path, optional
+    output : Output
     figure : function, optional
         Called without arguments for a plotly figure, where a page is written.
     note : str
@@ -84,6 +77,7 @@ def give_out(
     print_table(frame if shown is None else shown, console, title, n_rows=_ROWS_SHOWN)
     if note:
         print_line(console, note, "")
+    out = output.out
     if out is None:
         return
     if out.suffix.lower() in PAGE_SUFFIXES:

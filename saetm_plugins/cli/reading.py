@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import typer
-
+from saetm_plugins.cli.options import NewRows, Rows
 from saetm_plugins.cli.shared import load_embeddings
 
 if TYPE_CHECKING:
     import pandas as pd
-
-New = Annotated[
-    bool,
-    typer.Option("--new", help="The file holds other documents than the model's: encode them."),
-]
 
 
 class Collection(NamedTuple):
@@ -31,35 +25,39 @@ class Collection(NamedTuple):
     embeddings: Any
     doc_atoms: Any
 
+    def need_texts(self) -> list[str]:
+        """Return the texts, or say that the file has none."""
+        if self.texts is None:
+            raise ValueError("text_column 'text' is not in the file")
+        return self.texts
+
 
 def read_collection(
     folder: Path,
     model: Any,
     file: Path,
-    *,
-    text_column: str,
-    id_column: str | None = None,
-    sep: str | None = None,
-    encoding: str | None = None,
-    embeddings: Path | None = None,
-    new: bool = False,
+    rows: Rows,
     **columns: str | None,
 ) -> Collection:
     """Read a file beside a model; rows are the model's by their ids, else by their order."""
-    options: dict[str, Any] = {"sep": sep, "encoding": encoding, "id_column": id_column, **columns}
-    frame, has_texts = _read(file, text_column, options)
-    vectors = load_embeddings(embeddings)
+    text_column, id_column = rows.text_column, rows.id_column
+    if id_column is None and file.is_dir():
+        id_column = "id"  # the files' names
+    options: dict[str, Any] = {"sep": rows.sep, "encoding": rows.encoding, "id_column": id_column}
+    frame, has_texts = _read(file, text_column, options | columns)
+    vectors = load_embeddings(rows.embeddings)
+    new = isinstance(rows, NewRows) and rows.new
     if vectors is not None and len(vectors) != len(frame):
         raise ValueError(f"embeddings has {len(vectors)} rows for {len(frame)} documents")
     n_fitted = model.doc_atoms_.shape[0]
     if not new and id_column is not None and (folder / "documents.csv").is_file():
-        order = _order_by_id(folder, frame[id_column], id_column)
+        order = _order_by_id(folder, frame[id_column], id_column, rows)
         frame = frame.iloc[order].reset_index(drop=True)
         vectors = None if vectors is None else vectors[order]
     if not new and len(frame) != n_fitted:
         raise ValueError(
             f"file {str(file)!r} has {len(frame)} rows, the model was fitted to {n_fitted} "
-            "documents; pass --new for other documents"
+            f"documents{_or_new(rows)}"
         )
     texts = frame[text_column].tolist() if has_texts else None
     doc_atoms = None
@@ -84,7 +82,7 @@ def _read(file: Path, text_column: str, options: dict[str, Any]) -> tuple[pd.Dat
     return read_table(file, None, **options), False
 
 
-def _order_by_id(folder: Path, ids: pd.Series, id_column: str) -> list[int]:
+def _order_by_id(folder: Path, ids: pd.Series, id_column: str, rows: Rows) -> list[int]:
     """Return the row of each of the model's documents, told by the ids `saetm fit` wrote."""
     from saetm_plugins.tables import read_table
 
@@ -96,6 +94,10 @@ def _order_by_id(folder: Path, ids: pd.Series, id_column: str) -> list[int]:
     if missing:
         raise ValueError(
             f"id_column {id_column!r} lacks {len(missing)} of the model's {len(saved)} documents, "
-            f"{missing[0]!r} say; pass --new for other documents"
+            f"{missing[0]!r} say{_or_new(rows)}"
         )
     return [place[key] for key in saved]
+
+
+def _or_new(rows: Rows) -> str:
+    return "; pass --new for other documents" if isinstance(rows, NewRows) else ""

@@ -63,6 +63,8 @@ function prepare() {
 
 const bucketOf = (value) => Math.min(GRID - 1, Math.max(0, Math.floor(value * GRID)));
 const finest = () => data.levels.length - 1;
+// Topics of a level, the largest share first: the figure that stands beside them.
+const byShare = (at) => data.levels[at].map((_, t) => t).sort((a, b) => data.levels[at][b].share - data.levels[at][a].share);
 const percent = (share) => share >= .1 ? `${Math.round(100 * share)} %` : `${(100 * share).toFixed(1)} %`;
 const shortened = (text, most) => text.length > most ? text.slice(0, most - 1) + "…" : text;
 
@@ -148,9 +150,8 @@ function labelLevel() {
 function paintLabels() {
   const at = labelLevel();
   boxes = [];
-  const order = data.levels[at].map((_, t) => t).sort((a, b) => data.levels[at][b].share - data.levels[at][a].share);
   context.textAlign = "center"; context.textBaseline = "middle"; context.lineJoin = "round";
-  for (const topic of order) {
+  for (const topic of byShare(at)) {
     const { name, share, place } = data.levels[at][topic];
     if (place === null) continue;
     const anchor = toX(place[0] / 65535), top = toY(1 - place[1] / 65535);
@@ -224,7 +225,7 @@ function pictures(documents) {
 }
 
 function showOverview() {
-  const rows = data.levels[level].map((_, t) => t);
+  const rows = byShare(level);
   panel.replaceChildren(element("h2", {}, `${rows.length} topics`),
     element("p", { class: "soft" }, `${n.toLocaleString()} documents. A topic's share is its mean share of them.`),
     list(rows.map((t) => topicRow(level, t))));
@@ -245,7 +246,7 @@ function showTopic({ level: at, topic }) {
     element("p", { class: "soft" }, `Topic ${topic} of ${data.levels[at].length}: ${percent(found.share)} of the corpus, the largest topic of ${count.toLocaleString()} documents`),
     element("p", { class: "words" }, found.words));
   if (at < finest()) {
-    const children = data.levels[at + 1].map((_, t) => t).filter((t) => data.levels[at + 1][t].parent === topic);
+    const children = byShare(at + 1).filter((t) => data.levels[at + 1][t].parent === topic);
     parts.push(heading("Parts"), list(children.map((t) => topicRow(at + 1, t))));
   }
   if (data.groups) {
