@@ -137,16 +137,16 @@ def nothing(args: argparse.Namespace) -> None:
 
 def eras(args: argparse.Namespace) -> None:
     """Compare the course of topics with that of subjects (Tate) and labels (NYT)."""
-    titles, years, subjects = read_tate(args.data)
-    embeddings = encode(titles, args.cache)
-    dated = (years >= 1780) & (years < 2000)
-    periods = np.where(dated, years // 10, -1).astype(int)
-    print("Tate: median Spearman over the 30 most common subjects of level 2, decades 1780-2000")
-    follow(args, "tate", titles, embeddings, periods, subjects, args.counts)
-    texts, years, labels = read_nyt(args.data)
-    embeddings = encode(texts, args.cache)
-    print("NYT: median Spearman over its labels, years 2012-2022")
-    follow(args, "nyt", texts, embeddings, years, labels, (10, 20, 50))
+    if args.only != "nyt":
+        titles, years, subjects = read_tate(args.data)
+        dated = (years >= 1780) & (years < 2000)
+        periods = np.where(dated, years // 10, -1).astype(int)
+        print("Tate: median Spearman over the 30 most common subjects of level 2, 1780-2000")
+        follow(args, "tate", titles, encode(titles, args.cache), periods, subjects, args.counts)
+    if args.only != "tate":
+        texts, years, labels = read_nyt(args.data)
+        print("NYT: median Spearman over its labels, years 2012-2022")
+        follow(args, "nyt", texts, encode(texts, args.cache), years, labels, (10, 20, 50))
 
 
 def follow(args, name, texts, embeddings, periods, truth, counts) -> None:
@@ -350,6 +350,7 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--n-topics", type=int, default=50, help="of 20 Newsgroups")
     parser.add_argument("--counts", type=int, nargs="+", default=[50, 100, 200], help="of Tate")
+    parser.add_argument("--only", choices=("tate", "nyt"), help="of eras; both by default")
     parser.add_argument("--splits", type=int, default=200)
     parser.add_argument("--documents", type=int, default=1_000_000)
     parser.add_argument("--no-peers", action="store_true")
