@@ -58,7 +58,7 @@ def print_topics(
 def print_table(
     frame: pd.DataFrame, console: Console, title: str = "", *, n_rows: int = 20
 ) -> None:
-    """Print the first rows of a DataFrame, with shares in per cent.
+    """Print the first rows of a DataFrame, with shares in per cent, and the columns that fit.
 
     Parameters
     ----------
@@ -68,24 +68,38 @@ def print_table(
     n_rows : int, default=20
     """
     shown = frame.head(n_rows)
+    left_out: list[str] = []
+    table = _table_of(shown, title)
+    unbounded = console.options.update(width=10_000)
+    while console.measure(table, options=unbounded).minimum > console.width and shown.shape[1] > 1:
+        left_out.insert(0, str(shown.columns[-1]))
+        shown = shown.iloc[:, :-1]
+        table = _table_of(shown, title)
+    console.print(table)
+    if left_out:
+        print_line(console, "… and, in a wider terminal,", ", ".join(left_out))
+    if len(frame) > n_rows:
+        print_line(console, f"… and {len(frame) - n_rows:,} more rows", "")
+
+
+def _table_of(shown: pd.DataFrame, title: str) -> Table:
     table = Table(title=title or None)
-    for column in shown:
+    columns = [[_as_cell(str(column), value) for value in shown[column]] for column in shown]
+    for column, cells in zip(shown, columns, strict=True):
         is_number = shown[column].dtype.kind in "iuf" or str(shown[column].dtype) == "Int64"
-        wide = column in _WIDE
+        heading = str(column).replace("_", " ")
+        least = 20 if column in _WIDE else None
         table.add_column(
-            str(column).replace("_", " "),
+            heading,
             justify="right" if is_number else "left",
             no_wrap=is_number or column == "text",
             overflow="ellipsis",
-            min_width=20 if wide else None,
+            min_width=max(map(len, [heading, *cells])) if is_number else least,
             max_width=48 if column == "text" else None,
         )
-    columns = [[_as_cell(str(column), value) for value in shown[column]] for column in shown]
     for row in zip(*columns, strict=True):
         table.add_row(*map(Text, row))
-    console.print(table)
-    if len(frame) > n_rows:
-        print_line(console, f"… and {len(frame) - n_rows:,} more rows", "")
+    return table
 
 
 def _as_cell(column: str, value: Any) -> str:

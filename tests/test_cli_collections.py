@@ -1,5 +1,6 @@
 """The commands that read a collection, as a user runs them: tables, pages, one-line errors."""
 
+import os
 import subprocess
 import sys
 
@@ -7,8 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import typer
+from rich.console import Console
 
 from saetm_plugins import SAETopicModel, cli
+from saetm_plugins.console import print_table
 from saetm_plugins.tables import document_table, write_table
 
 
@@ -78,6 +81,20 @@ def test_every_command_writes_a_page(files, main, tmp_path, monkeypatch, command
     assert text.count("<tr") > 2
     has_figure = command not in ("search", "stability")
     assert ("Plotly.newPlot" in text) == has_figure
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_a_narrow_terminal_loses_no_column_in_silence(width):
+    names = ["topic", "words", "share_a", "share_b", "q", "difference", "low", "high"]
+    row = [1, "some words of it, and more, and more", 0.5, 0.25, 0.0123, 0.25, 0.1987, 0.3123]
+    with open(os.devnull, "w") as nowhere:
+        console = Console(width=width, record=True, file=nowhere)
+        print_table(pd.DataFrame([row], columns=names), console)
+    text = console.export_text()
+    assert all(name.replace("_", " ") in text.replace("_", " ") for name in names)
+    assert "1.23%" not in text
+    assert "0.0123" in text
+    assert ("wider terminal" in text) == (width == 80)
 
 
 def test_documents_are_exported_searched_and_transformed(files, main, tmp_path):

@@ -84,7 +84,7 @@ def compare(
             random_state=random_state,
         )  # fmt: skip
     other = "the others" if b is None else b
-    columns = [level[:-1], "words", "share_a", "share_b", "difference", "low", "high", "q"]
+    columns = [level[:-1], "words", "share_a", "share_b", "q", "difference", "low", "high"]
     shown = table[columns].assign(words=table["words"].str.split(", ").str[:5].str.join(", "))
     figure = partial(plotting.plot_comparison, table, a=a, b=other)
     give_out(table, f"{a} (a) against {other} (b)", output, figure=figure, shown=shown)

@@ -24,7 +24,7 @@ h1 { font-size: 1.4rem; } p { color: #57606a; }
 table { border-collapse: collapse; font-size: .88rem; width: 100%; }
 th { position: sticky; top: 0; background: #f6f8fa; text-align: left; }
 th, td { padding: .3rem .6rem; border-bottom: 1px solid #d8dee4; vertical-align: top; }
-td { max-width: 32rem; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
+td { max-width: 32rem; overflow-wrap: break-word; font-variant-numeric: tabular-nums; }
 tr:hover td { background: #f6f8fa; }
 """
 
