@@ -23,6 +23,8 @@ from saetm_plugins.validation import check_embeddings
 CORPUS_WEIGHT = 0.75  # of a word's other documents beside its vector; more: NPMI up, intruder down
 CHANCE_POWER = 1.1  # of a word's share of all mass; more: fewer shared words, less coherence
 N_KEYWORDS = 48
+LONG_TEXT = 16  # words; in shorter ones nearness counts to the power of length / 16,
+LEAST_POWER = 0.25  # and this at least: every word of a title says what it is about
 
 
 class EmbeddingSums(NamedTuple):
@@ -90,9 +92,11 @@ def keyword_association(
         vectors = _check_word_vectors(word_vectors, embeddings.words.shape)
         nearness = _vector_nearness(atom_words, embeddings, vectors, by_corpus)
         nearness += np.float32(CORPUS_WEIGHT) * by_corpus
+    weights = np.maximum(nearness, 0)
+    if (power := nearness_power(embeddings)) < 1:
+        weights **= np.float32(power)
     mass = sp.csr_matrix(
-        (atom_words.data * np.maximum(nearness, 0), atom_words.indices, atom_words.indptr),
-        shape=atom_words.shape,
+        (atom_words.data * weights, atom_words.indices, atom_words.indptr), shape=atom_words.shape
     )
     return association_scores(mass, n_keywords, chance_power=CHANCE_POWER)
 
@@ -120,6 +124,16 @@ def select_words_to_encode(
     weight = np.maximum(nearness, 0) * atom_words.data
     by_word = np.bincount(atom_words.indices, weight, minlength=atom_words.shape[1])
     return np.sort(np.argsort(-by_word, kind="stable")[:n_words])
+
+
+def nearness_power(embeddings: EmbeddingSums) -> float:
+    """Return the power that nearness counts to, from the mean number of different words of a text.
+
+    A long text has words beside its subject, which nearness finds; of the few of a title it would
+    keep those that mean alike, which seldom stand together.
+    """
+    n_words = embeddings.document_frequency.sum() / max(embeddings.n_documents, 1)
+    return float(min(1.0, max(LEAST_POWER, n_words / LONG_TEXT)))
 
 
 def corpus_nearness(atom_words: sp.csr_matrix, embeddings: EmbeddingSums) -> np.ndarray:

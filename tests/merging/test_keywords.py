@@ -6,7 +6,7 @@ import scipy.sparse as sp
 
 from saetm_plugins.atom_model import embedding_sums, sum_documents
 from saetm_plugins.merging import atom_word_vectors, keyword_association, select_words_to_encode
-from saetm_plugins.merging.keywords import CHANCE_POWER, CORPUS_WEIGHT
+from saetm_plugins.merging.keywords import CHANCE_POWER, CORPUS_WEIGHT, nearness_power
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,8 @@ def test_association_is_ppmi_times_root_mass_of_near_words(corpus, sums, with_ve
     by_corpus, by_vector = nearness(doc_atoms, bow, embeddings, vectors)
     near = by_corpus if by_vector is None else by_vector + CORPUS_WEIGHT * by_corpus
     damped = np.log2(1 + bow.toarray())
-    mass = (doc_atoms.toarray().T @ damped) * np.maximum(near, 0)
+    power = nearness_power(embedding_sums(sums))
+    mass = (doc_atoms.toarray().T @ damped) * np.maximum(near, 0) ** power
     chance = mass.sum(axis=0) ** CHANCE_POWER
     expected = np.outer(mass.sum(axis=1), chance / chance.sum())
     scores = np.maximum(np.log((mass + 1e-3) / (expected + 1e-3)), 0) * np.sqrt(mass)
@@ -111,12 +112,24 @@ def test_words_without_a_vector_are_read_off_the_line_through_the_others(corpus,
     pairs = entries & known
     slope, intercept = np.polyfit(by_corpus[pairs], by_vector[pairs], 1)
     filled = np.where(known, by_vector, slope * by_corpus + intercept)
-    mass = sums.atom_words.toarray() * np.maximum(filled + CORPUS_WEIGHT * by_corpus, 0)
+    power = nearness_power(embedding_sums(sums))
+    near = np.maximum(filled + CORPUS_WEIGHT * by_corpus, 0)
+    mass = sums.atom_words.toarray() * near**power
     found = associate(sums, partial, n_keywords=90).toarray()
     chance = mass.sum(axis=0) ** CHANCE_POWER
     expected = np.outer(mass.sum(axis=1), chance / chance.sum())
     scores = np.maximum(np.log((mass + 1e-3) / (expected + 1e-3)), 0) * np.sqrt(mass)
     np.testing.assert_allclose(found, scores, atol=5e-4)
+
+
+@pytest.mark.parametrize(("n_words", "power"), [(1, 0.25), (4, 0.25), (8, 0.5), (16, 1), (80, 1)])
+def test_nearness_counts_for_less_in_short_texts(corpus, n_words, power):
+    doc_atoms, _, embeddings, _ = corpus
+    bow = sp.csr_matrix(np.tile(np.arange(90) < n_words, (len(embeddings), 1)), dtype=np.float32)
+    sums = sum_documents(doc_atoms, bow, embeddings, embeddings.shape[1])
+    assert nearness_power(embedding_sums(sums)) == power
+    twice = sum_documents(doc_atoms, bow * 3, embeddings, embeddings.shape[1]) + sums
+    assert nearness_power(embedding_sums(twice)) == power
 
 
 def test_words_to_encode_are_the_heaviest_keywords(corpus, sums):
