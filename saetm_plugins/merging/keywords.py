@@ -2,7 +2,8 @@
 
 Not in the paper (arXiv 2511.16309). A word counts in an atom's documents by how near it is to them
 (as in KeyNMF, Kardos et al. 2024): the cosine of its encoder vector with the atom's mean document,
-and how much the word's other documents resemble them. What is gathered is set against chance
+and how much the word's other documents resemble them; less so in short texts
+(:func:`nearness_power`). What is gathered is set against chance
 (:func:`~saetm_plugins.merging.association_scores`). All of it follows from sums over documents, so
 keywords of batches add up to those of the whole corpus.
 """

@@ -2,10 +2,10 @@
 
 Not in the paper, which merges hard (arXiv 2511.16309, section 4): the association of atoms with
 keywords is factorized, ``keywords ≈ W @ H``. Rows of H are the topics' words, rows of W the atoms'
-memberships. Where there are no words, the co-occurrence of atoms in documents is factorized in the
-same way. Known classes are further columns beside the words. Within a topic, words near its mean
-word vector come first, where a word's vector is the encoder's beside the mean vector of the atoms
-that it is a keyword of.
+memberships, which are then drawn to the topics whose documents are near to the atom's. Where there
+are no words, the co-occurrence of atoms in documents is factorized in the same way. Known classes
+are further columns beside the words. Within a topic, words near its mean word vector come first,
+where a word's vector is the encoder's beside the mean vector of the atoms that it is a keyword of.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from saetm_plugins.parallel import matmul
 _FIRST_PASSES = 3
 _FOLD_IN_PASSES = 10
 _CLASS_POWER = 5  # from the weight of classes to their share of the energy
+_NEAR_WIDTH = 0.15  # of the kernel over the cosine between an atom's documents and a topic's
+_LEAST_SHARE = 0.03  # of an atom in each topic before that, so that nearness alone may raise it
 _ATOM_WEIGHT = 0.5  # of a word's atoms beside its own vector; more: diversity up, intruder down
 
 
@@ -79,7 +81,11 @@ class NMFMerge(Merge):
             )
         self._transposed = self._matrix.T.tocsr()
         self._svd = SparseSVD(self._matrix, self.random_state)
+        self._prevalence = np.asarray(views.prevalence, dtype=np.float32)[self.live_]
         self._unit_vectors = unit_rows(views.vectors[self.live_])
+        mean = np.average(self._unit_vectors, axis=0, weights=self._prevalence)
+        self._places = self._unit_vectors - mean
+        self._directions = torch.from_numpy(unit_rows(self._places))
         self._word_vectors = None
         if views.keywords is not None and views.word_vectors is not None:
             self._word_vectors = self._place_words(unit_rows(views.word_vectors[self._words]))
@@ -87,9 +93,7 @@ class NMFMerge(Merge):
 
     def _place_words(self, by_meaning: np.ndarray) -> np.ndarray:
         """Return `by_meaning` (V, d') beside the mean vector of a word's atoms, of unit length."""
-        prevalence = np.asarray(self.views_.prevalence)[self.live_]
-        atoms = self._unit_vectors - np.average(self._unit_vectors, axis=0, weights=prevalence)
-        by_atoms = unit_rows(self._transposed[: len(self._words)] @ atoms)
+        by_atoms = unit_rows(self._transposed[: len(self._words)] @ self._places)
         return unit_rows(np.hstack([by_meaning, np.float32(_ATOM_WEIGHT) * by_atoms]))
 
     def _auto_count(self) -> int:
@@ -176,8 +180,7 @@ class NMFMerge(Merge):
 
     def _memberships(self, shares: np.ndarray) -> np.ndarray:
         """Return `shares` (n_live, T) pruned, with rows that sum to 1 and no empty row."""
-        total = shares.sum(axis=1, keepdims=True)
-        shares = np.divide(shares, total, where=total > 0, out=np.zeros_like(shares))
+        shares = self._draw_to_documents(_rows_to_one(shares))
         strongest = shares.max(axis=0)
         shares[(shares < self.min_share) & (shares < strongest)] = 0
         total = shares.sum(axis=1)
@@ -188,6 +191,16 @@ class NMFMerge(Merge):
             total[lost] = 1
         return shares / total[:, None]
 
+    def _draw_to_documents(self, shares: np.ndarray) -> np.ndarray:
+        """Return `shares` (n_live, T) times a kernel of how near the documents of both lie."""
+        if self.views_.classes is not None:  # they may join what lies far apart
+            return shares
+        weights = torch.from_numpy(np.ascontiguousarray(shares.T * self._prevalence))
+        centres = unit_rows(matmul(weights, torch.from_numpy(self._places)).numpy())
+        near = matmul(self._directions, torch.from_numpy(centres).T).numpy()
+        near = np.exp((near - 1) / np.float32(_NEAR_WIDTH))
+        return _rows_to_one(np.sqrt(shares + np.float32(_LEAST_SHARE)) * near)
+
     def _spread(self, memberships: np.ndarray) -> sp.csr_matrix:
         """Return live rows as a sparse (K, T) matrix over all atoms."""
         live = sp.csr_matrix(memberships)
@@ -196,6 +209,12 @@ class NMFMerge(Merge):
         np.cumsum(indptr, out=indptr)
         shape = (len(self.views_.prevalence), memberships.shape[1])
         return sp.csr_matrix((live.data, live.indices, indptr), shape=shape)
+
+
+def _rows_to_one(shares: np.ndarray) -> np.ndarray:
+    """Return `shares` with rows that sum to 1; rows of zeros stay."""
+    total = shares.sum(axis=1, keepdims=True)
+    return np.divide(shares, total, where=total > 0, out=np.zeros_like(shares))
 
 
 def _beside_classes(
