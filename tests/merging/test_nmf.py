@@ -95,6 +95,17 @@ def test_atoms_without_keywords_join_the_topic_of_their_vector(planted):
     assert themes[3] == themes[4]
 
 
+def test_an_atom_between_topics_by_its_words_is_drawn_to_the_nearer_documents():
+    keywords = np.zeros((12, 8), dtype=np.float32)
+    keywords[:5, :4] = keywords[5:10, 4:] = 1
+    keywords[10:] = 1  # words of both themes
+    vectors = np.eye(2, dtype=np.float32)[[0] * 5 + [1] * 5 + [0, 1]]
+    views = AtomViews(np.full(12, 1 / 12), vectors, sp.csr_matrix(keywords))
+    shares = make_merge("nmf").fit(views).cut(2).atom_topics.toarray()
+    assert shares[10] @ shares[0] > 0.9
+    assert shares[11] @ shares[5] > 0.9
+
+
 def test_without_words_atoms_merge_by_cooccurrence(planted):
     views, themes = planted
     rng = np.random.default_rng(0)
