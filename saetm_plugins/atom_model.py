@@ -50,7 +50,8 @@ class CorpusSums:
     Embeddings are scaled to unit length before they are summed; documents known by their words
     alone have none. The fields about words are None where there are no words. A document that
     repeats another one of its batch counts in `n_documents` and `atom_mass`, nowhere else: how
-    often a text was copied says how common its topics are, and nothing about words and atoms.
+    often a text was copied says how common its topics are, and nothing about words and atoms. Where
+    long documents were split, only these two count documents; all else is of passages.
 
     Attributes
     ----------
@@ -148,8 +149,9 @@ def sum_documents(
     embeddings: np.ndarray | None,
     width: int,
     repeats: np.ndarray | None = None,
+    whole: sp.csr_matrix | None = None,
 ) -> CorpusSums:
-    """Sum over documents that differ.
+    """Sum over documents that differ, or over the passages of long ones.
 
     Parameters
     ----------
@@ -164,6 +166,9 @@ def sum_documents(
         d.
     repeats : ndarray of shape (n,), optional
         How often each is there; None means once.
+    whole : csr_matrix of shape (N, K), optional
+        Mixtures of the documents that the n rows are passages of: shares count documents; words,
+        atoms and embeddings are of passages.
     """
     mixtures = sp.csr_matrix(doc_atoms, dtype=np.float64)
     n_documents, n_atoms = mixtures.shape
@@ -198,9 +203,14 @@ def sum_documents(
         atom_embeddings=np.zeros((n_atoms, width)),
         **words,
     )
+    if whole is not None:
+        mass = np.asarray(whole.sum(axis=0, dtype=np.float64)).ravel()
+        sums = dataclasses.replace(sums, n_documents=float(whole.shape[0]), atom_mass=mass)
     if embeddings is None:
         return sums
-    sums = dataclasses.replace(sums, n_embedded=float(n_documents), embedded_atom_mass=mass)
+    sums = dataclasses.replace(
+        sums, n_embedded=float(n_documents), embedded_atom_mass=sums.distinct_atom_mass
+    )
     if counts is not None:
         sums = dataclasses.replace(sums, embedded_document_frequency=sums.document_frequency)
     for first in range(0, n_documents, _ROWS):
@@ -320,6 +330,7 @@ class AtomModel:
         repeats: np.ndarray | None = None,
         *,
         decay: float = 1.0,
+        whole: sp.csr_matrix | None = None,
     ) -> AtomModel:
         """Return the model with more documents.
 
@@ -332,6 +343,8 @@ class AtomModel:
             How often each is there; None means once.
         decay : float, default=1.0
             What earlier documents count from now on: 1 as before, 0 nothing.
+        whole : csr_matrix of shape (N, K), optional
+            Mixtures of the documents that the n rows are passages of.
 
         Raises
         ------
@@ -340,7 +353,7 @@ class AtomModel:
             left.
         """
         check_not_negative(decay, "decay", most=1e6)
-        more = sum_documents(doc_atoms, counts, embeddings, self.sae.n_features, repeats)
+        more = sum_documents(doc_atoms, counts, embeddings, self.sae.n_features, repeats, whole)
         sums = more if decay == 0 else self.sums * decay + more
         if sums.n_documents > _MOST_DOCUMENTS:
             raise ValueError(f"decay={decay} makes {sums.n_documents:.2g} documents of those seen")

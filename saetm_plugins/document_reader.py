@@ -5,11 +5,12 @@ The base of :class:`~saetm_plugins.model.SAETopicModel` that knows the encoder.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from saetm_plugins.atom_model import AtomModel
 from saetm_plugins.atoms import SparseAutoencoder
@@ -17,16 +18,23 @@ from saetm_plugins.guidance import LabelTargets, find_label_targets
 from saetm_plugins.merging import select_words_to_encode
 from saetm_plugins.text import (
     DEFAULT_WIDTH,
+    Chunker,
+    Passages,
+    ReadTexts,
+    check_chunk,
+    check_passages,
+    check_unsplit,
     embeddings_match_encoder,
     encode_texts,
     encode_words,
+    fine_chunker,
     has_default_encoder,
     load_encoder,
     lookup_word_vectors,
     read_documents,
+    read_texts,
     refuse_folder,
 )
-from saetm_plugins.validation import check_embeddings
 
 
 class DocumentReader:
@@ -39,25 +47,109 @@ class DocumentReader:
     encoder: Any
     word_vectors: Any
     seed_topics: Any
+    vectorizer: Any
+    sae_: Any
+    transform: Any
     device: str
     verbose: bool
     encoder_not_saved_ = False
     """Whether the model was loaded without the encoder object it was fitted with."""
+    vectorizer_not_saved_ = False
+    """Whether the model was loaded without the vectorizer it was fitted with."""
     encoder_named_in_file_: str | None = None
     """The encoder's name where a saved model told it: the name of a model, never of a folder."""
+    chunk_: Any = None
+    """How long texts are read, see ``fit``."""
     _loaded_encoder: tuple[Any, Any] | None = None
 
+    def encode(self, documents: Any) -> np.ndarray:
+        """Return the embeddings of texts by the model's encoder, (n, d) float32.
+
+        Parameters
+        ----------
+        documents : iterable of str
+
+        Raises
+        ------
+        TypeError, ValueError
+            When they are no texts, the encoder was not saved, or it is another than that of the
+            fitted documents.
+        """
+        check_is_fitted(self, "topics_")
+        return self._read(documents, None, sae=self.sae_, chunk=None).embeddings
+
+    def embed_passages(self, documents: Any, chunker: Chunker | None = None) -> Passages:
+        """Split texts, and embed the passages by the encoder.
+
+        Parameters
+        ----------
+        documents : iterable of str
+        chunker : Chunker, optional
+            None splits into a few sentences each.
+        """
+        check_is_fitted(self, "topics_")
+        encoder = self._encoder(self.sae_)
+        return (chunker or fine_chunker(encoder)).embed(documents, encoder)
+
+    def prepare_topic_data(self, corpus: Any, embeddings: Any = None) -> dict[str, Any]:
+        """Return the topics of a corpus as ``topicwizard.visualize`` asks a model for them.
+
+        See :func:`saetm_plugins.topic_data.topic_data` for what it holds and what it raises.
+
+        Parameters
+        ----------
+        corpus : iterable of str
+        embeddings : array-like of shape (n, d), optional
+            None encodes the corpus.
+        """
+        from saetm_plugins.topic_data import topic_data
+
+        check_is_fitted(self, "topics_")
+        read = self._read(corpus, embeddings, sae=self.sae_, chunk=None)
+        return topic_data(self, read.texts or [], read.embeddings, self.transform)
+
     def _read(
-        self, documents: Any, embeddings: Any, *, sae: SparseAutoencoder | None, least: int = 1
-    ) -> tuple[list[str] | None, np.ndarray]:
+        self,
+        documents: Any,
+        embeddings: Any,
+        *,
+        sae: SparseAutoencoder | None,
+        chunk: Any,
+        least: int = 1,
+        bow: Any = None,
+    ) -> ReadTexts:
         """Return texts (None if there are none) and embeddings fit for `sae`."""
-        texts, given = read_documents(documents, embeddings, least=least)
-        if given is None:
-            assert texts is not None
-            given = encode_texts(self._encoder(sae), texts, verbose=self.verbose)
-        if sae is not None:
-            given = check_embeddings(given, width=sae.n_features)
-        return texts, given
+        fitted = isinstance(chunk, str) and chunk == "fitted"
+        chunk = self.chunk_ if fitted else check_chunk(chunk)
+        if bow is not None and embeddings is None:
+            if not fitted:
+                check_unsplit(chunk)
+            chunk = None
+        passages = embeddings if isinstance(embeddings, Passages) else None
+        if passages is not None and documents is None:
+            check_passages(passages, None)
+        texts, given = read_documents(
+            documents,
+            None if passages is not None else embeddings,
+            least=1 if chunk is not None or passages is not None else least,
+        )
+        return read_texts(
+            texts,
+            given if passages is None else passages,
+            partial(self._encoder, sae),
+            None if fitted and given is not None else chunk,
+            least=least,
+            width=None if sae is None else sae.n_features,
+            verbose=self.verbose,
+        )
+
+    def _check_vectorizer(self, texts: list[str] | None, bow: Any) -> None:
+        """Refuse to count words otherwise than the documents before were."""
+        if self.vectorizer_not_saved_ and self.vectorizer is None and bow is None and texts:
+            raise ValueError(
+                "documents need the vectorizer that the model was fitted with, whose settings "
+                "could not be saved: pass it as load(path, vectorizer=…), or give bow"
+            )
 
     def _encoder(self, sae: SparseAutoencoder | None) -> Any:
         """Load the encoder once: the parameter, else the one the autoencoder was trained with."""
@@ -103,7 +195,9 @@ class DocumentReader:
         encode = partial(encode_texts, self._encoder(self.sae)) if matches() else None
         return find_label_targets(self.seed_topics, vocabulary, counts, embeddings, encode)
 
-    def _embeddings_match_encoder(self, texts: list[str] | None, embeddings: np.ndarray) -> bool:
+    def _embeddings_match_encoder(
+        self, texts: Sequence[str] | None, embeddings: np.ndarray
+    ) -> bool:
         """Tell whether the encoder made the embeddings: it is named, or tried on a few texts."""
         if self.encoder is not None or getattr(self.sae, "encoder_name", None) is not None:
             return True

@@ -83,7 +83,10 @@ class FittedTopics:
         """
         if n_topics is None:
             n_live = int((atoms.prevalence > 0).sum())
-            n_topics = min(DEFAULT_N_TOPICS, n_live, max(1, doc_atoms.shape[0] // _ENOUGH))
+            n_rows = doc_atoms.shape[0]
+            if atoms.sums.n_distinct > atoms.sums.n_documents:  # passages of long ones
+                n_rows = max(n_rows, int(atoms.sums.n_distinct))
+            n_topics = min(DEFAULT_N_TOPICS, n_live, max(1, n_rows // _ENOUGH))
         return cuts.cut(atoms, n_topics, merge)
 
     def merge_topics(self, topics_to_merge: Sequence[Any]) -> Any:
@@ -342,7 +345,7 @@ class FittedTopics:
 
     def _warn_of_topics(self, asked: int | str | None) -> None:
         """Say so where topics are too many for the documents, or own none."""
-        n_documents = self.n_documents_seen_
+        n_documents = max(self.n_documents_seen_, self.atoms_.sums.n_distinct)  # or passages
         remarks = []
         if asked is not None and not isinstance(asked, str) and asked * _ENOUGH > n_documents:
             remarks.append(

@@ -39,6 +39,7 @@ from saetm_plugins.fitted_topics import FittedTopics
 from saetm_plugins.guidance import check_seed_topics
 from saetm_plugins.merging import MERGES
 from saetm_plugins.text import (
+    ReadTexts,
     check_bow,
     check_documents,
     check_vectorizer,
@@ -144,8 +145,6 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
     """
 
     vectorizer_: Any
-    vectorizer_not_saved_ = False
-    """Whether the model was loaded without the vectorizer it was fitted with."""
 
     def __init__(
         self,
@@ -194,6 +193,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
         vocabulary: Any = None,
         classes: Any = None,
         class_weight: float = 0.5,
+        chunk: Any = "auto",
     ) -> SAETopicModel:
         """Learn atoms (unless `sae` was given), their words, and the first cut into topics.
 
@@ -204,16 +204,22 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
             needed, or come as `bow`.
         embeddings : array-like of shape (n, d), optional
             Embeddings of the documents; None encodes them. (A 1-D array is taken for the `y` that
-            a scikit-learn Pipeline passes in second place.)
+            a scikit-learn Pipeline passes in second place.) Or the embedded passages of long ones,
+            as :meth:`saetm_plugins.text.Chunker.embed` returns.
         y : ignored
         bow : sparse matrix of shape (n, V), optional
-            Counts of words, in place of the vectorizer's.
+            Counts of words, in place of the vectorizer's; of passages, where `embeddings` are.
         vocabulary : sequence of str of length V, optional
             The words of `bow`'s columns.
         classes : array-like of shape (n,), optional
             Known classes, -1 where unknown: atoms of the same classes merge first.
         class_weight : float, default=0.5
             How much `classes` count: 0 not at all, 1 alone.
+        chunk : "auto", Chunker or None, default="auto"
+            How long texts are read: in passages where they are longer than the encoder reads
+            ("auto"), as a :class:`saetm_plugins.text.Chunker` splits them, or their beginnings
+            alone (None). The model keeps it for documents to come. Embeddings and `bow` of whole
+            documents leave nothing to split.
 
         Raises
         ------
@@ -222,32 +228,40 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
         """
         self._check_parameters()
         check_fraction(class_weight, "class_weight", closed=True)
-        texts, embeddings = self._read(documents, embeddings, sae=self.sae, least=2)
-        self._check_vectorizer(texts, bow)
+        read = self._read(documents, embeddings, sae=self.sae, least=2, chunk=chunk, bow=bow)
+        embeddings = read.embeddings
+        self._check_vectorizer(read.texts, bow)
         counts, vocabulary, vectorizer = count_words(
-            texts, len(embeddings), vectorizer=self.vectorizer, bow=bow, vocabulary=vocabulary
+            read.texts,
+            len(embeddings),
+            vectorizer=self.vectorizer,
+            bow=bow,
+            vocabulary=vocabulary,
+            passages=None if read.passages is None else read.rows,
         )
-        codes = None if classes is None else one_hot_classes(classes, len(embeddings))
-        blank = find_blank(texts, len(embeddings), counts, embeddings)
+        codes = None if classes is None else one_hot_classes(classes, read.n_documents)
+        blank = find_blank(read.rows, len(embeddings), counts, embeddings)
         if (~blank).sum() < 2:
             raise ValueError(
                 f"documents must hold at least 2 that are not blank; {blank.sum()} of "
                 f"{len(blank)} are"
             )
-        matches = partial(self._embeddings_match_encoder, texts, embeddings)
+        matches = partial(self._embeddings_match_encoder, read.rows, embeddings)
         targets = self._find_label_targets(vocabulary, counts, embeddings, matches)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         rows, repeats = choose_distinct(embeddings, blank)
         sae = self.sae if self.sae is not None else self._train(take(embeddings, rows), seed)
-        doc_atoms = document_mixtures(sae, embeddings, self.sharpening, self.device)
-        doc_atoms = without_atoms(doc_atoms, blank)
+        row_atoms = document_mixtures(sae, embeddings, self.sharpening, self.device)
+        row_atoms = without_atoms(row_atoms, blank)
         sums = sum_documents(
-            take(doc_atoms, rows),
+            take(row_atoms, rows),
             take(counts, rows),
             take(embeddings, rows),
             sae.n_features,
             repeats,
+            read.told(blank, row_atoms),
         )
+        doc_atoms = read.whole(row_atoms)
         atoms = AtomModel(
             sae,
             sums=sums,
@@ -266,8 +280,9 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
         with all_or_nothing(self):
             self.atoms_, self.doc_atoms_, self.vectorizer_ = atoms, doc_atoms, vectorizer
             self.encoder_not_saved_ = self.vectorizer_not_saved_ = False
+            self.chunk_ = chunk
             self.set_topics(topics)
-        warn_of_documents(blank, counts, len(rows), where_blank=self._where_blank)
+        warn_of_documents(*read.per_document(blank, counts, rows), where_blank=self._where_blank)
         self._warn_of_topics(self.n_topics)
         return self
 
@@ -281,6 +296,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
         vocabulary: Any = None,
         doc_atoms: sp.csr_matrix | None = None,
         decay: float = 1.0,
+        chunk: Any = "fitted",
     ) -> SAETopicModel:
         """Learn words, prevalence and keywords from more documents; the first call is a fit.
 
@@ -300,6 +316,8 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
             Mixtures of documents known without embeddings, on a fitted model.
         decay : float, default=1.0
             What earlier documents count from now on: 1 as before, 0 nothing.
+        chunk : "fitted", "auto", Chunker or None, default="fitted"
+            As in :meth:`fit`; by default as it was there.
 
         Raises
         ------
@@ -309,10 +327,12 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
         if not hasattr(self, "topics_"):
             if doc_atoms is not None:
                 raise ValueError("doc_atoms needs a fitted model; the first batch needs embeddings")
-            return self.fit(documents, embeddings, y, bow=bow, vocabulary=vocabulary)
-        texts = None
+            chunk = "auto" if isinstance(chunk, str) and chunk == "fitted" else chunk
+            return self.fit(documents, embeddings, y, bow=bow, vocabulary=vocabulary, chunk=chunk)
+        read = ReadTexts(None, None)
         if doc_atoms is None:
-            texts, embeddings = self._read(documents, embeddings, sae=self.sae_)
+            read = self._read(documents, embeddings, sae=self.sae_, chunk=chunk, bow=bow)
+            embeddings = read.embeddings
             doc_atoms = self.atoms_.mixtures(embeddings)
         else:
             doc_atoms = check_mixtures_of_atoms(doc_atoms, self.atoms_.n_atoms)
@@ -321,29 +341,34 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
                 raise ValueError(
                     f"doc_atoms has {doc_atoms.shape[0]} rows for {len(texts)} documents"
                 )
-            embeddings = None
-        self._check_vectorizer(texts, bow)
+            read, embeddings = ReadTexts(texts, None), None
+        self._check_vectorizer(read.texts, bow)
         counts = recount_words(
-            texts,
+            read.rows,
             doc_atoms.shape[0],
             vectorizer=self.vectorizer_,
             known=self.vocabulary_,
             bow=bow,
             vocabulary=vocabulary,
         )
-        blank = find_blank(texts, doc_atoms.shape[0], counts, embeddings)
-        doc_atoms = without_atoms(doc_atoms, blank)
+        blank = find_blank(read.rows, doc_atoms.shape[0], counts, embeddings)
+        row_atoms = without_atoms(doc_atoms, blank)
         rows, repeats = choose_distinct(embeddings, blank)
         atoms = self.atoms_.with_documents(
-            take(doc_atoms, rows), take(counts, rows), take(embeddings, rows), repeats, decay=decay
+            take(row_atoms, rows),
+            take(counts, rows),
+            take(embeddings, rows),
+            repeats,
+            decay=decay,
+            whole=read.told(blank, row_atoms),
         )
         topics = cuts.renew(atoms, self.topics_)
         with all_or_nothing(self):
-            self.atoms_, self.doc_atoms_ = atoms, doc_atoms
+            self.atoms_, self.doc_atoms_ = atoms, read.whole(row_atoms)
             undo = tuple((cuts.renew(atoms, earlier), None) for earlier, _ in self._undo)
             self.set_topics(topics)
             self._undo = undo
-        warn_of_documents(blank, where_blank=self._where_blank)
+        warn_of_documents(read.per_document(blank, None, rows)[0], where_blank=self._where_blank)
         return self
 
     @classmethod
@@ -381,6 +406,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
             atoms = atoms + model.atoms_
         merged = cls(**first.get_params(deep=False))
         merged.atoms_ = atoms
+        merged.chunk_ = first.chunk_
         merged.doc_atoms_ = sp.vstack([model.doc_atoms_ for model in models], format="csr")
         merged.vectorizer_ = merge_vectorizers(
             [model.vectorizer_ for model in models], atoms.vocabulary
@@ -430,13 +456,18 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
         """
         return self.fit(documents, embeddings, y, **fit_params).doc_topics_
 
-    def transform(self, documents: Any, embeddings: Any = None) -> np.ndarray:
+    def transform(
+        self, documents: Any, embeddings: Any = None, *, chunk: Any = "fitted"
+    ) -> np.ndarray:
         """Return the mixture of topics of each document.
 
         Parameters
         ----------
         documents : iterable of str, or None where `embeddings` are given
-        embeddings : array-like of shape (n, d), optional
+        embeddings : array-like of shape (n, d), or Passages, optional
+        chunk : "fitted", "auto", Chunker or None, default="fitted"
+            How long texts are read, see :meth:`fit`; by default as there. The mixture of a text
+            in passages is their mean, weighted by their tokens.
 
         Returns
         -------
@@ -448,14 +479,16 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
         ValueError
             When the embeddings are not finite, or of another dimension than the autoencoder's.
         """
-        return self.topics_of(self.transform_atoms(documents, embeddings))[1]
+        return self.topics_of(self.transform_atoms(documents, embeddings, chunk=chunk))[1]
 
-    def transform_atoms(self, documents: Any, embeddings: Any = None) -> sp.csr_matrix:
+    def transform_atoms(
+        self, documents: Any, embeddings: Any = None, *, chunk: Any = "fitted"
+    ) -> sp.csr_matrix:
         """Return the mixture of atoms of each document, which every cut of topics adds up.
 
         Parameters
         ----------
-        documents, embeddings
+        documents, embeddings, chunk
             As in :meth:`transform`.
 
         Returns
@@ -464,48 +497,18 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
             Rows sum to 1.
         """
         check_is_fitted(self, "topics_")
-        texts, embeddings = self._read(documents, embeddings, sae=self.sae_)
+        read = self._read(documents, embeddings, sae=self.sae_, chunk=chunk)
+        texts, embeddings = read.rows, read.embeddings
         blank = find_blank(texts, len(embeddings), embeddings=embeddings)
         if blank.any() and self.vectorizer_ is not None:  # which may count punctuation
             assert texts is not None
-            suspects = [texts[row] for row in np.flatnonzero(blank)]
+            suspects = [texts[row] for row in np.flatnonzero(blank).tolist()]
             counts = sp.csr_matrix(self.vectorizer_.transform(suspects))
             blank[blank] = find_blank(suspects, len(suspects), counts)
-        warn_of_documents(blank, where_blank=self._where_blank)
-        return without_atoms(self.atoms_.mixtures(embeddings), blank)
-
-    def encode(self, documents: Any) -> np.ndarray:
-        """Return the embeddings of texts by the model's encoder, (n, d) float32.
-
-        Parameters
-        ----------
-        documents : iterable of str
-
-        Raises
-        ------
-        TypeError, ValueError
-            When they are no texts, the encoder was not saved, or it is another than that of the
-            fitted documents.
-        """
-        check_is_fitted(self, "topics_")
-        return self._read(documents, None, sae=self.sae_)[1]
-
-    def prepare_topic_data(self, corpus: Any, embeddings: Any = None) -> dict[str, Any]:
-        """Return the topics of a corpus as ``topicwizard.visualize`` asks a model for them.
-
-        See :func:`saetm_plugins.topic_data.topic_data` for what it holds and what it raises.
-
-        Parameters
-        ----------
-        corpus : iterable of str
-        embeddings : array-like of shape (n, d), optional
-            None encodes the corpus.
-        """
-        from saetm_plugins.topic_data import topic_data
-
-        check_is_fitted(self, "topics_")
-        texts, embeddings = self._read(corpus, embeddings, sae=self.sae_)
-        return topic_data(self, texts or [], embeddings, self.transform)
+        warn_of_documents(
+            read.per_document(blank, None, np.arange(0))[0], where_blank=self._where_blank
+        )
+        return read.whole(without_atoms(self.atoms_.mixtures(embeddings), blank))
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Save the fitted model as a folder of safetensors and JSON.
@@ -565,14 +568,6 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
         check_seed_topics(self.seed_topics, self.n_topics)
         if self.encoder is not None and not isinstance(self.encoder, str):
             load_encoder(self.encoder)
-
-    def _check_vectorizer(self, texts: list[str] | None, bow: Any) -> None:
-        """Refuse to count words otherwise than the documents before were."""
-        if self.vectorizer_not_saved_ and self.vectorizer is None and bow is None and texts:
-            raise ValueError(
-                "documents need the vectorizer that the model was fitted with, whose settings "
-                "could not be saved: pass it as load(path, vectorizer=…), or give bow"
-            )
 
     def _train(self, embeddings: np.ndarray, seed: int) -> SparseAutoencoder:
         if len(embeddings) == 1:

@@ -40,7 +40,7 @@ from saetm_plugins.persistence import (
     unpack_csr,
     write_json,
 )
-from saetm_plugins.text import count_known_words
+from saetm_plugins.text import count_known_words, pack_chunk, unpack_chunk
 from saetm_plugins.topics import Topics
 from saetm_plugins.validation import (
     all_or_nothing,
@@ -88,6 +88,7 @@ def save_model(model: Any, path: str | os.PathLike[str], *, overwrite: bool = Fa
         "not_saved": left_out,
         "sae_was_given": model.sae is not None,
         "vectorizer": _vectorizer_settings(model.vectorizer),
+        "chunk": pack_chunk(model.chunk_),
         "atoms": {name: getattr(atoms, name) for name in _SETTINGS},
         "topics": {"labels": list(topics.labels), "words_from": topics.words_from},
     }
@@ -190,6 +191,7 @@ def _rebuild(cls: type, path: Path, config: Any, tensors: Any, encoder: Any) -> 
     if encoder is not None:
         model.encoder = encoder
     with all_or_nothing(model):
+        model.chunk_ = unpack_chunk(config.get("chunk"))
         model.encoder_not_saved_ = encoder is None and "encoder" in config["not_saved"]
         model.vectorizer_not_saved_ = "vectorizer" in config["not_saved"]
         model.encoder_named_in_file_ = model.encoder if encoder is None else None

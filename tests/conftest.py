@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
@@ -48,3 +49,51 @@ def corpus() -> PlantedCorpus:
 def plant_corpus():
     """The function that draws such a corpus, for tests that need another one."""
     return draw_corpus
+
+
+LIMIT = 30
+THEMES = "abcde"
+
+
+class CuttingEncoder:
+    """Embeds the themes of the first 30 words, as encoders read the first few hundred tokens."""
+
+    max_seq_length = LIMIT + 2  # two marks are the encoder's own
+    largest_call = 0
+
+    def encode(self, texts):
+        self.largest_call = max(self.largest_call, len(texts))
+        directions = np.linalg.qr(np.random.default_rng(99).normal(size=(24, 5)))[0].T
+        rng = np.random.default_rng(len(texts))
+        rows = [
+            np.sum([directions[THEMES.index(w[5])] for w in text.split()[:LIMIT]
+                    if w.startswith("theme")] or [np.full(24, 0.1)], axis=0)
+            for text in texts
+        ]  # fmt: skip
+        return np.array(rows) / LIMIT + 0.01 * rng.normal(size=(len(texts), 24))
+
+
+def write_sentences(rng, theme, n_sentences):
+    words = [f"theme{theme}word{'abcdefghijkl'[i]}" for i in rng.integers(12, size=9 * n_sentences)]
+    return " ".join(
+        " ".join(words[9 * i : 9 * i + 9]) + f" common{'abcdef'[i % 6]}."
+        for i in range(n_sentences)
+    )
+
+
+def theme_topics(model):
+    """Return which topic each theme is, by its words."""
+    words = [" ".join(topic) for topic in model.get_topics(8)]
+    return [max(range(5), key=lambda t: words[t].count(f"theme{theme}")) for theme in THEMES]
+
+
+@pytest.fixture(scope="session")
+def long_texts():
+    """What makes long texts of known themes, and reads the first 30 words of them."""
+    return SimpleNamespace(
+        Encoder=CuttingEncoder,
+        limit=LIMIT,
+        themes=THEMES,
+        write=write_sentences,
+        theme_topics=theme_topics,
+    )

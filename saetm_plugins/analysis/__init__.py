@@ -7,6 +7,7 @@ in it.
 from saetm_plugins.analysis.comparison import compare_groups
 from saetm_plugins.analysis.correlations import topic_correlations
 from saetm_plugins.analysis.documents import atoms_of_topics
+from saetm_plugins.analysis.evidence import spans
 from saetm_plugins.analysis.explanation import explain_document
 from saetm_plugins.analysis.export import export_documents
 from saetm_plugins.analysis.fitted import (
@@ -54,6 +55,7 @@ __all__ = [
     "name_topics",
     "print_estimate",
     "rank_topics_by_variance",
+    "spans",
     "suggest_n_topics",
     "taxonomy",
     "taxonomy_json",

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from saetm_plugins.analysis.evidence import split_into_atoms
 from saetm_plugins.analysis.fitted import (
     as_topic_model,
     document_atoms,
-    embed_texts,
     open_model,
     topic_names,
 )
@@ -20,7 +20,12 @@ from saetm_plugins.validation import check_count, check_embeddings, is_integer
 
 
 def explain_document(
-    model: Any, document: Any, n_words: int = 10, *, embedding: Any = None
+    model: Any,
+    document: Any,
+    n_words: int = 10,
+    *,
+    embedding: Any = None,
+    text: str | None = None,
 ) -> pd.DataFrame:
     """Return the atoms of a document, the heaviest first.
 
@@ -34,6 +39,8 @@ def explain_document(
         Words of each atom.
     embedding : array-like of shape (d,), optional
         That of the document; by default a text is encoded.
+    text : str, optional
+        The text of a fitted document, which the model does not keep: passages are named then.
 
     Returns
     -------
@@ -41,7 +48,9 @@ def explain_document(
         A row an atom: ``atom``; ``weight``, its share of the document (they sum to 1); ``topic``,
         the one it gives most to (-1 if deleted), and its ``name``; ``words``, its most probable
         ones ("" without words). Of a text also ``words_in_text``: those of its words that the
-        atom makes likelier than the background and than the document's other atoms do.
+        atom makes likelier than the background and than the document's other atoms do; and
+        ``start``, ``end`` and ``passage``, characters of the text and the few sentences there that
+        bring most of the atom.
 
     Raises
     ------
@@ -53,13 +62,16 @@ def explain_document(
     model = open_model(model)
     fitted = as_topic_model(model)
     check_count(n_words, "n_words")
+    if text is not None and not is_integer(document):
+        raise TypeError(f"text goes with the position of a fitted document; found {document!r:.80}")
+    shown = document if isinstance(document, str) else text
     if embedding is not None:
         if document is not None and not isinstance(document, str):
             raise TypeError(f"document must be a text or None beside embedding; found {document!r}")
         row = check_embeddings(np.atleast_2d(embedding), name="embedding", n_rows=1)
         doc_atoms = document_atoms(fitted, embeddings=row)
     elif isinstance(document, str):
-        doc_atoms = document_atoms(fitted, embeddings=embed_texts(model, [document]))
+        doc_atoms = document_atoms(model, [document])
     elif is_integer(document):
         fitted_rows = document_atoms(fitted)
         if not -fitted_rows.shape[0] <= document < fitted_rows.shape[0]:
@@ -71,10 +83,21 @@ def explain_document(
     names = [*topic_names(model), ""]
     found.insert(3, "name", [names[topic] for topic in found["topic"]])
     found["words"] = found["words"].map(", ".join)
-    if isinstance(document, str) and fitted.vectorizer_ is not None:
-        told = _words_of_atoms(fitted, document, found["atom"], found["weight"])
+    if shown is not None and fitted.vectorizer_ is not None:
+        told = _words_of_atoms(fitted, shown, found["atom"], found["weight"])
         found["words_in_text"] = [", ".join(words) for words in told]
+    if shown is not None and embedding is None and len(found):
+        _add_passages(model, shown, found)
     return found
+
+
+def _add_passages(model: Any, text: str, found: pd.DataFrame) -> None:
+    """Write where in the text each atom weighs most."""
+    passages, passage_atoms = split_into_atoms(model, text)
+    weights = sp.diags(passages.tokens.astype(float)) @ passage_atoms
+    best = np.asarray(weights.tocsc()[:, found["atom"].to_numpy()].toarray().argmax(axis=0))
+    found["start"], found["end"] = passages.starts[best], passages.ends[best]
+    found["passage"] = [passages.texts([text])[row] for row in best.tolist()]
 
 
 def describe_atoms(model: SAETopicModel, doc_atoms: sp.csr_matrix, n_words: int) -> pd.DataFrame:

@@ -160,9 +160,10 @@ def document_atoms(model: Any, documents: Any = None, embeddings: Any = None) ->
                 "doc_topics= or doc_atoms="
             )
         return doc_atoms
-    if embeddings is None:
-        documents, embeddings = None, embed_texts(model, documents)
-    return fitted.transform_atoms(documents, embeddings)
+    if embeddings is not None:
+        return fitted.transform_atoms(documents, embeddings)
+    reader = model if callable(getattr(model, "transform_atoms", None)) else fitted
+    return reader.transform_atoms(check_documents(documents))
 
 
 def embed_texts(model: Any, texts: Any) -> np.ndarray:

@@ -294,7 +294,7 @@ class AnalysedTopics(CutTopics):
         model = self.sae_model_
 
         def transform(documents: list[str]) -> np.ndarray:
-            return model.transform(None, self._embed(documents, None))
+            return model.topics_of(self.transform_atoms(documents))[1]
 
         if embeddings is None:
             embeddings = self._embed(corpus, None)
@@ -344,7 +344,7 @@ class AnalysedTopics(CutTopics):
         self._check_atoms("explain_document")
         model = self.sae_model_
         if isinstance(document, str):
-            doc_atoms = model.transform_atoms(None, self._embed([document], None))
+            doc_atoms = self.transform_atoms([document])
         elif not -model.doc_atoms_.shape[0] <= document < model.doc_atoms_.shape[0]:
             raise IndexError(f"document {document} of {model.doc_atoms_.shape[0]} documents")
         else:

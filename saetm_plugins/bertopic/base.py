@@ -22,10 +22,19 @@ from bertopic.backend import BaseEmbedder
 from bertopic.cluster import BaseCluster
 
 from saetm_plugins.bertopic import tables, zeroshot
+from saetm_plugins.bertopic.backend import WordEncoder
 from saetm_plugins.bertopic.checks import check_texts
 from saetm_plugins.bertopic.images import BLANK, describe_images
 from saetm_plugins.bertopic.representation import SAERepresentation, top_words
 from saetm_plugins.emission import infer_doc_atoms
+from saetm_plugins.text import (
+    Chunker,
+    Passages,
+    document_means,
+    encode_passages,
+    fine_chunker,
+    split_long,
+)
 from saetm_plugins.validation import all_or_nothing
 
 _CANDIDATES = 30  # words that BERTopic hands to the first of a chain of representation models
@@ -36,6 +45,7 @@ class CutTopics(BERTopic):
 
     sae_model_: Any = None
     outlier_threshold: float | None
+    chunk: Any
     embedding_model: Any
     vectorizer_model: Any
     topic_embeddings_: Any
@@ -235,6 +245,52 @@ class CutTopics(BERTopic):
             texts, images=images, method="document", verbose=self.verbose
         )
 
+    def _embed_passages(self, documents: list[str] | None, images: Any) -> Any:
+        """Return embeddings (n, d) of documents, or the embedded passages of long ones."""
+        if documents is None or images is not None or not self._can_embed():
+            return self._embed(documents, images)
+        encoder, told = self._encoders()
+        passages = split_long(documents, told, self.chunk, stacklevel=5)
+        if passages is None:
+            return self._embed(documents, images)
+        return encode_passages(encoder, documents, passages, verbose=self.verbose)
+
+    def embed_passages(self, documents: list[str], chunker: Chunker | None = None) -> Passages:
+        """Split texts, and embed the passages by the embedding model.
+
+        Parameters
+        ----------
+        documents : list of str
+        chunker : Chunker, optional
+            None splits into a few sentences each.
+        """
+        if not self._can_embed():
+            raise ValueError("texts need embedding_model= at construction or load")
+        encoder, told = self._encoders()
+        passages = (chunker or fine_chunker(told)).split(documents, told)
+        return encode_passages(encoder, documents, passages)
+
+    def _encoders(self) -> tuple[Any, Any]:
+        """Return what embeds texts, and what tells how much it reads of one."""
+        encoder = WordEncoder(self.embedding_model)
+        inner = getattr(self.embedding_model, "embedding_model", None)
+        return encoder, inner if callable(getattr(inner, "encode", None)) else encoder
+
+    def transform_atoms(self, documents: list[str]) -> sp.csr_matrix:
+        """Return the mixtures of atoms of other documents, embedded by the embedding model.
+
+        Parameters
+        ----------
+        documents : list of str
+
+        Returns
+        -------
+        csr_matrix of shape (n, n_atoms), float32
+        """
+        embedded = self._embed_passages(documents, None)
+        texts = documents if isinstance(embedded, Passages) else None
+        return self.sae_model_.transform_atoms(texts, embedded)
+
     def _check_atoms(self, method: str) -> None:
         check_is_fitted(self)
         if self.sae_model_ is None:
@@ -273,9 +329,11 @@ class CutTopics(BERTopic):
             raise ValueError(f"docs holds {len(docs)} texts; the model was fitted to {n_fitted}")
         self._bow = sp.csr_matrix(self.vectorizer_model.transform(docs), dtype=np.float32)
         if self._can_embed():
-            embeddings = self._embed(docs, None)
-            model.doc_atoms_ = model.transform_atoms(None, embeddings)
-            self._zeroshot = zeroshot.assign(self, embeddings) if self._is_zeroshot() else None
+            embedded = self._embed_passages(docs, None)
+            texts = docs if isinstance(embedded, Passages) else None
+            model.doc_atoms_ = model.transform_atoms(texts, embedded)
+            vectors = document_means(embedded)
+            self._zeroshot = zeroshot.assign(self, vectors) if self._is_zeroshot() else None
         else:
             model.doc_atoms_ = infer_doc_atoms(self._bow, model.emissions_)
         model.set_topics(model.topics_)

@@ -28,6 +28,9 @@ from saetm_plugins.bertopic.files import SavedTopics
 from saetm_plugins.bertopic.numbering import NumberedTopicModel, check_outlier_threshold
 from saetm_plugins.text import (
     DEFAULT_WIDTH,
+    Passages,
+    check_chunk,
+    document_means,
     embeddings_match_encoder,
     fit_vectorizer,
     has_default_encoder,
@@ -39,7 +42,7 @@ _MODEL_PARAMETERS = (
     + ("emission_n_iter", "random_state", "device", "verbose")
 )  # fmt: skip
 _OWN_PARAMETERS = (
-    *("n_topics", "sae", "target_weight", "outlier_threshold"),
+    *("n_topics", "sae", "target_weight", "outlier_threshold", "chunk"),
     *_MODEL_PARAMETERS[:-1],
 )
 
@@ -68,6 +71,9 @@ random_state, device
         Topic -1 goes to documents whose main topic has a smaller share of them than this, and to
         blank texts; 0 means blank texts alone, None (the default) no -1 at all: a blank text,
         whose mixture is the corpus' mean, then counts towards that one's largest topic.
+    chunk : "auto", Chunker or None, default="auto"
+        How texts that come without embeddings are read where the embedding model reads their
+        beginnings alone: in passages, see :meth:`saetm_plugins.SAETopicModel.fit`.
     **bertopic
         BERTopic's own parameters. ``umap_model`` and ``hdbscan_model`` have no part here (a
         warning says so); ``vectorizer_model`` counts words per document, for c-TF-IDF and
@@ -105,6 +111,7 @@ random_state, device
         emission_n_iter: int | None = None,
         target_weight: float = 0.5,
         outlier_threshold: float | None = None,
+        chunk: Any = "auto",
         random_state: Any = 0,
         device: str = "auto",
         **bertopic: Any,
@@ -134,6 +141,7 @@ random_state, device
         self.emission_n_iter = emission_n_iter
         self.target_weight = target_weight
         self.outlier_threshold = outlier_threshold
+        self.chunk = chunk
         self.random_state = random_state
         self.device = device
 
@@ -177,6 +185,7 @@ random_state, device
             are fewer topics, and a warning.
         """
         check_outlier_threshold(self.outlier_threshold)
+        check_chunk(self.chunk)
         with all_or_nothing(self):
             if self._found_encoder:  # of the documents before
                 self.embedding_model, self._found_encoder = None, False
@@ -184,16 +193,17 @@ random_state, device
             texts, embeddings = self._read(documents, embeddings, images)
             if given:
                 self._find_encoder(texts, embeddings)
+            vectors = document_means(embeddings)
             if y is not None:
-                one_hot_classes(y, len(embeddings), "y")
+                one_hot_classes(y, len(vectors), "y")
             self._bow = self._count(texts)
             n_topics = self.n_topics if self.nr_topics is None else self.nr_topics
-            zeroshot_rows = zeroshot.assign(self, embeddings) if self._is_zeroshot() else None
+            zeroshot_rows = zeroshot.assign(self, vectors) if self._is_zeroshot() else None
             model = NumberedTopicModel(
                 n_topics=n_topics,
                 seed_topics=self._seed_topics(),
                 sae=self.sae,
-                encoder=self._word_encoder(texts, embeddings),
+                encoder=self._word_encoder(texts, vectors),
                 **self._model_parameters(),
             )
             model.outlier_threshold_ = self.outlier_threshold
@@ -201,17 +211,18 @@ random_state, device
             model.fit(
                 texts,
                 embeddings,
-                bow=self._bow,
+                bow=self._count_rows(texts, embeddings),
                 vocabulary=words,
                 classes=y,
                 class_weight=self.target_weight,
+                chunk=self.chunk,
             )
             model.vectorizer_ = None if self._bow is None else self.vectorizer_model
             self.sae_model_ = model
             self._zeroshot = zeroshot_rows
             if zeroshot_rows is not None:
                 self._cut(n_topics)
-            self._describe(texts, images, embeddings)
+            self._describe(texts, images, vectors)
         return self.topics_, self.probabilities_
 
     def transform(
@@ -249,7 +260,7 @@ random_state, device
         if texts is not None:
             texts = check_texts(texts, "documents")
         if embeddings is None:
-            embeddings = self._embed(texts, images)
+            embeddings = self._embed_passages(texts, images)
         elif texts is not None:
             check_embeddings_shape(embeddings, texts)
         labels, doc_topics = self.sae_model_.predict(texts, embeddings)
@@ -284,9 +295,12 @@ random_state, device
         with self._editing() as model:
             texts, embeddings = self._read(documents, embeddings, None)
             self._bow = sp.csr_matrix(self.vectorizer_model.transform(texts), dtype=np.float32)
-            model.partial_fit(None, embeddings, bow=self._bow)
+            in_passages = isinstance(embeddings, Passages)
+            model.partial_fit(
+                texts if in_passages else None, embeddings, bow=self._count_rows(texts, embeddings)
+            )
             if self._zeroshot is not None:
-                self._zeroshot = zeroshot.assign(self, embeddings)
+                self._zeroshot = zeroshot.assign(self, document_means(embeddings))
             earlier = self.representative_docs_
             self._describe(texts, keep_outliers=bool(had_outliers))
             batch = Counter(self.topics_)
@@ -314,15 +328,18 @@ random_state, device
 
     def _read(
         self, documents: list[str] | None, embeddings: np.ndarray | None, images: Any
-    ) -> tuple[list[str] | None, np.ndarray]:
-        """Check what was given, set the embedding model, return texts and embeddings."""
+    ) -> tuple[list[str] | None, Any]:
+        """Check what was given, set the embedding model, return texts and embeddings.
+
+        Those of long texts are of their passages.
+        """
         if documents is not None:
             documents = check_texts(documents, "documents")
             check_embeddings_shape(embeddings, documents)
         if embeddings is None or self.embedding_model is not None:
             self.embedding_model = load_backend(self.embedding_model, self.language, self.verbose)
         if embeddings is None:
-            embeddings = self._embed(documents, images)
+            embeddings = self._embed_passages(documents, images)
         return documents, embeddings
 
     def _find_encoder(self, texts: list[str] | None, embeddings: np.ndarray) -> None:
@@ -346,6 +363,13 @@ random_state, device
         asked = None if self._counts_by_default else self.vectorizer_model
         bow, self.vectorizer_model = fit_vectorizer(asked, documents, ngram_range=self.n_gram_range)
         return bow
+
+    def _count_rows(self, documents: list[str] | None, embeddings: Any) -> sp.csr_matrix | None:
+        """Return the counts of words of what was embedded: documents, or passages of long ones."""
+        if documents is None or not isinstance(embeddings, Passages):
+            return self._bow
+        passages = embeddings.texts(documents)
+        return sp.csr_matrix(self.vectorizer_model.transform(passages), dtype=np.float32)
 
     def _seed_topics(self) -> dict[str, list[str]] | None:
         """Return ``seed_topic_list`` as ``seed_topics`` of :class:`SAETopicModel`."""

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from saetm_plugins.cli.options import (
+    Chunk,
     Encoder,
     Model,
     NewRows,
@@ -19,7 +20,7 @@ from saetm_plugins.cli.options import (
 )
 from saetm_plugins.cli.output import check_out, give_out
 from saetm_plugins.cli.reading import read_collection
-from saetm_plugins.cli.shared import load_embeddings, read_documents
+from saetm_plugins.cli.shared import load_embeddings, read_chunk, read_documents
 
 File = Annotated[
     Path | None, typer.Option(help="The documents, to show their texts or ids, or new ones.")
@@ -136,6 +137,7 @@ def transform(
     model: Model,
     file: Texts,
     encoder: Encoder = None,
+    chunk: Chunk = "fitted",
     *,
     rows: Rows,
     output: Output,
@@ -146,9 +148,10 @@ def transform(
     from saetm_plugins import SAETopicModel
 
     check_out(output)
+    split = read_chunk(chunk)
     fitted = SAETopicModel.load(model, encoder=encoder)
     documents, ids = read_documents(file, rows.text_column, rows.id_column, rows.sep, rows.encoding)
-    shares = fitted.transform(documents, load_embeddings(rows.embeddings))
+    shares = fitted.transform(documents, load_embeddings(rows.embeddings), chunk=split)
     table = pd.DataFrame(shares, columns=[f"share_{topic}" for topic in range(shares.shape[1])])
     table.insert(0, "id", range(len(table)) if ids is None else ids.to_numpy())
     give_out(table, "Shares of topics", output, shown=table.iloc[:, :9])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from saetm_plugins.cli.options import (
+    Chunk,
     Embeddings,
     Encoder,
     Encoding,
@@ -23,6 +24,7 @@ from saetm_plugins.cli.shared import (
     check_model_folder,
     console,
     load_embeddings,
+    read_chunk,
     read_documents,
     refuse_existing,
 )
@@ -54,6 +56,7 @@ def fit(
     sae: Annotated[Path | None, typer.Option(help="A trained autoencoder to reuse.")] = None,
     merge: Annotated[str, typer.Option(help="auto, nmf, kmeans, ward or hdbscan.")] = "auto",
     random_state: Seed = 0,
+    chunk: Chunk = "auto",
     sep: Sep = None,
     encoding: Encoding = None,
     overwrite: Overwrite = False,
@@ -63,6 +66,7 @@ def fit(
 
     check_model_folder(out, "topic-model", overwrite)
     count = _topic_count(n_topics)
+    split = read_chunk(chunk)
     model = SAETopicModel(
         n_topics=count,
         sae=None if sae is None else SparseAutoencoder.from_pretrained(sae),
@@ -72,7 +76,7 @@ def fit(
         verbose=True,
     )
     documents, ids = read_documents(file, text_column, id_column, sep, encoding)
-    model.fit(documents, load_embeddings(embeddings))
+    model.fit(documents, load_embeddings(embeddings), chunk=split)
     _save(model, out, overwrite, ids)
 
 
@@ -84,6 +88,7 @@ def assign(
     id_column: IdColumn = None,
     embeddings: Embeddings = None,
     encoder: Encoder = None,
+    chunk: Chunk = "fitted",
     sep: Sep = None,
     encoding: Encoding = None,
     overwrite: Overwrite = False,
@@ -94,10 +99,11 @@ def assign(
 
     check_table_path(out, name="out")
     refuse_existing(out, overwrite)
+    split = read_chunk(chunk)
     fitted = SAETopicModel.load(model, encoder=encoder)
     documents, ids = read_documents(file, text_column, id_column, sep, encoding)
     check_table_path(out, len(documents), name="out")
-    mixtures = fitted.transform(documents, load_embeddings(embeddings))
+    mixtures = fitted.transform(documents, load_embeddings(embeddings), chunk=split)
     write_table(document_table(fitted, mixtures, ids=ids), out)
     print_line(console, "Saved to", out)
 

@@ -36,6 +36,13 @@ Embeddings = Annotated[Path | None, typer.Option(help=".npy, one row a text.")]
 Encoder = Annotated[
     str | None, typer.Option(help="A sentence-transformers name; by default the model's.")
 ]
+Chunk = Annotated[
+    str,
+    typer.Option(
+        help='Long texts in passages: "auto" where the encoder reads no further, a number of '
+        'tokens, or "none" for their beginnings alone.'
+    ),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 Out = Annotated[

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
@@ -42,6 +42,22 @@ def read_documents(
         id_column = "id"
     frame = read_table(file, text_column, sep=sep, encoding=encoding, id_column=id_column)
     return frame[text_column].tolist(), None if id_column is None else frame[id_column]
+
+
+def read_chunk(text: str) -> Any:
+    """Return what `--chunk` says, as ``chunk=`` of a model takes it."""
+    from saetm_plugins.text import Chunker
+
+    if text in ("auto", "fitted"):
+        return text
+    if text == "none":
+        return None
+    try:
+        return Chunker(max_tokens=int(text))
+    except ValueError as error:
+        raise typer.BadParameter(
+            f'--chunk must be "auto", "none" or a number of tokens; found {text!r} ({error})'
+        ) from None
 
 
 def load_embeddings(file: Path | None) -> np.ndarray | None:

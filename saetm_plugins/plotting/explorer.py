@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from saetm_plugins.analysis.evidence import spans
 from saetm_plugins.analysis.fitted import as_topic_model, atom_words
 from saetm_plugins.analysis.groups import read_groups
 from saetm_plugins.analysis.levels import TopicLevels, topic_levels, topic_similarity
@@ -66,6 +67,7 @@ def explore(
     title: str = "Topics",
     group_label: str = "group",
     time_label: str = "time",
+    evidence: bool = False,
     max_documents: int = 20_000,
     random_state: int = 0,
     overwrite: bool = False,
@@ -102,6 +104,9 @@ def explore(
         For names, when the model has none.
     title, group_label, time_label : str
         Shown in the page.
+    evidence : bool, default=False
+        Mark in topics' typical documents the sentences that speak most for their main topic; the
+        model's encoder reads these documents again.
     max_documents : int, default=20_000
         Of more, so many are drawn at random (a warning says so); shares are of all.
     random_state : int, default=0
@@ -151,6 +156,8 @@ def explore(
         place = (positions[rows] - low) / np.maximum(high - low, 1e-9)
     content = _content(fitted, tree, names, rows, place, by_group, by_time)
     content["ids"] = _names_of(columns["ids"], rows)
+    if evidence and documents is not None:
+        content["evidence"] = _evidence(model, texts, rows, content["levels"][-1])
     content["pictures"] = _pictures(columns["images"], rows, content["levels"])
     _write(path, _page_below(content, [texts[row] for row in rows], str(title)))
     return path
@@ -320,6 +327,24 @@ def _pictures(images: Any, rows: np.ndarray, levels: Any) -> dict[str, str]:
         return {}
     shown = sorted({place for level in levels for topic in level for place in topic["typical"]})
     return {str(place): data_uri(images[rows[place]]) for place in shown}
+
+
+def _evidence(model: Any, texts: list[str], rows: np.ndarray, topics: Any) -> dict[str, list[int]]:
+    """Return which characters of typical documents speak most for the topic, by place in the page.
+
+    The page counts characters as JavaScript does, in UTF-16.
+    """
+    fitted = as_topic_model(model)
+    found = {}
+    for place in sorted({place for topic in topics for place in topic["typical"]}):
+        text, topic = texts[rows[place]], int(fitted.labels_[rows[place]])
+        if topic < 0 or not text.strip():
+            continue
+        best = spans(model, text, topic).iloc[0]
+        ends = (text[: best["start"]], text[: best["end"]].rstrip())
+        if len(ends[1]) < len(text.rstrip()) or ends[0]:
+            found[str(place)] = [len(end.encode("utf-16-le")) // 2 for end in ends]
+    return found
 
 
 def _page_below(content: dict[str, Any], texts: list[str], title: str) -> str:

@@ -4,6 +4,15 @@ Nothing here is ours but the choice of defaults: encoders are sentence-transform
 are scikit-learn's.
 """
 
+from saetm_plugins.text.chunking import (
+    Chunker,
+    check_chunk,
+    check_unsplit,
+    fine_chunker,
+    pack_chunk,
+    split_long,
+    unpack_chunk,
+)
 from saetm_plugins.text.counting import (
     check_bow,
     check_vectorizer,
@@ -14,6 +23,7 @@ from saetm_plugins.text.counting import (
     merge_vectorizers,
     recount_words,
 )
+from saetm_plugins.text.embedding import ReadTexts, read_texts
 from saetm_plugins.text.encoding import (
     DEFAULT_ENCODER,
     DEFAULT_WIDTH,
@@ -25,7 +35,10 @@ from saetm_plugins.text.encoding import (
     load_encoder,
     lookup_word_vectors,
     refuse_folder,
+    token_counter,
+    token_limit,
 )
+from saetm_plugins.text.passages import Passages, check_passages, document_means, encode_passages
 from saetm_plugins.text.reading import (
     check_documents,
     read_documents,
@@ -35,21 +48,36 @@ __all__ = [
     "DEFAULT_ENCODER",
     "DEFAULT_WIDTH",
     "WORD_BATCH",
+    "Chunker",
+    "Passages",
+    "ReadTexts",
     "check_bow",
+    "check_chunk",
     "check_documents",
+    "check_passages",
+    "check_unsplit",
     "check_vectorizer",
     "count_known_words",
     "count_words",
     "default_vectorizer",
+    "document_means",
     "embeddings_match_encoder",
+    "encode_passages",
     "encode_texts",
     "encode_words",
+    "fine_chunker",
     "fit_vectorizer",
     "has_default_encoder",
     "load_encoder",
     "lookup_word_vectors",
     "merge_vectorizers",
+    "pack_chunk",
     "read_documents",
+    "read_texts",
     "recount_words",
     "refuse_folder",
+    "split_long",
+    "token_counter",
+    "token_limit",
+    "unpack_chunk",
 ]

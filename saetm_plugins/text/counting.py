@@ -69,8 +69,12 @@ def count_words(
     vectorizer: Any = None,
     bow: Any = None,
     vocabulary: Any = None,
+    passages: Sequence[str] | None = None,
 ) -> tuple[sp.csr_matrix | None, np.ndarray | None, Any]:
     """Count the words of a corpus, unless `bow` holds the counts.
+
+    Where documents were split, the vocabulary is learned from whole documents, and counted are
+    their `passages`.
 
     Returns
     -------
@@ -96,12 +100,14 @@ def count_words(
         except ValueError as error:
             raise ValueError(f"documents give no vocabulary: {error}") from error
         words = np.asarray(fitted.get_feature_names_out(), dtype=object)
+        if passages is not None:
+            counts = sp.csr_matrix(fitted.transform(passages), dtype=np.float32)
     counts.sort_indices()  # sums over a row then do not depend on who counted
     return counts, words, fitted
 
 
 def recount_words(
-    texts: list[str] | None,
+    texts: Sequence[str] | None,
     n_rows: int,
     *,
     vectorizer: Any,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
+import re
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +22,8 @@ from saetm_plugins.validation import check_embeddings
 DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 DEFAULT_WIDTH = 384
 WORD_BATCH = 256  # words are short: batches of 32 leave the cores waiting
+_UNSPACED = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"  # scripts
+_WORD_LIKE = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
 _ENCODING = threading.Lock()  # a tokenizer that two threads use at once raises an error
 
 
@@ -169,6 +172,54 @@ def _encode_in_threads(
     encoded = np.empty_like(rows)
     encoded[order] = rows
     return encoded
+
+
+def token_limit(encoder: Any) -> int | None:
+    """Return how many tokens of a text an encoder reads, its own marks left out; None: not known.
+
+    Parameters
+    ----------
+    encoder : object with ``encode(list[str])``
+        Sentence-transformers' tell it by ``max_seq_length`` and their tokenizer.
+    """
+    limit = getattr(encoder, "max_seq_length", None)
+    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+        return None
+    backend = _fast_tokenizer(encoder)
+    marks = 2 if backend is None else backend.num_special_tokens_to_add(False)
+    return max(1, limit - marks)
+
+
+def token_counter(encoder: Any) -> Callable[[Sequence[str]], np.ndarray]:
+    """Return a function from texts to their numbers of tokens, (n,) int64, marks left out.
+
+    Parameters
+    ----------
+    encoder : object with ``encode(list[str])``
+        Of one without a tokenizer words are counted, and letters where no spaces part words.
+    """
+    backend = _fast_tokenizer(encoder)
+
+    def count_tokens(texts: Sequence[str]) -> np.ndarray:
+        with _ENCODING:
+            backend.no_truncation()
+            backend.no_padding()
+            found = backend.encode_batch_fast(list(texts), add_special_tokens=False)
+        return np.array([len(tokens) for tokens in found], dtype=np.int64)
+
+    def count_words(texts: Sequence[str]) -> np.ndarray:
+        return np.array([len(_WORD_LIKE.findall(text)) for text in texts], dtype=np.int64)
+
+    return count_words if backend is None else count_tokens
+
+
+def _fast_tokenizer(encoder: Any) -> Any:
+    """Return the tokenizer of the `tokenizers` library inside an encoder; None: there is none."""
+    try:
+        backend = getattr(encoder.tokenizer, "backend_tokenizer", None)
+    except AttributeError:
+        return None
+    return backend if hasattr(backend, "encode_batch_fast") else None
 
 
 def encode_words(

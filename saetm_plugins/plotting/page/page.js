@@ -270,6 +270,13 @@ function showTopic({ level: at, topic }) {
   panel.replaceChildren(...parts);
 }
 
+function textOf(i) {
+  const text = data.texts[i] || "(no text)", span = (data.evidence || {})[i];
+  if (!span || span[1] > text.length) return element("p", { class: "text" }, text);
+  const marked = element("mark", { title: "speaks most for its main topic" }, text.slice(...span));
+  return element("p", { class: "text" }, text.slice(0, span[0]), marked, text.slice(span[1]));
+}
+
 function showDocument({ document: i }) {
   const parts = [back(), element("h2", {}, String(data.ids[i]))];
   const facts = [];
@@ -277,7 +284,7 @@ function showDocument({ document: i }) {
   if (data.times && data.times.of[i] >= 0) facts.push(`${data.times.label}: ${data.times.names[data.times.of[i]]}`);
   if (facts.length) parts.push(element("p", { class: "soft" }, facts.join(" · ")));
   if (data.pictures[i]) parts.push(pictures([i]));
-  parts.push(element("p", { class: "text" }, data.texts[i] || "(no text)"), heading("Topics of this document"));
+  parts.push(textOf(i), heading("Topics of this document"));
   const width_ = mix.length / n, most = data.levels[finest()];
   for (let j = i * width_; j < (i + 1) * width_; j++) {
     const topic = mix[j], share = mixShare[j] / 255;

@@ -1,0 +1,126 @@
+"""From documents to the rows that a model learns from: documents, or passages of long ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+
+from saetm_plugins.text.chunking import Chunker, split_long
+from saetm_plugins.text.encoding import encode_texts
+from saetm_plugins.text.passages import Passages, check_passages, encode_passages
+from saetm_plugins.validation import check_embeddings
+
+
+class ReadTexts(NamedTuple):
+    """Documents as a model reads them: whole, or the long ones in passages.
+
+    Attributes
+    ----------
+    texts : list of str, length n; None without texts
+    embeddings : ndarray of shape (m, d), float32
+        Of the documents, or of their passages.
+    passages : Passages, or None where documents are read whole
+    """
+
+    texts: list[str] | None
+    embeddings: Any
+    passages: Passages | None = None
+
+    @property
+    def n_documents(self) -> int:
+        """Number of documents n."""
+        return len(self.embeddings) if self.passages is None else self.passages.n_documents
+
+    @property
+    def rows(self) -> Sequence[str] | None:
+        """The text of each row of the embeddings."""
+        if self.passages is None or self.texts is None:
+            return self.texts
+        return self.passages.texts(self.texts)
+
+    def whole(self, row_atoms: sp.csr_matrix) -> sp.csr_matrix:
+        """Return the mixtures of documents (n, K), from those of the rows."""
+        return row_atoms if self.passages is None else self.passages.mean(row_atoms)
+
+    def told(self, blank: np.ndarray, row_atoms: sp.csr_matrix) -> sp.csr_matrix | None:
+        """Return the mixtures of documents that are not blank, where the rows are passages."""
+        if self.passages is None:
+            return None
+        return self.whole(row_atoms)[~self.passages.all_of(blank)]
+
+    def per_document(
+        self, blank: np.ndarray, counts: sp.csr_matrix | None, rows: np.ndarray
+    ) -> tuple[np.ndarray, sp.csr_matrix | None, int]:
+        """Return of documents what is known of rows, for a warning.
+
+        Returns
+        -------
+        blank : ndarray of shape (n,), bool
+        counts : csr_matrix of shape (n, V), or None
+        n_distinct : int
+            Documents of which something is in `rows`, those that repeat no other one.
+        """
+        if self.passages is None:
+            return blank, counts, len(rows)
+        sums = None if counts is None else self.passages.sum(counts)
+        n_distinct = len(np.unique(self.passages.documents[rows]))
+        return self.passages.all_of(blank), sums, n_distinct
+
+
+def read_texts(
+    texts: list[str] | None,
+    embeddings: Any,
+    load: Callable[[], Any],
+    chunk: Any = None,
+    *,
+    least: int = 1,
+    width: int | None = None,
+    verbose: bool = False,
+) -> ReadTexts:
+    """Embed texts that come without embeddings; long ones in passages, where `chunk` says so.
+
+    Parameters
+    ----------
+    texts : list of str, or None
+    embeddings : ndarray of shape (n, d), Passages, or None
+    load : function
+        Returns the encoder; called where it is needed.
+    chunk : None, "auto" or Chunker
+    least : int, default=1
+        Documents there must be, or passages.
+    width : int, optional
+        d.
+    verbose : bool, default=False
+
+    Raises
+    ------
+    ValueError
+        When there are fewer, the encoder gives something else, or `chunk` is a Chunker where
+        embeddings are given.
+    """
+    if isinstance(embeddings, Passages):
+        check_passages(embeddings, texts)
+        return ReadTexts(texts, check_embeddings(embeddings.embeddings, width=width), embeddings)
+    if embeddings is not None:
+        if isinstance(chunk, Chunker):
+            raise ValueError(
+                "chunk splits texts and has their passages embedded, which embeddings of whole "
+                "documents rule out; leave one out, or give embeddings=chunk.embed(documents)"
+            )
+        return ReadTexts(texts, check_embeddings(embeddings, width=width))
+    assert texts is not None
+    encoder = load()
+    passages = split_long(texts, encoder, chunk, stacklevel=6)
+    n_rows = len(texts) if passages is None else len(passages)
+    if n_rows < least:
+        raise ValueError(f"documents must hold at least {least}; found {n_rows}")
+    if passages is None:
+        found = encode_texts(encoder, texts, verbose=verbose)
+    else:
+        passages = encode_passages(encoder, texts, passages, verbose=verbose)
+        assert passages.embeddings is not None
+        found = passages.embeddings
+    return ReadTexts(texts, check_embeddings(found, width=width), passages)

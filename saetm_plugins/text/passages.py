@@ -1,0 +1,193 @@
+"""The passages that texts were split into: where they are, their embeddings, and their means."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, overload
+
+import numpy as np
+import scipy.sparse as sp
+
+from saetm_plugins.text.encoding import encode_texts
+
+_BLOCK = 4096  # passages whose texts are in memory at a time
+_IN_MEMORY = 2**28  # bytes of embeddings; more of them lie in a temporary file
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Passages:
+    """Passages of texts, in order, and without gaps: each character of a text is in one of them.
+
+    Attributes
+    ----------
+    documents : ndarray of shape (m,), int64
+        The text that each passage is of.
+    contexts, starts, ends : ndarray of shape (m,), int64
+        Characters: a passage is ``text[start:end]``, and is embedded as ``text[context:end]``.
+    tokens : ndarray of shape (m,), int64
+        What passages of one text weigh beside each other.
+    n_documents : int
+    embeddings : ndarray of shape (m, d), float32, or None
+    """
+
+    documents: np.ndarray
+    contexts: np.ndarray
+    starts: np.ndarray
+    ends: np.ndarray
+    tokens: np.ndarray
+    n_documents: int
+    embeddings: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        """Return the number of passages."""
+        return len(self.documents)
+
+    def __repr__(self) -> str:
+        """Say how many there are."""
+        return f"<{len(self)} passages of {self.n_documents} documents>"
+
+    @property
+    def is_split(self) -> np.ndarray:
+        """Whether each text is in more than one passage, (n,) bool."""
+        return np.bincount(self.documents, minlength=self.n_documents) > 1
+
+    def texts(self, documents: Sequence[str], *, context: bool = False) -> PassageTexts:
+        """Return the passages as a sequence of str; each is cut out when it is read.
+
+        Parameters
+        ----------
+        documents : sequence of str, length n
+        context : bool, default=False
+            With what is read along before them.
+        """
+        return PassageTexts(self, documents, context)
+
+    def mean(self, rows: sp.csr_matrix | np.ndarray) -> Any:
+        """Return the mean of the passages' rows for each text, weighted by tokens.
+
+        Parameters
+        ----------
+        rows : csr_matrix or ndarray of shape (m, K)
+            Mixtures, of which an empty one (a blank passage) does not count; or embeddings.
+
+        Returns
+        -------
+        csr_matrix or ndarray of shape (n, K), float32
+        """
+        weights = self.tokens.astype(np.float64)
+        if isinstance(rows, sp.csr_matrix):
+            weights = np.where(np.diff(rows.indptr) > 0, weights, 0)
+        total = np.bincount(self.documents, weights, minlength=self.n_documents)
+        shares = weights / np.where(total > 0, total, 1)[self.documents]
+        matrix = sp.csr_matrix(
+            (shares, (self.documents, np.arange(len(self)))), (self.n_documents, len(self))
+        )
+        found = matrix @ rows
+        if not sp.issparse(found):
+            return np.asarray(found, dtype=np.float32)
+        found = sp.csr_matrix(found, dtype=np.float32)
+        found.eliminate_zeros()
+        found.sort_indices()
+        return found
+
+    def sum(self, counts: sp.csr_matrix) -> sp.csr_matrix:
+        """Return the sum of the passages' rows for each text, (n, V), of counts of words."""
+        ones = np.ones(len(self), dtype=np.float32)
+        matrix = sp.csr_matrix(
+            (ones, (self.documents, np.arange(len(self)))), (self.n_documents, len(self))
+        )
+        return sp.csr_matrix(matrix @ counts)
+
+    def all_of(self, flags: np.ndarray) -> np.ndarray:
+        """Tell of which texts all passages are flagged, (n,) bool."""
+        return np.bincount(self.documents, ~flags, minlength=self.n_documents) == 0
+
+
+class PassageTexts(Sequence[str]):
+    """The texts of passages, none of them held."""
+
+    def __init__(self, passages: Passages, documents: Sequence[str], context: bool):
+        self._passages, self._documents = passages, documents
+        self._starts = passages.contexts if context else passages.starts
+
+    def __len__(self) -> int:
+        return len(self._passages)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        if isinstance(index, slice):
+            return [self[row] for row in range(*index.indices(len(self)))]
+        passages = self._passages
+        text = self._documents[passages.documents[index]]
+        return text[self._starts[index] : passages.ends[index]]
+
+    def __iter__(self) -> Iterator[str]:
+        return (self[row] for row in range(len(self)))
+
+
+def encode_passages(
+    encoder: Any, documents: Sequence[str], passages: Passages, *, verbose: bool = False
+) -> Passages:
+    """Return the passages with embeddings; a few thousand texts of them are held at a time.
+
+    Parameters
+    ----------
+    encoder : object with ``encode(list[str])``
+    documents : sequence of str, length n
+    passages : Passages
+    verbose : bool, default=False
+        Show a progress bar for each few thousand.
+    """
+    texts = passages.texts(documents, context=True)
+    n_passages = len(passages)
+    embeddings: np.ndarray | None = None
+    for first in range(0, n_passages, _BLOCK):
+        encoded = encode_texts(encoder, texts[first : first + _BLOCK], verbose=verbose)
+        if embeddings is None:
+            embeddings = _room((n_passages, encoded.shape[1]))
+        embeddings[first : first + _BLOCK] = encoded
+    return dataclasses.replace(passages, embeddings=embeddings)
+
+
+def document_means(embeddings: Any) -> Any:
+    """Return embeddings (n, d) of documents: those given, or the means of their passages'."""
+    if not isinstance(embeddings, Passages):
+        return embeddings
+    assert embeddings.embeddings is not None
+    return embeddings.mean(embeddings.embeddings)
+
+
+def check_passages(passages: Passages, documents: Sequence[str] | None) -> None:
+    """Refuse passages without embeddings, or of other texts.
+
+    Raises
+    ------
+    ValueError
+    """
+    if passages.embeddings is None:
+        raise ValueError("embeddings holds passages that are not embedded; use Chunker.embed")
+    if documents is None:
+        raise ValueError("documents is None; embeddings of passages need the texts they are of")
+    if passages.n_documents != len(documents):
+        raise ValueError(
+            f"embeddings holds passages of {passages.n_documents} documents for {len(documents)}"
+        )
+    last = np.flatnonzero(np.diff(passages.documents, append=len(documents)))
+    lengths = np.array([len(text) for text in documents])
+    other = np.flatnonzero(passages.ends[last] != lengths)
+    if len(other):
+        raise ValueError(f"embeddings holds passages of another text than documents[{other[0]}]")
+
+
+def _room(shape: tuple[int, int]) -> np.ndarray:
+    """Return an empty float32 array, in a temporary file if it is large."""
+    if 4 * shape[0] * shape[1] <= _IN_MEMORY:
+        return np.empty(shape, dtype=np.float32)
+    with tempfile.TemporaryFile() as file:  # the mapping keeps it until it is forgotten
+        return np.memmap(file, dtype=np.float32, mode="w+", shape=shape)
