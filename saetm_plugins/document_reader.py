@@ -128,10 +128,11 @@ class DocumentReader:
         passages = embeddings if isinstance(embeddings, Passages) else None
         if passages is not None and documents is None:
             check_passages(passages, None)
+        may_split = passages is not None or (chunk is not None and embeddings is None)
         texts, given = read_documents(
             documents,
             None if passages is not None else embeddings,
-            least=1 if chunk is not None or passages is not None else least,
+            least=1 if may_split else least,
         )
         return read_texts(
             texts,

@@ -16,8 +16,10 @@ import scipy.sparse as sp
 from sklearn.utils.validation import check_is_fitted
 
 from saetm_plugins import topics as cuts
+from saetm_plugins.arrays import index_of_words
 from saetm_plugins.atom_model import AtomModel
 from saetm_plugins.atoms import SparseAutoencoder
+from saetm_plugins.text import check_languages
 from saetm_plugins.topics import Topics
 from saetm_plugins.validation import check_count, check_mixtures_of_atoms
 
@@ -37,6 +39,8 @@ class FittedTopics:
     doc_topics_: np.ndarray
     labels_: np.ndarray
     merge: str
+    words_of_language_: dict[str, list[str]] | None = None
+    """Of documents in several languages: the words of each, by its ISO 639-1 code."""
     _undo: tuple[tuple[Topics, np.ndarray | None], ...] = ()
 
     def retopic(self, n_topics: int | str | None, merge: str | None = None) -> Any:
@@ -203,19 +207,41 @@ class FittedTopics:
         check_is_fitted(self, "topics_")
         return self.topics_.mixtures(check_mixtures_of_atoms(doc_atoms, self.atoms_.n_atoms))
 
-    def get_topics(self, n_words: int = 10) -> list[list[str]]:
+    def get_topics(self, n_words: int = 10, *, language: str | None = None) -> list[list[str]]:
         """Return the most probable words of each topic, most probable first.
+
+        Parameters
+        ----------
+        n_words : int, default=10
+        language : str, optional
+            Words of this language alone, where the documents were of several: a name or a code.
 
         Raises
         ------
         ValueError
-            When the model was fitted without words.
+            When the model was fitted without words, or not to several languages, this among them.
         """
         check_is_fitted(self, "topics_")
         check_count(n_words, "n_words")
         if self.components_ is None:
             raise ValueError("the model was fitted without documents, so its topics have no words")
-        return [list(self.vocabulary_[_largest(row, n_words)]) for row in self.components_]
+        words, rows = self.vocabulary_, self.components_
+        if language is not None:
+            chosen = index_of_words(self._words_in(language), words)
+            words, rows = words[chosen], rows[:, chosen]
+        return [list(words[_largest(row, n_words)]) for row in rows]
+
+    def _words_in(self, language: str) -> np.ndarray:
+        """Return the words of a language that are in the vocabulary."""
+        known = self.words_of_language_ or {}
+        code = check_languages(language)[0]
+        if code not in known:
+            raise ValueError(
+                f"language must be one of those the documents were in, "
+                f"{', '.join(known) or 'of which the model knows but one'}; found {language!r}"
+            )
+        own = set(known[code])
+        return np.array([word for word in self.vocabulary_ if word in own], dtype=object)
 
     def get_representative_indices(self, n_documents: int = 3) -> np.ndarray:
         """Return which fitted documents have the largest share of each topic.

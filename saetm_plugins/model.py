@@ -42,11 +42,14 @@ from saetm_plugins.text import (
     ReadTexts,
     check_bow,
     check_documents,
+    check_languages,
     check_vectorizer,
     count_words,
     load_encoder,
     merge_vectorizers,
+    read_languages,
     recount_words,
+    unite,
 )
 from saetm_plugins.topics import check_n_topics
 from saetm_plugins.validation import (
@@ -106,6 +109,9 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
         Torch device; "auto" is CUDA where there is one.
     verbose : bool, default=False
         Show progress bars.
+    language : "auto", str, sequence of str or None, default="auto"
+        Of the texts, names or ISO 639-1 codes: how words are found that `vectorizer` does not say,
+        see :class:`saetm_plugins.text.WordVectorizer`. "auto" looks at the texts; None is English.
 
     Attributes
     ----------
@@ -165,6 +171,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
         emission_n_iter: int | None = None,
         device: str = "auto",
         verbose: bool = False,
+        language: Any = "auto",
     ):
         self.n_topics = n_topics
         self.sae = sae
@@ -182,6 +189,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
         self.emission_n_iter = emission_n_iter
         self.device = device
         self.verbose = verbose
+        self.language = language
 
     def fit(
         self,
@@ -194,6 +202,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
         classes: Any = None,
         class_weight: float = 0.5,
         chunk: Any = "auto",
+        languages: Any = None,
     ) -> SAETopicModel:
         """Learn atoms (unless `sae` was given), their words, and the first cut into topics.
 
@@ -220,6 +229,8 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
             ("auto"), as a :class:`saetm_plugins.text.Chunker` splits them, or their beginnings
             alone (None). The model keeps it for documents to come. Embeddings and `bow` of whole
             documents leave nothing to split.
+        languages : sequence of str of length n, optional
+            The language of each text, names or codes, where they are of several; None finds them.
 
         Raises
         ------
@@ -231,6 +242,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
         read = self._read(documents, embeddings, sae=self.sae, least=2, chunk=chunk, bow=bow)
         embeddings = read.embeddings
         self._check_vectorizer(read.texts, bow)
+        told = read_languages(self.language, languages, read)
         counts, vocabulary, vectorizer = count_words(
             read.texts,
             len(embeddings),
@@ -238,6 +250,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
             bow=bow,
             vocabulary=vocabulary,
             passages=None if read.passages is None else read.rows,
+            languages=told.codes,
         )
         codes = None if classes is None else one_hot_classes(classes, read.n_documents)
         blank = find_blank(read.rows, len(embeddings), counts, embeddings)
@@ -253,6 +266,9 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
         sae = self.sae if self.sae is not None else self._train(take(embeddings, rows), seed)
         row_atoms = document_mixtures(sae, embeddings, self.sharpening, self.device)
         row_atoms = without_atoms(row_atoms, blank)
+        counts, vocabulary, vectorizer = told.drop_stop_words(
+            row_atoms, counts, vocabulary, vectorizer
+        )
         sums = sum_documents(
             take(row_atoms, rows),
             take(counts, rows),
@@ -281,6 +297,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
             self.atoms_, self.doc_atoms_, self.vectorizer_ = atoms, doc_atoms, vectorizer
             self.encoder_not_saved_ = self.vectorizer_not_saved_ = False
             self.chunk_ = chunk
+            self.words_of_language_ = told.words_of_languages(counts, vocabulary)
             self.set_topics(topics)
         warn_of_documents(*read.per_document(blank, counts, rows), where_blank=self._where_blank)
         self._warn_of_topics(self.n_topics)
@@ -407,6 +424,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
         merged = cls(**first.get_params(deep=False))
         merged.atoms_ = atoms
         merged.chunk_ = first.chunk_
+        merged.words_of_language_ = unite([model.words_of_language_ for model in models])
         merged.doc_atoms_ = sp.vstack([model.doc_atoms_ for model in models], format="csr")
         merged.vectorizer_ = merge_vectorizers(
             [model.vectorizer_ for model in models], atoms.vocabulary
@@ -565,6 +583,8 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
             raise ValueError(f"sharpening must be a number in (0, 50]; found {self.sharpening!r}")
         if self.emission_n_iter is not None:
             check_count(self.emission_n_iter, "emission_n_iter")
+        if not (isinstance(self.language, str) and self.language == "auto"):
+            check_languages(self.language)
         check_seed_topics(self.seed_topics, self.n_topics)
         if self.encoder is not None and not isinstance(self.encoder, str):
             load_encoder(self.encoder)

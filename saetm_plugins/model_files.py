@@ -5,7 +5,8 @@ model/
   config.json        parameters, names of topics, settings of the two values
   model.safetensors  sums over documents, the current cut, mixtures of the fitted documents
   vocabulary.json    the words, in column order; absent without words
-  vectorizer.json    scikit-learn's CountVectorizer, where that is what counted
+  vectorizer.json    scikit-learn's CountVectorizer, or our WordVectorizer, where that counted
+  languages.json     words of each language, where documents were of several
   sae/               see SparseAutoencoder.save_pretrained
 ```
 
@@ -40,7 +41,13 @@ from saetm_plugins.persistence import (
     unpack_csr,
     write_json,
 )
-from saetm_plugins.text import count_known_words, pack_chunk, unpack_chunk
+from saetm_plugins.text import (
+    WordVectorizer,
+    check_languages,
+    count_known_words,
+    pack_chunk,
+    unpack_chunk,
+)
 from saetm_plugins.topics import Topics
 from saetm_plugins.validation import (
     all_or_nothing,
@@ -115,6 +122,8 @@ def save_model(model: Any, path: str | os.PathLike[str], *, overwrite: bool = Fa
         settings = _vectorizer_settings(model.vectorizer_)
         if settings is not None:
             write_json(folder / "vectorizer.json", settings)
+        if model.words_of_language_ is not None:
+            write_json(folder / "languages.json", model.words_of_language_)
 
     save_folder(path, KIND, config, tensors, overwrite=overwrite, write_more=write_more)
     if left_out:
@@ -191,6 +200,7 @@ def _rebuild(cls: type, path: Path, config: Any, tensors: Any, encoder: Any) -> 
     if encoder is not None:
         model.encoder = encoder
     with all_or_nothing(model):
+        model.words_of_language_ = _read_languages(path)
         model.chunk_ = unpack_chunk(config.get("chunk"))
         model.encoder_not_saved_ = encoder is None and "encoder" in config["not_saved"]
         model.vectorizer_not_saved_ = "vectorizer" in config["not_saved"]
@@ -342,7 +352,7 @@ def _plain_parameters(model: Any) -> tuple[dict[str, Any], list[str]]:
 
 def _vectorizer_settings(vectorizer: Any) -> dict[str, Any] | None:
     """Return the settings of a CountVectorizer that JSON can hold, else None."""
-    if type(vectorizer) is not CountVectorizer:
+    if type(vectorizer) not in (CountVectorizer, WordVectorizer):
         return None
     settings = vectorizer.get_params()
     settings["dtype"] = np.dtype(settings["dtype"]).name
@@ -367,12 +377,26 @@ def _read_vectorizer(path: Path, words: np.ndarray) -> CountVectorizer | None:
     return made
 
 
+def _read_languages(path: Path) -> dict[str, list[str]] | None:
+    """Return the words of each language, where the file of them is there."""
+    file = path / "languages.json"
+    if not file.is_file():
+        return None
+    found = read_json(file)
+    for code, words in found.items():
+        check_languages(code)
+        for word in words:
+            check_text(word, "the saved model's word")
+    return found
+
+
 def _make_vectorizer(settings: dict[str, Any] | None) -> CountVectorizer | None:
     if settings is None:
         return None
-    if settings["input"] != "content":  # "filename" would open whatever file a text names
+    if (
+        settings.get("input", "content") != "content"
+    ):  # "filename" would open whatever file a text names
         raise ValueError(f"the saved vectorizer reads {settings['input']!r}, not texts")
     dtype = np.dtype(check_choice(settings["dtype"], "dtype", _COUNT_TYPES)).type
-    return CountVectorizer(
-        **settings | {"ngram_range": tuple(settings["ngram_range"]), "dtype": dtype}
-    )
+    made = WordVectorizer if "language" in settings else CountVectorizer
+    return made(**settings | {"ngram_range": tuple(settings["ngram_range"]), "dtype": dtype})

@@ -95,6 +95,7 @@ def split_into_atoms(
     fitted = as_topic_model(model)
     reader = model if callable(getattr(model, "embed_passages", None)) else fitted
     passages = reader.embed_passages([text], chunker)
+    assert passages.embeddings is not None
     return passages, fitted.atoms_.mixtures(passages.embeddings)
 
 

@@ -30,6 +30,7 @@ from saetm_plugins.text import (
     DEFAULT_WIDTH,
     Passages,
     check_chunk,
+    choose_languages,
     document_means,
     embeddings_match_encoder,
     fit_vectorizer,
@@ -361,7 +362,11 @@ random_state, device
         if documents is None:
             return None
         asked = None if self._counts_by_default else self.vectorizer_model
-        bow, self.vectorizer_model = fit_vectorizer(asked, documents, ngram_range=self.n_gram_range)
+        by_language = asked is None and self.language not in (None, "english")
+        codes = choose_languages("auto", documents) if by_language else ()
+        bow, self.vectorizer_model = fit_vectorizer(
+            asked, documents, languages=codes, ngram_range=self.n_gram_range
+        )
         return bow
 
     def _count_rows(self, documents: list[str] | None, embeddings: Any) -> sp.csr_matrix | None:

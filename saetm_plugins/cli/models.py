@@ -57,6 +57,9 @@ def fit(
     merge: Annotated[str, typer.Option(help="auto, nmf, kmeans, ward or hdbscan.")] = "auto",
     random_state: Seed = 0,
     chunk: Chunk = "auto",
+    language: Annotated[
+        str, typer.Option(help='Of the texts, "german" or "de", or "auto".')
+    ] = "auto",
     sep: Sep = None,
     encoding: Encoding = None,
     overwrite: Overwrite = False,
@@ -74,6 +77,7 @@ def fit(
         merge=merge,
         random_state=random_state,
         verbose=True,
+        language=language,
     )
     documents, ids = read_documents(file, text_column, id_column, sep, encoding)
     model.fit(documents, load_embeddings(embeddings), chunk=split)

@@ -13,6 +13,7 @@ from saetm_plugins.text.chunking import (
     split_long,
     unpack_chunk,
 )
+from saetm_plugins.text.corpus_languages import read_languages, unite
 from saetm_plugins.text.counting import (
     check_bow,
     check_vectorizer,
@@ -22,6 +23,7 @@ from saetm_plugins.text.counting import (
     fit_vectorizer,
     merge_vectorizers,
     recount_words,
+    without_words,
 )
 from saetm_plugins.text.embedding import ReadTexts, read_texts
 from saetm_plugins.text.encoding import (
@@ -38,6 +40,14 @@ from saetm_plugins.text.encoding import (
     token_counter,
     token_limit,
 )
+from saetm_plugins.text.languages import (
+    WordVectorizer,
+    check_languages,
+    choose_languages,
+    detect_languages,
+    find_even_words,
+    words_by_language,
+)
 from saetm_plugins.text.passages import Passages, check_passages, document_means, encode_passages
 from saetm_plugins.text.reading import (
     check_documents,
@@ -51,20 +61,25 @@ __all__ = [
     "Chunker",
     "Passages",
     "ReadTexts",
+    "WordVectorizer",
     "check_bow",
     "check_chunk",
     "check_documents",
+    "check_languages",
     "check_passages",
     "check_unsplit",
     "check_vectorizer",
+    "choose_languages",
     "count_known_words",
     "count_words",
     "default_vectorizer",
+    "detect_languages",
     "document_means",
     "embeddings_match_encoder",
     "encode_passages",
     "encode_texts",
     "encode_words",
+    "find_even_words",
     "fine_chunker",
     "fit_vectorizer",
     "has_default_encoder",
@@ -73,11 +88,15 @@ __all__ = [
     "merge_vectorizers",
     "pack_chunk",
     "read_documents",
+    "read_languages",
     "read_texts",
     "recount_words",
     "refuse_folder",
     "split_long",
     "token_counter",
     "token_limit",
+    "unite",
     "unpack_chunk",
+    "without_words",
+    "words_by_language",
 ]

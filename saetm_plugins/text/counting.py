@@ -11,6 +11,7 @@ from sklearn.base import clone
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
 from saetm_plugins.emission.inputs import check_counts
+from saetm_plugins.text.languages import WordVectorizer
 from saetm_plugins.validation import check_text
 
 
@@ -30,7 +31,7 @@ def default_vectorizer(n_documents: int) -> CountVectorizer:
 
 
 def fit_vectorizer(
-    vectorizer: Any, texts: Sequence[str], **settings: Any
+    vectorizer: Any, texts: Sequence[str], *, languages: Sequence[str] = (), **settings: Any
 ) -> tuple[sp.csr_matrix, Any]:
     """Fit a clone of `vectorizer`; None means the default one, which learns from distinct texts.
 
@@ -40,6 +41,8 @@ def fit_vectorizer(
     ----------
     vectorizer : scikit-learn vectorizer, or None
     texts : sequence of str, length n
+    languages : sequence of str, default=()
+        ISO 639-1 codes; the default one is then a :class:`WordVectorizer` of theirs.
     **settings
         Of the default one.
 
@@ -57,7 +60,14 @@ def fit_vectorizer(
         fitted = clone(vectorizer)
         return sp.csr_matrix(fitted.fit_transform(texts), dtype=np.float32), fitted
     row_of = {text: row for row, text in enumerate(dict.fromkeys(texts))}
-    fitted = default_vectorizer(len(row_of)).set_params(**settings)
+    fitted = default_vectorizer(len(row_of))
+    if languages:
+        fitted = WordVectorizer(
+            tuple(languages),
+            min_df=default_vectorizer(len(row_of) // len(languages)).min_df,
+            max_features=fitted.max_features * len(languages),
+        )
+    fitted.set_params(**settings)
     counts = sp.csr_matrix(fitted.fit_transform(row_of), dtype=np.float32)
     return counts if len(row_of) == len(texts) else counts[[row_of[t] for t in texts]], fitted
 
@@ -70,11 +80,12 @@ def count_words(
     bow: Any = None,
     vocabulary: Any = None,
     passages: Sequence[str] | None = None,
+    languages: Sequence[str] = (),
 ) -> tuple[sp.csr_matrix | None, np.ndarray | None, Any]:
     """Count the words of a corpus, unless `bow` holds the counts.
 
     Where documents were split, the vocabulary is learned from whole documents, and counted are
-    their `passages`.
+    their `passages`. The words of `languages` (codes) are found as :func:`fit_vectorizer` does.
 
     Returns
     -------
@@ -96,7 +107,7 @@ def count_words(
         return None, None, None
     else:
         try:
-            counts, fitted = fit_vectorizer(vectorizer, texts)
+            counts, fitted = fit_vectorizer(vectorizer, texts, languages=languages)
         except ValueError as error:
             raise ValueError(f"documents give no vocabulary: {error}") from error
         words = np.asarray(fitted.get_feature_names_out(), dtype=object)
@@ -210,6 +221,16 @@ def _check_vocabulary(vocabulary: Any) -> np.ndarray:
     return np.array(
         [check_text(word, f"vocabulary[{i}]") for i, word in enumerate(vocabulary)], dtype=object
     )
+
+
+def without_words(
+    counts: sp.csr_matrix, vocabulary: np.ndarray, vectorizer: Any, dropped: np.ndarray
+) -> tuple[sp.csr_matrix, np.ndarray, Any]:
+    """Leave out the words that are `dropped` (V,) bool; at least one stays."""
+    if not dropped.any() or dropped.all():
+        return counts, vocabulary, vectorizer
+    words = vocabulary[~dropped]
+    return sp.csr_matrix(counts[:, ~dropped]), words, merge_vectorizers([vectorizer], words)
 
 
 def merge_vectorizers(vectorizers: Sequence[Any], vocabulary: np.ndarray | None) -> Any:
