@@ -353,7 +353,7 @@ def _tidy(token: str, keep: tuple[str, ...]) -> str:
         return ""
     bare = token.lstrip("#")
     word = _ELISION.sub("", bare.lower().replace("’", "'"))
-    letters = sum(character.isalnum() for character in word)
+    letters = len(word) - word.count("'")
     least = 2 if bare.isupper() or _SHORT.search(word) or not word.isalpha() else 3
     if letters < least:
         return ""
