@@ -362,7 +362,9 @@ random_state, device
         if documents is None:
             return None
         asked = None if self._counts_by_default else self.vectorizer_model
-        by_language = asked is None and self.language not in (None, "english")
+        by_language = (
+            asked is None and self.language != "english"
+        )  # None: an embedding model is given
         codes = choose_languages("auto", documents) if by_language else ()
         bow, self.vectorizer_model = fit_vectorizer(
             asked, documents, languages=codes, ngram_range=self.n_gram_range

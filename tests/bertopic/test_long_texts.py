@@ -56,7 +56,7 @@ def test_passages_are_asked_for_or_not(documents, long_texts):
 def test_a_multilingual_model_counts_words_of_the_texts_language(long_texts):
     pytest.importorskip("py3langid")
     texts = ["Die Regierung erhöhte die Steuern, und das ist nicht gut für uns.",
-             "Das Spiel gewann die Mannschaft mit zwei Toren in der letzten Minute."] * 30  # fmt: skip
+             "Das Spiel gewann die Mannschaft mit zwei Toren am Ende."] * 30  # fmt: skip
     model = SAEBERTopic(2, language="multilingual", n_atoms=8, embedding_model=long_texts.Encoder())
     embeddings = np.random.default_rng(0).normal(size=(60, 24))
     model.fit_transform(texts, embeddings)
