@@ -32,6 +32,7 @@ NAMES = {
 _EXTRA = "pip install 'saetm-plugins[languages]'"
 _SAMPLE = 400  # texts looked at, and characters of each
 _CHARACTERS = 600
+_VARIANTS = {"ary": "ar", "arz": "ar", "nb": "no", "nn": "no"}  # py3langid's, by stopwordsiso's
 _PROSE = 0.15  # of words are stop words, at least, in running text of a language
 _LEAST = 0.05  # of the texts: a language in fewer is not one of the corpus
 _HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
@@ -244,11 +245,16 @@ def _detect(text: str, classify: Any) -> str | None:
     if classify is None:
         return "en" if _is_english(text) else None
     code = str(classify(text)[0])
+    code = _VARIANTS.get(code, code)
+    if len(code) != 2:
+        return None
+    if script != "latin":
+        return code
     words = re.findall(r"[^\W\d_]+", text.lower())
     listed = stop_words_of((code,))
     if listed and sum(word in listed for word in words) < _PROSE * len(words):
         return None  # no running text: names, or what someone has stripped
-    return code if listed or script != "latin" else None
+    return code if listed else None
 
 
 def _is_english(text: str) -> bool:
