@@ -33,6 +33,7 @@ _EXTRA = "pip install 'saetm-plugins[languages]'"
 _SAMPLE = 400  # texts looked at, and characters of each
 _CHARACTERS = 600
 _VARIANTS = {"ary": "ar", "arz": "ar", "nb": "no", "nn": "no"}  # py3langid's, by stopwordsiso's
+_TOLD = 30  # documents of a word; the atoms of fewer tell nothing
 _PROSE = 0.15  # of words are stop words, at least, in running text of a language
 _LEAST = 0.05  # of the texts: a language in fewer is not one of the corpus
 _HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
@@ -449,7 +450,7 @@ def find_even_words(
     doc_atoms : csr_matrix of shape (n, K)
     counts : csr_matrix of shape (n, V)
     least_share : float, default=0.1
-        Of the documents that hold the word.
+        Of the documents that hold the word; 30 of them at least.
     least_evenness : float, default=0.9
 
     Returns
@@ -458,7 +459,7 @@ def find_even_words(
     """
     presence = (counts > 0).astype(np.float64)
     frequency = np.asarray(presence.sum(axis=0)).ravel()
-    frequent = np.flatnonzero(frequency >= max(least_share * counts.shape[0], 5))
+    frequent = np.flatnonzero(frequency >= max(least_share * counts.shape[0], _TOLD))
     even = np.zeros(counts.shape[1], dtype=bool)
     if len(frequent) == 0:
         return even

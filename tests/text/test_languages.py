@@ -130,7 +130,7 @@ def test_translations_share_topics(four_languages):
 
 def test_topics_have_words_in_each_language(four_languages, tmp_path):
     model, _ = four_languages
-    german, chinese = model.get_topics(5, language="de"), model.get_topics(5, language="chinese")
+    german, chinese = model.get_topics(12, language="de"), model.get_topics(9, language="chinese")
     assert all("\u4e00" <= word[0] <= "\u9fff" for topic in chinese for word in topic)
     assert not any("\u4e00" <= word[0] <= "\u9fff" for topic in german for word in topic)
     economy = next(t for t, words in enumerate(german) if "zentralbank" in words)
@@ -140,7 +140,7 @@ def test_topics_have_words_in_each_language(four_languages, tmp_path):
     model.encoder = None
     model.save(tmp_path / "model")
     loaded = SAETopicModel.load(tmp_path / "model")
-    assert loaded.get_topics(5, language="de") == german
+    assert loaded.get_topics(12, language="de") == german
     embeddings = np.random.default_rng(0).normal(size=(3, 384))
     loaded.partial_fit(["Die Rakete der Bank", "政府的银行", "The bank"], embeddings)
     assert loaded.get_topics(5, language="de")
