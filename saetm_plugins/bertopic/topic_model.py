@@ -362,9 +362,8 @@ random_state, device
         if documents is None:
             return None
         asked = None if self._counts_by_default else self.vectorizer_model
-        by_language = (
-            asked is None and self.language != "english"
-        )  # None: an embedding model is given
+        # BERTopic forgets the language where an embedding model is given.
+        by_language = asked is None and self.language != "english"
         codes = choose_languages("auto", documents) if by_language else ()
         bow, self.vectorizer_model = fit_vectorizer(
             asked, documents, languages=codes, ngram_range=self.n_gram_range
