@@ -42,7 +42,7 @@ from saetm_plugins.text import (
     ReadTexts,
     check_bow,
     check_documents,
-    check_languages,
+    check_language,
     check_vectorizer,
     count_words,
     load_encoder,
@@ -225,10 +225,9 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
         class_weight : float, default=0.5
             How much `classes` count: 0 not at all, 1 alone.
         chunk : "auto", Chunker or None, default="auto"
-            How long texts are read: in passages where they are longer than the encoder reads
-            ("auto"), as a :class:`saetm_plugins.text.Chunker` splits them, or their beginnings
-            alone (None). The model keeps it for documents to come. Embeddings and `bow` of whole
-            documents leave nothing to split.
+            How long texts are read, now and later: in passages where they are longer than the
+            encoder reads, as a :class:`saetm_plugins.text.Chunker` splits them, or their beginnings
+            alone (None). Embeddings and `bow` of whole documents leave nothing to split.
         languages : sequence of str of length n, optional
             The language of each text, names or codes, where they are of several; None finds them.
 
@@ -346,7 +345,6 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
                 raise ValueError("doc_atoms needs a fitted model; the first batch needs embeddings")
             chunk = "auto" if isinstance(chunk, str) and chunk == "fitted" else chunk
             return self.fit(documents, embeddings, y, bow=bow, vocabulary=vocabulary, chunk=chunk)
-        read = ReadTexts(None, None)
         if doc_atoms is None:
             read = self._read(documents, embeddings, sae=self.sae_, chunk=chunk, bow=bow)
             embeddings = read.embeddings
@@ -385,7 +383,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
             undo = tuple((cuts.renew(atoms, earlier), None) for earlier, _ in self._undo)
             self.set_topics(topics)
             self._undo = undo
-        warn_of_documents(read.per_document(blank, None, rows)[0], where_blank=self._where_blank)
+        warn_of_documents(read.all_blank(blank), where_blank=self._where_blank)
         return self
 
     @classmethod
@@ -523,9 +521,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
             suspects = [texts[row] for row in np.flatnonzero(blank).tolist()]
             counts = sp.csr_matrix(self.vectorizer_.transform(suspects))
             blank[blank] = find_blank(suspects, len(suspects), counts)
-        warn_of_documents(
-            read.per_document(blank, None, np.arange(0))[0], where_blank=self._where_blank
-        )
+        warn_of_documents(read.all_blank(blank), where_blank=self._where_blank)
         return read.whole(without_atoms(self.atoms_.mixtures(embeddings), blank))
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
@@ -583,8 +579,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
             raise ValueError(f"sharpening must be a number in (0, 50]; found {self.sharpening!r}")
         if self.emission_n_iter is not None:
             check_count(self.emission_n_iter, "emission_n_iter")
-        if not (isinstance(self.language, str) and self.language == "auto"):
-            check_languages(self.language)
+        check_language(self.language)
         check_seed_topics(self.seed_topics, self.n_topics)
         if self.encoder is not None and not isinstance(self.encoder, str):
             load_encoder(self.encoder)

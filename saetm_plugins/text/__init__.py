@@ -42,6 +42,7 @@ from saetm_plugins.text.encoding import (
 )
 from saetm_plugins.text.languages import (
     WordVectorizer,
+    check_language,
     check_languages,
     choose_languages,
     detect_languages,
@@ -65,6 +66,7 @@ __all__ = [
     "check_bow",
     "check_chunk",
     "check_documents",
+    "check_language",
     "check_languages",
     "check_passages",
     "check_unsplit",

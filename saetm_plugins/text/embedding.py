@@ -51,6 +51,10 @@ class ReadTexts(NamedTuple):
             return None
         return self.whole(row_atoms)[~self.passages.all_of(blank)]
 
+    def all_blank(self, blank: np.ndarray) -> np.ndarray:
+        """Tell of which documents all rows are blank, (n,) bool."""
+        return blank if self.passages is None else self.passages.all_of(blank)
+
     def per_document(
         self, blank: np.ndarray, counts: sp.csr_matrix | None, rows: np.ndarray
     ) -> tuple[np.ndarray, sp.csr_matrix | None, int]:
@@ -67,7 +71,7 @@ class ReadTexts(NamedTuple):
             return blank, counts, len(rows)
         sums = None if counts is None else self.passages.sum(counts)
         n_distinct = len(np.unique(self.passages.documents[rows]))
-        return self.passages.all_of(blank), sums, n_distinct
+        return self.all_blank(blank), sums, n_distinct
 
 
 def read_texts(

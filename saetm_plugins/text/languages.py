@@ -169,6 +169,17 @@ def check_languages(language: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(codes))
 
 
+def check_language(language: Any) -> None:
+    """Refuse a `language` argument that is neither "auto", None, nor known.
+
+    Raises
+    ------
+    TypeError, ValueError
+    """
+    if not (isinstance(language, str) and language == "auto"):
+        check_languages(language)
+
+
 def choose_languages(language: Any, texts: Sequence[str], languages: Any = None) -> tuple[str, ...]:
     """Return the languages whose words are to be counted; none for the default of English.
 
