@@ -153,3 +153,20 @@ def test_documents_near_each_other_lie_near_on_the_map(corpus, method):
 def test_maps_of_few_or_equal_documents():
     assert map_documents(np.ones((2, 5), dtype=np.float32)).shape == (2, 2)
     assert np.isfinite(map_documents(np.ones((50, 5), dtype=np.float32))).all()
+
+
+def test_evidence_is_marked_in_typical_documents(long_texts, tmp_path):
+    rng = np.random.default_rng(0)
+    pairs = [("abcde"[i % 5], "abcde"[(i + 1) % 5]) for i in range(40)]
+    texts = [f"{long_texts.write(rng, a, 3)} 😀 {long_texts.write(rng, b, 9)}" for a, b in pairs]
+    model = SAETopicModel(5, encoder=long_texts.Encoder(), n_atoms=16, word_vectors="corpus")
+    model.fit(texts)
+    path = explore(model, texts, tmp_path / "page.html", evidence=True, positions=np.eye(40, 2))
+    packed = re.search(r'id="data"[^>]*>([^<]+)<', path.read_text(encoding="utf-8"))[1]
+    content = json.loads(gzip.decompress(base64.b64decode(packed)))
+    assert content["evidence"]
+    for place, (start, end) in content["evidence"].items():
+        units = texts[int(place)].encode("utf-16-le")
+        marked = units[2 * start : 2 * end].decode("utf-16-le")  # as JavaScript counts
+        assert marked.count(f"theme{pairs[int(place)][1]}") > 10
+        assert marked.endswith(".")
