@@ -222,3 +222,14 @@ def test_bad_arguments_are_named_and_change_nothing(fitted, long_corpus, long_te
     with pytest.raises(ValueError, match="max_tokens is not given"):
         Chunker().split(texts, Unlimited())
     assert len(Chunker(max_tokens=16).split(texts[:1], Unlimited())) > 4
+
+
+def test_the_commands_option_is_read():
+    typer = pytest.importorskip("typer")
+    from saetm_plugins.cli.shared import read_chunk
+
+    assert [read_chunk(text) for text in ("auto", "fitted", "none")] == ["auto", "fitted", None]
+    assert read_chunk("128") == Chunker(max_tokens=128)
+    for text in ("some", "2", "1.5"):
+        with pytest.raises(typer.BadParameter, match="--chunk must be"):
+            read_chunk(text)
