@@ -1,12 +1,7 @@
 """topicwizard draws our models as they are: through ``prepare_topic_data``, its own contract."""
 
-import socket
-import threading
-
 import numpy as np
 import pytest
-import requests
-from urllib3.util import Retry
 
 from saetm_plugins import SAETopicModel
 from saetm_plugins.bertopic import SAEBERTopic
@@ -76,30 +71,6 @@ def test_topicwizards_figures(news, texts, model, topicwizard):
     assert points >= N_DOCUMENTS
     groups = figures.group_topic_barcharts(data, np.array(news.classes[:N_DOCUMENTS]))
     assert groups.data
-
-
-def test_topicwizard_visualizes_the_model_itself(texts, model, topicwizard):
-    """`visualize` serves until it is stopped, so it runs beside. Its maps of words take minutes."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    served = threading.Thread(
-        target=topicwizard.visualize,
-        args=(texts,),
-        kwargs={
-            "model": model,
-            "port": port,
-            "exclude_pages": ["words", "documents"],
-            "wordcloud_font_path": font(),  # else it fetches one
-        },
-        daemon=True,
-    )
-    served.start()
-    layout = requests.Session()
-    layout.mount("http://", requests.adapters.HTTPAdapter(max_retries=Retry(60, backoff_factor=1)))
-    answer = layout.get(f"http://127.0.0.1:{port}/_dash-layout", timeout=60)
-    assert answer.status_code == 200
-    assert model.get_topics(1)[0][0] in answer.text
 
 
 def font():
