@@ -127,7 +127,7 @@ def check_count(value: Any, name: str, *, minimum: int = 1) -> int:
         When it is smaller than `minimum`, or of more than 63 bits.
     """
     if not is_integer(value):
-        raise TypeError(f"{name} must be an integer; found {value!r}")
+        raise TypeError(f"{name} must be an integer; found {value!r:.80}")
     if value < minimum:
         raise ValueError(f"{name} must be at least {minimum}; found {value}")
     if value > _LARGEST_COUNT:
@@ -370,7 +370,7 @@ def _real_array(values: Any, name: str) -> np.ndarray:
         array = np.asarray(values)
         if array.ndim == 1 and array.dtype == object and any(map(_is_vector, array)):
             array = np.stack([_real_array(row, name) for row in array])
-    except ValueError as error:
+    except (ValueError, MemoryError) as error:  # a range() may stand for terabytes
         raise ValueError(f"{name} does not hold vectors of one length: {error}") from error
     if array.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: {name} has dtype {array.dtype}")

@@ -17,11 +17,18 @@ from sklearn.metrics.pairwise import cosine_similarity
 from saetm_plugins.analysis import taxonomy, taxonomy_layers, topic_linkage, topic_names
 from saetm_plugins.analysis.explanation import describe_atoms
 from saetm_plugins.bertopic.base import CutTopics
-from saetm_plugins.bertopic.checks import check_groups, check_texts, check_times
+from saetm_plugins.bertopic.checks import (
+    check_columns,
+    check_function,
+    check_groups,
+    check_texts,
+    check_times,
+    check_topics,
+)
 from saetm_plugins.bertopic.images import count_groups
 from saetm_plugins.bertopic.representation import top_words
 from saetm_plugins.topic_data import topic_data
-from saetm_plugins.validation import check_embeddings
+from saetm_plugins.validation import check_count, check_embeddings, is_integer
 
 _LABEL_WORDS = 5
 _INTERACTIVE = ("title", "sub_title", "width", "height", "enable_search")
@@ -59,6 +66,8 @@ class AnalysedTopics(CutTopics):
             return super().hierarchical_topics(
                 docs, use_ctfidf, linkage_function, distance_function
             )
+        check_function(linkage_function, "linkage_function")
+        check_function(distance_function, "distance_function")
         self._check_docs(docs)
         n_topics = self.sae_model_.n_topics_
         members = [[topic] for topic in range(n_topics)]
@@ -195,11 +204,17 @@ class AnalysedTopics(CutTopics):
         check_is_fitted(self)
         if soft and topics is not None:
             raise ValueError("soft=True counts mixtures, and topics= has none; give one of them")
+        if nr_bins is not None:
+            check_count(nr_bins, "nr_bins")
+        if not isinstance(datetime_format, (str, type(None))):
+            raise TypeError(f"datetime_format must be a string; found {datetime_format!r:.80}")
         texts = check_texts(docs, "docs") if topics is not None else self._check_docs(docs)
         n_documents = len(self.topics_) if texts is None else len(texts)
         times = check_times(timestamps, n_documents, datetime_format)
         if topics is not None:
-            topics = check_groups(topics, n_documents, "topics")
+            topics = check_topics(check_groups(topics, n_documents, "topics"))
+            if unknown := sorted(set(topics) - set(self.topic_sizes_)):
+                raise ValueError(f"topics holds {unknown[0]}, which the model does not know")
         if texts is None:
             hard = count_groups(self, _binned(times, nr_bins), "Timestamp")
         else:
@@ -255,6 +270,7 @@ class AnalysedTopics(CutTopics):
         the last batch's alone are known. Parameters are BERTopic's.
         """
         texts = self._check_docs(docs)
+        check_columns(df, metadata, len(self.topics_))
         known = self.probabilities_
         if known is not None and len(known) != len(self.topics_):
             self.probabilities_ = None
@@ -340,8 +356,13 @@ class AnalysedTopics(CutTopics):
         ------
         IndexError
             When there is no fitted document of that position.
+        TypeError
+            When `document` is neither.
         """
         self._check_atoms("explain_document")
+        check_count(n_words, "n_words")
+        if not isinstance(document, str) and not is_integer(document):
+            raise TypeError(f"document must be a position or a text; found {document!r:.80}")
         model = self.sae_model_
         if isinstance(document, str):
             doc_atoms = self.transform_atoms([document])

@@ -11,12 +11,26 @@ import numpy as np
 import scipy.sparse as sp
 from bertopic._bertopic import logger
 from bertopic._utils import check_is_fitted
-from sklearn.base import clone
 from sklearn.feature_extraction.text import CountVectorizer
 
 from saetm_plugins.bertopic.backend import load_backend
 from saetm_plugins.bertopic.base import CutTopics
+from saetm_plugins.bertopic.checks import (
+    check_ngrams,
+    check_nr_topics,
+    check_representation,
+    check_slot,
+    check_texts,
+    check_topics,
+)
 from saetm_plugins.bertopic.images import BLANK
+from saetm_plugins.text import copy_vectorizer
+from saetm_plugins.validation import (
+    check_choice,
+    check_count,
+    check_embeddings,
+    check_not_negative,
+)
 
 
 class EditedTopics(CutTopics):
@@ -54,6 +68,7 @@ class EditedTopics(CutTopics):
             then as it was before.
         """
         self._check_atoms("reduce_topics")
+        check_nr_topics(nr_topics)
         texts = self._check_docs(docs, images)
         with self._editing():
             self._recall(texts)
@@ -89,7 +104,7 @@ class EditedTopics(CutTopics):
         texts = self._check_docs(docs, images)
         with self._editing() as model:
             self._recall(texts)
-            model.merge_topics(list(topics_to_merge))
+            model.merge_topics(topics_to_merge)
             self._describe(texts, images)
 
     def split_topic(
@@ -208,9 +223,14 @@ class EditedTopics(CutTopics):
             super().delete_topics(topics_to_delete)
             return
         with self._editing() as model:
-            had_outliers = self._outliers
+            had_outliers, topics, last = self._outliers, self.topics_, model.labels_.tolist()
             kept = model.delete_topics(topics_to_delete)
             self._describe_sizes()
+            if len(topics) != len(last):  # set to those of several batches, the last one's last
+                number = {old: new for new, old in enumerate(kept)}
+                earlier = topics[: -len(last)] if topics[-len(last) :] == last else topics
+                renumbered = [number.get(topic, -1) for topic in earlier]
+                self.topics_ = renumbered + self.topics_[: len(topics) - len(earlier)]
             self._keep_descriptions(kept, had_outliers)
 
     def _keep_descriptions(self, kept: list[int], had_outliers: int) -> None:
@@ -278,6 +298,12 @@ class EditedTopics(CutTopics):
                 representation_model=representation_model,
             )
             return
+        check_count(top_n_words, "top_n_words")
+        if n_gram_range is not None:
+            check_ngrams(n_gram_range)
+        check_slot(vectorizer_model, "vectorizer_model")
+        check_slot(ctfidf_model, "ctfidf_model")
+        check_representation(representation_model)
         texts = self._check_docs(docs, images)
         other_words = vectorizer_model is not None or n_gram_range is not None
         if texts is None and other_words:
@@ -286,7 +312,7 @@ class EditedTopics(CutTopics):
             self._recall(texts)
             self.top_n_words = top_n_words
             self.representation_model = representation_model
-            self.ctfidf_model = ctfidf_model or self.ctfidf_model
+            self.ctfidf_model = self.ctfidf_model if ctfidf_model is None else ctfidf_model
             if texts is not None and other_words:
                 self._learn_vocabulary(texts, vectorizer_model, n_gram_range)
             if topics is not None:
@@ -317,7 +343,17 @@ class EditedTopics(CutTopics):
             knows none.
         """
         check_is_fitted(self)
-        topics = [int(topic) for topic in topics]
+        topics = check_topics(topics)
+        check_choice(
+            strategy.lower() if isinstance(strategy, str) else strategy,
+            "strategy",
+            ("distributions", "probabilities", "c-tf-idf", "embeddings"),
+        )
+        check_not_negative(threshold, "threshold")
+        if images is None and (documents is not None or strategy.lower() != "probabilities"):
+            documents = check_texts(documents, "documents")
+            if len(documents) != len(topics):
+                raise ValueError(f"documents holds {len(documents)} texts for {len(topics)} topics")
         if -1 not in topics:
             logger.warning("Outliers - No document has topic -1: topics stay as they are")
             return topics
@@ -329,9 +365,9 @@ class EditedTopics(CutTopics):
         if strategy.lower() == "probabilities":
             if probabilities is None and self.sae_model_ is not None:
                 probabilities = self.sae_model_.doc_topics_
-            if probabilities is not None and len(probabilities) != len(topics):
-                raise ValueError(
-                    f"probabilities holds {len(probabilities)} rows for {len(topics)} topics"
+            if probabilities is not None:
+                probabilities = check_embeddings(
+                    probabilities, name="probabilities", n_rows=len(topics)
                 )
         found = super().reduce_outliers(
             documents,
@@ -349,9 +385,14 @@ class EditedTopics(CutTopics):
         self, docs: list[str], vectorizer_model: Any, n_gram_range: tuple[int, int] | None
     ) -> None:
         """Count other words, and learn the atoms' emissions of them."""
-        vectorizer = clone(self.vectorizer_model if vectorizer_model is None else vectorizer_model)
+        own = vectorizer_model is None
+        vectorizer = copy_vectorizer(self.vectorizer_model if own else vectorizer_model)
         if n_gram_range is not None:
-            vectorizer.set_params(ngram_range=n_gram_range)
+            if not hasattr(vectorizer, "ngram_range"):
+                raise TypeError(f"n_gram_range is no setting of {type(vectorizer).__name__}")
+            vectorizer.ngram_range = tuple(n_gram_range)
+            if own:  # a loaded one is bound to the words of before
+                vectorizer.vocabulary = None
         self._bow = sp.csr_matrix(vectorizer.fit_transform(docs), dtype=np.float32)
         self.vectorizer_model = vectorizer
         self.sae_model_.relearn_words(self._bow, vectorizer.get_feature_names_out(), vectorizer)

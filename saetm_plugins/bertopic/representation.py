@@ -13,12 +13,11 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 from bertopic.representation import BaseRepresentation
-from sklearn.base import clone
 
 from saetm_plugins.atom_model import CorpusSums, sum_documents
 from saetm_plugins.bertopic.clusterer import SAEClusterer
 from saetm_plugins.emission import Emissions, fit_pooled_emissions, infer_doc_atoms
-from saetm_plugins.text import default_vectorizer
+from saetm_plugins.text import copy_vectorizer, default_vectorizer
 
 Words = dict[int, list[tuple[str, float]]]
 
@@ -58,7 +57,7 @@ class SAERepresentation(BaseRepresentation):
     top_n_words : int, optional
         Words of a topic; None: the topic model's ``top_n_words``.
     vectorizer : scikit-learn vectorizer, optional
-        Counts words (cloned, then fitted); None means
+        Counts words (copied, then fitted); None means
         :func:`saetm_plugins.text.default_vectorizer`. An SAEBERTopic uses its own.
     """
 
@@ -230,7 +229,9 @@ def _infer(corpus: CorpusWords, documents: pd.DataFrame) -> sp.csr_matrix:
 
 
 def _count(documents: list[str], vectorizer: Any) -> tuple[sp.csr_matrix, Any]:
-    fitted = default_vectorizer(len(documents)) if vectorizer is None else clone(vectorizer)
+    fitted = (
+        default_vectorizer(len(documents)) if vectorizer is None else copy_vectorizer(vectorizer)
+    )
     return sp.csr_matrix(fitted.fit_transform(documents), dtype=np.float32), fitted
 
 

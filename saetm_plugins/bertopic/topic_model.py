@@ -22,7 +22,7 @@ from saetm_plugins.atoms import SparseAutoencoder
 from saetm_plugins.bertopic import tables, zeroshot
 from saetm_plugins.bertopic.analysis import AnalysedTopics
 from saetm_plugins.bertopic.backend import as_encoder, load_backend, runs_locally
-from saetm_plugins.bertopic.checks import check_texts
+from saetm_plugins.bertopic.checks import check_parameters, check_slot, check_texts
 from saetm_plugins.bertopic.editing import EditedTopics
 from saetm_plugins.bertopic.files import SavedTopics
 from saetm_plugins.bertopic.numbering import NumberedTopicModel, check_outlier_threshold
@@ -36,7 +36,12 @@ from saetm_plugins.text import (
     fit_vectorizer,
     has_default_encoder,
 )
-from saetm_plugins.validation import all_or_nothing, one_hot_classes
+from saetm_plugins.validation import (
+    all_or_nothing,
+    check_count,
+    check_fraction,
+    one_hot_classes,
+)
 
 _MODEL_PARAMETERS = (
     ("merge", "n_atoms", "k", "activation", "sharpening", "word_vectors", "solver")
@@ -125,6 +130,9 @@ random_state, device
                     UserWarning,
                     stacklevel=2,
                 )
+        check_count(bertopic.get("top_n_words", 10), "top_n_words")
+        for slot in ("vectorizer_model", "ctfidf_model"):  # whose truth BERTopic asks
+            check_slot(bertopic.get(slot), slot)
         self._counts_by_default = bertopic.get("vectorizer_model") is None
         bertopic.setdefault("calculate_probabilities", True)
         super().__init__(
@@ -187,6 +195,8 @@ random_state, device
         """
         check_outlier_threshold(self.outlier_threshold)
         check_chunk(self.chunk)
+        check_fraction(self.target_weight, "target_weight", closed=True)
+        check_parameters(self)
         with all_or_nothing(self):
             if self._found_encoder:  # of the documents before
                 self.embedding_model, self._found_encoder = None, False
@@ -292,6 +302,8 @@ random_state, device
             self.fit_transform(documents, embeddings, y=y)
             return self
         self._check_atoms("partial_fit")
+        if documents is None or self._is_wordless():
+            raise ValueError("documents: a further batch needs texts, and a model that has words")
         sizes, counts, had_outliers = self.topic_sizes_, self._topic_counts, self._outliers
         with self._editing() as model:
             texts, embeddings = self._read(documents, embeddings, None)

@@ -33,6 +33,7 @@ from saetm_plugins.validation import (
 Pair = tuple[Any, Any]
 Checked = tuple[sp.csr_matrix, sp.csr_matrix]
 Reduce = Callable[..., float]
+_LEAST_BACKGROUND = 1e-6  # the largest counts over less would overflow in float32
 
 
 def fit_emissions(
@@ -68,7 +69,7 @@ def fit_emissions(
         Passes. None: as many as predict held-out words best (EM over shards: until a pass gains
         less than `tol`; Adam: 50 epochs).
     background_weight : float, default=0.3
-        π, in [0, 1).
+        π: 0, or from 1e-6 to less than 1.
     word_weights : "idf", None or array-like of shape (V,), default="idf"
         Factor of each word's counts; ``"idf"`` is log(N / df) scaled to a maximum of 1.
     prior : float or "auto", default="auto"
@@ -98,7 +99,7 @@ def fit_emissions(
         word, or an option is out of range.
     """
     check_choice(solver, "solver", ("em", "adam"))
-    check_fraction(background_weight, "background_weight")
+    _check_background_weight(background_weight)
     _check_passes(n_iter, tol)
     check_random(random_state)
     counts = check_counts(bow)
@@ -168,7 +169,7 @@ def fit_emissions_blocks(
         When there are no blocks, they disagree in atoms or words, or one of them or an option is
         not as :func:`fit_emissions` takes it.
     """
-    check_fraction(background_weight, "background_weight")
+    _check_background_weight(background_weight)
     _check_passes(n_iter, tol)
     make_engine = choose_engine(backend, device)
     reduce = _summing_over(process_group)
@@ -249,6 +250,14 @@ class Problem:
             word_weights=self.word_weights,
             prior=self.prior,
             log_likelihood_=history,
+        )
+
+
+def _check_background_weight(value: Any) -> None:
+    check_fraction(value, "background_weight")
+    if 0 < value < _LEAST_BACKGROUND:
+        raise ValueError(
+            f"background_weight must be 0 or at least {_LEAST_BACKGROUND:g}; found {value!r}"
         )
 
 

@@ -196,6 +196,8 @@ def _check_labels(values: Any, name: str) -> np.ndarray:
     if given.ndim != 1 or len(given) == 0:
         raise ValueError(f"{name} must hold one value per document; found shape {given.shape}")
     for row, value in enumerate(given.tolist()):
+        if np.ndim(value) or sp.issparse(value):
+            raise ValueError(f"{name}[{row}] must be one value; found {type(value).__name__}")
         if value is None or value != value:
             raise ValueError(f"{name}[{row}] is {value!r}")
     return given.astype(str) if given.dtype.kind == "O" else given

@@ -17,6 +17,7 @@ from saetm_plugins.text.corpus_languages import read_languages, unite
 from saetm_plugins.text.counting import (
     check_bow,
     check_vectorizer,
+    copy_vectorizer,
     count_known_words,
     count_words,
     default_vectorizer,
@@ -72,6 +73,7 @@ __all__ = [
     "check_unsplit",
     "check_vectorizer",
     "choose_languages",
+    "copy_vectorizer",
     "count_known_words",
     "count_words",
     "default_vectorizer",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import inspect
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -28,6 +30,17 @@ def default_vectorizer(n_documents: int) -> CountVectorizer:
         max_features=10_000,
         dtype=np.float32,
     )
+
+
+def copy_vectorizer(vectorizer: Any) -> Any:
+    """Return a copy to fit, with all settings: clone() loses those in a constructor's ``**kwargs``.
+
+    BERTopic's ``OnlineCountVectorizer`` takes CountVectorizer's that way, stop words among them.
+    """
+    parameters = inspect.signature(type(vectorizer)).parameters.values()
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return copy.deepcopy(vectorizer)
+    return clone(vectorizer)
 
 
 def fit_vectorizer(
@@ -57,7 +70,7 @@ def fit_vectorizer(
         When no word is left to count.
     """
     if vectorizer is not None:
-        fitted = clone(vectorizer)
+        fitted = copy_vectorizer(vectorizer)
         return sp.csr_matrix(fitted.fit_transform(texts), dtype=np.float32), fitted
     row_of = {text: row for row, text in enumerate(dict.fromkeys(texts))}
     fitted = default_vectorizer(len(row_of))
@@ -193,7 +206,8 @@ def count_known_words(vectorizer: Any, vocabulary: np.ndarray | None) -> Any:
         raise ValueError("vectorizer was fitted to another vocabulary than the model's")
     if not isinstance(vectorizer, CountVectorizer) or isinstance(vectorizer, TfidfVectorizer):
         raise ValueError(f"vectorizer must be fitted; {type(vectorizer).__name__} is not")
-    made = clone(vectorizer).set_params(vocabulary={word: i for i, word in enumerate(vocabulary)})
+    made = copy_vectorizer(vectorizer)
+    made.vocabulary = {word: i for i, word in enumerate(vocabulary)}
     made.get_feature_names_out()  # it counts as fitted from here on
     return made
 
