@@ -7,7 +7,6 @@ import contextlib
 import json
 import multiprocessing
 import os
-import signal
 import subprocess
 import time
 
@@ -43,7 +42,7 @@ def kill_at(act, seconds):
     child.start()
     time.sleep(seconds)
     alive = child.is_alive()
-    os.kill(child.pid, signal.SIGKILL)
+    child.kill()
     child.join()
     return alive
 
@@ -69,16 +68,16 @@ def models():
 
 
 def test_a_killed_training_goes_on_to_the_same_bits(tmp_path):
-    settings = {"n_atoms": 64, "k": 3, "n_steps": 400}
+    settings = {"n_atoms": 64, "k": 3, "n_steps": 150}
     whole = train_sae(EMBEDDINGS, **settings)
     for number, seconds in enumerate(moments(0.6)):
         folder = tmp_path / str(number)
 
         def train(folder=folder):
-            train_sae(EMBEDDINGS, **settings, checkpoint_dir=folder, checkpoint_every=20)
+            train_sae(EMBEDDINGS, **settings, checkpoint_dir=folder, checkpoint_every=10)
 
         kill_at(train, seconds)
-        again = train_sae(EMBEDDINGS, **settings, checkpoint_dir=folder, checkpoint_every=20)
+        again = train_sae(EMBEDDINGS, **settings, checkpoint_dir=folder, checkpoint_every=10)
         np.testing.assert_array_equal(again.decoder_, whole.decoder_)
         np.testing.assert_array_equal(again.encoder_, whole.encoder_)
 
@@ -122,6 +121,30 @@ def test_a_killed_save_of_gensims_leaves_a_whole_model(tmp_path, models):
         assert kill_at(over_and_over(save), seconds)
         found = gensim.SaeModel.load(path).get_topics()
         assert any(np.array_equal(found, each.get_topics()) for each in wrapped)
+
+
+def test_a_killed_save_of_bertopics_leaves_a_whole_model(tmp_path):
+    bertopic = pytest.importorskip("saetm_plugins.bertopic")
+    path = tmp_path / "model"
+    sae = train_sae(EMBEDDINGS, n_atoms=24, k=2, n_steps=80)
+    models = [
+        bertopic.SAEBERTopic(n, sae=sae, word_vectors="corpus").fit(TEXTS, EMBEDDINGS)
+        for n in (3, 4)
+    ]
+    models[0].save(path)
+
+    def save():
+        for model in models:
+            model.save(path)
+
+    for seconds in moments(0.5):
+        assert kill_at(over_and_over(save), seconds)
+        found = bertopic.SAEBERTopic.load(path)
+        same = [each for each in models if each.topics_ == found.topics_]
+        assert len(same) == 1
+        assert found.get_topics().keys() == same[0].get_topics().keys()
+        expected = same[0].sae_model_.transform(None, EMBEDDINGS)
+        np.testing.assert_array_equal(found.sae_model_.transform(None, EMBEDDINGS), expected)
 
 
 def test_a_killed_cache_of_embeddings_is_whole_or_not_there(tmp_path):
