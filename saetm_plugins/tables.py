@@ -17,7 +17,7 @@ import numpy as np
 
 from saetm_plugins.persistence import check_parent
 from saetm_plugins.text_files import TextTable, open_table
-from saetm_plugins.validation import check_count
+from saetm_plugins.validation import as_list, check_count, check_doc_topics
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,12 +111,10 @@ def document_table(
     """
     import pandas as pd
 
-    mixtures = np.asarray(model.doc_topics_ if doc_topics is None else doc_topics)
     n_topics = model.n_topics_
-    if mixtures.ndim != 2 or mixtures.shape[1] != n_topics:
-        raise ValueError(f"doc_topics must have {n_topics} columns; found shape {mixtures.shape}")
+    mixtures = model.doc_topics_ if doc_topics is None else check_doc_topics(doc_topics, n_topics)
     check_count(n_next, "n_next", minimum=0)
-    names = list(range(len(mixtures))) if ids is None else list(ids)
+    names = list(range(len(mixtures))) if ids is None else as_list(ids, "ids", "names")
     if len(names) != len(mixtures):
         raise ValueError(f"ids has {len(names)} values for {len(mixtures)} documents")
     topics, shares = _largest_shares(mixtures, min(n_next + 1, n_topics))

@@ -278,6 +278,34 @@ def check_mixtures_of_atoms(doc_atoms: Any, n_atoms: int) -> sp.csr_matrix:
     return mixtures
 
 
+def check_doc_topics(doc_topics: Any, n_topics: int) -> np.ndarray:
+    """Return mixtures of topics as an array (n, n_topics) of shares.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When they are no 2-D array of numbers, of another width, empty, not finite, negative or
+        above 1.
+    """
+    array = _real_array(doc_topics, "doc_topics")
+    if array.ndim != 2 or array.dtype.kind == "b":
+        raise ValueError(
+            "doc_topics must be a 2-D array of numbers, as model.transform returns; found shape "
+            f"{array.shape}, dtype {array.dtype}"
+        )
+    if array.shape[0] == 0:
+        raise ValueError(f"doc_topics holds no documents: shape {array.shape}")
+    if array.shape[1] != n_topics:
+        raise ValueError(f"doc_topics must have {n_topics} columns; found shape {array.shape}")
+    check_finite(array, "doc_topics")
+    if array.min() < 0 or array.max() > 1 + 1e-3:
+        raise ValueError(
+            f"doc_topics must hold shares, from 0 to 1; found {array.min():.3g} to "
+            f"{array.max():.3g}"
+        )
+    return array
+
+
 def check_choice(value: Any, name: str, choices: tuple[str, ...]) -> str:
     """Return `value` if it is one of `choices`, or raise a ValueError listing them."""
     if not isinstance(value, str) or value not in choices:

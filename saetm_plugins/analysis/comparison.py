@@ -23,7 +23,7 @@ from saetm_plugins.analysis.resampling import (
     percentile_interval,
     permuted_sums,
 )
-from saetm_plugins.validation import check_count, check_fraction
+from saetm_plugins.validation import as_list, check_count, check_fraction
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -135,7 +135,7 @@ def compare_groups(
     def values(rows: np.ndarray) -> np.ndarray:
         return documents.shares(rows, level)[:, units]
 
-    seeds = np.random.SeedSequence(random_state).spawn(2)
+    seeds = np.random.SeedSequence(check_count(random_state, "random_state", minimum=0)).spawn(2)
     share_a, share_b = _mean_shares(values, pairs)
     low, high = _interval(values, pairs, n_resamples, confidence, seeds[0])
     p, z = _permutation_test(values, pairs, share_a - share_b, n_permutations, seeds[1])
@@ -359,7 +359,7 @@ def _typical(
 def _read_ids(ids: Any, n_documents: int) -> list[Any] | None:
     if ids is None:
         return None
-    names = list(ids)
+    names = as_list(ids, "ids", "one name per document")
     if len(names) != n_documents:
         raise ValueError(f"ids has {len(names)} values for {n_documents} documents")
     return names

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 from saetm_plugins.analysis.fitted import as_topic_model, document_atoms
 from saetm_plugins.model import SAETopicModel
-from saetm_plugins.validation import check_choice, check_finite
+from saetm_plugins.validation import check_choice, check_doc_topics, check_finite, check_indices
 
 BLOCK_ROWS = 4096
 """Documents whose mixtures are dense at once."""
@@ -104,16 +104,9 @@ def read_documents(model: Any, doc_topics: Any = None, doc_atoms: Any = None) ->
                 "doc_atoms must be a sparse matrix, as model.transform_atoms returns; found "
                 f"{type(doc_atoms).__name__}"
             )
-        doc_atoms = sp.csr_matrix(doc_atoms)
-        _check_mixtures(doc_atoms, doc_atoms.data[None], fitted.sae_.n_atoms, "doc_atoms")
+        doc_atoms = _check_atoms(doc_atoms, fitted.sae_.n_atoms)
     if doc_topics is not None:
-        doc_topics = np.asarray(doc_topics)
-        if doc_topics.dtype.kind not in "fiu" or doc_topics.ndim != 2:
-            raise ValueError(
-                f"doc_topics must be a 2-D array of numbers, as model.transform returns; found "
-                f"shape {doc_topics.shape}, dtype {doc_topics.dtype}"
-            )
-        _check_mixtures(doc_topics, doc_topics, fitted.n_topics_, "doc_topics")
+        doc_topics = check_doc_topics(doc_topics, fitted.n_topics_)
         if doc_atoms is not None and len(doc_topics) != doc_atoms.shape[0]:
             raise ValueError(
                 f"doc_topics has {len(doc_topics)} rows, doc_atoms {doc_atoms.shape[0]}"
@@ -161,11 +154,16 @@ def check_level(level: str) -> str:
     return check_choice(level, "level", LEVELS)
 
 
-def _check_mixtures(mixtures: Any, values: np.ndarray, width: int, name: str) -> None:
-    if mixtures.shape[0] == 0:
-        raise ValueError(f"{name} holds no documents: shape {mixtures.shape}")
-    if mixtures.shape[1] != width:
-        raise ValueError(f"{name} must have {width} columns; found shape {mixtures.shape}")
-    check_finite(values, name)
-    if values.size and values.min() < 0:
-        raise ValueError(f"{name} must not be negative; found {values.min():.3g}")
+def _check_atoms(doc_atoms: Any, n_atoms: int) -> sp.csr_matrix:
+    if doc_atoms.ndim != 2 or doc_atoms.shape[0] == 0:
+        raise ValueError(f"doc_atoms holds no documents: shape {doc_atoms.shape}")
+    if doc_atoms.shape[1] != n_atoms:
+        raise ValueError(f"doc_atoms must have {n_atoms} columns; found shape {doc_atoms.shape}")
+    if doc_atoms.dtype.kind not in "fiu":
+        raise ValueError(f"doc_atoms must hold real numbers; found dtype {doc_atoms.dtype}")
+    check_indices(doc_atoms, "doc_atoms")
+    doc_atoms = sp.csr_matrix(doc_atoms)
+    check_finite(doc_atoms.data[None], "doc_atoms")
+    if doc_atoms.nnz and doc_atoms.data.min() < 0:
+        raise ValueError(f"doc_atoms must not be negative; found {doc_atoms.data.min():.3g}")
+    return doc_atoms

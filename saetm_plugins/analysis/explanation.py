@@ -71,7 +71,10 @@ def explain_document(
         row = check_embeddings(np.atleast_2d(embedding), name="embedding", n_rows=1)
         doc_atoms = document_atoms(fitted, embeddings=row)
     elif isinstance(document, str):
-        doc_atoms = document_atoms(model, [document])
+        try:
+            doc_atoms = document_atoms(model, [document])
+        except ValueError as error:
+            raise ValueError(f"document cannot be embedded as others were: {error}") from error
     elif is_integer(document):
         fitted_rows = document_atoms(fitted)
         if not -fitted_rows.shape[0] <= document < fitted_rows.shape[0]:

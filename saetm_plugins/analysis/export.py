@@ -10,7 +10,7 @@ import pandas as pd
 
 from saetm_plugins.analysis.fitted import as_topic_model, mixtures, open_model, topic_names
 from saetm_plugins.tables import check_table_path, document_table, write_table
-from saetm_plugins.validation import check_count
+from saetm_plugins.validation import as_list, check_count, check_doc_topics
 
 
 def export_documents(
@@ -58,7 +58,9 @@ def export_documents(
     model = open_model(model)
     fitted = as_topic_model(model)
     check_count(n_topics, "n_topics")
-    shares = mixtures(model) if doc_topics is None else np.asarray(doc_topics)
+    shares = (
+        mixtures(model) if doc_topics is None else check_doc_topics(doc_topics, fitted.n_topics_)
+    )
     if path is not None:
         check_table_path(path, len(shares))
     names = topic_names(model)
@@ -67,8 +69,10 @@ def export_documents(
         named = [names[topic] if topic == topic else None for topic in _plain(table[column])]
         table["name" + column.removeprefix("topic")] = named
     if texts is not None:
-        table.insert(1, "text", _of_length(list(texts), len(table), "texts"))
+        table.insert(1, "text", _of_length(as_list(texts, "texts", "texts"), len(table), "texts"))
     if columns is not None:
+        if not isinstance(columns, pd.DataFrame):
+            raise TypeError(f"columns must be a DataFrame; found {type(columns).__name__}")
         _of_length(columns, len(table), "columns")
         doubled = [str(column) for column in columns if column in table]
         if doubled:

@@ -15,7 +15,7 @@ from saetm_plugins.model import SAETopicModel
 from saetm_plugins.persistence import CONFIG_NAME
 from saetm_plugins.tables import name_topics_by_words, words_of_topics
 from saetm_plugins.text import check_bow, check_documents
-from saetm_plugins.validation import check_count, check_embeddings
+from saetm_plugins.validation import as_list, check_count, check_embeddings, is_integer
 
 _HOLDERS = ("sae_model_", "model_")  # of adapters: public attributes with the estimator
 _SAVED_IN = (".", "model", "saetm/model")  # an estimator's, a SaeModel's, a SAEBERTopic's folder
@@ -120,7 +120,10 @@ def atom_words(model: Any, n_words: int = 10, atoms: Any = None) -> list[str]:
     """
     fitted = as_topic_model(model)
     check_count(n_words, "n_words")
-    chosen = np.arange(fitted.sae_.n_atoms) if atoms is None else np.asarray(atoms, dtype=np.int64)
+    n_atoms = fitted.sae_.n_atoms
+    chosen = list(range(n_atoms)) if atoms is None else as_list(atoms, "atoms", "numbers of atoms")
+    if not all(is_integer(atom) and 0 <= atom < n_atoms for atom in chosen):
+        raise ValueError(f"atoms must be numbers of atoms, 0 to {n_atoms - 1}; found {atoms!r:.80}")
     if fitted.atom_words_ is None:
         return [""] * len(chosen)
     described = []

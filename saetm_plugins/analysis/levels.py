@@ -18,7 +18,7 @@ import scipy.sparse as sp
 from saetm_plugins import topics as cuts
 from saetm_plugins.analysis.fitted import as_topic_model
 from saetm_plugins.arrays import unit_rows
-from saetm_plugins.topics import Topics
+from saetm_plugins.topics import Topics, check_topics
 from saetm_plugins.validation import check_count
 
 _SMALLEST_LEVEL = 4  # by default: fewer topics than these are no overview
@@ -113,7 +113,10 @@ def topic_linkage(model: Any, topics: Sequence[int] | None = None) -> np.ndarray
         join before), the number of topics.
     """
     fitted = as_topic_model(model)
-    chosen = np.arange(fitted.n_topics_) if topics is None else np.asarray(topics, dtype=np.int64)
+    every = range(fitted.n_topics_)
+    chosen = np.array(
+        check_topics(every if topics is None else topics, len(every), "topics"), dtype=np.int64
+    )
     similarity = topic_similarity(fitted, fitted.topics_)[np.ix_(chosen, chosen)]
     n_topics = len(chosen)
     joins = join_topics_upwards(similarity, default_levels(n_topics))

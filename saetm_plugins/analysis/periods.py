@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import scipy.sparse as sp
 
 from saetm_plugins.analysis.groups import warn_of_missing
 from saetm_plugins.validation import check_count, is_integer
@@ -91,7 +92,8 @@ def read_times(times: Any, n_documents: int, name: str = "times") -> tuple[np.nd
     """
     import pandas as pd
 
-    if isinstance(times, str | bytes) or not hasattr(times, "__len__"):
+    no_list = isinstance(times, str | bytes | set | dict) or sp.issparse(times)
+    if no_list or not hasattr(times, "__len__") or getattr(times, "ndim", 1) != 1:
         raise TypeError(f"{name} must hold a time for each document; found {type(times).__name__}")
     series = pd.Series(times).reset_index(drop=True)
     if len(series) != n_documents:

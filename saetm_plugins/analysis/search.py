@@ -25,8 +25,16 @@ from saetm_plugins.analysis.fitted import (
 from saetm_plugins.arrays import index_of_words, unit_rows
 from saetm_plugins.model import SAETopicModel
 from saetm_plugins.parallel import even_ranges
+from saetm_plugins.text import check_documents
 from saetm_plugins.topics import check_topics
-from saetm_plugins.validation import check_count, check_embeddings, check_fraction, is_integer
+from saetm_plugins.validation import (
+    as_list,
+    check_count,
+    check_embeddings,
+    check_fraction,
+    check_text,
+    is_integer,
+)
 
 _ROWS = 16_384  # documents at a time: what atoms say of them is dense
 _WAYS = ("query", "topic", "atoms", "words", "like")
@@ -168,7 +176,7 @@ def _read_searched(
     model: Any, documents: Any, embeddings: Any, doc_atoms: Any, ids: Any, texts: Any
 ) -> _Searched:
     fitted = as_topic_model(model)
-    given = None if documents is None else list(documents)
+    given = None if documents is None else check_documents(documents)
     if embeddings is None and doc_atoms is None and given is not None:
         embeddings = embed_texts(model, given)
     if embeddings is not None:
@@ -185,8 +193,8 @@ def _read_searched(
             f"{type(doc_atoms).__name__} of shape {np.shape(doc_atoms)}"
         )
     n_documents = doc_atoms.shape[0]
-    shown = given if texts is None else list(texts)
-    names = None if ids is None else list(ids)
+    shown = given if texts is None else as_list(texts, "texts", "texts, one per document")
+    names = None if ids is None else as_list(ids, "ids", "one name per document")
     for name, values in (("texts", shown), ("ids", names), ("embeddings", embeddings)):
         if values is not None and len(values) != n_documents:
             raise ValueError(f"{name} has {len(values)} entries for {n_documents} documents")
@@ -199,7 +207,7 @@ def _query_vector(model: Any, searched: _Searched, query: Any, name: str) -> np.
     if isinstance(query, str):
         if not query.strip():
             raise ValueError(f"{name} is an empty text")
-        return embed_texts(model, [query])[0]
+        return _embed(model, query, name)
     if name == "like" and is_integer(query):
         n_documents = searched.doc_atoms.shape[0]
         if not 0 <= query < n_documents:
@@ -210,6 +218,13 @@ def _query_vector(model: Any, searched: _Searched, query: Any, name: str) -> np.
     if np.ndim(query) != 1:
         raise TypeError(f"{name} must be a text or an embedding; found {query!r}")
     return check_embeddings([query], name=name, width=fitted.sae_.n_features)[0]
+
+
+def _embed(model: Any, text: str, name: str) -> np.ndarray:
+    try:
+        return embed_texts(model, [text])[0]
+    except ValueError as error:
+        raise ValueError(f"{name} cannot be embedded as the documents were: {error}") from error
 
 
 def _match_vector(fitted: SAETopicModel, vector: np.ndarray, atom_weight: float) -> _Match:
@@ -259,8 +274,10 @@ def _match_words(fitted: SAETopicModel, words: Any) -> _Match:
     """Match words by their likelihood under P(w | d) = π P0_w + (1 - π) Σ_k θ_dk B_kw."""
     if fitted.atom_words_ is None:
         raise ValueError("words need a model with words; this one was fitted without documents")
-    wanted = words.split() if isinstance(words, str) else list(words)
-    columns = index_of_words([str(word) for word in wanted], fitted.vocabulary_)
+    wanted = words.split() if isinstance(words, str) else as_list(words, "words", "words")
+    for word in wanted:
+        check_text(word, "words: each")
+    columns = index_of_words(wanted, fitted.vocabulary_)
     unknown = [word for word, column in zip(wanted, columns, strict=True) if column < 0]
     if len(unknown) == len(wanted):
         raise ValueError(f"words holds no word of the vocabulary; found {wanted}")
@@ -303,7 +320,10 @@ def _best_rows(
         allowed[left_out] = False
     if groups is None:
         return _best(scores, np.flatnonzero(allowed), n), None
-    labels = pd.Series(groups.to_numpy() if isinstance(groups, pd.Series) else list(groups))
+    given = as_list(groups, "groups", "a label for each document")
+    labels = groups.reset_index(drop=True) if isinstance(groups, pd.Series) else pd.Series(given)
+    if not all(map(pd.api.types.is_hashable, given)):
+        raise TypeError("groups must hold one label for each document; found a list or table")
     if len(labels) != len(scores):
         raise ValueError(f"groups has {len(labels)} entries for {len(scores)} documents")
     if labels.isna().all():

@@ -69,7 +69,7 @@ def topic_shares(
     table = _table(topic_words(documents.model, n_words), found, group_shares(documents, found))
     if check_count(n_resamples, "n_resamples", minimum=0):
         rows = [found.rows(group) for group in range(len(found.names))]
-        seed = np.random.SeedSequence(random_state)
+        seed = np.random.SeedSequence(check_count(random_state, "random_state", minimum=0))
         means = bootstrap_means(documents.shares, rows, n_resamples, seed)
         bounds = np.array([percentile_interval(each, confidence) for each in means])
         table.insert(4, "low", bounds[:, 0].T.ravel())

@@ -28,7 +28,14 @@ from saetm_plugins.analysis.fitted import (
 )
 from saetm_plugins.model import SAETopicModel
 from saetm_plugins.tables import words_of_topics
-from saetm_plugins.validation import check_count, check_embeddings, check_fraction, is_integer
+from saetm_plugins.validation import (
+    as_list,
+    check_count,
+    check_embeddings,
+    check_fraction,
+    check_text,
+    is_integer,
+)
 
 
 class TopicStability(NamedTuple):
@@ -156,7 +163,17 @@ def match_topics(
     DataFrame
         A row a topic of the first: ``counterpart`` (-1 where the other has too few topics),
         ``word_overlap`` (missing without words), ``document_overlap``; both 0 without counterpart.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When words are no lists of words, or labels are no topics of theirs.
     """
+    words, other_words = _check_words(words, "words"), _check_words(other_words, "other_words")
+    labels = _check_labels(labels, "labels", len(words))
+    other_labels = _check_labels(other_labels, "other_labels", len(other_words))
+    if len(labels) != len(other_labels):
+        raise ValueError(f"labels has {len(labels)} entries, other_labels {len(other_labels)}")
     by_documents = _document_overlap(labels, other_labels, len(words), len(other_words))
     by_words = _word_overlap(words, other_words)
     together = by_documents if by_words is None else (by_words + by_documents) / 2
@@ -170,6 +187,26 @@ def match_topics(
     else:
         found.loc[rows, "word_overlap"] = by_words[rows, columns]
     return found
+
+
+def _check_words(words: Any, name: str) -> list[list[str]]:
+    topics = [
+        as_list(row, f"{name}[{i}]", "words")
+        for i, row in enumerate(as_list(words, name, "lists of words"))
+    ]
+    for row, own in enumerate(topics):
+        for word in own:
+            check_text(word, f"{name}[{row}]: each")
+    if not topics:
+        raise ValueError(f"{name} holds no topics")
+    return topics
+
+
+def _check_labels(labels: Any, name: str, n_topics: int) -> np.ndarray:
+    found = as_list(labels, name, "numbers of topics")
+    if not all(is_integer(label) and -1 <= label < n_topics for label in found):
+        raise ValueError(f"{name} must be numbers of topics, -1 to {n_topics - 1}")
+    return np.array(found, dtype=np.int64)
 
 
 def share_matched(match: pd.DataFrame, least_overlap: float) -> dict[str, float]:
@@ -202,9 +239,10 @@ def check_seeds(seeds: Any, base: Any) -> list[int]:
         check_count(seeds, "seeds", minimum=0)
         first = int(base) + 1 if is_integer(base) else 1
         return list(range(first, first + int(seeds)))
-    if isinstance(seeds, str) or not all(is_integer(seed) and seed >= 0 for seed in seeds):
-        raise TypeError(f"seeds must be a count or a list of seeds; found {seeds!r}")
-    return [int(seed) for seed in seeds]
+    listed = as_list(seeds, "seeds", "a count or a list of seeds")
+    if not all(is_integer(seed) and 0 <= seed < 2**32 for seed in listed):
+        raise TypeError(f"seeds must be a count or a list of seeds; found {seeds!r:.80}")
+    return [int(seed) for seed in listed]
 
 
 class _Corpus(NamedTuple):

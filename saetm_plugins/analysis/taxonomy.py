@@ -115,6 +115,7 @@ def drill_down(model: Any, topic: int, n: int = 2, *, n_words: int = 10) -> pd.D
     import pandas as pd
 
     fitted = as_topic_model(model)
+    check_count(n_words, "n_words")
     marked = fitted.topics_.with_labels(["" for _ in range(fitted.n_topics_)])
     split = cuts.split_topic(fitted.atoms_, marked, topic, n)
     parts = split.select([part for part, label in enumerate(split.labels) if label is None])

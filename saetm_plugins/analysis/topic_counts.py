@@ -23,7 +23,7 @@ from saetm_plugins.analysis.stability import match_topics, share_matched
 from saetm_plugins.atom_model import AtomModel, sum_documents
 from saetm_plugins.model import SAETopicModel
 from saetm_plugins.topics import Topics
-from saetm_plugins.validation import check_count, check_embeddings, check_fraction
+from saetm_plugins.validation import as_list, check_count, check_embeddings, check_fraction
 
 QUALITY = ("coherence", "diversity", "stability")
 _COUNTS = (5, 10, 15, 20, 30, 40, 50, 75, 100, 150, 200, 300)
@@ -124,7 +124,7 @@ def suggest_n_topics(
     words = count_in_vocabulary(model, doc_atoms.shape[0], texts, bow)
     if embeddings is not None:
         embeddings = check_embeddings(embeddings, n_rows=doc_atoms.shape[0])
-    rng = np.random.default_rng(random_state)
+    rng = np.random.default_rng(check_count(random_state, "random_state", minimum=0))
     splits = [_split(fitted, doc_atoms, words, embeddings, rng) for _ in range(n_splits)]
     chosen = _check_counts(counts, fitted, splits)
 
@@ -242,9 +242,8 @@ def _check_counts(
         n_documents = sum(len(half.rows) for half in splits[0])
         most = max(min(live, n_documents // 10), 2)
         return [count for count in _COUNTS if count <= most] or [most]
-    if isinstance(counts, str) or not isinstance(counts, Iterable):
-        raise TypeError(f"counts must hold numbers of topics; found {counts!r}")
-    chosen = sorted({check_count(count, "counts", minimum=2) for count in counts})
+    listed = as_list(counts, "counts", "numbers of topics")
+    chosen = sorted({check_count(count, "counts", minimum=2) for count in listed})
     if not chosen:
         raise ValueError("counts is empty")
     if chosen[-1] > live:

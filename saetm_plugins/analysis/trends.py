@@ -86,7 +86,7 @@ def topic_trends(
         columns["coverage"][filled] = group_coverage(documents, groups, threshold)
     bounds = np.full((2, n_periods, n_topics), np.nan)
     rows = [groups.rows(group) for group in range(len(filled))]
-    seed = np.random.SeedSequence(random_state)
+    seed = np.random.SeedSequence(check_count(random_state, "random_state", minimum=0))
     for period, means in zip(
         filled, bootstrap_means(documents.shares, rows, n_resamples, seed), strict=True
     ):

@@ -18,7 +18,7 @@ from sklearn.feature_extraction.text import TfidfTransformer
 
 from saetm_plugins.persistence import load_folder, save_folder
 from saetm_plugins.text import encode_texts, load_encoder
-from saetm_plugins.validation import check_embeddings
+from saetm_plugins.validation import as_list, check_embeddings, check_text
 
 CACHE_KIND = "embeddings"
 CACHE_FORMAT = 1
@@ -67,18 +67,21 @@ def read_tokens(dataset: Any) -> tuple[list[list[str]], str]:
         When the dataset is empty, or a document is not a list of words.
     """
     tokens = dataset.get_corpus()
+    if tokens is not None and not isinstance(tokens, list | tuple):
+        raise ValueError(f"dataset must hold a list of documents; found {type(tokens).__name__}")
     if not tokens:
         raise ValueError("dataset holds no documents; load it first")
     joined = []
     for row, words in enumerate(tokens):
         try:
-            if isinstance(words, str):
+            if not isinstance(words, list | tuple):
                 raise TypeError
             joined.append("\x1f".join(words))
         except TypeError:
             raise ValueError(
-                f"dataset: document {row} must be a list of words; found {words!r}"
+                f"dataset: document {row} must be a list of words; found {words!r:.80}"
             ) from None
+        check_text(joined[-1], f"dataset: document {row}")
     return tokens, digest("\x1e".join(joined))
 
 
@@ -88,12 +91,16 @@ def read_vocabulary(dataset: Any, tokens: Sequence[Sequence[str]]) -> list[str]:
     Raises
     ------
     ValueError
-        When a word stands in it twice, or none of its words occurs.
+        When a word stands in it twice.
+    TypeError
+        When it holds something else than words.
     """
     vocabulary = dataset.get_vocabulary()
     if vocabulary is None:
         return sorted({word for words in tokens for word in words})
-    vocabulary = list(vocabulary)
+    vocabulary = as_list(vocabulary, "dataset: the vocabulary", "words")
+    for place, word in enumerate(vocabulary):
+        check_text(word, f"dataset: word {place} of the vocabulary")
     if len(set(vocabulary)) < len(vocabulary):
         twice = next(word for word in vocabulary if vocabulary.count(word) > 1)
         raise ValueError(f"dataset: the vocabulary holds {twice!r} more than once")

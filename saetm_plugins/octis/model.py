@@ -33,7 +33,7 @@ from saetm_plugins.octis.settings import (
     SAE_SETTINGS,
     check_hyperparameters,
 )
-from saetm_plugins.validation import check_count
+from saetm_plugins.validation import check_count, check_embeddings
 
 compat.apply()
 
@@ -235,9 +235,11 @@ class SAETM(AbstractModel):
             raise ValueError(
                 f"documents has {len(self._documents)} texts for {len(tokens)} documents"
             )
-        given = self._embeddings if self._embeddings is not None else settings["embeddings_path"]
         # Of an array every byte counts; a file's and an encoder's output are read once.
-        source = np.asarray(given).tobytes() if self._embeddings is not None else str(given)
+        given, source = settings["embeddings_path"], str(settings["embeddings_path"])
+        if self._embeddings is not None:
+            given = check_embeddings(self._embeddings, n_rows=len(tokens))
+            source = given.tobytes()
         name = digest(content, "\x1e".join(vocabulary), source, str(settings["encoder"]))
         if self._read_before is None or self._read_before.digest != name:
             bow = count_tokens(tokens, vocabulary)
@@ -253,7 +255,9 @@ class SAETM(AbstractModel):
 
     def _read_tokens(self, dataset: Any) -> tuple[list[list[str]], str]:
         """Read the documents' words; comparing them with those read before is cheap, naming not."""
-        if self._tokens_before is None or dataset.get_corpus() != self._tokens_before[0]:
+        known = None if self._tokens_before is None else self._tokens_before[0]
+        given = dataset.get_corpus()
+        if not isinstance(given, list) or given != known:
             tokens, content = read_tokens(dataset)
             # A copy: the dataset's own lists may be changed in place.
             self._tokens_before = [list(words) for words in tokens], content

@@ -1,0 +1,117 @@
+"""Generated input to OCTIS' face of the model: hyperparameters, datasets, ready-made embeddings."""
+
+import warnings
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from fuzzing import EMBEDDINGS, TEXTS, clear, fuzz, junk, matrices, texts
+from hypothesis import given, settings
+
+octis = pytest.importorskip("saetm_plugins.octis")
+
+TOKENS = [text.split() for text in TEXTS]
+VOCABULARY = sorted({word for tokens in TOKENS for word in tokens})
+whole_fits = settings(fuzz, max_examples=max(1, fuzz.max_examples // 10))  # each trains atoms
+
+
+class Dataset:
+    """The four getters of OCTIS' Dataset that its models call."""
+
+    def __init__(self, corpus=TOKENS, vocabulary=VOCABULARY, parts=(28, 12)):
+        self.corpus, self.vocabulary, self.parts = corpus, vocabulary, parts
+
+    def get_corpus(self):
+        return self.corpus
+
+    def get_vocabulary(self):
+        return self.vocabulary
+
+    def get_metadata(self):
+        return {"total_documents": len(self.corpus)}
+
+    def get_partitioned_corpus(self, use_validation=True):
+        first, last = self.parts
+        return [self.corpus[:first], self.corpus[len(self.corpus) - last :]]
+
+
+def make(folder, **settings_):
+    chosen = {"num_topics": 3, "n_atoms": 8, "k": 2, "word_vectors": "corpus"} | settings_
+    chosen["embeddings"] = chosen.get("embeddings", EMBEDDINGS)
+    return octis.SAETM(cache_folder=str(folder), **chosen)
+
+
+def check(output):
+    np.testing.assert_allclose(output["topic-word-matrix"].sum(axis=1), 1, atol=1e-3)
+    np.testing.assert_allclose(output["topic-document-matrix"].sum(axis=0), 1, atol=1e-3)
+    assert len(output["topics"]) == len(output["topic-word-matrix"])
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory):
+    model = make(tmp_path_factory.mktemp("cache"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.train_model(Dataset())
+    return model
+
+
+# An encoder or a path of embeddings is a name, for the hub or of a file.
+PARAMETERS = sorted(
+    set(octis.SAETM().hyperparameters) - {"encoder", "embeddings_path", "cache_folder", "device"}
+)
+
+
+@whole_fits
+@given(
+    name=st.sampled_from([*PARAMETERS, "unknown", "top_words"]),
+    value=st.one_of(junk, st.sampled_from(["nmf", "ward", "auto", "corpus", "l1", "adam", 2, 4])),
+)
+def test_hyperparameters(fitted, name, value):
+    before = dict(fitted.hyperparameters), fitted.trained_model
+    arguments = {"top_words": value} if name == "top_words" else {"hyperparameters": {name: value}}
+    output = clear(
+        lambda: fitted.train_model(Dataset(), **arguments), name, "num_topics", "n_topics"
+    )
+    if output is None:
+        assert (fitted.hyperparameters, fitted.trained_model) == before
+    elif name == "top_words" and value == 0:
+        assert "topics" not in output
+    else:
+        check(output)
+        fitted.hyperparameters = before[0]
+
+
+corpora = st.one_of(
+    junk,
+    st.lists(st.one_of(junk, st.lists(texts, max_size=3)), max_size=4),
+    st.integers(0, 39).map(lambda row: [*TOKENS[:row], [], *TOKENS[row + 1 :]]),
+    st.tuples(st.integers(0, 39), junk).map(
+        lambda changed: [*TOKENS[: changed[0]], changed[1], *TOKENS[changed[0] + 1 :]]
+    ),
+    st.just(TOKENS),
+)
+
+
+@whole_fits
+@given(corpora, st.one_of(st.just(VOCABULARY), st.none(), junk, st.lists(texts, max_size=3)))
+def test_datasets(tmp_path_factory, corpus, vocabulary):
+    folder = tmp_path_factory.getbasetemp() / "octis"
+    rows = len(corpus) if isinstance(corpus, list) else len(EMBEDDINGS)
+    model = make(folder, embeddings=np.resize(EMBEDDINGS, (max(rows, 1), 6)))
+    model.partitioning(use_partitions=False)
+    names = ("dataset", "num_topics", "documents", "bow", "live atoms")
+    output = clear(lambda: model.train_model(Dataset(corpus, vocabulary)), *names)
+    if output is not None:
+        check(output)
+
+
+@whole_fits
+@given(matrices(), st.tuples(st.integers(0, 41), st.integers(0, 41)))
+def test_embeddings_of_a_dataset(tmp_path_factory, rows, parts):
+    model = make(tmp_path_factory.getbasetemp() / "octis", embeddings=rows)
+    corpus = TOKENS[: rows.shape[0]] if getattr(rows, "ndim", 0) == 2 else TOKENS
+    names = ("embeddings", "dataset", "documents", "num_topics", "Complex", "bow", "live atoms")
+    output = clear(lambda: model.train_model(Dataset(corpus, parts=parts)), *names)
+    if output is not None:
+        check(output)
