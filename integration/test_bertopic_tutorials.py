@@ -15,6 +15,7 @@ from bertopic import BERTopic
 from bertopic.dimensionality import BaseDimensionalityReduction
 from sklearn.feature_extraction.text import CountVectorizer
 
+from saetm_plugins import train_sae
 from saetm_plugins.bertopic import SAEBERTopic, SAEClusterer, SAERepresentation
 
 PAGES = sorted((Path(__file__).parent / "tutorials").glob("*.py"))
@@ -25,19 +26,26 @@ def test_all_pages_are_there():
     assert len(PAGES) >= 16
 
 
+@pytest.fixture(scope="module")
+def sae(news):
+    """Atoms for all pages: training them is most of a fit."""
+    return train_sae(news.embeddings[:N_DOCUMENTS])
+
+
 @pytest.mark.parametrize("kind", ["SAEBERTopic", "SAEClusterer"])
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_tutorial(page, kind, news, encoder, tmp_path):
+def test_tutorial(page, kind, news, encoder, sae, tmp_path):
     def make(**options: Any) -> BERTopic:
         options.setdefault("embedding_model", encoder)
+        atoms = options.pop("sae", sae)
         if kind == "SAEBERTopic":
-            return SAEBERTopic(N_TOPICS, word_vectors="corpus", **options)
+            return SAEBERTopic(N_TOPICS, sae=atoms, word_vectors="corpus", **options)
         options.setdefault("vectorizer_model", CountVectorizer(stop_words="english"))
         if options["vectorizer_model"].__class__ is CountVectorizer:
             options.setdefault("representation_model", SAERepresentation())
         return BERTopic(
             umap_model=BaseDimensionalityReduction(),
-            hdbscan_model=SAEClusterer(N_TOPICS, calculate_probabilities=True),
+            hdbscan_model=SAEClusterer(N_TOPICS, sae=atoms, calculate_probabilities=True),
             **options,
         )
 

@@ -81,6 +81,50 @@ def test_a_forked_process_fits_and_transforms(corpus):
     assert os.waitpid(child, 0)[1] == 0
 
 
+def locks():
+    from numba.core.compiler_lock import global_compiler_lock
+    from tqdm.auto import tqdm
+
+    from saetm_plugins.text.encoding import _ENCODING
+
+    return {
+        "progress bars": tqdm.get_lock(),
+        "compiler": global_compiler_lock,
+        "tokenizer": _ENCODING,
+    }
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("name", ["progress bars", "compiler", "tokenizer"])
+def test_a_process_forked_while_another_thread_holds_a_lock_fits(corpus, name):
+    model = SAETopicModel(N_TOPICS).fit(corpus.documents, corpus.embeddings)
+    held, let_go = threading.Event(), threading.Event()
+
+    def hold():
+        with locks()[name]:
+            held.set()
+            let_go.wait(0.3)  # a fork may wait for the compiler and for a tokenizer
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        signal.alarm(120)
+        try:
+            with locks()[name]:
+                pass
+            again = SAETopicModel(N_TOPICS, sae=model.sae_)
+            again.fit(corpus.documents, corpus.embeddings)
+            code = int(not np.array_equal(again.doc_topics_, model.doc_topics_))
+        finally:
+            os._exit(code)
+    let_go.set()
+    thread.join()
+    assert os.waitpid(child, 0)[1] == 0
+
+
 def test_tasks_may_share_out_work_themselves():
     def outer(_, first, last):
         return sum(map_ranges(lambda i, a, b: b - a, [(0, first), (first, last)]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import re
 import sys
 import threading
@@ -24,7 +25,13 @@ DEFAULT_WIDTH = 384
 WORD_BATCH = 256  # words are short: batches of 32 leave the cores waiting
 _UNSPACED = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"  # scripts
 _WORD_LIKE = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
-_ENCODING = threading.Lock()  # a tokenizer that two threads use at once raises an error
+_ENCODING = threading.RLock()  # a tokenizer that two threads use at once raises an error
+if hasattr(os, "register_at_fork"):  # no thread is within a tokenizer while the process forks
+    os.register_at_fork(
+        before=_ENCODING.acquire,
+        after_in_parent=_ENCODING.release,
+        after_in_child=_ENCODING.release,
+    )
 
 
 def load_encoder(encoder: Any = None, device: str | None = None) -> Any:

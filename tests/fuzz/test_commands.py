@@ -12,11 +12,13 @@ import pandas as pd
 import pytest
 from fuzzing import EMBEDDINGS, FITTED, TEXTS, fuzz, numbers, texts
 from hypothesis import given
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from saetm_plugins import cli
 
 ROWS = len(TEXTS)
+COMMAND = get_command(cli.app)
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +81,7 @@ def run(folder, monkeypatch, *arguments):
     """Run a command in `folder`; return what it printed, or raise what it should not have."""
     with monkeypatch.context() as patched:
         patched.chdir(folder)
+        patched.setattr("typer.testing._get_command", lambda _: COMMAND)  # made once: it is slow
         done = CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
     if done.exception is not None and not isinstance(done.exception, (SystemExit, *REFUSED)):
         raise done.exception
