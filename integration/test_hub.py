@@ -7,6 +7,7 @@ it. Safetensors go up as LFS objects and the rest inside the commit, as huggingf
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import os
@@ -15,6 +16,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -51,6 +53,22 @@ for name in sys.argv[1:]:
     except (ValueError, FileNotFoundError) as error:
         errors[name] = str(error)
 print(json.dumps(errors))
+"""
+
+
+PULL_BOUNDED = """
+import json, sys, time
+from saetm_plugins import SparseAutoencoder
+from saetm_plugins.atoms.files import hub
+hub.LEAST_SECONDS = 3
+found = {}
+for name in sys.argv[1:]:
+    start = time.monotonic()
+    try:
+        SparseAutoencoder.from_pretrained(name)
+    except (ValueError, OSError) as error:
+        found[name] = [str(error), time.monotonic() - start]
+print(json.dumps(found))
 """
 
 
@@ -176,6 +194,10 @@ class _Requests(BaseHTTPRequestHandler):
         if rest not in files:
             return self._send(404, {"error": "Entry not found"}, "EntryNotFound")
         headers = {"ETag": f'"{_blob(files[rest])}"', "X-Repo-Commit": revision}
+        if name.endswith("/huge"):
+            return self._send(200, b"", **headers, length=str(2**40))
+        if name.endswith("/slow") and self.command == "GET":
+            return self._drip(files[rest], headers)
         return self._send(200, files[rest], **headers)
 
     def _body(self) -> bytes:
@@ -191,10 +213,24 @@ class _Requests(BaseHTTPRequestHandler):
     def _refuse(self) -> None:
         self._send(404, {"error": "this hub knows no such request"})
 
-    def _send(self, status: int, content: Any, error_code: str = "", **headers: str) -> None:
+    def _drip(self, content: bytes, headers: dict[str, str]) -> None:
+        """Send a byte now and then, so that no read is ever too slow."""
+        self.send_response(200)
+        for name, value in {**headers, "Content-Length": str(len(content))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            for byte in content:
+                self.wfile.write(bytes([byte]))
+                self.wfile.flush()
+                time.sleep(0.5)
+
+    def _send(
+        self, status: int, content: Any, error_code: str = "", length: str = "", **headers: str
+    ) -> None:
         payload = content if isinstance(content, bytes) else json.dumps(content).encode()
         self.send_response(status)
-        self.send_header("Content-Length", str(len(payload)))
+        self.send_header("Content-Length", length or str(len(payload)))
         if error_code:
             self.send_header("X-Error-Code", error_code)
         for name, value in headers.items():
@@ -358,3 +394,15 @@ def test_a_repository_of_something_else_is_refused(hub, client, sae, tmp_path):
     for name, (_, message) in DAMAGED.items():
         assert message in errors[name]
         assert name.split("/")[1] in errors[name]
+
+
+def test_downloads_are_bounded_in_size_and_time(hub, client):
+    files = {"config.json": b"{" + b" " * 1000 + b"}", "model.safetensors": b"x" * 1000}
+    for name in ("someone/huge", "someone/slow"):
+        hub.add(name, files)
+    done = client(PULL_BOUNDED, "someone/huge", "someone/slow")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert "GiB; at most 16 GiB are downloaded" in found["someone/huge"][0]
+    assert "took longer than 3 s" in found["someone/slow"][0]
+    assert found["someone/slow"][1] < 30

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path, PurePath
 from typing import Any
+
+LARGEST_DOWNLOAD = 16 * 2**30
+"""Bytes of a repository; a sparse autoencoder of 1,000,000 atoms has a quarter of it."""
+LEAST_SECONDS = 120.0
+SLOWEST_RATE = 2**16
+"""Bytes a second: a download may take as long as that, and :data:`LEAST_SECONDS` more."""
 
 _CARD = """# Topic atoms: a sparse autoencoder over embeddings
 
@@ -80,6 +88,27 @@ def upload(
         return str(api.upload_folder(repo_id=repo_id, folder_path=local))
 
 
+def _within(seconds: float, act: Callable[[], Any], what: str) -> Any:
+    """Return what `act` returns, or raise a TimeoutError; a thread of it may go on meanwhile."""
+    outcome: list[Any] = []
+
+    def run() -> None:
+        try:
+            outcome.append((act(), None))
+        except BaseException as error:
+            outcome.append((None, error))
+
+    thread = threading.Thread(target=run, daemon=True)  # one that hangs does not hold up the exit
+    thread.start()
+    thread.join(seconds)
+    if not outcome:
+        raise TimeoutError(f"{what} took longer than {seconds:.0f} s")
+    result, error = outcome[0]
+    if error is not None:
+        raise error
+    return result
+
+
 def resolve_path(
     path: str | os.PathLike[str], *, subfolder: str | None = None, revision: str | None = None
 ) -> Path:
@@ -98,7 +127,8 @@ def resolve_path(
     FileNotFoundError
         When it is neither, or has no such subfolder.
     ValueError
-        When `revision` is given for a local path, or `subfolder` leads out of `path`.
+        When a repository is larger than :data:`LARGEST_DOWNLOAD`, `revision` is given for a local
+        path, or `subfolder` leads out of `path`.
     """
     inside = PurePath(subfolder or "")
     if inside.is_absolute() or ".." in inside.parts:
@@ -121,11 +151,27 @@ def _download(path: str | os.PathLike[str], subfolder: str | None, revision: str
     if not looks_like_id:
         raise FileNotFoundError(f"path {str(path)!r} does not exist")
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+    from huggingface_hub.errors import (
+        DryRunError,
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+    )
 
     wanted = None if subfolder is None else f"{PurePath(subfolder).as_posix()}/*"
+    download = partial(snapshot_download, str(path), revision=revision, allow_patterns=wanted)
     try:
-        return Path(snapshot_download(str(path), revision=revision, allow_patterns=wanted))
+        try:
+            planned = _within(LEAST_SECONDS, lambda: download(dry_run=True), "its list of files")
+        except DryRunError:  # out of reach: what was downloaded before
+            planned = []
+        size = sum(file.file_size or 0 for file in planned if file.will_download)
+        if size > LARGEST_DOWNLOAD:
+            raise ValueError(
+                f"path {str(path)!r} is a hub repository of {size / 2**30:,.0f} GiB; at most "
+                f"{LARGEST_DOWNLOAD / 2**30:.0f} GiB are downloaded: give a local copy, or a part"
+            )
+        return Path(_within(LEAST_SECONDS + size / SLOWEST_RATE, download, "its files"))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise FileNotFoundError(
             f"path {str(path)!r} is neither a local path nor a hub repository in reach"
