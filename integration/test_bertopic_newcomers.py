@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import copy
 import logging
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
 from bertopic import BERTopic
 from bertopic.backend import BaseEmbedder
+from bertopic.dimensionality import BaseDimensionalityReduction
 from bertopic.representation import VisualRepresentation
+from bertopic.vectorizers import OnlineCountVectorizer
 from PIL import Image
 from scipy.cluster import hierarchy
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.metrics.pairwise import cosine_similarity
 
-from saetm_plugins.bertopic import SAEBERTopic
+from saetm_plugins.bertopic import SAEBERTopic, SAEClusterer, SAERepresentation
 
 N = 400
 
@@ -28,6 +32,11 @@ def docs(news) -> list[str]:
 @pytest.fixture(scope="module")
 def fitted(news, docs) -> SAEBERTopic:
     return SAEBERTopic(8).fit(docs, news.embeddings[: len(docs)])
+
+
+@pytest.fixture(scope="module")
+def atoms(fitted):
+    return fitted.sae_model_.sae_
 
 
 @pytest.fixture
@@ -299,3 +308,82 @@ def test_a_first_batch_smaller_than_the_topics_asked_for_makes_fewer(docs, news)
         topic_model.partial_fit(docs[:50], news.embeddings[:50])
     topic_model.partial_fit(docs[50:100], news.embeddings[50:100])
     assert sum(topic_model.topic_sizes_.values()) == 100
+
+
+def test_a_vectorizer_with_a_function_is_handed_to_load(atoms, docs, news, tmp_path):
+    def make():
+        return CountVectorizer(tokenizer=lambda text: text.lower().split(), min_df=5)
+
+    embeddings = news.embeddings[: len(docs)]
+    fitted = SAEBERTopic(6, sae=atoms, vectorizer_model=make(), word_vectors="corpus").fit(
+        docs, embeddings
+    )
+    with pytest.warns(UserWarning, match="not saved"):
+        fitted.save(tmp_path / "model", save_embedding_model=False)
+    loaded = SAEBERTopic.load(tmp_path / "model")
+    assert loaded.transform(docs[:5], embeddings[:5])[0] == fitted.topics_[:5]
+    before = dict(vars(loaded))
+    with pytest.raises(ValueError, match="pass load\\(…, vectorizer_model="):
+        loaded.partial_fit(docs[:50], embeddings[:50])
+    assert vars(loaded) == before
+    loaded = SAEBERTopic.load(tmp_path / "model", vectorizer_model=make())
+    loaded.partial_fit(docs[:50], embeddings[:50])
+    fitted.partial_fit(docs[:50], embeddings[:50])
+    assert loaded.get_topics() == fitted.get_topics()
+
+
+def test_documents_below_the_outlier_threshold_stay_without_topic(atoms, docs, news, tmp_path):
+    embeddings = news.embeddings[: len(docs)]
+    fitted = SAEBERTopic(6, sae=atoms, outlier_threshold=0.4, word_vectors="corpus").fit(
+        docs, embeddings
+    )
+    outliers = np.array(fitted.topics_) == -1
+    assert 0 < outliers.mean() < 0.9
+    np.testing.assert_array_equal(outliers, fitted.probabilities_.max(axis=1) < 0.4)
+    assert fitted.get_topic_info().Count.sum() == len(docs)
+    assert fitted.get_topic_info().Topic.tolist()[0] == -1
+    for figure in (
+        fitted.visualize_topics(),
+        fitted.visualize_barchart(),
+        fitted.visualize_heatmap(),
+        fitted.visualize_hierarchy(),
+        fitted.visualize_documents(docs, reduced_embeddings=embeddings[:, :2]),
+    ):
+        assert figure.data
+    fitted.save(tmp_path / "model", save_embedding_model=False)
+    loaded = SAEBERTopic.load(tmp_path / "model")
+    assert loaded.topics_ == fitted.topics_
+    assert loaded.transform(docs, embeddings)[0] == fitted.topics_
+    loaded.reduce_topics(docs, 4)
+    assert -1 in loaded.topics_
+
+
+def test_the_clusterer_of_the_readme_reads_well(atoms, docs, news):
+    from saetm_plugins.evaluation import topic_coherence
+
+    topic_model = BERTopic(
+        umap_model=BaseDimensionalityReduction(),
+        hdbscan_model=SAEClusterer(n_topics=8, sae=atoms),
+        vectorizer_model=CountVectorizer(stop_words="english"),
+        representation_model=SAERepresentation(),
+    ).fit(docs, news.embeddings[: len(docs)])
+    words = [[word for word, _ in topic] for topic in topic_model.get_topics().values()]
+    assert not {"the", "of", "to", "is", "and"} & {word for topic in words for word in topic}
+    tokens = [re.findall(r"[^\W\d_]{3,}", text.lower()) for text in docs]
+    assert topic_coherence(words, tokens).mean() > 0.02
+
+
+def test_another_ngram_range_after_load_and_settings_of_an_online_vectorizer(
+    atoms, docs, news, tmp_path
+):
+    embeddings = news.embeddings[: len(docs)]
+    online = OnlineCountVectorizer(stop_words="english", decay=0.01)
+    fitted = SAEBERTopic(6, sae=atoms, vectorizer_model=online, word_vectors="corpus").fit(
+        docs, embeddings
+    )
+    assert "the" not in fitted.sae_model_.vocabulary_
+    fitted = SAEBERTopic(6, sae=atoms, word_vectors="corpus").fit(docs, embeddings)
+    fitted.save(tmp_path / "model", save_embedding_model=False)
+    loaded = SAEBERTopic.load(tmp_path / "model")
+    loaded.update_topics(docs, n_gram_range=(2, 2))
+    assert all(" " in word for word, _ in loaded.get_topic(0))

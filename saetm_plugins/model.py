@@ -457,6 +457,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
         renewed = cuts.renew(atoms, self.topics_)
         with all_or_nothing(self):
             self.atoms_, self.vectorizer_ = atoms, vectorizer
+            self.vectorizer_not_saved_ = False
             self.set_topics(renewed, self.labels_)
         return self
 

@@ -100,7 +100,7 @@ class CutTopics(BERTopic):
             self._show_names()
             return
         if self._bow is None:
-            self._bow = sp.csr_matrix(self.vectorizer_model.transform(documents), dtype=np.float32)
+            self._bow = self._count_again(documents)
         self._topic_counts = tables.count_by_topic(
             labels, self._bow, model.n_topics_, self._outliers
         )
@@ -327,7 +327,7 @@ class CutTopics(BERTopic):
         if not model.online_:
             n_fitted = model.doc_atoms_.shape[0]
             raise ValueError(f"docs holds {len(docs)} texts; the model was fitted to {n_fitted}")
-        self._bow = sp.csr_matrix(self.vectorizer_model.transform(docs), dtype=np.float32)
+        self._bow = self._count_again(docs)
         if self._can_embed():
             embedded = self._embed_passages(docs, None)
             texts = docs if isinstance(embedded, Passages) else None
@@ -337,6 +337,21 @@ class CutTopics(BERTopic):
         else:
             model.doc_atoms_ = infer_doc_atoms(self._bow, model.emissions_)
         model.set_topics(model.topics_)
+
+    def _count_again(self, documents: list[str]) -> sp.csr_matrix:
+        """Count the words of documents as when the model was fitted.
+
+        Raises
+        ------
+        ValueError
+            When the model was loaded without its vectorizer.
+        """
+        if self.sae_model_.vectorizer_not_saved_:
+            raise ValueError(
+                "vectorizer_model was not saved, as it holds more than plain settings (a tokenizer "
+                "function, say), and words are to be counted: pass load(…, vectorizer_model=)"
+            )
+        return sp.csr_matrix(self.vectorizer_model.transform(documents), dtype=np.float32)
 
     def _can_embed(self) -> bool:
         return self.embedding_model is not None and type(self.embedding_model) is not BaseEmbedder

@@ -103,6 +103,7 @@ class SavedTopics(CutTopics):
         path: str | os.PathLike[str],
         embedding_model: Any = None,
         *,
+        vectorizer_model: Any = None,
         allow_pickle: bool = False,
     ) -> Any:
         """Load a model saved by :meth:`save`, or by stock BERTopic (then without atoms).
@@ -113,6 +114,9 @@ class SavedTopics(CutTopics):
             A folder, a pickled file, or the name of a repository on the Hugging Face hub.
         embedding_model : optional
             As in BERTopic; None: the one whose name was saved.
+        vectorizer_model : optional
+            The one that the model was fitted with, where it could not be saved: it holds more than
+            plain settings, a tokenizer function say. Without it no words are counted any more.
         allow_pickle : bool, default=False
             Open a pickled file, which may run any code: only for files of your own.
 
@@ -141,7 +145,7 @@ class SavedTopics(CutTopics):
         stock.embedding_model = _find_backend(embedding_model or saved_name, embedding_model)
         loaded = _as_ours(cls, stock)
         if (folder / FOLDER).is_dir():
-            loaded._load_atoms(folder / FOLDER)
+            loaded._load_atoms(folder / FOLDER, vectorizer_model)
         return loaded
 
     def _as_stock(self) -> BERTopic:
@@ -179,7 +183,7 @@ class SavedTopics(CutTopics):
             folder, KIND, config, tensors, write_more=lambda inner: saved.save(inner / "model")
         )
 
-    def _load_atoms(self, folder: Path) -> None:
+    def _load_atoms(self, folder: Path, vectorizer: Any) -> None:
         config, tensors = load_folder(folder, KIND)
         try:
             own = set(self._get_param_names()) - set(BERTopic._get_param_names())
@@ -191,7 +195,7 @@ class SavedTopics(CutTopics):
             self.representative_docs_ = {
                 int(topic): docs for topic, docs in config["representative_docs"].items()
             }
-            model = NumberedTopicModel.load(folder / "model")
+            model = NumberedTopicModel.load(folder / "model", vectorizer=vectorizer)
             model.online_ = config["online"]
             model.outlier_threshold_ = self.outlier_threshold
             self.chunk = model.chunk_

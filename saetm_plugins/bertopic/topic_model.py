@@ -307,7 +307,7 @@ random_state, device
         sizes, counts, had_outliers = self.topic_sizes_, self._topic_counts, self._outliers
         with self._editing() as model:
             texts, embeddings = self._read(documents, embeddings, None)
-            self._bow = sp.csr_matrix(self.vectorizer_model.transform(texts), dtype=np.float32)
+            self._bow = self._count_again(texts)
             in_passages = isinstance(embeddings, Passages)
             model.partial_fit(
                 texts if in_passages else None, embeddings, bow=self._count_rows(texts, embeddings)
