@@ -82,7 +82,7 @@ def read_tokens(dataset: Any) -> tuple[list[list[str]], str]:
                 f"dataset: document {row} must be a list of words; found {words!r:.80}"
             ) from None
         check_text(joined[-1], f"dataset: document {row}")
-    return tokens, digest("\x1e".join(joined))
+    return list(tokens), digest("\x1e".join(joined))
 
 
 def read_vocabulary(dataset: Any, tokens: Sequence[Sequence[str]]) -> list[str]:

@@ -236,7 +236,8 @@ class SAETM(AbstractModel):
                 f"documents has {len(self._documents)} texts for {len(tokens)} documents"
             )
         # Of an array every byte counts; a file's and an encoder's output are read once.
-        given, source = settings["embeddings_path"], str(settings["embeddings_path"])
+        given: Any = settings["embeddings_path"]
+        source: str | bytes = str(given)
         if self._embeddings is not None:
             given = check_embeddings(self._embeddings, n_rows=len(tokens))
             source = given.tobytes()
@@ -255,13 +256,12 @@ class SAETM(AbstractModel):
 
     def _read_tokens(self, dataset: Any) -> tuple[list[list[str]], str]:
         """Read the documents' words; comparing them with those read before is cheap, naming not."""
-        known = None if self._tokens_before is None else self._tokens_before[0]
-        given = dataset.get_corpus()
-        if not isinstance(given, list) or given != known:
+        given, before = dataset.get_corpus(), self._tokens_before
+        if before is None or not isinstance(given, list) or given != before[0]:
             tokens, content = read_tokens(dataset)
             # A copy: the dataset's own lists may be changed in place.
-            self._tokens_before = [list(words) for words in tokens], content
-        return self._tokens_before
+            before = self._tokens_before = [list(words) for words in tokens], content
+        return before
 
     def _seed(self, documents: Documents, settings: Mapping[str, Any]) -> int:
         """Return the seed of this call."""

@@ -89,7 +89,11 @@ def upload(
 
 
 def _within(seconds: float, act: Callable[[], Any], what: str) -> Any:
-    """Return what `act` returns, or raise a TimeoutError; a thread of it may go on meanwhile."""
+    """Return what `act` returns, or raise a TimeoutError.
+
+    A download that is given up may go on in threads of huggingface_hub, which the interpreter's
+    end then waits for: there is no way to stop them.
+    """
     outcome: list[Any] = []
 
     def run() -> None:
@@ -98,7 +102,7 @@ def _within(seconds: float, act: Callable[[], Any], what: str) -> Any:
         except BaseException as error:
             outcome.append((None, error))
 
-    thread = threading.Thread(target=run, daemon=True)  # one that hangs does not hold up the exit
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
     thread.join(seconds)
     if not outcome:
