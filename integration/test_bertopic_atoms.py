@@ -204,9 +204,10 @@ def test_a_hub_folder_is_any_folder(fitted, tmp_path, monkeypatch, news):
     fitted.save(tmp_path / "repository")
     import huggingface_hub
 
-    monkeypatch.setattr(
-        huggingface_hub, "snapshot_download", lambda name, **_: str(tmp_path / "repository")
-    )
+    def snapshot_download(name, dry_run=False, **_):
+        return [] if dry_run else str(tmp_path / "repository")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
     loaded = SAEBERTopic.load("someone/topics")
     assert loaded.transform(None, news.embeddings[:9])[0] == fitted.topics_[:9]
     with pytest.raises(FileNotFoundError, match="does not exist"):
@@ -224,7 +225,7 @@ def test_saving_over_a_model_replaces_it_whole(model, news, tmp_path):
 @pytest.mark.parametrize(
     ("act", "error", "message"),
     [
-        (lambda m, d: m.reduce_topics(d, 0), ValueError, "n_topics"),
+        (lambda m, d: m.reduce_topics(d, 0), ValueError, "nr_topics"),
         (lambda m, d: m.reduce_topics(d[:-1], 5), ValueError, "docs holds"),
         (lambda m, d: m.reduce_topics("text", 5), TypeError, "list of strings"),
         (lambda m, d: m.merge_topics(d, [0, 999]), ValueError, "999"),

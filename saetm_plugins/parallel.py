@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -20,7 +19,6 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from threadpoolctl import ThreadpoolController
-from tqdm.std import TqdmDefaultWriteLock, tqdm
 
 N_RANGES = 64
 """Ranges a loop is cut into, whatever the number of threads: sums over ranges then never change."""
@@ -29,20 +27,6 @@ _LEAST_ROWS = 128  # of a product: it repacks the other factor
 _LEAST_WORK = 4096  # below it, handing work to threads costs more than it saves
 
 Result = TypeVar("Result")
-
-
-def _renew_lock() -> None:
-    """Give a forked process progress bars that work.
-
-    Making one, a disabled one too, takes a lock; another thread may have held it at the fork.
-    """
-    if isinstance(getattr(tqdm, "_lock", None), TqdmDefaultWriteLock):  # nobody set another
-        TqdmDefaultWriteLock.th_lock = threading.RLock()
-        tqdm.set_lock(TqdmDefaultWriteLock())
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def n_threads() -> int:

@@ -15,7 +15,6 @@ import scipy.sparse as sp
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from sklearn.metrics.cluster import contingency_matrix
-from tqdm.auto import tqdm
 
 from saetm_plugins.analysis.fitted import (
     as_topic_model,
@@ -27,6 +26,7 @@ from saetm_plugins.analysis.fitted import (
     topic_words,
 )
 from saetm_plugins.model import SAETopicModel
+from saetm_plugins.progress import progress_bar
 from saetm_plugins.tables import words_of_topics
 from saetm_plugins.validation import (
     as_list,
@@ -123,7 +123,9 @@ def topic_stability(
         corpus = _Corpus.of(model, documents, embeddings, bow)
         labels = fitted.topics_of(document_atoms(fitted, embeddings=corpus.embeddings))[0]
         found = _refits(fitted, corpus, drawn, bootstraps)
-        compared = tqdm(found, total=len(drawn) + bootstraps, disable=not verbose, desc="Fitting")
+        compared = progress_bar(
+            found, total=len(drawn) + bootstraps, disable=not verbose, desc="Fitting"
+        )
     else:
         other = open_model(other)
         labels = _main_topics(model, documents, embeddings)

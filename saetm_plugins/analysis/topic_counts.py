@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 from sklearn.metrics import adjusted_rand_score
-from tqdm.auto import tqdm
 
 from saetm_plugins import topics as cuts
 from saetm_plugins.analysis.fitted import (
@@ -22,6 +21,7 @@ from saetm_plugins.analysis.fitted import (
 from saetm_plugins.analysis.stability import match_topics, share_matched
 from saetm_plugins.atom_model import AtomModel, sum_documents
 from saetm_plugins.model import SAETopicModel
+from saetm_plugins.progress import progress_bar
 from saetm_plugins.topics import Topics
 from saetm_plugins.validation import as_list, check_count, check_embeddings, check_fraction
 
@@ -129,7 +129,7 @@ def suggest_n_topics(
     chosen = _check_counts(counts, fitted, splits)
 
     rows = []
-    for n_topics in tqdm(chosen, disable=not verbose, desc="Cutting"):
+    for n_topics in progress_bar(chosen, disable=not verbose, desc="Cutting"):
         row: dict[str, Any] = {"n_topics": n_topics}
         if words is not None:
             topics = fitted.cut_atoms(fitted.atoms_, doc_atoms, n_topics, merge)

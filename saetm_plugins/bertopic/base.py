@@ -338,7 +338,7 @@ class CutTopics(BERTopic):
             model.doc_atoms_ = infer_doc_atoms(self._bow, model.emissions_)
         model.set_topics(model.topics_)
 
-    def _count_again(self, documents: list[str]) -> sp.csr_matrix:
+    def _count_again(self, documents: Any) -> sp.csr_matrix:
         """Count the words of documents as when the model was fitted.
 
         Raises

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 import torch
-from tqdm.auto import tqdm
 
 from saetm_plugins.emission.emissions import Emissions
+from saetm_plugins.progress import progress_bar
 from saetm_plugins.validation import resolve_device
 
 BATCH_SIZE = 1024
@@ -55,7 +55,7 @@ def fit_adam(
     optimizer = torch.optim.Adam([atoms, background], lr=LEARNING_RATE)
     rng = np.random.default_rng(random_state)
     history = []
-    for _ in tqdm(range(n_iter), desc="emission", unit="epoch", disable=not verbose):
+    for _ in progress_bar(range(n_iter), desc="emission", unit="epoch", disable=not verbose):
         log_likelihood = 0.0
         order = rng.permutation(theta.shape[0])
         for first in range(0, len(order), BATCH_SIZE):

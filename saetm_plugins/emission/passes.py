@@ -7,9 +7,9 @@ from typing import Any, Protocol
 
 import numpy as np
 import scipy.sparse as sp
-from tqdm.auto import tqdm
 
 from saetm_plugins.emission.inputs import Corpus
+from saetm_plugins.progress import progress_bar
 
 MAX_PASSES = 50
 
@@ -52,7 +52,9 @@ def run_passes(
 ) -> list[float]:
     """Call `one_pass` `n_iter` times, or until it gains less than `tol`; return its results."""
     history: list[float] = []
-    for _ in tqdm(range(n_iter or MAX_PASSES), desc="emission", unit="pass", disable=not verbose):
+    for _ in progress_bar(
+        range(n_iter or MAX_PASSES), desc="emission", unit="pass", disable=not verbose
+    ):
         history.append(one_pass())
         if n_iter is None and len(history) > 1 and history[-1] - history[-2] < tol:
             break

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from tqdm.auto import tqdm
 
 from saetm_plugins.parallel import even_ranges, map_ranges, single_threaded
+from saetm_plugins.progress import progress_bar
 from saetm_plugins.validation import check_embeddings
 
 DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
@@ -160,7 +160,7 @@ def _encode_in_threads(
     ranges = even_ranges(len(texts), 2 * batch_size)
     shared = {id(tensor): tensor for tensor in (*encoder.parameters(), *encoder.buffers())}
     copies: dict[int, Any] = {}
-    progress = tqdm(total=len(texts), desc="Embedding", unit="text", disable=not verbose)
+    progress = progress_bar(total=len(texts), desc="Embedding", unit="text", disable=not verbose)
 
     def encode(_: int, first: int, last: int) -> np.ndarray:
         thread = threading.get_ident()

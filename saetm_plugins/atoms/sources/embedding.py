@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm.auto import tqdm
 
+from saetm_plugins.progress import progress_bar
 from saetm_plugins.text import load_encoder
 from saetm_plugins.text_files import open_table
 from saetm_plugins.validation import check_choice, check_count, check_embeddings
@@ -87,7 +87,9 @@ def embed_file(
         facts |= {"sep": sep, "encoding": encoding}
         out.mkdir(parents=True, exist_ok=True)
         _claim(out, facts)
-        with tqdm(total=n_texts, desc="Embedding", unit="text", disable=not verbose) as progress:
+        with progress_bar(
+            total=n_texts, desc="Embedding", unit="text", disable=not verbose
+        ) as progress:
             model = None
             for number, texts in enumerate(_chunks(table.texts(text_column), shard_size)):
                 target = out / f"shard-{number:05d}.npy"

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from tqdm.auto import tqdm
 
 from saetm_plugins.atoms.autoencoder import SparseAutoencoder
 from saetm_plugins.atoms.normalization import Normalizer, fit_normalizer
@@ -39,6 +38,7 @@ from saetm_plugins.atoms.training.revival import revive_dead
 from saetm_plugins.atoms.training.run_logging import open_logger
 from saetm_plugins.atoms.training.torch_learner import TorchLearner
 from saetm_plugins.parallel import single_threaded
+from saetm_plugins.progress import progress_bar
 from saetm_plugins.validation import check_dense_size, check_text, resolve_device
 
 _SAMPLE = 65_536  # rows that the centre, the starting atoms and the statistics are taken from
@@ -257,7 +257,7 @@ def _run(
     taken = first
     rank, _ = world()
     batches = _tensor_batches(source, normalizer, config.batch_size, seed, first, device)
-    progress = tqdm(
+    progress = progress_bar(
         total=config.n_steps,
         initial=first,
         desc="Training SAE",
