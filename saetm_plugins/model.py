@@ -456,8 +456,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
         atoms = replace(atoms, word_vectors=self._find_word_vectors(atoms, lambda: had_vectors))
         renewed = cuts.renew(atoms, self.topics_)
         with all_or_nothing(self):
-            self.atoms_, self.vectorizer_ = atoms, vectorizer
-            self.vectorizer_not_saved_ = False
+            self.atoms_, self.vectorizer_, self.vectorizer_not_saved_ = atoms, vectorizer, False
             self.set_topics(renewed, self.labels_)
         return self
 
