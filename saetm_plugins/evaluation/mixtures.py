@@ -195,6 +195,8 @@ def _check_labels(values: Any, name: str) -> np.ndarray:
         raise ValueError(f"{name} must hold one value per document: {error}") from None
     if given.ndim != 1 or len(given) == 0:
         raise ValueError(f"{name} must hold one value per document; found shape {given.shape}")
+    if given.dtype.kind == "c":
+        raise ValueError(f"{name} must hold classes or topics; found complex numbers")
     for row, value in enumerate(given.tolist()):
         if np.ndim(value) or sp.issparse(value):
             raise ValueError(f"{name}[{row}] must be one value; found {type(value).__name__}")
