@@ -17,10 +17,12 @@ import pandas as pd
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = ["README.md", "docs/atoms.md", "docs/bertopic.md", "docs/collections.md", "docs/gensim.md"]
+PAGES = ["README.md"]
+PAGES += [f"docs/{page}.md" for page in ("atoms", "bertopic", "collections", "gensim", "images")]
 FEWER = {
     "50": "6",
     "100": "6",
+    "40": "8",
     "120": "9",
     "number_of_call=30": "number_of_call=2",
     "Integer(5, 100)": "Integer(3, 6)",
@@ -28,6 +30,7 @@ FEWER = {
 ELSEWHERE = {  # what a block needs that is not here, and where it is tested
     "push_to_hub": "the hub: integration/test_hub.py",
     "localhost": "a server: tests/evaluation/test_judge.py",
+    "clip-ViT": "a model from the hub: integration/test_images.py",
 }
 _BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
@@ -41,6 +44,32 @@ def run_block(block: str, page: str, names: dict[str, Any]) -> None:
             other = SAETopicModel(6, sae=names["model"].sae_)
             names["other_model"] = other.fit(names["docs"], names["embeddings"])
         exec(compile(ast.Module([statement], []), page, "exec"), names)
+
+
+class PixelEncoder:
+    """An encoder of pictures."""
+
+    def encode(self, pictures: list[Any]) -> np.ndarray:
+        return np.stack([np.asarray(picture, dtype=np.float32).ravel() for picture in pictures])
+
+
+def names_of_pictures() -> dict[str, Any]:
+    """Return what a reader of docs/images.md has: pictures, captions, and what belongs to them."""
+    rng = np.random.default_rng(0)
+    scenes = rng.integers(0, 200, size=(8, 8, 8, 3))
+    pictures = scenes[np.arange(160) % 8] + rng.integers(0, 50, size=(160, 8, 8, 3))
+    colors = ["red", "green", "blue", "white", "black", "grey", "pink", "gold"]
+    captions = [f"a {colors[row % 8]} scene" for row in range(160)]
+    return {
+        "pictures": pictures.astype(np.uint8),
+        "new_pictures": pictures[:80].astype(np.uint8),
+        "captions": captions,
+        "new_captions": captions[:80],
+        "captioner": lambda batch: ["a scene"] * len(batch),
+        "encoder": PixelEncoder(),
+        "collections": ["web", "archive"] * 80,
+        "years": [1990 + row % 20 for row in range(160)],
+    }
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +123,10 @@ def test_blocks_of_code_run(page, names, tmp_path, monkeypatch, recwarn):
         octis_folder(tmp_path / "BBC_News", names["tokens"])
         reader["dataset"] = Dataset()
         reader["dataset"].load_custom_dataset_from_folder(str(tmp_path / "BBC_News"))
+    if page == "docs/images.md":
+        from saetm_plugins import SAETopicModel
+
+        reader |= {**names_of_pictures(), "SAETopicModel": SAETopicModel}
     if page == "docs/collections.md":
         painters = ["Joseph Mallord William Turner", "John Constable"] * 100
         years = [1780 + row % 23 * 10 for row in range(200)]

@@ -15,6 +15,8 @@ from sklearn.utils.validation import check_is_fitted
 from saetm_plugins.atom_model import AtomModel
 from saetm_plugins.atoms import SparseAutoencoder
 from saetm_plugins.guidance import LabelTargets, find_label_targets
+from saetm_plugins.images.documents import ImageDocuments, read_image_documents
+from saetm_plugins.images.encoding import DEFAULT_IMAGE_ENCODER
 from saetm_plugins.merging import select_words_to_encode
 from saetm_plugins.text import (
     DEFAULT_WIDTH,
@@ -152,7 +154,23 @@ class DocumentReader:
                 "could not be saved: pass it as load(path, vectorizer=…), or give bow"
             )
 
-    def _encoder(self, sae: SparseAutoencoder | None) -> Any:
+    def _read_images(
+        self,
+        images: Any,
+        documents: Any,
+        embeddings: Any,
+        sae: SparseAutoencoder | None,
+        bow: Any = None,
+        vocabulary: Any = None,
+    ) -> ImageDocuments:
+        """Return pictures as documents, embedded."""
+        encoder = partial(self._encoder, sae, DEFAULT_IMAGE_ENCODER)
+        return read_image_documents(
+            images, documents, embeddings, encoder,
+            bow=bow, vocabulary=vocabulary, verbose=self.verbose,
+        )  # fmt: skip
+
+    def _encoder(self, sae: SparseAutoencoder | None, default: str | None = None) -> Any:
         """Load the encoder once: the parameter, else the one the autoencoder was trained with."""
         if self.encoder is None and self.encoder_not_saved_:
             raise ValueError(
@@ -160,7 +178,7 @@ class DocumentReader:
                 "saved: pass it as load(path, encoder=…), or give embeddings"
             )
         named = getattr(sae, "encoder_name", None)
-        wanted = self.encoder or named
+        wanted = self.encoder or named or default
         if isinstance(wanted, str) and self.encoder in (None, self.encoder_named_in_file_):
             refuse_folder(wanted)
         if self._loaded_encoder is None or self._loaded_encoder[0] is not wanted:
@@ -197,9 +215,14 @@ class DocumentReader:
         return find_label_targets(self.seed_topics, vocabulary, counts, embeddings, encode)
 
     def _embeddings_match_encoder(
-        self, texts: Sequence[str] | None, embeddings: np.ndarray
+        self, texts: Sequence[str] | None, embeddings: np.ndarray, of_images: bool = False
     ) -> bool:
-        """Tell whether the encoder made the embeddings: it is named, or tried on a few texts."""
+        """Tell whether the encoder made the embeddings: it is named, or tried on a few texts.
+
+        Words lie apart from images even where one encoder embeds both.
+        """
+        if of_images:
+            return False
         if self.encoder is not None or getattr(self.sae, "encoder_name", None) is not None:
             return True
         if texts is None or embeddings.shape[1] != DEFAULT_WIDTH or not has_default_encoder():

@@ -7,7 +7,6 @@ method puts others in their place.
 
 from __future__ import annotations
 
-import numbers
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -36,34 +35,27 @@ from saetm_plugins.documents import (
     without_atoms,
 )
 from saetm_plugins.fitted_topics import FittedTopics
-from saetm_plugins.guidance import check_seed_topics
-from saetm_plugins.merging import MERGES
+from saetm_plugins.images.documents import choose_n_atoms, documents_are_optional
+from saetm_plugins.parameters import check_parameters
 from saetm_plugins.text import (
     ReadTexts,
     check_bow,
     check_documents,
-    check_language,
-    check_vectorizer,
     count_words,
-    load_encoder,
     merge_vectorizers,
     read_languages,
     recount_words,
     unite,
 )
-from saetm_plugins.topics import check_n_topics
 from saetm_plugins.validation import (
     all_or_nothing,
-    check_choice,
-    check_count,
     check_fraction,
     check_mixtures_of_atoms,
-    check_random,
     one_hot_classes,
-    resolve_device,
 )
 
 
+@documents_are_optional
 class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimator):
     """Topic model on a sparse autoencoder: trained once, cut into any number of topics at will.
 
@@ -193,10 +185,11 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
 
     def fit(
         self,
-        documents: Any,
+        documents: Any = None,
         embeddings: Any = None,
         y: Any = None,
         *,
+        images: Any = None,
         bow: Any = None,
         vocabulary: Any = None,
         classes: Any = None,
@@ -209,17 +202,23 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
         Parameters
         ----------
         documents : iterable of str, or None
-            Texts, or captions of images; None where `embeddings` are given and words are not
-            needed, or come as `bow`.
+            Texts, or captions of images; None where `embeddings` or `images` are given and words
+            are not needed, or come as `bow`. With `images` also what makes the captions, see
+            :func:`saetm_plugins.images.caption_images`.
         embeddings : array-like of shape (n, d), optional
             Embeddings of the documents; None encodes them. (A 1-D array is taken for the `y` that
             a scikit-learn Pipeline passes in second place.) Or the embedded passages of long ones,
-            as :meth:`saetm_plugins.text.Chunker.embed` returns.
+            as :meth:`saetm_plugins.text.Chunker.embed` returns. With
+            `images` also a folder written by :func:`saetm_plugins.images.embed_images`.
         y : ignored
+        images : folder, or sequence of paths, PIL images or arrays, optional
+            Pictures as documents, decoded one batch at a time. What cannot be decoded is named in
+            a warning and treated as a blank text.
         bow : sparse matrix of shape (n, V), optional
             Counts of words, in place of the vectorizer's; of passages, where `embeddings` are.
         vocabulary : sequence of str of length V, optional
-            The words of `bow`'s columns.
+            The words of `bow`'s columns. With `images` alone, an encoder of texts and images finds
+            the words of each, see :func:`saetm_plugins.images.count_zero_shot_words`.
         classes : array-like of shape (n,), optional
             Known classes, -1 where unknown: atoms of the same classes merge first.
         class_weight : float, default=0.5
@@ -236,8 +235,13 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
         TypeError, ValueError
             When a parameter or an argument is not legal; the model is then as it was before.
         """
-        self._check_parameters()
+        check_parameters(self)
         check_fraction(class_weight, "class_weight", closed=True)
+        unreadable: Any = False
+        if images is not None:
+            documents, embeddings, bow, vocabulary, unreadable = self._read_images(
+                images, documents, embeddings, self.sae, bow, vocabulary
+            )
         read = self._read(documents, embeddings, sae=self.sae, least=2, chunk=chunk, bow=bow)
         embeddings = read.embeddings
         self._check_vectorizer(read.texts, bow)
@@ -252,17 +256,22 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
             languages=told.codes,
         )
         codes = None if classes is None else one_hot_classes(classes, read.n_documents)
-        blank = find_blank(read.rows, len(embeddings), counts, embeddings)
+        blank = find_blank(read.rows, len(embeddings), counts, embeddings) | unreadable
         if (~blank).sum() < 2:
             raise ValueError(
                 f"documents must hold at least 2 that are not blank; {blank.sum()} of "
                 f"{len(blank)} are"
             )
-        matches = partial(self._embeddings_match_encoder, read.rows, embeddings)
+        matches = partial(self._embeddings_match_encoder, read.rows, embeddings, images is not None)
         targets = self._find_label_targets(vocabulary, counts, embeddings, matches)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         rows, repeats = choose_distinct(embeddings, blank)
-        sae = self.sae if self.sae is not None else self._train(take(embeddings, rows), seed)
+        n_atoms = self.n_atoms
+        if images is not None and n_atoms is None:
+            n_atoms = choose_n_atoms(len(rows))
+        sae = self.sae
+        if sae is None:
+            sae = self._train(take(embeddings, rows), seed, n_atoms)
         row_atoms = document_mixtures(sae, embeddings, self.sharpening, self.device)
         row_atoms = without_atoms(row_atoms, blank)
         counts, vocabulary, vectorizer = told.drop_stop_words(
@@ -304,10 +313,11 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
 
     def partial_fit(
         self,
-        documents: Any,
+        documents: Any = None,
         embeddings: Any = None,
         y: Any = None,
         *,
+        images: Any = None,
         bow: Any = None,
         vocabulary: Any = None,
         doc_atoms: sp.csr_matrix | None = None,
@@ -326,7 +336,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
 
         Parameters
         ----------
-        documents, embeddings, y, bow, vocabulary
+        documents, embeddings, y, images, bow, vocabulary
             As in :meth:`fit`.
         doc_atoms : csr_matrix of shape (n, n_atoms), optional
             Mixtures of documents known without embeddings, on a fitted model.
@@ -344,7 +354,14 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
             if doc_atoms is not None:
                 raise ValueError("doc_atoms needs a fitted model; the first batch needs embeddings")
             chunk = "auto" if isinstance(chunk, str) and chunk == "fitted" else chunk
-            return self.fit(documents, embeddings, y, bow=bow, vocabulary=vocabulary, chunk=chunk)
+            return self.fit(
+                documents, embeddings, y, images=images, bow=bow, vocabulary=vocabulary, chunk=chunk
+            )
+        unreadable: Any = False
+        if images is not None:
+            documents, embeddings, bow, vocabulary, unreadable = self._read_images(
+                images, documents, embeddings, self.sae_, bow, vocabulary
+            )
         if doc_atoms is None:
             read = self._read(documents, embeddings, sae=self.sae_, chunk=chunk, bow=bow)
             embeddings = read.embeddings
@@ -366,7 +383,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
             bow=bow,
             vocabulary=vocabulary,
         )
-        blank = find_blank(read.rows, doc_atoms.shape[0], counts, embeddings)
+        blank = find_blank(read.rows, doc_atoms.shape[0], counts, embeddings) | unreadable
         row_atoms = without_atoms(doc_atoms, blank)
         rows, repeats = choose_distinct(embeddings, blank)
         atoms = self.atoms_.with_documents(
@@ -461,7 +478,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
         return self
 
     def fit_transform(
-        self, documents: Any, embeddings: Any = None, y: Any = None, **fit_params: Any
+        self, documents: Any = None, embeddings: Any = None, y: Any = None, **fit_params: Any
     ) -> np.ndarray:
         """Fit, and return the mixtures of the fitted documents.
 
@@ -473,14 +490,21 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
         return self.fit(documents, embeddings, y, **fit_params).doc_topics_
 
     def transform(
-        self, documents: Any, embeddings: Any = None, *, chunk: Any = "fitted"
+        self,
+        documents: Any = None,
+        embeddings: Any = None,
+        *,
+        images: Any = None,
+        chunk: Any = "fitted",
     ) -> np.ndarray:
         """Return the mixture of topics of each document.
 
         Parameters
         ----------
-        documents : iterable of str, or None where `embeddings` are given
+        documents : iterable of str, or None where `embeddings` or `images` are given
         embeddings : array-like of shape (n, d), or Passages, optional
+        images : folder, or sequence of paths, PIL images or arrays, optional
+            As in :meth:`fit`.
         chunk : "fitted", "auto", Chunker or None, default="fitted"
             How long texts are read, see :meth:`fit`; by default as there. The mixture of a text
             in passages is their mean, weighted by their tokens.
@@ -495,16 +519,22 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
         ValueError
             When the embeddings are not finite, or of another dimension than the autoencoder's.
         """
-        return self.topics_of(self.transform_atoms(documents, embeddings, chunk=chunk))[1]
+        doc_atoms = self.transform_atoms(documents, embeddings, images=images, chunk=chunk)
+        return self.topics_of(doc_atoms)[1]
 
     def transform_atoms(
-        self, documents: Any, embeddings: Any = None, *, chunk: Any = "fitted"
+        self,
+        documents: Any = None,
+        embeddings: Any = None,
+        *,
+        images: Any = None,
+        chunk: Any = "fitted",
     ) -> sp.csr_matrix:
         """Return the mixture of atoms of each document, which every cut of topics adds up.
 
         Parameters
         ----------
-        documents, embeddings, chunk
+        documents, embeddings, images, chunk
             As in :meth:`transform`.
 
         Returns
@@ -513,6 +543,11 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
             Rows sum to 1.
         """
         check_is_fitted(self, "topics_")
+        unreadable: Any = False
+        if images is not None:
+            documents, embeddings, *_, unreadable = self._read_images(
+                images, documents, embeddings, self.sae_
+            )
         read = self._read(documents, embeddings, sae=self.sae_, chunk=chunk)
         texts, embeddings = read.rows, read.embeddings
         blank = find_blank(texts, len(embeddings), embeddings=embeddings)
@@ -521,6 +556,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
             suspects = [texts[row] for row in np.flatnonzero(blank).tolist()]
             counts = sp.csr_matrix(self.vectorizer_.transform(suspects))
             blank[blank] = find_blank(suspects, len(suspects), counts)
+        blank = blank | unreadable
         warn_of_documents(read.all_blank(blank), where_blank=self._where_blank)
         return read.whole(without_atoms(self.atoms_.mixtures(embeddings), blank))
 
@@ -558,40 +594,14 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
 
         return load_model(cls, path, encoder=encoder, vectorizer=vectorizer)
 
-    def _check_parameters(self) -> None:
-        if self.n_topics is not None:
-            check_n_topics(self.n_topics)
-        check_choice(self.merge, "merge", ("auto", *MERGES))
-        check_choice(self.solver, "solver", ("em", "adam"))
-        if self.sae is not None and not isinstance(self.sae, SparseAutoencoder):
-            raise TypeError(
-                f"sae must be a fitted SparseAutoencoder; found {type(self.sae).__name__}"
-            )
-        if self.vectorizer is not None:
-            check_vectorizer(self.vectorizer)
-        check_random(self.random_state)
-        resolve_device(self.device)
-        if isinstance(self.word_vectors, str):
-            check_choice(self.word_vectors, "word_vectors", ("auto", "corpus", "encoder"))
-        if isinstance(self.sharpening, bool) or not (
-            isinstance(self.sharpening, numbers.Real) and 0 < self.sharpening <= 50
-        ):
-            raise ValueError(f"sharpening must be a number in (0, 50]; found {self.sharpening!r}")
-        if self.emission_n_iter is not None:
-            check_count(self.emission_n_iter, "emission_n_iter")
-        check_language(self.language)
-        check_seed_topics(self.seed_topics, self.n_topics)
-        if self.encoder is not None and not isinstance(self.encoder, str):
-            load_encoder(self.encoder)
-
-    def _train(self, embeddings: np.ndarray, seed: int) -> SparseAutoencoder:
+    def _train(self, embeddings: np.ndarray, seed: int, n_atoms: int | None) -> SparseAutoencoder:
         if len(embeddings) == 1:
             raise ValueError(
                 "embeddings are identical in all rows; there is nothing to tell documents apart by"
             )
         return train_sae(
             embeddings,
-            n_atoms=self.n_atoms,
+            n_atoms=n_atoms,
             k=self.k,
             activation=self.activation,
             device=self.device,

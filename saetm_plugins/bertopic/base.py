@@ -24,9 +24,10 @@ from bertopic.cluster import BaseCluster
 from saetm_plugins.bertopic import tables, zeroshot
 from saetm_plugins.bertopic.backend import WordEncoder
 from saetm_plugins.bertopic.checks import check_texts
-from saetm_plugins.bertopic.images import BLANK, describe_images
+from saetm_plugins.bertopic.images import BLANK, describe_images, embed_images, list_images
 from saetm_plugins.bertopic.representation import SAERepresentation, top_words
 from saetm_plugins.emission import infer_doc_atoms
+from saetm_plugins.images.reading import open_images
 from saetm_plugins.text import (
     Chunker,
     Passages,
@@ -85,13 +86,14 @@ class CutTopics(BERTopic):
     def _describe(
         self,
         documents: list[str] | None,
-        images: list[Any] | None = None,
+        images: Any = None,
         embeddings: np.ndarray | None = None,
         *,
         keep_outliers: bool = False,
     ) -> None:
         """Write what BERTopic keeps of its topics, from the current cut."""
         model = self.sae_model_
+        images = list_images(images, model.doc_atoms_)
         labels = model.labels_
         self._describe_sizes(keep_outliers)
         self.topic_aspects_ = {}
@@ -230,20 +232,13 @@ class CutTopics(BERTopic):
         return np.where(labels < 0, np.float32(0), doc_topics.max(axis=1))
 
     def _embed(self, documents: list[str] | None, images: Any) -> np.ndarray:
-        if images is not None and not hasattr(self.embedding_model, "embed_images"):
-            raise ValueError(
-                "images need embeddings=, or an embedding_model that embeds images, such as "
-                "bertopic.backend.MultiModalBackend; found "
-                f"{type(self.embedding_model).__name__}"
-            )
-        if documents is None and images is None:
+        if images is not None:
+            return embed_images(self, documents, images)
+        if documents is None:
             raise ValueError("documents, embeddings and images are all None; give at least one")
         if not self._can_embed():
             raise ValueError("texts need embeddings=, or embedding_model= at construction or load")
-        texts = [None] * len(images) if documents is None else documents
-        return self._extract_embeddings(
-            texts, images=images, method="document", verbose=self.verbose
-        )
+        return self._extract_embeddings(documents, method="document", verbose=self.verbose)
 
     def _embed_passages(self, documents: list[str] | None, images: Any) -> Any:
         """Return embeddings (n, d) of documents, or the embedded passages of long ones."""
@@ -303,8 +298,9 @@ class CutTopics(BERTopic):
         """Return the documents of :attr:`topics_` as a list, None for images without texts."""
         check_is_fitted(self)
         if self._is_wordless():
-            if images is not None and len(images) != len(self.topics_):
-                raise ValueError(f"images holds {len(images)}; the model knows {len(self.topics_)}")
+            n_images = len(self.topics_) if images is None else len(open_images(images))
+            if n_images != len(self.topics_):
+                raise ValueError(f"images holds {n_images}; the model knows {len(self.topics_)}")
             return None
         docs = check_texts(docs, "docs")
         if len(docs) != len(self.topics_):

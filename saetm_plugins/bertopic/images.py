@@ -11,9 +11,99 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 
+from saetm_plugins.images.encoding import encode_images
+from saetm_plugins.images.reading import iterate_batches, open_images, warn_of_unreadable
+
+_BATCH = 32
 BLANK = ("", 1e-05)
 """BERTopic's stand-in for a word that there is not."""
+
+
+def embed_images(topic_model: Any, documents: list[str] | None, images: Any) -> np.ndarray:
+    """Embed pictures by a BERTopic embedding model, decoding a batch of them at a time.
+
+    Parameters
+    ----------
+    topic_model : SAEBERTopic
+    documents : list of str, length n, or None
+        Captions: a multimodal embedding model takes the mean of a caption's and an image's
+        embedding, as in BERTopic.
+    images : folder, or sequence of paths, PIL images or arrays
+
+    Returns
+    -------
+    ndarray of shape (n, d), float32
+        Rows of pictures that cannot be decoded are zero; a warning names them.
+
+    Raises
+    ------
+    ValueError
+        When the embedding model takes texts alone.
+    """
+    backend = topic_model.embedding_model
+    if not hasattr(backend, "embed_images"):
+        encoder = _image_encoder(backend)
+        return encode_images(encoder, images, verbose=topic_model.verbose).embeddings
+    pictures = open_images(images)
+    embeddings, unreadable = np.zeros((len(pictures), 0), dtype=np.float32), []
+    for batch in iterate_batches(pictures, _BATCH):
+        unreadable += batch.unreadable
+        if batch.rows:
+            texts = [None if documents is None else documents[row] for row in batch.rows]
+            vectors = np.asarray(
+                topic_model._extract_embeddings(texts, images=batch.pictures, method="document")
+            )
+            if embeddings.shape[1] == 0:
+                embeddings = np.zeros((len(pictures), vectors.shape[1]), dtype=np.float32)
+            embeddings[batch.rows] = vectors
+    if len(unreadable) == len(pictures):
+        raise ValueError(f"images holds {len(pictures)}, and none can be read")
+    warn_of_unreadable(pictures, unreadable)
+    return embeddings
+
+
+def list_images(images: Any, doc_atoms: sp.csr_matrix) -> list[Any] | None:
+    """Return pictures as BERTopic's own parts open them: paths as str, or PIL images.
+
+    Parameters
+    ----------
+    images : folder, or sequence of paths, PIL images or arrays, or None
+    doc_atoms : csr_matrix of shape (n, n_atoms)
+        A picture without atoms could not be decoded; a white one stands for it.
+    """
+    if images is None:
+        return None
+    from PIL import Image
+
+    pictures = open_images(images)
+    if len(pictures) != doc_atoms.shape[0]:
+        raise ValueError(f"images holds {len(pictures)}; the model knows {doc_atoms.shape[0]}")
+    unreadable = np.diff(doc_atoms.indptr) == 0
+    return [
+        Image.new("RGB", (32, 32), "white")
+        if unreadable[row]
+        else item
+        if isinstance(item, Image.Image)
+        else pictures.read(row)
+        if isinstance(item, np.ndarray)
+        else str(item)
+        for row, item in enumerate(pictures.items)
+    ]
+
+
+def _image_encoder(backend: Any) -> Any:
+    """Return what an embedding model wraps, if that may embed images."""
+    encoder = getattr(backend, "embedding_model", None)
+    modalities = getattr(encoder, "modalities", None)  # of sentence-transformers
+    if not callable(getattr(encoder, "encode", None)) or "image" not in (modalities or ["image"]):
+        raise ValueError(
+            "images need embeddings=, or an embedding_model that embeds images, such as "
+            'SentenceTransformer("clip-ViT-B-32") or bertopic.backend.MultiModalBackend; found '
+            f"{type(backend).__name__}"
+        )
+    return encoder
 
 
 def describe_images(topic_model: Any, images: Any, embeddings: np.ndarray | None) -> None:

@@ -45,7 +45,9 @@ class NumberedTopicModel(SAETopicModel):
     owner: Any = None
     outlier_threshold_: float | None = None
 
-    def fit(self, documents: Any, embeddings: Any = None, y: Any = None, **fit_params: Any) -> Any:
+    def fit(
+        self, documents: Any = None, embeddings: Any = None, y: Any = None, **fit_params: Any
+    ) -> Any:
         """Fit as :meth:`SAETopicModel.fit` does; nothing is deleted any more."""
         with all_or_nothing(self):
             self.online_ = False
@@ -57,7 +59,9 @@ class NumberedTopicModel(SAETopicModel):
             self.online_ = hasattr(self, "topics_")
             return super().partial_fit(*args, **kwargs)
 
-    def predict(self, documents: Any, embeddings: Any = None) -> tuple[np.ndarray, np.ndarray]:
+    def predict(
+        self, documents: Any, embeddings: Any = None, images: Any = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return the main topic of each document, -1 for none, and its mixture.
 
         Returns
@@ -65,7 +69,7 @@ class NumberedTopicModel(SAETopicModel):
         labels : ndarray of shape (n,), int64
         doc_topics : ndarray of shape (n, n_topics), float32
         """
-        return self.topics_of(self.transform_atoms(documents, embeddings))
+        return self.topics_of(self.transform_atoms(documents, embeddings, images=images))
 
     def topics_of(self, doc_atoms: sp.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
         """Return the topics of documents given by their atoms, -1 for none, and their mixtures."""

@@ -26,6 +26,7 @@ from saetm_plugins.bertopic.checks import check_parameters, check_slot, check_te
 from saetm_plugins.bertopic.editing import EditedTopics
 from saetm_plugins.bertopic.files import SavedTopics
 from saetm_plugins.bertopic.numbering import NumberedTopicModel, check_outlier_threshold
+from saetm_plugins.images.captions import caption_images
 from saetm_plugins.text import (
     DEFAULT_WIDTH,
     Passages,
@@ -161,9 +162,9 @@ random_state, device
 
     def fit_transform(
         self,
-        documents: list[str] | None,
+        documents: Any = None,
         embeddings: np.ndarray | None = None,
-        images: list[Any] | None = None,
+        images: Any = None,
         y: Any = None,
     ) -> tuple[list[int], np.ndarray]:
         """Fit, and return each document's main topic and probabilities.
@@ -173,10 +174,12 @@ random_state, device
 
         Parameters
         ----------
-        documents : list of str, or None where `images` and `embeddings` are given
+        documents : list of str, or None where `images` or `embeddings` are given
+            With `images` their captions, or what makes them, see
+            :func:`saetm_plugins.images.caption_images`.
         embeddings : ndarray of shape (n, d), optional
-        images : list, optional
-            Paths or PIL images, as in BERTopic.
+        images : folder, or sequence of paths, PIL images or arrays, optional
+            As of :func:`saetm_plugins.images.open_images`; decoded a batch at a time.
         y : array-like of shape (n,), optional
             Known classes, -1 where unknown: atoms of the same classes merge first.
 
@@ -214,7 +217,7 @@ random_state, device
                 n_topics=n_topics,
                 seed_topics=self._seed_topics(),
                 sae=self.sae,
-                encoder=self._word_encoder(texts, vectors),
+                encoder=None if images is not None else self._word_encoder(texts, vectors),
                 **self._model_parameters(),
             )
             model.outlier_threshold_ = self.outlier_threshold
@@ -222,6 +225,7 @@ random_state, device
             model.fit(
                 texts,
                 embeddings,
+                images=images,
                 bow=self._count_rows(texts, embeddings),
                 vocabulary=words,
                 classes=y,
@@ -238,9 +242,9 @@ random_state, device
 
     def transform(
         self,
-        documents: str | list[str] | None,
+        documents: str | list[str] | None = None,
         embeddings: np.ndarray | None = None,
-        images: list[Any] | None = None,
+        images: Any = None,
     ) -> tuple[list[int], np.ndarray]:
         """Return the main topic and the probabilities of new documents.
 
@@ -274,11 +278,15 @@ random_state, device
             embeddings = self._embed_passages(texts, images)
         elif texts is not None:
             check_embeddings_shape(embeddings, texts)
-        labels, doc_topics = self.sae_model_.predict(texts, embeddings)
+        labels, doc_topics = self.sae_model_.predict(texts, embeddings, images)
         return labels.tolist(), self._probabilities(labels, doc_topics)
 
     def partial_fit(
-        self, documents: list[str], embeddings: np.ndarray | None = None, y: Any = None
+        self,
+        documents: Any = None,
+        embeddings: np.ndarray | None = None,
+        y: Any = None,
+        images: Any = None,
     ) -> SAEBERTopic:
         """Fit on a first batch; then keep atoms, vocabulary and topics, and go on learning words.
 
@@ -287,10 +295,11 @@ random_state, device
 
         Parameters
         ----------
-        documents : list of str
+        documents : list of str, or None where `images` are given to a model without words
         embeddings : ndarray of shape (n, d), optional
         y : array-like of shape (n,), optional
             Looked at in the first batch only.
+        images : folder, or sequence of paths, PIL images or arrays, optional
 
         Raises
         ------
@@ -299,25 +308,33 @@ random_state, device
         """
         documents = [documents] if isinstance(documents, str) else documents
         if self.topics_ is None:
-            self.fit_transform(documents, embeddings, y=y)
+            self.fit_transform(documents, embeddings, images, y)
             return self
         self._check_atoms("partial_fit")
-        if documents is None or self._is_wordless():
+        if (documents is None) != self._is_wordless() or (documents is None and images is None):
             raise ValueError("documents: a further batch needs texts, and a model that has words")
         sizes, counts, had_outliers = self.topic_sizes_, self._topic_counts, self._outliers
         with self._editing() as model:
-            texts, embeddings = self._read(documents, embeddings, None)
-            self._bow = self._count_again(texts)
+            texts, embeddings = self._read(documents, embeddings, images)
+            if self._is_wordless():
+                texts = None
+            else:
+                self._bow = self._count_again(texts)
             in_passages = isinstance(embeddings, Passages)
             model.partial_fit(
-                texts if in_passages else None, embeddings, bow=self._count_rows(texts, embeddings)
+                texts if in_passages else None,
+                embeddings,
+                images=images,
+                bow=None if texts is None else self._count_rows(texts, embeddings),
             )
             if self._zeroshot is not None:
                 self._zeroshot = zeroshot.assign(self, document_means(embeddings))
             earlier = self.representative_docs_
-            self._describe(texts, keep_outliers=bool(had_outliers))
+            self._describe(texts, images, embeddings, keep_outliers=bool(had_outliers))
             batch = Counter(self.topics_)
             self.topic_sizes_ = Counter({t: sizes[t] + batch[t] for t in self.topic_sizes_})
+            if self._bow is None:
+                return self
             if self._outliers > had_outliers:  # topics were deleted that owned no document so far
                 counts = sp.vstack([sp.csr_matrix((1, counts.shape[1])), counts], format="csr")
             self._topic_counts = counts + self._topic_counts
@@ -340,12 +357,14 @@ random_state, device
         )
 
     def _read(
-        self, documents: list[str] | None, embeddings: np.ndarray | None, images: Any
+        self, documents: Any, embeddings: np.ndarray | None, images: Any
     ) -> tuple[list[str] | None, Any]:
         """Check what was given, set the embedding model, return texts and embeddings.
 
         Those of long texts are of their passages.
         """
+        if images is not None and callable(documents):
+            documents = caption_images(images, documents, verbose=self.verbose)
         if documents is not None:
             documents = check_texts(documents, "documents")
             check_embeddings_shape(embeddings, documents)

@@ -18,7 +18,7 @@ try:
 except ImportError as error:  # the library works without its command
     raise SystemExit(f"{error}: the saetm command needs pip install 'saetm-plugins[cli]'") from None
 
-from saetm_plugins.cli import atoms, collections, counts, documents, exploring, models
+from saetm_plugins.cli import atoms, collections, counts, documents, exploring, images, models
 
 app = typer.Typer(
     help="Topic models on sparse autoencoders: train once, cut into any number of topics.",
@@ -32,7 +32,7 @@ COMMANDS = {
         *(counts.suggest, counts.stability),
     ),
     "Documents": (documents.search, documents.explain, documents.export, documents.transform),
-    "Exploring": (exploring.explore, exploring.taxonomy, exploring.name),
+    "Exploring": (exploring.explore, images.image_sheet, exploring.taxonomy, exploring.name),
     "Sparse autoencoders": (atoms.embed, atoms.train_sae),
 }
 for panel, commands in COMMANDS.items():

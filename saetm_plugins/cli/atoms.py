@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from saetm_plugins.cli.images import open_picture_folder
 from saetm_plugins.cli.options import Encoding, Overwrite, Sep, TextColumn, Texts
 from saetm_plugins.cli.shared import check_model_folder, console
 from saetm_plugins.console import print_line
@@ -17,26 +18,32 @@ def embed(
     out: Annotated[Path, typer.Option(help="Folder for the shards; goes on where it stopped.")],
     text_column: TextColumn = "text",
     encoder: Annotated[
-        str, typer.Option(help="A sentence-transformers name or folder.")
-    ] = "sentence-transformers/all-MiniLM-L6-v2",
-    shard_size: Annotated[int, typer.Option(help="Texts in a shard.")] = 50_000,
-    batch_size: Annotated[int, typer.Option(help="Texts the encoder gets at a time.")] = 64,
+        str | None,
+        typer.Option(
+            help="A sentence-transformers name or folder; by default all-MiniLM-L6-v2, for "
+            "pictures clip-ViT-B-32."
+        ),
+    ] = None,
+    shard_size: Annotated[
+        int | None, typer.Option(help="Texts in a shard: 50,000; pictures: 10,000.")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Texts the encoder gets at a time: 64; pictures: 32.")
+    ] = None,
     sep: Sep = None,
     encoding: Encoding = None,
 ) -> None:
-    """Embed the texts of a file into shards that train-sae reads."""
+    """Embed the texts of a file, or a folder of pictures, into shards that train-sae reads."""
     from saetm_plugins.atoms.sources.embedding import embed_file
+    from saetm_plugins.images import embed_images
 
-    embed_file(
-        file,
-        out,
-        encoder,
-        text_column=text_column,
-        shard_size=shard_size,
-        batch_size=batch_size,
-        sep=sep,
-        encoding=encoding,
-    )
+    given = {"encoder": encoder, "shard_size": shard_size, "batch_size": batch_size}
+    options: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    images = open_picture_folder(file)
+    if images is not None:
+        embed_images(images, out, **options)
+    else:
+        embed_file(file, out, text_column=text_column, sep=sep, encoding=encoding, **options)
     print_line(console, "Saved to", out)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from saetm_plugins.cli.images import open_picture_folder, picture_embeddings
 from saetm_plugins.cli.options import (
     Encoder,
     Model,
@@ -59,6 +60,15 @@ def explore(
 
     refuse_existing(out, overwrite)
     fitted = SAETopicModel.load(model, encoder=encoder)
+    images = open_picture_folder(file)
+    if images is not None:
+        _explore_pictures(
+            fitted, images, out, levels=_counts(levels),
+            embeddings=picture_embeddings(rows.embeddings),
+            title=file.name if title is None else title, max_documents=max_documents,
+            random_state=random_state, overwrite=overwrite,
+        )  # fmt: skip
+        return
     read = read_collection(
         model, fitted, file, rows, group_column=group_column, time_column=time_column
     )
@@ -78,6 +88,17 @@ def explore(
         random_state=random_state,
         overwrite=overwrite,
     )
+    print_line(console, "Saved to", out)
+
+
+def _explore_pictures(model: Any, images: Any, out: Path, **options: Any) -> None:
+    """Write the page of a model of pictures."""
+    from saetm_plugins.images.encoding import read_embedded_images
+    from saetm_plugins.plotting import explore as write_page
+
+    if isinstance(options["embeddings"], Path):
+        options["embeddings"] = read_embedded_images(images, options["embeddings"]).embeddings
+    write_page(model, None, out, images=images, ids=images.names, **options)
     print_line(console, "Saved to", out)
 
 

@@ -7,6 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from saetm_plugins.cli.images import (
+    Captioner,
+    Captions,
+    Vocabulary,
+    open_picture_folder,
+    picture_embeddings,
+    picture_names,
+    words_of_pictures,
+)
 from saetm_plugins.cli.options import (
     Chunk,
     Embeddings,
@@ -52,6 +61,9 @@ def fit(
     id_column: IdColumn = None,
     n_topics: Annotated[str, typer.Option(help='A number, or "auto".')] = "50",
     embeddings: Embeddings = None,
+    captions: Captions = None,
+    captioner: Captioner = None,
+    vocabulary: Vocabulary = None,
     encoder: Annotated[str | None, typer.Option(help="A sentence-transformers name.")] = None,
     sae: Annotated[Path | None, typer.Option(help="A trained autoencoder to reuse.")] = None,
     merge: Annotated[str, typer.Option(help="auto, nmf, kmeans, ward or hdbscan.")] = "auto",
@@ -64,7 +76,7 @@ def fit(
     encoding: Encoding = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Fit a topic model to the texts of a file; save it, topics.csv and documents.csv."""
+    """Fit a topic model to texts or pictures; save it, topics.csv and documents.csv."""
     from saetm_plugins import SAETopicModel, SparseAutoencoder
 
     check_model_folder(out, "topic-model", overwrite)
@@ -79,8 +91,14 @@ def fit(
         verbose=True,
         language=language,
     )
-    documents, ids = read_documents(file, text_column, id_column, sep, encoding)
-    model.fit(documents, load_embeddings(embeddings), chunk=split)
+    images = open_picture_folder(file)
+    if images is not None:
+        words = words_of_pictures(images, captions, captioner, vocabulary)
+        model.fit(images=images, embeddings=picture_embeddings(embeddings), **words)
+        ids = picture_names(images)
+    else:
+        documents, ids = read_documents(file, text_column, id_column, sep, encoding)
+        model.fit(documents, load_embeddings(embeddings), chunk=split)
     _save(model, out, overwrite, ids)
 
 
@@ -97,7 +115,7 @@ def assign(
     encoding: Encoding = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Write which topics each text of a file is about, by a saved model."""
+    """Write which topics each text of a file, or picture of a folder, is about."""
     from saetm_plugins import SAETopicModel
     from saetm_plugins.tables import check_table_path, document_table, write_table
 
@@ -105,9 +123,15 @@ def assign(
     refuse_existing(out, overwrite)
     split = read_chunk(chunk)
     fitted = SAETopicModel.load(model, encoder=encoder)
-    documents, ids = read_documents(file, text_column, id_column, sep, encoding)
-    check_table_path(out, len(documents), name="out")
-    mixtures = fitted.transform(documents, load_embeddings(embeddings), chunk=split)
+    images = open_picture_folder(file)
+    if images is not None:
+        check_table_path(out, len(images), name="out")
+        mixtures = fitted.transform(None, picture_embeddings(embeddings), images=images)
+        ids = picture_names(images)
+    else:
+        documents, ids = read_documents(file, text_column, id_column, sep, encoding)
+        check_table_path(out, len(documents), name="out")
+        mixtures = fitted.transform(documents, load_embeddings(embeddings), chunk=split)
     write_table(document_table(fitted, mixtures, ids=ids), out)
     print_line(console, "Saved to", out)
 

@@ -19,8 +19,8 @@ Model = Annotated[Path, typer.Argument(help="A saved model.", show_default=False
 Texts = Annotated[
     Path,
     typer.Argument(
-        help="CSV, TSV, XLSX, Parquet, JSON or JSONL with one text a row, a folder of .txt files, "
-        "or - for standard input.",
+        help="CSV, TSV, XLSX, Parquet, JSON or JSONL with one text a row, a folder of .txt files "
+        "or of pictures, or - for standard input.",
         show_default=False,
     ),
 ]
@@ -32,7 +32,9 @@ Sep = Annotated[str | None, typer.Option(help="Separator of a CSV file; found ou
 Encoding = Annotated[
     str | None, typer.Option(help="Of a file of text, latin-1 say; found out by default.")
 ]
-Embeddings = Annotated[Path | None, typer.Option(help=".npy, one row a text.")]
+Embeddings = Annotated[
+    Path | None, typer.Option(help=".npy, one row a text; of pictures also shards of embed.")
+]
 Encoder = Annotated[
     str | None, typer.Option(help="A sentence-transformers name; by default the model's.")
 ]

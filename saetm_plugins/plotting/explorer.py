@@ -15,6 +15,7 @@ import json
 import os
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
@@ -30,6 +31,7 @@ from saetm_plugins.analysis.levels import TopicLevels, topic_levels, topic_simil
 from saetm_plugins.analysis.names import name_levels
 from saetm_plugins.analysis.periods import cut_into_periods
 from saetm_plugins.analysis.taxonomy import words_of
+from saetm_plugins.images.reading import Images, UnreadableImage, open_images
 from saetm_plugins.persistence import check_parent
 from saetm_plugins.plotting.pictures import data_uri
 from saetm_plugins.plotting.positions import map_documents
@@ -95,8 +97,8 @@ def explore(
         What documents are called; by default their row numbers.
     groups, times : array-like of length n, optional
         A topic's panel shows its share by group and over time.
-    images : list of length n, optional
-        Paths, PIL images or arrays; a topic's panel shows its typical ones.
+    images : folder, or sequence of n paths, PIL images or arrays, optional
+        As of :func:`saetm_plugins.images.open_images`; a topic's panel shows its typical ones.
     namer : chat or callable, optional
         Names topics without a label, see :func:`saetm_plugins.analysis.name_topics`; None names
         them by phrases. Further arguments of that function go to it.
@@ -131,7 +133,9 @@ def explore(
     check_count(max_documents, "max_documents")
     columns = {
         "ids": _of_length(ids, n_documents, "ids"),
-        "images": _of_length(images, n_documents, "images"),
+        "images": _of_length(
+            None if images is None else open_images(images), n_documents, "images"
+        ),
     }
     by_group = None if groups is None else _Shares.of_groups(groups, n_documents, group_label)
     by_time = None if times is None else _Shares.of_times(times, n_documents, time_label)
@@ -326,7 +330,11 @@ def _pictures(images: Any, rows: np.ndarray, levels: Any) -> dict[str, str]:
     if images is None:
         return {}
     shown = sorted({place for level in levels for topic in level for place in topic["typical"]})
-    return {str(place): data_uri(images[rows[place]]) for place in shown}
+    found = {}
+    for place in shown:
+        with suppress(UnreadableImage):  # which is no typical one, but of a tiny topic
+            found[str(place)] = data_uri(images[int(rows[place])])
+    return found
 
 
 def _evidence(model: Any, texts: list[str], rows: np.ndarray, topics: Any) -> dict[str, list[int]]:
@@ -430,10 +438,10 @@ def _read_texts(documents: Any, images: Any, n_documents: int) -> list[str]:
     return texts
 
 
-def _of_length(values: Any, n_documents: int, name: str) -> list[Any] | None:
+def _of_length(values: Any, n_documents: int, name: str) -> Any:
     if values is None:
         return None
-    found = list(values)
+    found = values if isinstance(values, Images) else list(values)
     if len(found) != n_documents:
         raise ValueError(f"{name} has {len(found)} entries for {n_documents} documents")
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ from saetm_plugins.text_files import open_table
 from saetm_plugins.validation import check_choice, check_count, check_embeddings
 
 _MANIFEST = "manifest.json"
-_DTYPES = ("float16", "float32")
+DTYPES = ("float16", "float32")
+"""Of shards."""
 
 
 def embed_file(
@@ -75,7 +76,7 @@ def embed_file(
     file, out = Path(file), Path(out)
     check_count(shard_size, "shard_size")
     check_count(batch_size, "batch_size")
-    check_choice(dtype, "dtype", _DTYPES)
+    check_choice(dtype, "dtype", DTYPES)
     with open_table(file, sep=sep, encoding=encoding) as table:
         n_texts = sum(1 for _ in table.texts(text_column))
         if n_texts == 0:
@@ -86,7 +87,7 @@ def embed_file(
         facts |= {"encoder": name, "shard_size": shard_size, "dtype": dtype}
         facts |= {"sep": sep, "encoding": encoding}
         out.mkdir(parents=True, exist_ok=True)
-        _claim(out, facts)
+        claim_folder(out, facts)
         with progress_bar(
             total=n_texts, desc="Embedding", unit="text", disable=not verbose
         ) as progress:
@@ -101,8 +102,13 @@ def embed_file(
     return out
 
 
-def _claim(out: Path, facts: dict[str, Any]) -> None:
-    """Write down what the shards are of, or refuse a folder that says otherwise."""
+def claim_folder(out: Path, facts: dict[str, Any]) -> None:
+    """Write down what the shards of a folder are of, or refuse one that says otherwise.
+
+    Raises
+    ------
+    ValueError
+    """
     manifest = out / _MANIFEST
     if manifest.exists():
         found = json.loads(manifest.read_text(encoding="utf-8"))
@@ -134,6 +140,18 @@ def _write_shard(
             check_embeddings(model.encode(batch), name="encoder output", n_rows=len(batch))
         )
         progress.update(len(batch))
+    save_shard(target, parts, dtype)
+
+
+def save_shard(target: Path, parts: Sequence[np.ndarray], dtype: str) -> None:
+    """Write rows as one ``.npy`` file, which is there whole or not at all.
+
+    Parameters
+    ----------
+    target : Path
+    parts : sequence of ndarray of shape (m, d)
+    dtype : str
+    """
     partial = target.with_suffix(".partial")
     with partial.open("wb") as stream:
         np.save(stream, np.concatenate(parts).astype(dtype))

@@ -1,0 +1,291 @@
+"""Topics of photographs: CIFAR-10 by a small encoder, beside k-means, BERTopic and Turftopic.
+
+    python benchmarks/images.py topics --data DIR     # NMI, purity, coverage; topics read
+    python benchmarks/images.py planted --data DIR    # collections that differ in one class
+    python benchmarks/images.py speed --data DIR      # 5,000 files to topics and sheet; memory
+    python benchmarks/images.py pages --data DIR      # the pictures of docs/images.md
+
+Features are kept in ``--cache``; ``speed`` makes them anew. It needs the ``bench`` extra.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from imagenet_encoder import ImageNetEncoder
+from PIL import Image
+from sklearn.cluster import KMeans
+from sklearn.metrics import normalized_mutual_info_score
+
+from saetm_plugins import SAETopicModel
+from saetm_plugins.analysis import compare_groups
+from saetm_plugins.images import embed_images, encode_images
+from saetm_plugins.images.encoding import read_embedded_images
+from saetm_plugins.plotting import image_sheet, plot_comparison
+
+N_TOPICS = (10, 20, 40)
+KINDS = {  # what ImageNet calls members of the ten classes
+    "airplane": "airliner plane warplane aircraft airplane",
+    "automobile": "car convertible cab taxi limousine racer wagon minivan jeep automobile",
+    "bird": "bird finch ostrich robin jay junco brambling cock hen hawk eagle owl magpie "
+    "sandpiper hummingbird quail partridge bulbul kite vulture crane heron bustard",
+    "cat": "cat tabby siamese persian egyptian",
+    "deer": "deer hartebeest gazelle impala elk antelope ibex",
+    "dog": "dog terrier spaniel retriever hound poodle pug papillon chihuahua pekinese "
+    "pomeranian maltese shepherd collie spitz",
+    "frog": "frog bullfrog toad",
+    "horse": "horse sorrel mare",
+    "ship": "ship liner boat catamaran schooner fireboat lifeboat vessel containership",
+    "truck": "truck trailer lorry pickup van",
+}
+
+
+def main() -> None:
+    args = parse_arguments()
+    COMMANDS[args.command](args)
+
+
+def topics(args: argparse.Namespace) -> None:
+    """Compare topics with the ten classes, and read their words."""
+    images, labels, classes = read_cifar10(args.data)
+    features, captions = encode(images, args)
+    print("| topics | model | NMI | purity | coverage | s |\n|---|---|---:|---:|---:|---:|")
+    for n_topics in N_TOPICS:
+        for name, fit in MODELS.items():
+            if args.no_peers and name not in ("ours", "k-means"):
+                continue
+            scores, coverages, seconds = [], [], []
+            for seed in range(args.seeds):
+                began = time.perf_counter()
+                found = fit(features, captions, n_topics, seed)
+                seconds.append(time.perf_counter() - began)
+                scores.append((nmi(found, labels), purity(found, labels)))
+                coverages.append(float((found >= 0).mean()))
+            (mutual, pure), spread = np.mean(scores, axis=0), np.std(scores, axis=0)[0]
+            print(
+                f"| {n_topics} | {name} | {mutual:.3f} ±{spread:.3f} | {pure:.3f} | "
+                f"{np.mean(coverages):.2f} | {np.mean(seconds):.1f} |",
+                flush=True,
+            )
+    model = SAETopicModel(20).fit(captions, features, images=images)
+    print(f"\nTopics read (20 topics): {read_topics(model, labels, classes)} of 10")
+
+
+def read_topics(model: SAETopicModel, labels: np.ndarray, classes: list[str]) -> int:
+    """Print the topic that most of each class is in; return how many are named by their words."""
+    words, n_read = model.get_topics(10), 0
+    for number, name in enumerate(classes):
+        topic = int(np.bincount(model.labels_[(labels == number) & (model.labels_ >= 0)]).argmax())
+        kinds = KINDS[name].split()
+        named = [word for word in words[topic] if word in kinds]
+        n_read += bool(named)
+        print(f"  {name}: topic {topic}, {', '.join(words[topic])} -> {', '.join(named) or '-'}")
+    return n_read
+
+
+def planted(args: argparse.Namespace) -> None:
+    """Draw two collections of 2,000 that differ in the share of one class, and rank topics."""
+    images, labels, classes = read_cifar10(args.data)
+    features, captions = encode(images, args)
+    model = SAETopicModel(args.n_topics).fit(captions, features, images=images)
+    of_class = np.stack([model.doc_topics_[labels == c].sum(axis=0) for c in range(10)]).argmax(0)
+    for rate in (0.10, 0.05):
+        hits, clear = 0, 0
+        for number, name in enumerate(classes):
+            rng = np.random.default_rng(number)
+            rows, sides = plant(rng, labels, number, rate)
+            table = compare_groups(model, sides, True, False, doc_atoms=model.doc_atoms_[rows])
+            first = table.iloc[0]
+            hit = of_class[int(first["topic"])] == number and first["difference"] > 0
+            hits += hit
+            clear += bool(hit and first["q"] < 0.05)
+            print(f"  {name}: {first['words'][:50]} {first['difference']:+.3f} q={first['q']:.3f}")
+        print(f"{rate:.0%}: the class's topic first in {hits} of 10 (q < .05: {clear})", flush=True)
+
+
+def plant(
+    rng: np.random.Generator, labels: np.ndarray, number: int, rate: float, size: int = 2000
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows of two disjoint collections, and which are in the one with more of a class.
+
+    The class has a share of ``0.1 + rate / 2`` in one and ``0.1 - rate / 2`` in the other.
+    """
+    members = rng.permutation(np.flatnonzero(labels == number))
+    others = rng.permutation(np.flatnonzero(labels != number))
+    n_more, n_fewer = round(size * (0.1 + rate / 2)), round(size * (0.1 - rate / 2))
+    more = np.concatenate([members[:n_more], others[: size - n_more]])
+    left = others[size - n_more :]
+    fewer = np.concatenate([members[n_more : n_more + n_fewer], left[: size - n_fewer]])
+    return np.concatenate([more, fewer]), np.arange(len(more) + len(fewer)) < len(more)
+
+
+def speed(args: argparse.Namespace) -> None:
+    """Time 5,000 files to topics and sheet; then the memory of embedding 500 and 5,000 files."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = write_files(read_cifar10(args.data)[0], Path(folder) / "pictures")
+        began = time.perf_counter()
+        encoder = ImageNetEncoder(args.size)
+        features = encode_images(encoder, files, verbose=True).embeddings
+        embedded = time.perf_counter()
+        model = SAETopicModel(20).fit(encoder.name(features), features, images=files)
+        fitted = time.perf_counter()
+        image_sheet(model, files, Path(folder) / "sheet.png")
+        done = time.perf_counter()
+        print(
+            f"5,000 files at {args.size} pixels: embedding {embedded - began:.0f} s, fit "
+            f"{fitted - embedded:.1f} s, sheet {done - fitted:.1f} s; all {done - began:.0f} s"
+        )
+        for n_files in (500, 5000):
+            command = [sys.executable, __file__, "memory", "--data", str(args.data)]
+            options = ["--pictures", str(files), "--n-files", str(n_files)]
+            subprocess.run([*command, *options], check=True)
+
+
+def memory(args: argparse.Namespace) -> None:
+    """Embed the first files into shards by a cheap encoder; print the largest memory."""
+
+    class Pixels:
+        def encode(self, pictures: list[Any]) -> np.ndarray:
+            return np.stack([np.asarray(picture.resize((8, 8))).ravel() for picture in pictures])
+
+    files = sorted(Path(args.pictures).iterdir())[: args.n_files]
+    with tempfile.TemporaryDirectory() as folder:
+        embed_images(files, folder, Pixels(), shard_size=1000, verbose=False)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{len(files)} files: {peak:.0f} MiB at most")
+
+
+def pages(args: argparse.Namespace) -> None:
+    """Draw the pictures of docs/images.md."""
+    images, labels, _ = read_cifar10(args.data)
+    features, captions = encode(images, args)
+    model = SAETopicModel(20).fit(captions, features, images=images)
+    image_sheet(model, images, args.out / "cifar10_sheet.png", n_images=10, size=48, overwrite=True)
+    rows, sides = plant(np.random.default_rng(7), labels, 7, 0.10)
+    names = np.where(sides, "A", "B")
+    table = compare_groups(model, names, "A", "B", doc_atoms=model.doc_atoms_[rows])
+    figure = plot_comparison(table, a="A", b="B")
+    figure.write_html(args.out / "cifar10_comparison.html")
+
+
+def encode(images: np.ndarray, args: argparse.Namespace) -> tuple[np.ndarray, list[str]]:
+    """Return features and captions, from the cache where they are there."""
+    encoder = ImageNetEncoder(args.size)
+    folder = embed_images(
+        images, args.cache / f"cifar10_{args.size}", encoder, shard_size=500, dtype="float32"
+    )
+    features = read_embedded_images(images, folder).embeddings
+    return features, encoder.name(features)
+
+
+def read_cifar10(data: Path) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Return pictures (5000, 32, 32, 3), labels (5000,) and the names of the classes."""
+    with np.load(data / "cifar10" / "cifar10_5000.npz", allow_pickle=False) as file:
+        return file["images"], file["labels"].astype(int), [str(name) for name in file["classes"]]
+
+
+def write_files(images: np.ndarray, folder: Path) -> Path:
+    """Write pictures as files of a folder."""
+    folder.mkdir(parents=True)
+    for row, image in enumerate(images):
+        Image.fromarray(image).save(folder / f"{row:04d}.png")
+    return folder
+
+
+def nmi(found: np.ndarray, labels: np.ndarray) -> float:
+    """Return the normalised mutual information of topics and classes; -1 counts as a topic."""
+    return float(normalized_mutual_info_score(labels, found))
+
+
+def purity(found: np.ndarray, labels: np.ndarray) -> float:
+    """Return the share of pictures that are of their topic's largest class; none for topic -1."""
+    right = sum(
+        np.bincount(labels[found == topic]).max() for topic in np.unique(found) if topic >= 0
+    )
+    return right / len(labels)
+
+
+def fit_ours(features: Any, captions: Any, n_topics: int, seed: int) -> np.ndarray:
+    return SAETopicModel(n_topics, random_state=seed).fit(captions, features).labels_
+
+
+def fit_wordless(features: Any, captions: Any, n_topics: int, seed: int) -> np.ndarray:
+    return SAETopicModel(n_topics, random_state=seed).fit(None, features).labels_
+
+
+def fit_kmeans(features: Any, captions: Any, n_topics: int, seed: int) -> np.ndarray:
+    return KMeans(n_topics, n_init=1, random_state=seed).fit_predict(features)
+
+
+def fit_kmeans_unit(features: Any, captions: Any, n_topics: int, seed: int) -> np.ndarray:
+    centred = features - features.mean(axis=0)
+    centred /= np.linalg.norm(centred, axis=1, keepdims=True)
+    return KMeans(n_topics, n_init=1, random_state=seed).fit_predict(centred)
+
+
+def fit_bertopic(features: Any, captions: Any, n_topics: int, seed: int) -> np.ndarray:
+    from bertopic import BERTopic
+    from umap import UMAP
+
+    umap = UMAP(n_neighbors=15, n_components=5, min_dist=0.0, metric="cosine", random_state=seed)
+    model = BERTopic(umap_model=umap, nr_topics=n_topics + 1)
+    return np.array(model.fit_transform(captions, features)[0])
+
+
+def fit_turftopic(features: Any, captions: Any, n_topics: int, seed: int) -> np.ndarray:
+    from turftopic import ClusteringTopicModel
+
+    class Features:
+        def encode(self, texts: list[str]) -> np.ndarray:
+            raise AssertionError("embeddings are given")
+
+    model = ClusteringTopicModel(
+        n_reduce_to=n_topics, feature_importance="c-tf-idf", encoder=Features(), random_state=seed
+    )
+    model.fit(captions, embeddings=features)
+    return np.asarray(model.labels_)
+
+
+MODELS = {
+    "ours": fit_ours,
+    "ours, without words": fit_wordless,
+    "k-means": fit_kmeans,
+    "k-means, centred unit": fit_kmeans_unit,
+    "BERTopic (UMAP, HDBSCAN)": fit_bertopic,
+    "Turftopic (clustering)": fit_turftopic,
+}
+COMMANDS = {
+    "topics": topics, "planted": planted, "speed": speed, "memory": memory, "pages": pages,
+}  # fmt: skip
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("command", choices=COMMANDS)
+    parser.add_argument("--data", type=Path, default=os.environ.get("SAETM_DATA"))
+    parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "saetm-images")
+    parser.add_argument("--size", type=int, default=224, help="pixels that pictures are scaled to")
+    parser.add_argument("--n-topics", type=int, default=20)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument("--out", type=Path, default=Path("docs/images"))
+    parser.add_argument("--pictures", type=Path)
+    parser.add_argument("--n-files", type=int)
+    args = parser.parse_args()
+    if args.data is None:
+        parser.error("--data, or SAETM_DATA, is the folder with cifar10/cifar10_5000.npz")
+    args.data = Path(args.data)
+    return args
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""Folders of pictures in the place of files of texts, and the command that shows topics of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from saetm_plugins.cli.options import Model, Overwrite
+from saetm_plugins.cli.shared import console, load_embeddings, refuse_existing
+from saetm_plugins.console import print_line
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from saetm_plugins.images import Images
+
+Captions = Annotated[
+    Path | None,
+    typer.Option(
+        help="Of pictures: a table with columns image and caption. With --captioner it is made, "
+        "or gone on with, as .jsonl."
+    ),
+]
+Captioner = Annotated[
+    str | None, typer.Option(help="Of pictures: a transformers model that captions them.")
+]
+Vocabulary = Annotated[
+    Path | None,
+    typer.Option(help="Of pictures: a file with a word a line, for an encoder of both, as CLIP."),
+]
+Pictures = Annotated[
+    Path, typer.Argument(help="The folder of the model's pictures.", show_default=False)
+]
+
+
+def open_picture_folder(file: Path) -> Images | None:
+    """Return the pictures of a folder, None for texts; .txt files make it a folder of texts.
+
+    Raises
+    ------
+    ValueError
+        When a folder holds neither.
+    """
+    from saetm_plugins.images.reading import holds_images, open_images
+
+    if not file.is_dir() or next(file.rglob("*.txt"), None) is not None:
+        return None
+    if not holds_images(file):
+        raise ValueError(f"folder {str(file)!r} holds neither pictures nor .txt files")
+    return open_images(file)
+
+
+def picture_embeddings(file: Path | None) -> Any:
+    """Return a folder of shards as it is, and the rows of a .npy file."""
+    return file if file is not None and file.is_dir() else load_embeddings(file)
+
+
+def picture_names(images: Images) -> pd.Series:
+    """Return the paths within the folder, as ids."""
+    import pandas as pd
+
+    return pd.Series(list(images.names), name="image")
+
+
+def words_of_pictures(
+    images: Images, captions: Path | None, captioner: str | None, vocabulary: Path | None
+) -> dict[str, Any]:
+    """Return the arguments of ``fit`` that say what words there are for pictures."""
+    if captioner is not None:
+        from saetm_plugins.images import caption_images
+
+        return {"documents": caption_images(images, captioner, out=captions)}
+    if captions is not None:
+        return {"documents": _read_captions(captions, images)}
+    if vocabulary is not None:
+        lines = vocabulary.read_text(encoding="utf-8").splitlines()
+        return {"vocabulary": list(dict.fromkeys(line.strip() for line in lines if line.strip()))}
+    return {}
+
+
+def _read_captions(file: Path, images: Images) -> list[str]:
+    from saetm_plugins.tables import read_table
+
+    table = read_table(file, "caption", id_column="image")
+    captions = dict(zip(table["image"].astype(str), table["caption"], strict=True))
+    missing = [name for name in images.names if name not in captions]
+    if missing:
+        raise ValueError(
+            f"captions {str(file)!r} lacks {len(missing)} of {len(images)} pictures, "
+            f"{missing[0]!r} say"
+        )
+    return [captions[name] for name in images.names]
+
+
+def image_sheet(
+    model: Model,
+    pictures: Pictures,
+    out: Annotated[Path, typer.Option(help="The sheet: .png or .html.")] = Path("topics.png"),
+    level: Annotated[str, typer.Option(help="topics or atoms.")] = "topics",
+    n_images: Annotated[int, typer.Option(help="Pictures in a row.")] = 10,
+    n_words: Annotated[int, typer.Option(help="Words of a row.")] = 6,
+    size: Annotated[int, typer.Option(help="Pixels of a picture's side.")] = 96,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write a sheet of typical pictures: a row for each topic, with its words, size and share."""
+    from saetm_plugins import SAETopicModel
+    from saetm_plugins.plotting import image_sheet as write_sheet
+
+    refuse_existing(out, overwrite)
+    write_sheet(
+        SAETopicModel.load(model),
+        pictures,
+        out,
+        level=level,
+        n_images=n_images,
+        n_words=n_words,
+        size=size,
+        overwrite=overwrite,
+    )
+    print_line(console, "Saved to", out)

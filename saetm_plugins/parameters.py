@@ -1,0 +1,44 @@
+"""What parameters of the estimator are legal, checked when a fit begins."""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any
+
+from saetm_plugins.atoms import SparseAutoencoder
+from saetm_plugins.guidance import check_seed_topics
+from saetm_plugins.merging import MERGES
+from saetm_plugins.text import check_language, check_vectorizer, load_encoder
+from saetm_plugins.topics import check_n_topics
+from saetm_plugins.validation import check_choice, check_count, check_random, resolve_device
+
+
+def check_parameters(model: Any) -> None:
+    """Raise unless the parameters of an :class:`~saetm_plugins.model.SAETopicModel` are legal.
+
+    Raises
+    ------
+    TypeError, ValueError
+    """
+    if model.n_topics is not None:
+        check_n_topics(model.n_topics)
+    check_choice(model.merge, "merge", ("auto", *MERGES))
+    check_choice(model.solver, "solver", ("em", "adam"))
+    if model.sae is not None and not isinstance(model.sae, SparseAutoencoder):
+        raise TypeError(f"sae must be a fitted SparseAutoencoder; found {type(model.sae).__name__}")
+    if model.vectorizer is not None:
+        check_vectorizer(model.vectorizer)
+    check_random(model.random_state)
+    resolve_device(model.device)
+    if isinstance(model.word_vectors, str):
+        check_choice(model.word_vectors, "word_vectors", ("auto", "corpus", "encoder"))
+    if isinstance(model.sharpening, bool) or not (
+        isinstance(model.sharpening, numbers.Real) and 0 < model.sharpening <= 50
+    ):
+        raise ValueError(f"sharpening must be a number in (0, 50]; found {model.sharpening!r}")
+    if model.emission_n_iter is not None:
+        check_count(model.emission_n_iter, "emission_n_iter")
+    check_language(model.language)
+    check_seed_topics(model.seed_topics, model.n_topics)
+    if model.encoder is not None and not isinstance(model.encoder, str):
+        load_encoder(model.encoder)
