@@ -35,8 +35,8 @@ from saetm_plugins.documents import (
     without_atoms,
 )
 from saetm_plugins.fitted_topics import FittedTopics
-from saetm_plugins.images.documents import choose_n_atoms, documents_are_optional
-from saetm_plugins.parameters import check_parameters
+from saetm_plugins.images.documents import documents_are_optional
+from saetm_plugins.parameters import check_parameters, training_parameters
 from saetm_plugins.text import (
     ReadTexts,
     check_bow,
@@ -266,12 +266,9 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
         targets = self._find_label_targets(vocabulary, counts, embeddings, matches)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         rows, repeats = choose_distinct(embeddings, blank)
-        n_atoms = self.n_atoms
-        if images is not None and n_atoms is None:
-            n_atoms = choose_n_atoms(len(rows))
         sae = self.sae
         if sae is None:
-            sae = self._train(take(embeddings, rows), seed, n_atoms)
+            sae = self._train(take(embeddings, rows), seed, images is not None)
         row_atoms = document_mixtures(sae, embeddings, self.sharpening, self.device)
         row_atoms = without_atoms(row_atoms, blank)
         counts, vocabulary, vectorizer = told.drop_stop_words(
@@ -594,17 +591,10 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
 
         return load_model(cls, path, encoder=encoder, vectorizer=vectorizer)
 
-    def _train(self, embeddings: np.ndarray, seed: int, n_atoms: int | None) -> SparseAutoencoder:
+    def _train(self, embeddings: np.ndarray, seed: int, of_images: bool) -> SparseAutoencoder:
         if len(embeddings) == 1:
             raise ValueError(
                 "embeddings are identical in all rows; there is nothing to tell documents apart by"
             )
-        return train_sae(
-            embeddings,
-            n_atoms=n_atoms,
-            k=self.k,
-            activation=self.activation,
-            device=self.device,
-            random_state=seed,
-            verbose=self.verbose,
-        )
+        parameters = training_parameters(self, len(embeddings), of_images)
+        return train_sae(embeddings, random_state=seed, **parameters)

@@ -1,4 +1,4 @@
-"""What parameters of the estimator are legal, checked when a fit begins."""
+"""What parameters of the estimator are legal, and what they say of the training of atoms."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from saetm_plugins.atoms import SparseAutoencoder
 from saetm_plugins.guidance import check_seed_topics
+from saetm_plugins.images.documents import choose_n_atoms
 from saetm_plugins.merging import MERGES
 from saetm_plugins.text import check_language, check_vectorizer, load_encoder
 from saetm_plugins.topics import check_n_topics
@@ -32,13 +33,23 @@ def check_parameters(model: Any) -> None:
     resolve_device(model.device)
     if isinstance(model.word_vectors, str):
         check_choice(model.word_vectors, "word_vectors", ("auto", "corpus", "encoder"))
-    if isinstance(model.sharpening, bool) or not (
-        isinstance(model.sharpening, numbers.Real) and 0 < model.sharpening <= 50
+    sharpening: float = model.sharpening
+    if isinstance(sharpening, bool) or not (
+        isinstance(sharpening, numbers.Real) and 0 < sharpening <= 50
     ):
-        raise ValueError(f"sharpening must be a number in (0, 50]; found {model.sharpening!r}")
+        raise ValueError(f"sharpening must be a number in (0, 50]; found {sharpening!r}")
     if model.emission_n_iter is not None:
         check_count(model.emission_n_iter, "emission_n_iter")
     check_language(model.language)
     check_seed_topics(model.seed_topics, model.n_topics)
     if model.encoder is not None and not isinstance(model.encoder, str):
         load_encoder(model.encoder)
+
+
+def training_parameters(model: Any, n_documents: int, of_images: bool) -> dict[str, Any]:
+    """Return the arguments of :func:`~saetm_plugins.train_sae` that a model's parameters say."""
+    n_atoms = model.n_atoms
+    if of_images and n_atoms is None:
+        n_atoms = choose_n_atoms(n_documents)
+    named = {name: getattr(model, name) for name in ("k", "activation", "device", "verbose")}
+    return {"n_atoms": n_atoms, **named}
