@@ -190,7 +190,7 @@ def _read_searched(
     elif not sp.issparse(doc_atoms) or doc_atoms.shape[1] != fitted.sae_.n_atoms:
         raise ValueError(
             f"doc_atoms must be a sparse matrix with {fitted.sae_.n_atoms} columns; found "
-            f"{type(doc_atoms).__name__} of shape {np.shape(doc_atoms)}"
+            f"{type(doc_atoms).__name__} of shape {getattr(doc_atoms, 'shape', None)}"
         )
     n_documents = doc_atoms.shape[0]
     shown = given if texts is None else as_list(texts, "texts", "texts, one per document")

@@ -129,7 +129,11 @@ def open_images(images: Any, *, name: str = "images") -> Images:
             f"{name} must be a folder or a list of paths, PIL images or arrays; found one array "
             f"of shape {images.shape}"
         )
-    if isinstance(images, Mapping | Set | bytes) or not isinstance(images, Iterable):
+    if (
+        isinstance(images, Mapping | Set | bytes)
+        or not isinstance(images, Iterable)
+        or hasattr(images, "tocsr")
+    ):
         raise TypeError(
             f"{name} must be a folder or a list of paths, PIL images or arrays; found "
             f"{type(images).__name__}"

@@ -24,6 +24,7 @@ _FIRST_PASSES = 3
 _FOLD_IN_PASSES = 10
 _CLASS_POWER = 5  # from the weight of classes to their share of the energy
 _NEAR_WIDTH = 0.15  # of the kernel over the cosine between an atom's documents and a topic's
+_NEAR_WIDTH_OF_CLASSES = 0.4  # where classes are known; .15 trusts them too much
 _LEAST_SHARE = 0.03  # of an atom in each topic before that, so that nearness alone may raise it
 _ATOM_WEIGHT = 0.5  # of a word's atoms beside its own vector; more: diversity up, intruder down
 
@@ -85,7 +86,14 @@ class NMFMerge(Merge):
         self._unit_vectors = unit_rows(views.vectors[self.live_])
         mean = np.average(self._unit_vectors, axis=0, weights=self._prevalence)
         self._places = self._unit_vectors - mean
-        self._directions = torch.from_numpy(unit_rows(self._places))
+        self._near_by = self._places
+        if views.classes is not None:  # atoms of the same classes are near, too
+            weight = np.float32(views.class_weight)
+            parts = (
+                np.sqrt(1 - weight) * unit_rows(self._places),
+                np.sqrt(weight) * views.classes[self.live_],
+            )
+            self._near_by = np.hstack(parts).astype(np.float32)
         self._word_vectors = None
         if views.keywords is not None and views.word_vectors is not None:
             self._word_vectors = self._place_words(unit_rows(views.word_vectors[self._words]))
@@ -193,12 +201,12 @@ class NMFMerge(Merge):
 
     def _draw_to_documents(self, shares: np.ndarray) -> np.ndarray:
         """Return `shares` (n_live, T) times a kernel of how near the documents of both lie."""
-        if self.views_.classes is not None:  # they may join what lies far apart
-            return shares
         weights = torch.from_numpy(np.ascontiguousarray(shares.T * self._prevalence))
-        centres = unit_rows(matmul(weights, torch.from_numpy(self._places)).numpy())
-        near = matmul(self._directions, torch.from_numpy(centres).T).numpy()
-        near = np.exp((near - 1) / np.float32(_NEAR_WIDTH))
+        centres = unit_rows(matmul(weights, torch.from_numpy(self._near_by)).numpy())
+        directions = torch.from_numpy(unit_rows(self._near_by))
+        near = matmul(directions, torch.from_numpy(centres).T).numpy()
+        width = _NEAR_WIDTH if self.views_.classes is None else _NEAR_WIDTH_OF_CLASSES
+        near = np.exp((near - 1) / np.float32(width))
         return _rows_to_one(np.sqrt(shares + np.float32(_LEAST_SHARE)) * near)
 
     def _spread(self, memberships: np.ndarray) -> sp.csr_matrix:

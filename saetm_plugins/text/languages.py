@@ -155,7 +155,9 @@ def check_languages(language: Any) -> tuple[str, ...]:
     TypeError, ValueError
         When one is no name that is known and no code of two letters.
     """
-    given = [] if language is None else [language] if isinstance(language, str) else list(language)
+    given = [] if language is None else [language] if isinstance(language, str) else language
+    if not isinstance(given, Sequence | np.ndarray):
+        raise TypeError(f"language must be a name, a code or a list of them; found {given!r:.80}")
     codes = []
     for name in given:
         if not isinstance(name, str):

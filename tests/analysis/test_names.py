@@ -196,7 +196,7 @@ def test_names_that_are_none_or_taken_are_asked_for_again(model, corpus):
 
 def test_an_endpoint_down_in_the_middle_keeps_names_and_goes_on(model, corpus, tmp_path):
     cache = tmp_path / "answers.db"
-    local = name_topics(model, corpus.documents)
+    local = name_topics(model, corpus.documents, levels=[3, N_TOPICS])
     broken = Namer(lambda n: f"Subject {n:02d}x", stop=4)
     with pytest.warns(UserWarning, match="stopped answering after 4 names"):
         names = name_topics(

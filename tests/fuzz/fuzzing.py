@@ -117,7 +117,7 @@ def weights(draw, whole):
     return made
 
 
-def clear(act, *names, errors=(ValueError, TypeError)):
+def clear(act, *names, errors=(ValueError, TypeError, FileNotFoundError)):
     """Return what a call gives, or None where it is refused by a clear error."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
