@@ -150,7 +150,7 @@ def check_texts(texts: Any, name: str) -> list[str]:
     texts = list(texts)
     for row, text in enumerate(texts):
         if not isinstance(text, str):
-            missing = text is None or text != text
+            missing = pd.api.types.is_scalar(text) and pd.isna(text)
             found = repr(text) if missing else type(text).__name__
             raise TypeError(f"{name}[{row}] must be a string; found {found}")
         check_text(text, f"{name}[{row}]")

@@ -26,6 +26,7 @@ from saetm_plugins.bertopic.checks import (
 from saetm_plugins.bertopic.images import BLANK
 from saetm_plugins.text import copy_vectorizer
 from saetm_plugins.validation import (
+    as_list,
     check_choice,
     check_count,
     check_embeddings,
@@ -155,10 +156,12 @@ class EditedTopics(CutTopics):
             return
         topics = sorted(self.topic_sizes_)
         if not isinstance(topic_labels, Mapping):
+            topic_labels = as_list(topic_labels, "topic_labels", "names of topics")
             if len(topic_labels) != len(topics):
                 raise ValueError(f"topic_labels holds {len(topic_labels)} for {len(topics)} topics")
             topic_labels = dict(zip(topics, topic_labels, strict=True))
-        given = {topic: topic_labels[topic] for topic in topics if topic_labels.get(topic)}
+        labels = {topic: topic_labels.get(topic) for topic in topics}
+        given = {t: name for t, name in labels.items() if name is not None and str(name)}
         numbered = {t for t, label in given.items() if re.match(rf"{t}(\D|$)", str(label))}
         with self._editing() as model:
             lasting = {t: None if t in numbered else label for t, label in given.items() if t >= 0}
@@ -398,9 +401,13 @@ class EditedTopics(CutTopics):
         self.sae_model_.relearn_words(self._bow, vectorizer.get_feature_names_out(), vectorizer)
 
     def _follow(self, topics: Sequence[int]) -> None:
-        labels = np.asarray(topics)
+        wrong = f"topics must be {len(self.topics_)} integers, one per document"
+        try:
+            labels = np.asarray(topics)
+        except ValueError as error:  # lists of several lengths
+            raise ValueError(wrong) from error
         if labels.shape != (len(self.topics_),) or labels.dtype.kind not in "iu":
-            raise ValueError(f"topics must be {len(self.topics_)} integers, one per document")
+            raise ValueError(wrong)
         if labels.min() < -1 or labels.max() < 0:
             raise ValueError("topics must be numbers from 0, or -1; and not -1 alone")
         numbers = np.unique(labels[labels >= 0])

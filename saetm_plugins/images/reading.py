@@ -243,7 +243,7 @@ def warn_of_unreadable(
 
 
 def _open_folder(folder: Path, name: str) -> Images:
-    if not folder.exists():
+    if not os.path.exists(folder):  # also where the name is too long, or holds a null byte
         raise FileNotFoundError(f"{name}: no folder {str(folder)!r}")
     if not folder.is_dir():
         raise TypeError(

@@ -130,6 +130,7 @@ VALID = {
 }
 # What an error may name beside the argument.
 ALSO = {
+    "document": ("texts need embeddings",),
     "documents": ("embeddings", "images", "docs"),
     "embeddings": ("documents", "Complex"),
     "images": ("embeddings",),
@@ -157,7 +158,12 @@ def test_bertopic_calls(fitted, call, value):
     model = copy.copy(fitted)
     arguments = {**VALID.get(name, {"docs": TEXTS}), argument: value}
     before, inner = dict(vars(model)), state(fitted.sae_model_)
-    errors = (ValueError, TypeError, *([IndexError] if argument == "document" else []))
+    errors = (
+        ValueError,
+        TypeError,
+        FileNotFoundError,
+        *([IndexError] if argument == "document" else []),
+    )
     names = (argument, *ALSO.get(argument, ()))
     found = clear(lambda: (getattr(model, name)(**arguments),), *names, errors=errors)
     assert all(inner[key] is kept for key, kept in state(fitted.sae_model_).items())
