@@ -126,6 +126,10 @@ def _parse(series: pd.Series, known: np.ndarray, name: str) -> pd.Series:
     """Read texts and objects as numbers where all are, else as dates."""
     import pandas as pd
 
+    for row, value in enumerate(series):
+        if hasattr(value, "__len__") and not isinstance(value, str | bytes):
+            found = type(value).__name__
+            raise TypeError(f"{name}[{row}] must be a date, a year or a number; found {found}")
     numbers = pd.to_numeric(series, errors="coerce")
     if numbers[known].notna().all():
         return numbers.astype(np.float64)

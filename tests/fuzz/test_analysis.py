@@ -65,13 +65,14 @@ VALID = {
 ALSO = {
     "bins": ("period", "times"),
     "times": ("bins",),
+    "doc_atoms": ("documents",),
     "groups": ("a ", "b "),
     "level": ("doc_topics",),
     "embedding": ("embeddings", "Complex"),
     "embeddings": ("documents", "Complex"),
     "texts": ("documents",),
     "documents": ("embeddings",),
-    "doc_topics": ("Complex",),
+    "doc_topics": ("Complex", "documents"),  # of another number than the rest
     "levels": ("n_topics",),
     "counts": ("n_topics",),
 }
