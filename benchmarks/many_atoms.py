@@ -1,6 +1,6 @@
 """Peak memory and seconds of a fit with very many atoms: train, encode, learn words, merge.
 
-    python benchmarks/many_atoms.py                  # 65,536 atoms, 20,000 words; hours on 2 cores
+    python benchmarks/many_atoms.py                  # 65,536 atoms, 20,000 words; long
     python benchmarks/many_atoms.py --n-steps 20     # what memory needs does not depend on steps
 
 Documents are drawn: sparse mixtures of 2,000 directions, each with words of its own.

@@ -28,6 +28,7 @@ from saetm_plugins.merging import (
     Merge,
     atom_cooccurrence,
     atom_word_vectors,
+    beside_classes,
     corpus_nearness,
     keyword_association,
     make_merge,
@@ -512,12 +513,7 @@ class AtomModel:
         if self.class_mass is not None and self.class_weight > 0:
             classes = class_preference(self.class_mass, self.centroids)
             if merge != "nmf":
-                vectors = np.hstack(
-                    [
-                        np.float32((1 - self.class_weight) ** 0.5) * unit_rows(vectors),
-                        np.float32(self.class_weight**0.5) * classes,
-                    ]
-                )
+                vectors = beside_classes(vectors, classes, self.class_weight)
         return AtomViews(
             self.weights,
             vectors,

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from saetm_plugins.images.reading import Images, iterate_batches, open_images, warn_of_unreadable
+from saetm_plugins.progress import progress_bar
 from saetm_plugins.validation import check_count, check_text
 
 _TASKS = ("image-to-text", "image-text-to-text", "image-classification")
@@ -71,7 +71,7 @@ def caption_images(
     file = None if out is None else Path(out)
     captions = [] if file is None else _read_captions(file, images)
     unreadable: list[int] = []
-    progress = tqdm(
+    progress = progress_bar(
         total=len(images), initial=len(captions), desc="Captions", unit="image", disable=not verbose
     )
     with progress:

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from saetm_plugins.atoms.sources.embedding import DTYPES, claim_folder, save_shard
 from saetm_plugins.atoms.sources.readers import open_reader
 from saetm_plugins.images.reading import Images, iterate_batches, open_images, warn_of_unreadable
 from saetm_plugins.persistence import read_json, write_json
+from saetm_plugins.progress import progress_bar
 from saetm_plugins.text import load_encoder
 from saetm_plugins.validation import check_choice, check_count, check_embeddings
 
@@ -97,7 +97,9 @@ def encode_images(
     encoder = load_image_encoder(encoder)
     encoded = np.zeros((len(images), 0), dtype=np.float32)
     unreadable = np.zeros(len(images), dtype=bool)
-    with tqdm(total=len(images), desc="Embedding", unit="image", disable=not verbose) as progress:
+    with progress_bar(
+        total=len(images), desc="Embedding", unit="image", disable=not verbose
+    ) as progress:
         for rows, vectors, missing in _encode_batches(encoder, images, batch_size, progress):
             unreadable[missing] = True
             if encoded.shape[1] == 0:
@@ -163,7 +165,9 @@ def embed_images(
     claim_folder(out, facts)
     missing = _read_unreadable(out)
     model = None
-    with tqdm(total=len(images), desc="Embedding", unit="image", disable=not verbose) as progress:
+    with progress_bar(
+        total=len(images), desc="Embedding", unit="image", disable=not verbose
+    ) as progress:
         for number, start in enumerate(range(0, len(images), shard_size)):
             target = _shard(out, number)
             part = images[start : start + shard_size]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from saetm_plugins.merging.association import association_scores, atom_cooccurrence
-from saetm_plugins.merging.base import AtomViews, Merge, TopicCut
+from saetm_plugins.merging.base import AtomViews, Merge, TopicCut, beside_classes
 from saetm_plugins.merging.density import HDBSCANMerge
 from saetm_plugins.merging.guided import guided_cut
 from saetm_plugins.merging.keywords import (
@@ -65,6 +65,7 @@ __all__ = [
     "association_scores",
     "atom_cooccurrence",
     "atom_word_vectors",
+    "beside_classes",
     "corpus_nearness",
     "guided_cut",
     "keyword_association",

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
+from saetm_plugins.arrays import unit_rows
 from saetm_plugins.validation import check_count, check_finite
 
 
@@ -201,3 +202,27 @@ def _check_association(association: sp.csr_matrix | None, name: str, n_atoms: in
         raise ValueError(f"{name} has {association.shape[0]} rows for {n_atoms} atoms")
     if not np.isfinite(association.data).all() or (association.data < 0).any():
         raise ValueError(f"{name} must be finite and non-negative")
+
+
+def beside_classes(vectors: np.ndarray, classes: np.ndarray, class_weight: float) -> np.ndarray:
+    """Return vectors of atoms with their classes beside them, so that both make atoms near.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (K, d), float32
+        Scaled to unit length here.
+    classes : ndarray of shape (K, C)
+        As of :class:`AtomViews`.
+    class_weight : float
+        0 counts the vectors alone, 1 the classes.
+
+    Returns
+    -------
+    ndarray of shape (K, d + C)
+    """
+    return np.hstack(
+        [
+            np.float32((1 - class_weight) ** 0.5) * unit_rows(vectors),
+            np.float32(class_weight**0.5) * classes,
+        ]
+    )

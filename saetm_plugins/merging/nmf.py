@@ -15,7 +15,7 @@ import scipy.sparse as sp
 import torch
 
 from saetm_plugins.arrays import unit_rows
-from saetm_plugins.merging.base import Merge, TopicCut
+from saetm_plugins.merging.base import Merge, TopicCut, beside_classes
 from saetm_plugins.merging.factorization import SparseSVD, factorize, nndsvd, solve_columns
 from saetm_plugins.merging.ward import WardTree
 from saetm_plugins.parallel import matmul
@@ -88,12 +88,8 @@ class NMFMerge(Merge):
         self._places = self._unit_vectors - mean
         self._near_by = self._places
         if views.classes is not None:  # atoms of the same classes are near, too
-            weight = np.float32(views.class_weight)
-            parts = (
-                np.sqrt(1 - weight) * unit_rows(self._places),
-                np.sqrt(weight) * views.classes[self.live_],
-            )
-            self._near_by = np.hstack(parts).astype(np.float32)
+            classes = views.classes[self.live_]
+            self._near_by = beside_classes(self._places, classes, views.class_weight)
         self._word_vectors = None
         if views.keywords is not None and views.word_vectors is not None:
             self._word_vectors = self._place_words(unit_rows(views.word_vectors[self._words]))
