@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from saetm_plugins import SAETopicModel, train_sae
-from saetm_plugins.atoms.sources.embedding import embed_file
+from saetm_plugins.atoms.sources.embedding import embed_file, save_shard
 from saetm_plugins.evaluation.chat import AnswerCache
 from saetm_plugins.octis.data import read_cached, write_cached
 
@@ -207,6 +207,23 @@ def test_two_processes_may_embed_into_one_folder(tmp_path, lines):
     assert [child.exitcode for child in children] == [0, 0]
     np.testing.assert_array_equal(read_shards(out), whole)
     assert not list(out.glob("*.partial"))
+
+
+def save_again_and_again(out):
+    for number in list(range(5)) * 40:
+        save_shard(out / f"shard-{number:05d}.npy", [np.full((500, 64), number)], "float32")
+
+
+def test_processes_may_write_the_same_shard_at_once(tmp_path):
+    children = [FORK.Process(target=save_again_and_again, args=(tmp_path,)) for _ in range(4)]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join(60)
+    assert [child.exitcode for child in children] == [0, 0, 0, 0]
+    files = sorted(tmp_path.iterdir())
+    assert [file.name for file in files] == [f"shard-{number:05d}.npy" for number in range(5)]
+    assert all((np.load(file) == number).all() for number, file in enumerate(files))
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -116,7 +116,8 @@ def claim_folder(out: Path, facts: dict[str, Any]) -> None:
         if other:
             raise ValueError(f"out {str(out)!r} holds shards of other settings: {'; '.join(other)}")
     else:
-        manifest.write_text(json.dumps(facts, indent=2), encoding="utf-8")
+        text = json.dumps(facts, indent=2)
+        _write_whole(manifest, lambda stream: stream.write(text.encode("utf-8")))
 
 
 def _chunks(texts: Iterator[str], size: int) -> Iterator[list[str]]:
@@ -152,7 +153,24 @@ def save_shard(target: Path, parts: Sequence[np.ndarray], dtype: str) -> None:
     parts : sequence of ndarray of shape (m, d)
     dtype : str
     """
-    partial = target.with_suffix(".partial")
-    with partial.open("wb") as stream:
-        np.save(stream, np.concatenate(parts).astype(dtype))
-    os.replace(partial, target)
+    rows = np.concatenate(parts).astype(dtype)
+    _write_whole(target, lambda stream: np.save(stream, rows))
+
+
+def _write_whole(target: Path, write: Callable[[IO[bytes]], Any]) -> None:
+    """Write a file that is there whole or not at all, while other processes may write it as well.
+
+    Each writes a file of its own; who is done first clears up what others, killed ones too, left.
+    """
+    partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as stream:
+            write(stream)
+        os.replace(partial, target)
+    except FileNotFoundError:
+        if not target.exists():
+            raise
+    finally:
+        partial.unlink(missing_ok=True)
+    for left in target.parent.glob(f"{target.name}.*.partial"):
+        left.unlink(missing_ok=True)
