@@ -122,8 +122,10 @@ def bertopic_tree(model: SAETopicModel, texts: list[str], embeddings: np.ndarray
         hdbscan_model=BaseCluster(),
         vectorizer_model=default_vectorizer(len(texts)),
     )
-    topics, _ = topic_model.fit_transform(texts, embeddings, y=model.labels_)
-    ours = {theirs: mine for mine, theirs in zip(model.labels_.tolist(), topics, strict=True)}
+    kept = np.flatnonzero(model.labels_ >= 0)  # texts without content are in no topic
+    texts, labels = [texts[row] for row in kept], model.labels_[kept]
+    topics, _ = topic_model.fit_transform(texts, embeddings[kept], y=labels)
+    ours = {theirs: mine for mine, theirs in zip(labels.tolist(), topics, strict=True)}
     frame = topic_model.hierarchical_topics(texts)
     frame = frame.astype({"Parent_ID": int}).sort_values("Parent_ID")
     n_topics = len(ours)

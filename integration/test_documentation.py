@@ -18,7 +18,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = ["README.md"]
-PAGES += [f"docs/{page}.md" for page in ("atoms", "bertopic", "collections", "gensim", "images")]
+PAGES += [
+    f"docs/{page}.md" for page in ("atoms", "bertopic", "collections", "gensim", "images", "texts")
+]
 FEWER = {
     "50": "6",
     "100": "6",
@@ -31,6 +33,7 @@ ELSEWHERE = {  # what a block needs that is not here, and where it is tested
     "push_to_hub": "the hub: integration/test_hub.py",
     "localhost": "a server: tests/evaluation/test_judge.py",
     "clip-ViT": "a model from the hub: integration/test_images.py",
+    "intfloat": "a model from the hub: tests/text/test_languages.py has another",
 }
 _BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
@@ -108,7 +111,7 @@ def octis_folder(folder: Path, tokens: list[list[str]]) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_blocks_of_code_run(page, names, tmp_path, monkeypatch, recwarn):
+def test_blocks_of_code_run(page, names, encoder, tmp_path, monkeypatch, recwarn):
     blocks = _BLOCK.findall((ROOT / page).read_text(encoding="utf-8"))
     if not blocks:
         pytest.skip("no Python in it")
@@ -127,6 +130,12 @@ def test_blocks_of_code_run(page, names, tmp_path, monkeypatch, recwarn):
         from saetm_plugins import SAETopicModel
 
         reader |= {**names_of_pictures(), "SAETopicModel": SAETopicModel}
+    if page == "docs/texts.md":
+        from saetm_plugins import SAETopicModel
+
+        documents = [" ".join(names["docs"][row : row + 40]) for row in range(0, 200, 5)]
+        reader |= {"SAETopicModel": SAETopicModel, "documents": documents, "text": documents[0]}
+        reader["encoder"] = encoder
     if page == "docs/collections.md":
         painters = ["Joseph Mallord William Turner", "John Constable"] * 100
         years = [1780 + row % 23 * 10 for row in range(200)]

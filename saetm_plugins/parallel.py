@@ -119,13 +119,18 @@ def map_ranges(
 
 
 def matmul(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-    """Return ``left @ right``, rows of `left` (n, d) shared out among threads."""
-    product = left.new_empty(len(left), right.shape[1])
-    size = max(_LEAST_ROWS, -(-len(left) // (4 * n_threads())))
-    map_ranges(
-        lambda _, first, last: torch.mm(left[first:last], right, out=product[first:last]),
-        even_ranges(len(left), size),
-    )
+    """Return ``left @ right``, rows of `left` or columns of `right` shared out among threads."""
+    n, m = len(left), right.shape[1]
+    product = left.new_empty(n, m)
+    size = max(_LEAST_ROWS, -(-max(n, m) // (4 * n_threads())))
+
+    def of_rows(_: int, first: int, last: int) -> None:
+        torch.mm(left[first:last], right, out=product[first:last])
+
+    def of_columns(_: int, first: int, last: int) -> None:
+        torch.mm(left, right[:, first:last], out=product[:, first:last])
+
+    map_ranges(of_rows if n >= m else of_columns, even_ranges(max(n, m), size))
     return product
 
 
@@ -145,6 +150,12 @@ def map_rows(kernel: Callable[..., Any], indptr: np.ndarray, *arguments: Any) ->
     list
         What the kernel returned for each range, in order.
     """
+    return map_ranges(
+        lambda _, first, last: kernel(first, last, *arguments), ranges_of_rows(indptr)
+    )
+
+
+def ranges_of_rows(indptr: np.ndarray) -> list[tuple[int, int]]:
+    """Cut the rows of a CSR matrix into ranges of about the same number of entries."""
     n_ranges = 1 if indptr[-1] < _LEAST_WORK else 4 * n_threads()
-    ranges = balanced_ranges(np.diff(indptr), n_ranges)
-    return map_ranges(lambda _, first, last: kernel(first, last, *arguments), ranges)
+    return balanced_ranges(np.diff(indptr), n_ranges)

@@ -8,7 +8,6 @@ that may move are visited. Started by NNDSVD (Boutsidis & Gallopoulos 2008).
 from __future__ import annotations
 
 from functools import cached_property
-from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
@@ -16,7 +15,15 @@ import scipy.sparse as sp
 import torch
 from sklearn.utils.extmath import randomized_svd
 
-from saetm_plugins.parallel import map_ranges, map_rows, matmul, single_threaded
+from saetm_plugins.parallel import (
+    even_ranges,
+    map_ranges,
+    matmul,
+    ranges_of_rows,
+    single_threaded,
+)
+
+_BLOCK = 64  # columns of a factor whose products are found at a time
 
 
 class SparseSVD:
@@ -138,9 +145,10 @@ def factorize(
     n_iter : int
         Passes over both factors.
     """
+    of_rows, of_columns = ranges_of_rows(matrix.indptr), ranges_of_rows(transposed.indptr)
     for _ in range(n_iter):
-        _update_factor(matrix, columns, rows)
-        _update_factor(transposed, rows, columns)
+        _update_factor(matrix, of_rows, columns, rows)
+        _update_factor(transposed, of_columns, rows, columns)
 
 
 def solve_columns(
@@ -155,11 +163,14 @@ def solve_columns(
     n_iter : int
         Passes.
     """
+    ranges = ranges_of_rows(transposed.indptr)
     for _ in range(n_iter):
-        _update_factor(transposed, rows, columns)
+        _update_factor(transposed, ranges, rows, columns)
 
 
-def _update_factor(csr: sp.csr_matrix, other: np.ndarray, factor: np.ndarray) -> None:
+def _update_factor(
+    csr: sp.csr_matrix, ranges: list[tuple[int, int]], other: np.ndarray, factor: np.ndarray
+) -> None:
     """Do one pass of coordinate descent over `factor`, with ``csr ≈ factor @ other.T``."""
     from saetm_plugins.merging._nmf_kernels import update_rows
 
@@ -167,18 +178,22 @@ def _update_factor(csr: sp.csr_matrix, other: np.ndarray, factor: np.ndarray) ->
     norms = np.diagonal(gram)
     inverse = np.divide(1, norms, where=norms > 0, out=np.zeros_like(norms))
     factor[:, norms <= 0] = 0  # a topic that lost one factor loses both
-    map_rows(update_rows, csr.indptr, csr.indptr, csr.indices, csr.data, other,
-             gram, inverse, factor)  # fmt: skip
+
+    def update(_: int, first: int, last: int) -> None:
+        update_rows(first, last, csr.indptr, csr.indices, csr.data, other, gram, inverse, factor)
+
+    map_ranges(update, ranges)
 
 
 def _gram(factor: np.ndarray) -> np.ndarray:
-    """Return ``factor.T @ factor``; of many columns by ranges of rows, the same for any threads."""
-    n_ranges = 1 + factor.shape[1] // 64
-    edges = np.linspace(0, len(factor), n_ranges + 1).astype(int).tolist()
+    """Return ``factor.T @ factor``; of its two equal halves one is computed, by blocks."""
+    columns = torch.from_numpy(factor)  # NumPy's threads would spin after the product
+    n_columns = columns.shape[1]
+    gram = columns.new_empty(n_columns, n_columns)
 
-    def of_range(_: int, first: int, last: int) -> np.ndarray:
-        part = torch.from_numpy(factor[first:last])  # NumPy's threads would spin after the product
-        return (part.T @ part).numpy()
+    def of_block(_: int, first: int, last: int) -> None:
+        gram[first:last, first:] = columns[:, first:last].T @ columns[:, first:]
+        gram[last:, first:last] = gram[first:last, last:].T
 
-    parts = map_ranges(of_range, list(pairwise(edges)))
-    return np.sum(parts, axis=0)
+    map_ranges(of_block, even_ranges(n_columns, _BLOCK))
+    return gram.numpy()

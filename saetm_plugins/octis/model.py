@@ -288,6 +288,7 @@ class SAETM(AbstractModel):
                 sae=sae if sae is not None else self._saes.get(sae_key),
                 random_state=seed,
                 merge=settings["merge"],
+                language=None,  # the words are counted already
                 **chosen,
             )
             self._models[key] = model.fit(

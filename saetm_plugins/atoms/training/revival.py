@@ -19,7 +19,7 @@ def revive_dead(
     report: StepReport,
     config: TrainingConfig,
     step: int,
-    rng: np.random.Generator,
+    seed: int,
 ) -> None:
     """Make documents of dead atoms, drawn by what is not explained of them (Bricken et al. 2023).
 
@@ -33,7 +33,8 @@ def revive_dead(
     config : TrainingConfig
         Resolved.
     step : int
-    rng : numpy.random.Generator
+    seed : int
+        Of the whole training.
     """
     assert config.n_steps is not None
     assert config.n_atoms is not None
@@ -49,5 +50,6 @@ def revive_dead(
     documents = gather_rows(batch).cpu().numpy()
     if errors.sum() <= 0:
         return
+    rng = np.random.default_rng([seed, 3, step])
     chosen = rng.choice(len(documents), size=len(dead), p=errors / errors.sum())
     learner.revive(dead, unit_rows(documents[chosen]))

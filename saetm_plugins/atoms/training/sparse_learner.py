@@ -237,11 +237,11 @@ class SparseLearner:
 
 
 def _cut_of_all(scores: np.ndarray, n_kept: int) -> int:
-    """Return the score that the `n_kept` best of all processes reach, at least 1.
-
-    A histogram, so that processes can add theirs up.
-    """
-    histogram = np.bincount(scores, minlength=2**15)
+    """Return the largest score that more than `n_kept` of all processes' reach, at least 1."""
+    if world()[1] == 1:
+        place = len(scores) - n_kept - 1
+        return max(1, int(np.partition(scores, place)[place])) if place >= 0 else 1
+    histogram = np.bincount(scores, minlength=2**15)  # processes can add theirs up
     reached = np.cumsum(sum_(torch.from_numpy(histogram)).numpy()[::-1])
     return max(1, 2**15 - 1 - int(np.searchsorted(reached, n_kept, side="right")))
 

@@ -221,7 +221,7 @@ def _tensor_batches(
         documents = torch.from_numpy(normalizer.apply(rows)).to(device)
         row_numbers = RowNumbers(len(documents))
         for picked in shuffled_batches(row_numbers, batch_size, seed, first):
-            yield documents[torch.from_numpy(picked[share, 0]).to(device)]
+            yield documents.index_select(0, torch.from_numpy(picked[share, 0]).to(device))
         return
     if isinstance(source, RowStream):
         streamed = streamed_batches(source.passes(), batch_size, seed)
@@ -268,7 +268,7 @@ def _run(
         for step, batch in zip(range(first, config.n_steps), batches, strict=False):
             rate = config.rate_at(step)
             report = learner.step(batch, rate, step)
-            revive_dead(learner, batch, report, config, step, _rng(seed, 3, step))
+            revive_dead(learner, batch, report, config, step, seed)
             progress.update()
             taken = step + 1
             if step % 20 == 0:
