@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
@@ -249,6 +250,43 @@ def test_the_command_with_a_vocabulary_and_without_words(folder, clip, run, tmp_
     assert SAETopicModel.load(tmp_path / "a").components_.shape == (4, 4)
     run("fit", folder, "--out", tmp_path / "b", "--encoder", clip, "--n-topics", 4)
     assert SAETopicModel.load(tmp_path / "b").components_ is None
+
+
+def test_the_commands_read_collections_of_pictures(pictures, clip, run, tmp_path):
+    """Folders within the folder are collections; rows are the model's by their paths."""
+    for row, picture in enumerate(pictures):
+        collection = tmp_path / "pictures" / ("web" if row % 4 < 2 else "archive")
+        collection.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(collection / f"{row:03d}.png")
+    model, shards, folder = tmp_path / "model", tmp_path / "shards", tmp_path / "pictures"
+    run("embed", folder, "--out", shards, "--encoder", clip)
+    run("fit", folder, "--out", model, "--embeddings", shards, "--n-topics", 4)
+    run("transform", model, folder, "--embeddings", shards, "--out", tmp_path / "shares.csv")
+    shares = pd.read_csv(tmp_path / "shares.csv")
+    fitted = SAETopicModel.load(model)
+    np.testing.assert_allclose(shares.iloc[:, 1:], fitted.doc_topics_, atol=1e-5)
+    assert shares["id"][0] == "archive/002.png"
+    run(
+        "compare",
+        model,
+        folder,
+        "--group-column",
+        "folder",
+        "--a",
+        "web",
+        "--out",
+        tmp_path / "c.csv",
+    )
+    compared = pd.read_csv(tmp_path / "c.csv")
+    assert (compared["difference"].abs() > 0.1).any()  # each scene is in one of them
+    run("search", model, "--topic", 0, "--file", folder, "--new", "--embeddings", shards,
+        "--out", tmp_path / "found.csv")  # fmt: skip
+    found = pd.read_csv(tmp_path / "found.csv")["id"].str.extract(r"(\d+)\.png")[0].astype(int)
+    assert (found % 4).nunique() == 1
+    result = CliRunner().invoke(
+        app, ["coverage", str(model), str(folder), "--group-column", "artist"]
+    )
+    assert "a folder of pictures has image and folder" in str(result.exception)
 
 
 def test_the_command_says_what_is_wrong(tmp_path):

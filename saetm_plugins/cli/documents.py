@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from saetm_plugins.cli.images import open_picture_folder, picture_embeddings, picture_names
 from saetm_plugins.cli.options import (
     Chunk,
     Encoder,
@@ -142,7 +143,7 @@ def transform(
     rows: Rows,
     output: Output,
 ) -> None:
-    """Give the share of every topic in new documents, a column a topic."""
+    """Give the share of every topic in new texts or pictures, a column a topic."""
     import pandas as pd
 
     from saetm_plugins import SAETopicModel
@@ -150,8 +151,15 @@ def transform(
     check_out(output)
     split = read_chunk(chunk)
     fitted = SAETopicModel.load(model, encoder=encoder)
-    documents, ids = read_documents(file, rows.text_column, rows.id_column, rows.sep, rows.encoding)
-    shares = fitted.transform(documents, load_embeddings(rows.embeddings), chunk=split)
+    images = open_picture_folder(file)
+    if images is not None:
+        shares = fitted.transform(None, picture_embeddings(rows.embeddings), images=images)
+        ids = picture_names(images)
+    else:
+        documents, ids = read_documents(
+            file, rows.text_column, rows.id_column, rows.sep, rows.encoding
+        )
+        shares = fitted.transform(documents, load_embeddings(rows.embeddings), chunk=split)
     table = pd.DataFrame(shares, columns=[f"share_{topic}" for topic in range(shares.shape[1])])
     table.insert(0, "id", range(len(table)) if ids is None else ids.to_numpy())
     give_out(table, "Shares of topics", output, shown=table.iloc[:, :9])

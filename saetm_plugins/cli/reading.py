@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from saetm_plugins.cli.images import open_picture_folder, picture_embeddings
 from saetm_plugins.cli.options import NewRows, Rows
 from saetm_plugins.cli.shared import load_embeddings
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from saetm_plugins.images import Images
 
 
 class Collection(NamedTuple):
@@ -28,7 +31,7 @@ class Collection(NamedTuple):
     def need_texts(self) -> list[str]:
         """Return the texts, or say that the file has none."""
         if self.texts is None:
-            raise ValueError("text_column 'text' is not in the file")
+            raise ValueError("text_column 'text' is not in the file, or it is one of pictures")
         return self.texts
 
 
@@ -39,13 +42,27 @@ def read_collection(
     rows: Rows,
     **columns: str | None,
 ) -> Collection:
-    """Read a file beside a model; rows are the model's by their ids, else by their order."""
+    """Read a file beside a model; rows are the model's by their ids, else by their order.
+
+    A folder of pictures has the columns ``image``, the path within it, and ``folder``, the part of
+    that before the file's name.
+    """
+    from saetm_plugins.images.encoding import read_embedded_images
+
     text_column, id_column = rows.text_column, rows.id_column
-    if id_column is None and file.is_dir():
-        id_column = "id"  # the files' names
-    options: dict[str, Any] = {"sep": rows.sep, "encoding": rows.encoding, "id_column": id_column}
-    frame, has_texts = _read(file, text_column, options | columns)
-    vectors = load_embeddings(rows.embeddings)
+    images = open_picture_folder(file)
+    if images is not None:
+        id_column = "image"
+        frame, has_texts = _name_pictures(images, columns), False
+        vectors = picture_embeddings(rows.embeddings)
+        if isinstance(vectors, Path):
+            vectors = read_embedded_images(images, vectors).embeddings
+    else:
+        if id_column is None and file.is_dir():
+            id_column = "id"  # the files' names
+        options = {"sep": rows.sep, "encoding": rows.encoding, "id_column": id_column}
+        frame, has_texts = _read(file, text_column, options | columns)
+        vectors = load_embeddings(rows.embeddings)
     new = isinstance(rows, NewRows) and rows.new
     if vectors is not None and len(vectors) != len(frame):
         raise ValueError(f"embeddings has {len(vectors)} rows for {len(frame)} documents")
@@ -62,11 +79,24 @@ def read_collection(
     texts = frame[text_column].tolist() if has_texts else None
     doc_atoms = None
     if new:
-        if texts is None and vectors is None:
+        if texts is None and vectors is None and images is None:
             raise ValueError(f"text_column {text_column!r} is not in {file}; --new needs texts")
-        doc_atoms = model.transform_atoms(None if vectors is not None else texts, vectors)
+        known = {"images": images} if images is not None else {}
+        doc_atoms = model.transform_atoms(None if vectors is not None else texts, vectors, **known)
     ids = None if id_column is None else frame[id_column].tolist()
     return Collection(frame, texts, ids, vectors, doc_atoms)
+
+
+def _name_pictures(images: Images, columns: dict[str, str | None]) -> pd.DataFrame:
+    """Return the columns that a folder of pictures has."""
+    import pandas as pd
+
+    names = list(images.names)
+    frame = pd.DataFrame({"image": names, "folder": [str(Path(name).parent) for name in names]})
+    for option, column in columns.items():
+        if column is not None and column not in frame:
+            raise ValueError(f"{option} {column!r}: a folder of pictures has image and folder")
+    return frame
 
 
 def _read(file: Path, text_column: str, options: dict[str, Any]) -> tuple[pd.DataFrame, bool]:

@@ -10,8 +10,10 @@ import numpy as np
 import scipy.sparse as sp
 
 from saetm_plugins.arrays import largest_in_rows
+from saetm_plugins.parallel import balanced_ranges
 from saetm_plugins.validation import check_count
 
+_ENTRIES = 2**21  # scored at a time
 _SMALLEST = 1e-3  # added to observed and expected mass: tiny masses say little
 
 
@@ -40,10 +42,17 @@ def association_scores(
     by_column = np.asarray(mass.sum(axis=0, dtype=np.float64)).ravel() ** chance_power
     chance = by_column / max(by_column.sum(), np.finfo(np.float64).tiny)
     by_row = np.asarray(mass.sum(axis=1, dtype=np.float64)).ravel()
-    expected = np.repeat(by_row, np.diff(mass.indptr)) * chance[mass.indices]
-    scores = np.log((mass.data + _SMALLEST) / (expected + _SMALLEST)) * np.sqrt(mass.data)
-    scored = sp.csr_matrix((scores.astype(np.float32), mass.indices, mass.indptr), mass.shape)
-    return largest_in_rows(scored, n_largest)
+
+    def score(first: int, last: int) -> sp.csr_matrix:
+        part = mass[first:last]
+        expected = np.repeat(by_row[first:last], np.diff(part.indptr)) * chance[part.indices]
+        scores = np.log((part.data + _SMALLEST) / (expected + _SMALLEST)) * np.sqrt(part.data)
+        part.data = scores.astype(np.float32)
+        return largest_in_rows(part, n_largest)
+
+    # A block at a time: what is computed for an entry is far larger than what is kept of it.
+    blocks = balanced_ranges(np.diff(mass.indptr), 1 + mass.nnz // _ENTRIES)
+    return sp.vstack([score(*block) for block in blocks], format="csr", dtype=np.float32)
 
 
 def atom_cooccurrence(atom_pairs: sp.csr_matrix, n_largest: int = 64) -> sp.csr_matrix:
