@@ -57,7 +57,7 @@ def test_other_sizes_are_refused():
         atom_descriptions(1000)
 
 
-@pytest.mark.parametrize(("n_atoms", "worst"), [(1024, 0.50), (4096, 0.46)])
+@pytest.mark.parametrize(("n_atoms", "worst"), [(1024, 0.48), (4096, 0.43)])
 def test_news_never_seen_are_explained_by_few_atoms(lee_embeddings, n_atoms, worst):
     sae = load_foundation(n_atoms)
     codes = sae.transform(lee_embeddings)
@@ -95,8 +95,8 @@ def test_evaluation_corpora_are_not_among_the_sources():
 def test_descriptions_match_the_atoms():
     told = atom_descriptions()
     assert len(told) == load_foundation().n_atoms
-    assert sum(len(atom.words) == 10 for atom in told) > 0.97 * len(told)
-    assert np.mean([bool(atom.sentences) for atom in told]) > 0.97
+    assert sum(len(atom.words) == 10 for atom in told) > 0.95 * len(told)
+    assert np.mean([bool(atom.sentences) for atom in told]) > 0.93
     assert sum(atom.share for atom in told) == pytest.approx(1, abs=1e-3)
     quotable = {row["source"] for row in foundation_card()["data"] if row["quotable"]}
     for atom in told:
