@@ -1,7 +1,7 @@
 """Train, describe and measure the atoms that ship with the package.
 
     python benchmarks/foundation_texts.py DOWNLOADS --out texts.jsonl
-    saetm embed texts.jsonl --out shards/ --shard-size 5000           # days on 2 cores; resumes
+    saetm embed texts.jsonl --out shards/ --shard-size 5000           # 4 hours on 2 cores; resumes
     python benchmarks/foundation_atoms.py train shards/ --sources texts.sources.json --out atoms/
     python benchmarks/foundation_atoms.py describe texts.jsonl shards/ --atoms atoms/
     python benchmarks/foundation_atoms.py measure --data DIR --atoms atoms/
