@@ -73,10 +73,12 @@ def copy_read_only(folder: Path) -> str:
 
 
 def run(code: str, settings: dict[str, str]) -> list[float]:
+    settings = {**os.environ, **settings}
+    settings.pop("PYTHONDONTWRITEBYTECODE", None)  # byte code is there once a package is installed
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tempfile.gettempdir(),  # not where the package lies: it would come first
-        env={**os.environ, **settings},
+        env=settings,
         stdout=subprocess.PIPE,
         check=True,
         text=True,
