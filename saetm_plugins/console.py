@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from saetm_plugins import SAETopicModel
 
 _PER_CENT = ("share", "coverage", "weight", "difference", "low", "high", "change", "stable")
-_WIDE = ("words", "text")
+_WIDE = ("words", "text", "sentence")
 
 
 def print_topics(
@@ -95,7 +95,7 @@ def _table_of(shown: pd.DataFrame, title: str) -> Table:
             no_wrap=is_number or column == "text",
             overflow="ellipsis",
             min_width=max(map(len, [heading, *cells])) if is_number else least,
-            max_width=48 if column == "text" else None,
+            max_width=48 if column in ("text", "sentence") else None,
         )
     for row in zip(*columns, strict=True):
         table.add_row(*map(Text, row))

@@ -45,7 +45,7 @@ class DocumentReader:
     Parameters and attributes are those of :class:`~saetm_plugins.model.SAETopicModel`.
     """
 
-    sae: SparseAutoencoder | None
+    sae: Any
     encoder: Any
     word_vectors: Any
     seed_topics: Any

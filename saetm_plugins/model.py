@@ -20,12 +20,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from saetm_plugins import topics as cuts
-from saetm_plugins.atom_model import (
-    AtomModel,
-    document_mixtures,
-    sum_documents,
-)
-from saetm_plugins.atoms import SparseAutoencoder, train_sae
+from saetm_plugins.atom_choice import choose_sae, given_sae
+from saetm_plugins.atom_model import AtomModel, document_mixtures, sum_documents
+from saetm_plugins.atoms import SparseAutoencoder
 from saetm_plugins.document_reader import DocumentReader
 from saetm_plugins.documents import (
     choose_distinct,
@@ -36,7 +33,7 @@ from saetm_plugins.documents import (
 )
 from saetm_plugins.fitted_topics import FittedTopics
 from saetm_plugins.images.documents import documents_are_optional
-from saetm_plugins.parameters import check_parameters, training_parameters
+from saetm_plugins.parameters import check_parameters
 from saetm_plugins.text import (
     ReadTexts,
     check_bow,
@@ -66,8 +63,10 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
         the atoms suggest, mostly 10 to 60 (:meth:`~saetm_plugins.merging.WardTree.knee`; the merge
         "hdbscan" has its own). None means 50, or one per ten documents where that is fewer, and
         never more than there are live atoms.
-    sae : SparseAutoencoder, optional
-        A trained autoencoder, used frozen; None trains one on the documents' embeddings.
+    sae : "auto", "default", SparseAutoencoder or None, default="auto"
+        A trained autoencoder is used frozen; "default" is the one that ships with this package, for
+        all-MiniLM-L6-v2; None trains one on the documents' embeddings. "auto" is "default" for
+        small corpora, else None (:mod:`saetm_plugins.atom_choice`).
     encoder : str or object with ``encode(list[str])``, optional
         Embeds documents given without embeddings. None means the encoder the `sae` was trained
         with, else all-MiniLM-L6-v2. Not loaded until a text needs it.
@@ -81,6 +80,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
         with documents, "kmeans" over the centroids of the atoms' documents without.
     n_atoms, k : int, optional
         Size of the autoencoder and active atoms per document; chosen from the corpus size.
+        (`n_atoms` beside ``sae="default"``: how many of those.)
     activation : str, default="batch_topk"
         Architecture of the autoencoder, see :func:`saetm_plugins.train_sae`.
     sharpening : float, default=2.0
@@ -147,7 +147,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
     def __init__(
         self,
         n_topics: int | str | None = 50,
-        sae: SparseAutoencoder | None = None,
+        sae: SparseAutoencoder | str | None = "auto",
         encoder: Any = None,
         vectorizer: Any = None,
         random_state: Any = 0,
@@ -197,7 +197,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
         chunk: Any = "auto",
         languages: Any = None,
     ) -> SAETopicModel:
-        """Learn atoms (unless `sae` was given), their words, and the first cut into topics.
+        """Learn atoms (unless `sae` says which), their words, and the first cut into topics.
 
         Parameters
         ----------
@@ -236,13 +236,14 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
             When a parameter or an argument is not legal; the model is then as it was before.
         """
         check_parameters(self)
+        sae = given_sae(self.sae)
         check_fraction(class_weight, "class_weight", closed=True)
         unreadable: Any = False
         if images is not None:
             documents, embeddings, bow, vocabulary, unreadable = self._read_images(
-                images, documents, embeddings, self.sae, bow, vocabulary
+                images, documents, embeddings, sae, bow, vocabulary
             )
-        read = self._read(documents, embeddings, sae=self.sae, least=2, chunk=chunk, bow=bow)
+        read = self._read(documents, embeddings, sae=sae, least=2, chunk=chunk, bow=bow)
         embeddings = read.embeddings
         self._check_vectorizer(read.texts, bow)
         told = read_languages(self.language, languages, read)
@@ -266,9 +267,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
         targets = self._find_label_targets(vocabulary, counts, embeddings, matches)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         rows, repeats = choose_distinct(embeddings, blank)
-        sae = self.sae
-        if sae is None:
-            sae = self._train(take(embeddings, rows), seed, images is not None)
+        sae = choose_sae(self, take(embeddings, rows), seed, of_images=images is not None)
         row_atoms = document_mixtures(sae, embeddings, self.sharpening, self.device)
         row_atoms = without_atoms(row_atoms, blank)
         counts, vocabulary, vectorizer = told.drop_stop_words(
@@ -590,11 +589,3 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
         from saetm_plugins.model_files import load_model
 
         return load_model(cls, path, encoder=encoder, vectorizer=vectorizer)
-
-    def _train(self, embeddings: np.ndarray, seed: int, of_images: bool) -> SparseAutoencoder:
-        if len(embeddings) == 1:
-            raise ValueError(
-                "embeddings are identical in all rows; there is nothing to tell documents apart by"
-            )
-        parameters = training_parameters(self, len(embeddings), of_images)
-        return train_sae(embeddings, random_state=seed, **parameters)

@@ -33,6 +33,7 @@ from sklearn.utils.validation import check_is_fitted
 from saetm_plugins.atom_model import AtomModel, CorpusSums
 from saetm_plugins.atoms import SparseAutoencoder
 from saetm_plugins.guidance import LabelTargets
+from saetm_plugins.parameters import check_sae
 from saetm_plugins.persistence import (
     load_folder,
     pack_csr,
@@ -93,7 +94,8 @@ def save_model(model: Any, path: str | os.PathLike[str], *, overwrite: bool = Fa
         "version": VERSION,
         "parameters": parameters,
         "not_saved": left_out,
-        "sae_was_given": model.sae is not None,
+        "sae": model.sae if isinstance(model.sae, str) else None,
+        "sae_was_given": isinstance(model.sae, SparseAutoencoder),
         "vectorizer": _vectorizer_settings(model.vectorizer),
         "chunk": pack_chunk(model.chunk_),
         "atoms": {name: getattr(atoms, name) for name in _SETTINGS},
@@ -196,7 +198,8 @@ def _rebuild(cls: type, path: Path, config: Any, tensors: Any, encoder: Any) -> 
     _check_fit(atoms, topics, doc_atoms, tensors["labels"])
     model: Any = cls(**config["parameters"])
     model.vectorizer = _make_vectorizer(config["vectorizer"])
-    model.sae = sae if config["sae_was_given"] else None
+    model.sae = sae if config["sae_was_given"] else config.get("sae")
+    check_sae(model.sae)
     if encoder is not None:
         model.encoder = encoder
     with all_or_nothing(model):

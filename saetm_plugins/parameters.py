@@ -9,9 +9,16 @@ from saetm_plugins.atoms import SparseAutoencoder
 from saetm_plugins.guidance import check_seed_topics
 from saetm_plugins.images.documents import choose_n_atoms
 from saetm_plugins.merging import MERGES
-from saetm_plugins.text import check_language, check_vectorizer, load_encoder
+from saetm_plugins.text import (
+    check_language,
+    check_vectorizer,
+    is_default_encoder,
+    load_encoder,
+)
 from saetm_plugins.topics import check_n_topics
 from saetm_plugins.validation import check_choice, check_count, check_random, resolve_device
+
+SAE_CHOICES = ("auto", "default")
 
 
 def check_parameters(model: Any) -> None:
@@ -25,8 +32,7 @@ def check_parameters(model: Any) -> None:
         check_n_topics(model.n_topics)
     check_choice(model.merge, "merge", ("auto", *MERGES))
     check_choice(model.solver, "solver", ("em", "adam"))
-    if model.sae is not None and not isinstance(model.sae, SparseAutoencoder):
-        raise TypeError(f"sae must be a fitted SparseAutoencoder; found {type(model.sae).__name__}")
+    check_sae(model.sae, model.encoder)
     if model.vectorizer is not None:
         check_vectorizer(model.vectorizer)
     check_random(model.random_state)
@@ -44,6 +50,29 @@ def check_parameters(model: Any) -> None:
     check_seed_topics(model.seed_topics, model.n_topics)
     if model.encoder is not None and not isinstance(model.encoder, str):
         load_encoder(model.encoder)
+
+
+def check_sae(sae: Any, encoder: Any = None) -> None:
+    """Raise unless `sae` is an autoencoder, the name of a choice, or None.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Also when the default atoms are asked for beside the name of another encoder.
+    """
+    if sae is None or isinstance(sae, SparseAutoencoder):
+        return
+    if not isinstance(sae, str):
+        raise TypeError(
+            f'sae must be a SparseAutoencoder, "auto", "default" or None; found {sae!r:.80}'
+        )
+    if sae not in SAE_CHOICES:
+        raise ValueError(
+            'sae must be "auto", "default", None or a SparseAutoencoder, which '
+            f"SparseAutoencoder.from_pretrained reads from a folder or the hub; found {sae!r}"
+        )
+    if sae == "default" and isinstance(encoder, str) and not is_default_encoder(encoder):
+        raise ValueError(f"sae='default' is for all-MiniLM-L6-v2's embeddings; encoder={encoder!r}")
 
 
 def training_parameters(model: Any, n_documents: int, of_images: bool) -> dict[str, Any]:

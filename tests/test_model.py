@@ -317,6 +317,9 @@ def test_a_missing_vocabulary_is_a_damaged_model(fitted, tmp_path):
     [
         ({"n_topics": 0}, "n_topics must be at least 1; found 0"),
         ({"n_topics": "many"}, "n_topics must be one of auto; found 'many'"),
+        ({"sae": "magic"}, 'sae must be "auto", "default", None or a .*; found .magic'),
+        ({"sae": "default", "encoder": "e5"}, "sae=.default. is for all-MiniLM"),
+        ({"sae": "default"}, "found embeddings of 24 dimensions, not 384"),
         ({"merge": "magic"}, "merge must be one of .*; found 'magic'"),
         ({"activation": "magic"}, "activation .*magic"),
         ({"solver": "magic"}, "solver must be one of em, adam"),
@@ -332,8 +335,8 @@ def test_illegal_parameters_are_named(corpus, parameters, message):
 def test_wrong_types_are_named(corpus):
     with pytest.raises(TypeError, match="encode"):
         SAETopicModel(encoder=object()).fit(corpus.documents)
-    with pytest.raises(TypeError, match="sae must be a fitted SparseAutoencoder"):
-        SAETopicModel(sae="sae").fit(corpus.documents, corpus.embeddings)
+    with pytest.raises(TypeError, match="sae must be a SparseAutoencoder"):
+        SAETopicModel(sae=object()).fit(corpus.documents, corpus.embeddings)
     with pytest.raises(TypeError, match="one string"):
         SAETopicModel().fit("text", corpus.embeddings)
     with pytest.raises(TypeError, match=r"documents\[1\] must be a string; found NoneType"):

@@ -30,6 +30,7 @@ from saetm_plugins.analysis.taxonomy import (
     taxonomy_layers,
     taxonomy_newick,
 )
+from saetm_plugins.analysis.text_explanation import explain_text
 from saetm_plugins.analysis.topic_counts import SuggestedCount, document_npmi, suggest_n_topics
 from saetm_plugins.analysis.trends import topic_trends, trend_tests
 
@@ -46,6 +47,7 @@ __all__ = [
     "document_npmi",
     "drill_down",
     "explain_document",
+    "explain_text",
     "export_documents",
     "find_documents",
     "match_topics",

@@ -36,8 +36,8 @@ class SAEClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMix
     ----------
     n_topics : int, "auto" or None, default=None
         Clusters; None means 50, or fewer where the corpus cannot carry as many.
-    sae : SparseAutoencoder, optional
-        A trained autoencoder, used frozen; None trains one on the embeddings.
+    sae : "auto", "default", SparseAutoencoder or None, default="auto"
+        Where atoms come from, see :class:`~saetm_plugins.SAETopicModel`.
     merge : {"auto", "kmeans", "ward", "hdbscan", "nmf"}, default="auto"
         How atoms become topics, see :mod:`saetm_plugins.merging`; "auto" is "kmeans".
     n_atoms, k, activation, sharpening, random_state, device, verbose
@@ -70,7 +70,7 @@ class SAEClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMix
     def __init__(
         self,
         n_topics: int | str | None = None,
-        sae: SparseAutoencoder | None = None,
+        sae: SparseAutoencoder | str | None = "auto",
         *,
         merge: str = "auto",
         n_atoms: int | None = None,

@@ -198,7 +198,7 @@ class SavedTopics(CutTopics):
             model = NumberedTopicModel.load(folder / "model", vectorizer=vectorizer)
             model.online_ = config["online"]
             model.outlier_threshold_ = self.outlier_threshold
-            self.chunk = model.chunk_
+            self.chunk, self.sae = model.chunk_, model.sae
             if "topic_counts.data" in tensors:
                 self._topic_counts = unpack_csr("topic_counts", tensors)
         except (KeyError, TypeError, AttributeError, ValueError) as error:

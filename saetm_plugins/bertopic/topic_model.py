@@ -63,8 +63,8 @@ class SAEBERTopic(EditedTopics, AnalysedTopics, SavedTopics):
         Topics of the first cut; None means 50, or fewer where the corpus cannot carry as many;
         "auto" finds a number, as in :class:`~saetm_plugins.SAETopicModel`. BERTopic's
         ``nr_topics`` is taken for it where that is given.
-    sae : SparseAutoencoder, optional
-        A trained autoencoder, used frozen.
+    sae : "auto", "default", SparseAutoencoder or None, default="auto"
+        Where atoms come from, see :class:`~saetm_plugins.SAETopicModel`.
     merge, n_atoms, k, activation, sharpening, word_vectors, solver, emission_n_iter, \
 random_state, device
         As in :class:`~saetm_plugins.SAETopicModel`.
@@ -107,7 +107,7 @@ random_state, device
         self,
         n_topics: int | str | None = None,
         *,
-        sae: SparseAutoencoder | None = None,
+        sae: SparseAutoencoder | str | None = "auto",
         merge: str = "auto",
         n_atoms: int | None = None,
         k: int | None = None,

@@ -80,7 +80,9 @@ def search(
 
 @expand_options
 def explain(
-    model: Model,
+    model: Annotated[
+        str, typer.Argument(help="A saved model; without one the text.", show_default=False)
+    ],
     text: Annotated[str | None, typer.Argument(help="A text.")] = None,
     row: Annotated[int | None, typer.Option(help="Or the row of a fitted document.")] = None,
     n_words: Annotated[int, typer.Option(help="Words of each atom.")] = 8,
@@ -88,13 +90,16 @@ def explain(
     *,
     output: Output,
 ) -> None:
-    """Show the atoms of a document, their words and topics."""
+    """Show the atoms of a text: a model's, with their topics, or those that come along."""
     from saetm_plugins import SAETopicModel
-    from saetm_plugins.analysis import explain_document
+    from saetm_plugins.analysis import explain_document, explain_text
 
     check_out(output)
+    if text is None and row is None and encoder is None and not Path(model).is_dir():
+        give_out(explain_text(model, n_words), "Atoms of the text", output)
+        return
     if (text is None) == (row is None):
-        raise ValueError("give a text or --row, one of the two")
+        raise ValueError("give a text or --row, one of the two, after the model")
     fitted = SAETopicModel.load(model, encoder=encoder)
     try:
         found = explain_document(fitted, row if text is None else text, n_words)

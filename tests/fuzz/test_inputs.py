@@ -80,7 +80,7 @@ def test_inference(counts, prevalence, prior):
         np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-3)
 
 
-PARAMETERS = sorted(set(SAETopicModel().get_params()) - {"verbose", "sae"})
+PARAMETERS = sorted(set(SAETopicModel().get_params()) - {"verbose"})
 
 
 @fuzz

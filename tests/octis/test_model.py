@@ -57,7 +57,7 @@ def count_trainings(monkeypatch):
         trainings.append(len(embeddings))
         return train(embeddings, **options)
 
-    monkeypatch.setattr("saetm_plugins.model.train_sae", counted)
+    monkeypatch.setattr("saetm_plugins.atom_choice.train_sae", counted)
     return trainings
 
 
