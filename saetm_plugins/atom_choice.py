@@ -11,7 +11,7 @@ from saetm_plugins.atoms.foundation import load_foundation, unexplained
 from saetm_plugins.parameters import training_parameters
 from saetm_plugins.text import DEFAULT_WIDTH
 
-MOST_DOCUMENTS_TO_REUSE = 2000
+MOST_DOCUMENTS_TO_REUSE = 500
 """Up to so many documents "auto" takes the foundation's atoms (benchmarks/RESULTS.md)."""
 _FOREIGN = 0.75  # of the variance unexplained: of the encoder's own .3 to .55, of others .83 to 1
 _TRIED = 1000  # embeddings on which that is measured

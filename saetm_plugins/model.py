@@ -58,7 +58,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
 
     Parameters
     ----------
-    n_topics : int, "auto" or None, default=50
+    n_topics : int, "auto" or None, default=None
         Topics of the first cut; :meth:`retopic` changes it at any time. "auto" finds a number that
         the atoms suggest, mostly 10 to 60 (:meth:`~saetm_plugins.merging.WardTree.knee`; the merge
         "hdbscan" has its own). None means 50, or one per ten documents where that is fewer, and
@@ -146,7 +146,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
 
     def __init__(
         self,
-        n_topics: int | str | None = 50,
+        n_topics: int | str | None = None,
         sae: SparseAutoencoder | str | None = "auto",
         encoder: Any = None,
         vectorizer: Any = None,

@@ -85,6 +85,14 @@ def test_a_wish_for_other_atoms_trains_them(planted):
     assert make(given).fit(documents, embeddings).sae_ is given
 
 
+def test_fewer_default_atoms_are_the_first_of_them(planted, foundation, no_training):
+    documents, embeddings, _ = planted
+    model = make(n_atoms=1024).fit(documents, embeddings)
+    np.testing.assert_array_equal(model.sae_.decoder_, foundation.decoder_[:1024])
+    with pytest.raises(ValueError, match="n_atoms must be one of 1024, "):
+        make(n_atoms=1000).fit(documents, embeddings)
+
+
 def test_auto_trains_where_documents_are_many(planted, monkeypatch):
     documents, embeddings, _ = planted
     monkeypatch.setattr(atom_choice, "MOST_DOCUMENTS_TO_REUSE", 100)

@@ -59,7 +59,10 @@ def fit(
     out: Annotated[Path, typer.Option(help="Folder for the model and its tables.")],
     text_column: TextColumn = "text",
     id_column: IdColumn = None,
-    n_topics: Annotated[str, typer.Option(help='A number, or "auto".')] = "50",
+    n_topics: Annotated[
+        str | None,
+        typer.Option(help='A number, or "auto"; by default 50, or one for ten texts if fewer.'),
+    ] = None,
     embeddings: Embeddings = None,
     captions: Captions = None,
     captioner: Captioner = None,
@@ -175,8 +178,8 @@ def _read_sae(text: str) -> Any:
     return text if text in ("auto", "default") else SparseAutoencoder.from_pretrained(text)
 
 
-def _topic_count(text: str) -> int | str:
-    if text == "auto":
+def _topic_count(text: str | None) -> int | str | None:
+    if text in (None, "auto"):
         return text
     try:
         return int(text)
