@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from saetm_plugins.atoms import SparseAutoencoder, train_sae
-from saetm_plugins.atoms.foundation import load_foundation, unexplained
+from saetm_plugins.atoms.foundation import foundation_sizes, load_foundation, unexplained
 from saetm_plugins.parameters import training_parameters
 from saetm_plugins.text import DEFAULT_WIDTH
 
 MOST_DOCUMENTS_TO_REUSE = 500
 """Up to so many documents "auto" takes the foundation's atoms (benchmarks/RESULTS.md)."""
+SHARPENING, SHARPENING_OF_FOUNDATION = 2.0, 1.5
 _FOREIGN = 0.75  # of the variance unexplained: of the encoder's own .3 to .55, of others .83 to 1
 _TRIED = 1000  # embeddings on which that is measured
 
@@ -63,6 +64,14 @@ def choose_sae(
         )
     parameters = training_parameters(model, len(embeddings), of_images)
     return train_sae(embeddings, random_state=seed, **parameters)
+
+
+def choose_sharpening(model: Any, sae: SparseAutoencoder) -> float:
+    """Return the exponent on activations: the model's, or what suits the atoms it uses."""
+    if model.sharpening is not None:
+        return float(model.sharpening)
+    shipped = sae.n_atoms in foundation_sizes() and sae.has_weights_of(load_foundation(sae.n_atoms))
+    return SHARPENING_OF_FOUNDATION if shipped else SHARPENING
 
 
 def _is_small(model: Any, embeddings: np.ndarray) -> bool:

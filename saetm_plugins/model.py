@@ -20,7 +20,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from saetm_plugins import topics as cuts
-from saetm_plugins.atom_choice import choose_sae, given_sae
+from saetm_plugins.atom_choice import choose_sae, choose_sharpening, given_sae
 from saetm_plugins.atom_model import AtomModel, document_mixtures, sum_documents
 from saetm_plugins.atoms import SparseAutoencoder
 from saetm_plugins.document_reader import DocumentReader
@@ -83,8 +83,9 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
         (`n_atoms` beside ``sae="default"``: how many of those.)
     activation : str, default="batch_topk"
         Architecture of the autoencoder, see :func:`saetm_plugins.train_sae`.
-    sharpening : float, default=2.0
-        Exponent on activations before they are normalised to a mixture; at most 50.
+    sharpening : float, optional
+        Exponent on activations before they are normalised to a mixture; at most 50. None: 2, or 1.5
+        with the atoms that ship with this package, of which more are active.
     seed_topics : dict of str to list of str or str, optional
         Labels that topics are to have, and what each means: words, or a phrase. Atoms are drawn
         to the labels (optimal transport, needs POT); the rest merge into the other topics. The
@@ -156,7 +157,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
         n_atoms: int | None = None,
         k: int | None = None,
         activation: str = "batch_topk",
-        sharpening: float = 2.0,
+        sharpening: float | None = None,
         seed_topics: Any = None,
         word_vectors: Any = "auto",
         solver: str = "em",
@@ -268,7 +269,8 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         rows, repeats = choose_distinct(embeddings, blank)
         sae = choose_sae(self, take(embeddings, rows), seed, of_images=images is not None)
-        row_atoms = document_mixtures(sae, embeddings, self.sharpening, self.device)
+        sharpening = choose_sharpening(self, sae)
+        row_atoms = document_mixtures(sae, embeddings, sharpening, self.device)
         row_atoms = without_atoms(row_atoms, blank)
         counts, vocabulary, vectorizer = told.drop_stop_words(
             row_atoms, counts, vocabulary, vectorizer
@@ -286,7 +288,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
             sae,
             sums=sums,
             vocabulary=vocabulary,
-            sharpening=self.sharpening,
+            sharpening=sharpening,
             random_state=seed,
             solver=self.solver,
             n_iter=self.emission_n_iter,

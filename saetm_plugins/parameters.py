@@ -39,10 +39,9 @@ def check_parameters(model: Any) -> None:
     resolve_device(model.device)
     if isinstance(model.word_vectors, str):
         check_choice(model.word_vectors, "word_vectors", ("auto", "corpus", "encoder"))
-    sharpening: float = model.sharpening
-    if isinstance(sharpening, bool) or not (
-        isinstance(sharpening, numbers.Real) and 0 < sharpening <= 50
-    ):
+    sharpening = model.sharpening
+    is_number = isinstance(sharpening, numbers.Real) and not isinstance(sharpening, bool)
+    if sharpening is not None and not (is_number and 0 < float(sharpening) <= 50):
         raise ValueError(f"sharpening must be a number in (0, 50]; found {sharpening!r}")
     if model.emission_n_iter is not None:
         check_count(model.emission_n_iter, "emission_n_iter")

@@ -76,6 +76,14 @@ def test_seeds_change_the_merge_alone(planted):
     assert (first.doc_atoms_ != second.doc_atoms_).nnz == 0
 
 
+def test_activations_are_sharpened_as_suits_the_atoms(planted, foundation):
+    documents, embeddings, _ = planted
+    assert make().fit(documents, embeddings).atoms_.sharpening == 1.5
+    assert make(foundation).fit(documents, embeddings).atoms_.sharpening == 1.5
+    assert make(sharpening=3).fit(documents, embeddings).atoms_.sharpening == 3
+    assert make(None, n_atoms=40).fit(documents, embeddings).atoms_.sharpening == 2
+
+
 def test_a_wish_for_other_atoms_trains_them(planted):
     documents, embeddings, _ = planted
     model = make("auto", n_atoms=40).fit(documents, embeddings)

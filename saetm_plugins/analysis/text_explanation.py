@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from saetm_plugins.atom_choice import SHARPENING_OF_FOUNDATION
 from saetm_plugins.atom_model import document_mixtures
 from saetm_plugins.atoms.foundation import atom_descriptions, load_foundation, unexplained
 from saetm_plugins.documents import find_blank
-from saetm_plugins.model import SAETopicModel
 from saetm_plugins.text import load_encoder, read_texts
 from saetm_plugins.validation import check_count, check_text
 
@@ -53,8 +53,7 @@ def explain_text(text: str, n_words: int = 8, *, embedding: Any = None) -> pd.Da
                       width=sae.n_features)  # fmt: skip
     if given is not None and unexplained(sae, read.embeddings, centre=sae.mean_) > _FOREIGN:
         raise ValueError(f"embedding is not by {sae.encoder_name}: the atoms do not explain it")
-    sharpening = SAETopicModel().sharpening
-    mixture = read.whole(document_mixtures(sae, read.embeddings, sharpening))
+    mixture = read.whole(document_mixtures(sae, read.embeddings, SHARPENING_OF_FOUNDATION))
     order = np.argsort(-mixture.data, kind="stable")
     order = order[mixture.data[order] >= _SHOWN]
     told = [atom_descriptions()[atom] for atom in mixture.indices[order]]

@@ -76,7 +76,7 @@ class SAEClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMix
         n_atoms: int | None = None,
         k: int | None = None,
         activation: str = "batch_topk",
-        sharpening: float = 2.0,
+        sharpening: float | None = None,
         outlier_threshold: float | None = None,
         calculate_probabilities: bool = False,
         target_weight: float = 0.5,

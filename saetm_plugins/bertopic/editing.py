@@ -419,7 +419,7 @@ def _share_atoms(models: Sequence[Any]) -> bool:
     first = models[0]
     return all(
         model.sae_.has_weights_of(first.sae_)
-        and model.sharpening == first.sharpening
+        and model.atoms_.sharpening == first.atoms_.sharpening
         and (model.vocabulary_ is None) == (first.vocabulary_ is None)
         for model in models[1:]
     )

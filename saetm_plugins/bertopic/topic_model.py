@@ -112,7 +112,7 @@ random_state, device
         n_atoms: int | None = None,
         k: int | None = None,
         activation: str = "batch_topk",
-        sharpening: float = 2.0,
+        sharpening: float | None = None,
         word_vectors: Any = "auto",
         solver: str = "em",
         emission_n_iter: int | None = None,

@@ -93,7 +93,7 @@ class SAETM(AbstractModel):
         k: int | None = None,
         activation: str = "batch_topk",
         merge: str = "auto",
-        sharpening: float = 2.0,
+        sharpening: float | None = None,
         word_vectors: str = "auto",
         solver: str = "em",
         emission_n_iter: int | None = None,

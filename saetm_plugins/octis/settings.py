@@ -34,7 +34,7 @@ activation (str) – architecture of the autoencoder: topk, batch_topk, l1, jump
 
 merge (str) – how atoms become topics: auto, nmf, kmeans, ward, hdbscan.
 
-sharpening (float) – exponent on activations before they are normalised.
+sharpening (float, optional) – exponent on activations before they are normalised.
 
 word_vectors (str) – "auto", "corpus" or "encoder": where vectors of words come from.
 
@@ -97,6 +97,8 @@ def check_hyperparameters(given: Mapping[str, Any]) -> dict[str, Any]:
             if value is not None:
                 check_count(value, name, minimum=0)
         elif name == "sharpening":
+            if value is None:
+                continue
             if isinstance(value, bool) or not isinstance(value, numbers.Real):
                 raise TypeError(f"sharpening must be a number; found {value!r}")
             if not 0 < float(value) < np.inf:
