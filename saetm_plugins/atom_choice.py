@@ -11,7 +11,7 @@ from saetm_plugins.atoms.foundation import foundation_sizes, load_foundation, un
 from saetm_plugins.parameters import training_parameters
 from saetm_plugins.text import DEFAULT_WIDTH
 
-MOST_DOCUMENTS_TO_REUSE = 500
+MOST_DOCUMENTS_TO_REUSE = 300
 """Up to so many documents "auto" takes the foundation's atoms (benchmarks/RESULTS.md)."""
 SHARPENING, SHARPENING_OF_FOUNDATION = 2.0, 1.5
 _FOREIGN = 0.75  # of the variance unexplained: of the encoder's own .3 to .55, of others .83 to 1
