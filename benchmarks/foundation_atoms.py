@@ -64,8 +64,8 @@ training texts activates; stability: share of atoms that a second seed finds aga
 Texts gathered of each source; atoms are trained on a random part of them, of the number above.
 Typical sentences of atoms are quoted only from sources whose licence allows it ("quoted"), and
 remain under that licence. Words and sentences of atoms are not taken from tweets, jokes, forums and
-overheard talk, which hold slurs. Reviews of IMDB, titles of DBLP, 20 Newsgroups, AG News, BBC News, M10,
-NYT and the Tate's titles are in none of them. The weights are Apache-2.0.
+overheard talk, which hold slurs. Reviews of IMDB, titles of DBLP, 20 Newsgroups, AG News, BBC News,
+M10, NYT and the Tate's titles are in none of them. The weights are Apache-2.0.
 
 | source | what | licence | quoted | texts |
 |---|---|---|---|---|

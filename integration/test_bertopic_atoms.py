@@ -251,8 +251,10 @@ def test_a_refused_call_leaves_the_model_as_it_was(model, news, act, error, mess
 
 def test_more_topics_than_a_small_corpus_carries_are_fewer_with_a_warning(news):
     for topic_model in (
-        SAEBERTopic(40),
-        BERTopic(hdbscan_model=SAEClusterer(40), umap_model=BaseDimensionalityReduction()),
+        SAEBERTopic(40, sae=None),
+        BERTopic(
+            hdbscan_model=SAEClusterer(40, sae=None), umap_model=BaseDimensionalityReduction()
+        ),
     ):
         with pytest.warns(UserWarning, match="n_topics=40 is more than the 25 live atoms"):
             topic_model.fit(news.documents[:50], news.embeddings[:50])

@@ -242,11 +242,11 @@ def test_what_is_missing_is_named_by_its_row(model, docs, news):
             ValueError,
             r"timestamps\[9\] is '\?', no date",
         ),
-        (lambda: model.topics_over_time(docs, years[:-1]), ValueError, "timestamps has 399"),
+        (lambda: model.topics_over_time(docs, years[:-1]), ValueError, "timestamps has"),
         (
             lambda: model.topics_per_class(docs, [*["a"] * (len(docs) - 1), None]),
             ValueError,
-            r"classes\[399\] is None",
+            r"classes\[\d+\] is None",
         ),
     ]
     before = model.topics_
@@ -303,7 +303,7 @@ def test_the_clusterers_labels_are_the_topics(model, docs):
 
 
 def test_a_first_batch_smaller_than_the_topics_asked_for_makes_fewer(docs, news):
-    topic_model = SAEBERTopic(40, word_vectors="corpus")
+    topic_model = SAEBERTopic(40, sae=None, word_vectors="corpus")
     with pytest.warns(UserWarning, match="n_topics=40 is more than the"):
         topic_model.partial_fit(docs[:50], news.embeddings[:50])
     topic_model.partial_fit(docs[50:100], news.embeddings[50:100])

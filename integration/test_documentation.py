@@ -26,6 +26,8 @@ FEWER = {
     "100": "6",
     "40": "8",
     "120": "9",
+    # Of many titles atoms are trained, of few they are not.
+    "n_topics=6).fit(tate.title.tolist": "n_topics=6, sae=None).fit(tate.title.tolist",
     "number_of_call=30": "number_of_call=2",
     "Integer(5, 100)": "Integer(3, 6)",
 }
