@@ -1,10 +1,9 @@
-"""Train, describe and measure the atoms that ship with the package.
+"""Train and describe the atoms that ship with the package; `reuse.py` measures them.
 
     python benchmarks/foundation_texts.py DOWNLOADS --out texts.jsonl
-    saetm embed texts.jsonl --out shards/ --shard-size 5000           # 4 hours on 2 cores; resumes
+    saetm embed texts.jsonl --out shards/ --shard-size 5000    # resumes
     python benchmarks/foundation_atoms.py train shards/ --sources texts.sources.json --out atoms/
     python benchmarks/foundation_atoms.py describe texts.jsonl shards/ --atoms atoms/
-    python benchmarks/foundation_atoms.py measure --data DIR --atoms atoms/
 
 ``train`` takes the shards that are there, in the texts' shuffled order; more of them later make
 better atoms. The first shard is held out, and what the card says is measured on it.
@@ -15,7 +14,6 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
-import os
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -27,7 +25,6 @@ from saetm_plugins import SAETopicModel, SparseAutoencoder, train_sae
 from saetm_plugins.atoms import atom_stability
 from saetm_plugins.atoms.foundation import CARD, DESCRIPTIONS, unexplained
 from saetm_plugins.persistence import load_folder, save_folder
-from saetm_plugins.text import encode_texts, load_encoder
 from saetm_plugins.text.encoding import DEFAULT_ENCODER
 
 SIZES = (1024, 4096)
@@ -249,30 +246,6 @@ def describe(given: argparse.Namespace) -> None:
     print(f"{len(content):,} bytes; {sum(map(bool, words))} atoms with words", flush=True)
 
 
-def corpora(data: Path) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield the embeddings of the four corpora, by the encoder in full precision."""
-    for name in ("20newsgroups", "agnews", "bbc"):
-        yield name, np.load(data / f"{name}_minilm_f16.npy").astype(np.float32)
-    lines = (data / "octis" / "M10" / "corpus.tsv").read_text(encoding="utf-8").splitlines()
-    texts = [line.split("\t")[0] for line in lines]
-    yield "m10", encode_texts(load_encoder(), texts)
-
-
-def measure(given: argparse.Namespace) -> None:
-    """Compare variance unexplained with atoms trained on four fifths of each corpus itself."""
-    whole = SparseAutoencoder.from_pretrained(given.atoms)
-    print("| corpus | own atoms | " + " | ".join(f"foundation {n:,}" for n in SIZES) + " |")
-    for name, embeddings in corpora(given.data):
-        order = np.random.default_rng(0).permutation(len(embeddings))
-        held_out, rest = np.split(embeddings[order], [len(embeddings) // 5])
-        own = train_sae(rest, k=K, random_state=0)
-        found = [
-            unexplained(with_exactly(sae, K), held_out) for sae in (own, *map(whole.prefix, SIZES))
-        ]
-        cells = " | ".join(f"{fvu:.3f}" for fvu in found)
-        print(f"| {name} ({own.n_atoms:,} own atoms) | {cells} |", flush=True)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -296,10 +269,6 @@ def main() -> None:
     two.add_argument("--atoms", type=Path, required=True)
     two.add_argument("--n-texts", type=int, default=200_000)
     two.set_defaults(run=describe)
-    three = commands.add_parser("measure", help="compare with atoms of each corpus' own")
-    three.add_argument("--data", type=Path, default=os.environ.get("SAETM_DATA"))
-    three.add_argument("--atoms", type=Path, required=True)
-    three.set_defaults(run=measure)
     given = parser.parse_args()
     given.run(given)
 

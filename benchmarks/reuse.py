@@ -219,7 +219,7 @@ def change_corpus(corpus: Corpus, name: str) -> Iterator[Row]:
     for draw in range(3):
         rows = np.sort(np.random.default_rng(draw).integers(n_documents, size=n_documents))
         sample = fit_any(take_documents(corpus, rows), name, 0)
-        labels = sample.model.predict(None, corpus.embeddings)
+        labels = sample.model.transform(None, corpus.embeddings).argmax(axis=1)
         yield {
             "change": "bootstrap",
             "other": draw,
