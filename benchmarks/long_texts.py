@@ -9,17 +9,19 @@ the mixtures, F1 of the classes found (share above 0.1). All models get 40 topic
 
 `evidence`: Pk of the boundaries between posts, by the spans of `analysis.spans`; and how often
 deleting the passage that is named for a document's main topic lowers that topic's share more than
-deleting a random one as long. `book`: seconds and memory for one text of up to 5 MB, split by the
-encoder's own tokenizer, with the mean of its input vectors of tokens in place of the transformer.
+deleting a random one as long. `book`: seconds, and the largest memory above that held before, for
+one text of up to 5 MB, split by the encoder's own tokenizer, with the mean of its input vectors of
+tokens in place of the transformer.
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
+import gc
 import gzip
 import json
 import os
-import resource
 import time
 import warnings
 from pathlib import Path
@@ -183,20 +185,35 @@ class TokenMeans:
 
 
 def measure_book(data: Path, encoder) -> None:
-    """Measure time and memory of one long text."""
+    """Measure time and memory of one long text, read in passages."""
     texts, _, _ = glue(data, 600, seed=1)
-    means = TokenMeans(encoder)
-    model = SAETopicModel(20, encoder=means, word_vectors="corpus").fit(texts, chunk=None)
+    settings = {"encoder": TokenMeans(encoder), "word_vectors": "corpus"}
+    model = SAETopicModel(20, **settings).fit(texts)
     book = "\n\n".join(texts)
     book = (book * (5_000_000 // len(book) + 1))[:5_000_000]
     model.transform([book[:100_000]])
-    for size in (1_250_000, 2_500_000, 5_000_000):
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        started = time.perf_counter()
-        model.transform([book[:size]])
-        taken = time.perf_counter() - started
-        more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-        print(f"{size / 1e6:.2f} MB: {taken:.1f} s, peak memory {more:+.0f} MB", flush=True)
+    for name, call in (("transform", model.transform), ("fit", SAETopicModel(20, **settings).fit)):
+        for size in (1_250_000, 2_500_000, 5_000_000):
+            text = book[:size]
+            before = _reset_peak()
+            started = time.perf_counter()
+            call([text])
+            taken = time.perf_counter() - started
+            more = _memory("VmHWM") - before
+            print(f"{name}, {size / 1e6:.2f} MB: {taken:.1f} s, peak {more:+.0f} MB", flush=True)
+
+
+def _reset_peak() -> float:
+    """Forget the largest memory so far (Linux), and return what is held now, in MB."""
+    gc.collect()
+    ctypes.CDLL("libc.so.6").malloc_trim(0)
+    Path("/proc/self/clear_refs").write_text("5")
+    return _memory("VmRSS")
+
+
+def _memory(name: str) -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name)) / 1024
 
 
 def main() -> None:

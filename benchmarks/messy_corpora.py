@@ -141,10 +141,14 @@ def guidance(corpus, posts, n_seeds):
             words = model.sae_model_.get_topics(10)
             npmi = topic_coherence(words, tokens).mean()
             nmi = normalized_mutual_information(np.array(topics), labels[rows])
-            held = [max(len(set(seeds) & set(topic)) for topic in words) for seeds in seed_words]
+            held = [
+                f"{max(len(set(seeds) & set(topic)) for topic in words)} of "
+                f"{len(set(seeds) & known)}"
+                for seeds in seed_words
+            ]
             print(
                 f"{corpus}, guidance {name}, seed {seed}: NPMI {npmi:.3f}, NMI {nmi:.3f}, "
-                f"seeds of 4 {held}"
+                f"seed words that occur, in one topic's first ten: {', '.join(held)}"
             )
 
 

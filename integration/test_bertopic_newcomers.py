@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import re
+from collections import Counter
 
 import numpy as np
 import pandas as pd
@@ -104,10 +105,20 @@ def test_batches_are_edited_together(online, docs, tmp_path):
     edited = copy.deepcopy(online)
     edited.merge_topics(docs, [0, 1])
     assert len(edited.topics_) == len(docs)
+    assert edited.topic_sizes_ == Counter(edited.topics_)
     assert edited.topic_sizes_.keys() == set(range(7))
     edited.reduce_topics(docs, 4)
     assert sorted(edited.get_topics()) == [0, 1, 2, 3]
     assert len(edited.get_document_info(docs)) == len(docs)
+
+
+def test_words_after_bertopic_fitted_the_vectorizer_anew(online, docs):
+    described = copy.deepcopy(online)
+    topics = np.arange(len(docs)) % 5 - 1
+    frame = pd.DataFrame({"Document": docs, "ID": range(len(docs)), "Topic": topics})
+    described._update_topic_size(frame)
+    described._extract_topics(frame)  # of BERTopic, whose suite calls it: it fits the vectorizer
+    assert all(len(described.get_topic(topic)) == 10 for topic in range(4))
 
 
 @pytest.fixture(scope="module")
@@ -329,7 +340,7 @@ def test_a_vectorizer_with_a_function_is_handed_to_load(atoms, docs, news, tmp_p
     loaded = SAEBERTopic.load(tmp_path / "model", vectorizer_model=make())
     loaded.partial_fit(docs[:50], embeddings[:50])
     fitted.partial_fit(docs[:50], embeddings[:50])
-    assert loaded.get_topics() == fitted.get_topics()
+    assert [w for w, _ in loaded.get_topic(0)] == [w for w, _ in fitted.get_topic(0)]
 
 
 def test_documents_below_the_outlier_threshold_stay_without_topic(atoms, docs, news, tmp_path):
@@ -383,6 +394,11 @@ def test_another_ngram_range_after_load_and_settings_of_an_online_vectorizer(
         docs, embeddings
     )
     assert "the" not in fitted.sae_model_.vocabulary_
+    fitted.save(tmp_path / "online", save_embedding_model=False)
+    loaded = SAEBERTopic.load(tmp_path / "online")
+    assert [w for w, _ in loaded.get_topic(0)] == [w for w, _ in fitted.get_topic(0)]
+    loaded.partial_fit(docs[:50], embeddings[:50])
+    assert BERTopic.load(tmp_path / "online").vectorizer_model.stop_words == "english"
     fitted = SAEBERTopic(6, sae=atoms, word_vectors="corpus").fit(docs, embeddings)
     fitted.save(tmp_path / "model", save_embedding_model=False)
     loaded = SAEBERTopic.load(tmp_path / "model")

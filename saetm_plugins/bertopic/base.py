@@ -139,13 +139,18 @@ class CutTopics(BERTopic):
         model = self.sae_model_
         self.topics_ = model.labels_.tolist()
         self.topic_sizes_ = Counter(self.topics_)
-        if self.outlier_threshold is not None:  # a topic may be left without documents
+        if self.outlier_threshold is not None or model.online_:
+            # A topic may be left without documents.
             self.topic_sizes_.update(dict.fromkeys(range(model.n_topics_), 0))
-        if model.online_:  # of earlier batches only sums are left
-            expected = np.rint(model.topic_prevalence_ * model.n_documents_seen_)
-            self.topic_sizes_ = Counter(dict(enumerate(expected.astype(int).tolist())))
-            if keep_outliers or model.topics_.deleted is not None:
-                self.topic_sizes_[-1] = max(0, int(model.n_documents_seen_ - expected.sum()))
+        has_outliers = keep_outliers or model.topics_.deleted is not None
+        if model.online_ and has_outliers:
+            self.topic_sizes_[-1] += 0
+        n_seen = round(model.n_documents_seen_)
+        if model.online_ and len(self.topics_) != n_seen:  # of earlier batches only sums are left
+            sizes = tables.whole_sizes(model.topic_prevalence_ * model.n_documents_seen_)
+            self.topic_sizes_ = Counter(dict(enumerate(sizes.tolist())))
+            if has_outliers:
+                self.topic_sizes_[-1] = max(0, n_seen - int(sizes.sum()))
         self.topic_mapper_ = TopicMapper(list(self.topic_sizes_))
         self._topic_id_to_zeroshot_topic_idx = zeroshot.named_topics(self)
         self.probabilities_ = self._probabilities(model.labels_, model.doc_topics_)

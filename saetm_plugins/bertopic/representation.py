@@ -17,7 +17,7 @@ from bertopic.representation import BaseRepresentation
 from saetm_plugins.atom_model import CorpusSums, sum_documents
 from saetm_plugins.bertopic.clusterer import SAEClusterer
 from saetm_plugins.emission import Emissions, fit_pooled_emissions, infer_doc_atoms
-from saetm_plugins.text import copy_vectorizer, default_vectorizer
+from saetm_plugins.text import copy_vectorizer, default_vectorizer, merge_vectorizers
 
 Words = dict[int, list[tuple[str, float]]]
 
@@ -118,7 +118,7 @@ class SAERepresentation(BaseRepresentation):
             of_cut = names >= 0  # whose words the cut itself says
             probabilities[of_cut] = sae_model.components_[names[of_cut]]
         if part:
-            counts = _group_counts(corpus.vectorizer, documents.Document, groups)
+            counts = _group_counts(_count_again(corpus, documents.Document), groups)
             probabilities = _observe(probabilities, counts, corpus.emissions.background)
         found = dict(zip(names, top_words(probabilities, corpus.vocabulary, n_words), strict=True))
         return {topic: found.get(topic) or list(words)[:n_words] for topic, words in topics.items()}
@@ -224,8 +224,14 @@ def _are_known(topic_model: Any, documents: pd.DataFrame, n_known: int) -> bool:
 
 
 def _infer(corpus: CorpusWords, documents: pd.DataFrame) -> sp.csr_matrix:
-    bow = sp.csr_matrix(corpus.vectorizer.transform(documents.Document.tolist()))
-    return infer_doc_atoms(bow, corpus.emissions)
+    return infer_doc_atoms(_count_again(corpus, documents.Document), corpus.emissions)
+
+
+def _count_again(corpus: CorpusWords, documents: pd.Series) -> sp.csr_matrix:
+    """Count the words of `corpus`, also where the vectorizer was fitted to others since then."""
+    counting = merge_vectorizers([corpus.vectorizer], corpus.vocabulary)
+    counting = corpus.vectorizer if counting is None else counting
+    return sp.csr_matrix(counting.transform(documents.tolist()), dtype=np.float32)
 
 
 def _count(documents: list[str], vectorizer: Any) -> tuple[sp.csr_matrix, Any]:
@@ -278,8 +284,7 @@ def _atom_weights(
     return np.asarray((_one_hot(groups, int(groups.max()) + 1).T @ part).todense())
 
 
-def _group_counts(vectorizer: Any, documents: pd.Series, groups: np.ndarray) -> np.ndarray:
-    bow = vectorizer.transform(documents.tolist())
+def _group_counts(bow: sp.csr_matrix, groups: np.ndarray) -> np.ndarray:
     return np.asarray((_one_hot(groups, int(groups.max()) + 1).T @ bow).todense())
 
 

@@ -92,3 +92,11 @@ def _seed_multiplier(topic_model: Any) -> np.ndarray | None:
     strength = topic_model.ctfidf_model.seed_multiplier
     words = topic_model.vectorizer_model.get_feature_names_out()
     return np.array([1.2 if w in guided else strength if w in seeds else 1 for w in words])
+
+
+def whole_sizes(expected: np.ndarray) -> np.ndarray:
+    """Round expected sizes (T,) to whole ones that add up to the same, by largest remainders."""
+    sizes = np.floor(expected).astype(np.int64)
+    missing = round(float(expected.sum())) - int(sizes.sum())
+    sizes[np.argsort(sizes - expected, kind="stable")[:missing]] += 1
+    return sizes

@@ -4,8 +4,9 @@ Not in the paper, which merges hard (arXiv 2511.16309, section 4): the associati
 keywords is factorized, ``keywords ≈ W @ H``. Rows of H are the topics' words, rows of W the atoms'
 memberships, which are then drawn to the topics whose documents are near to the atom's. Where there
 are no words, the co-occurrence of atoms in documents is factorized in the same way. Known classes
-are further columns beside the words. Within a topic, words near its mean word vector come first,
-where a word's vector is the encoder's beside the mean vector of the atoms that it is a keyword of.
+draw atoms to topics, too; those that weigh more than words do are further columns beside them.
+Within a topic, words near its mean word vector come first, where a word's vector is the encoder's
+beside the mean vector of the atoms that it is a keyword of.
 """
 
 from __future__ import annotations
@@ -22,9 +23,8 @@ from saetm_plugins.parallel import matmul
 
 _FIRST_PASSES = 3
 _FOLD_IN_PASSES = 10
-_CLASS_POWER = 5  # from the weight of classes to their share of the energy
+_CLASS_POWER = 2.4  # from the weight of classes above a half to their share of the energy
 _NEAR_WIDTH = 0.15  # of the kernel over the cosine between an atom's documents and a topic's
-_NEAR_WIDTH_OF_CLASSES = 0.4  # where classes are known; .15 trusts them too much
 _LEAST_SHARE = 0.03  # of an atom in each topic before that, so that nearness alone may raise it
 _ATOM_WEIGHT = 0.5  # of a word's atoms beside its own vector; more: diversity up, intruder down
 
@@ -201,8 +201,7 @@ class NMFMerge(Merge):
         centres = unit_rows(matmul(weights, torch.from_numpy(self._near_by)).numpy())
         directions = torch.from_numpy(unit_rows(self._near_by))
         near = matmul(directions, torch.from_numpy(centres).T).numpy()
-        width = _NEAR_WIDTH if self.views_.classes is None else _NEAR_WIDTH_OF_CLASSES
-        near = np.exp((near - 1) / np.float32(width))
+        near = np.exp((near - 1) / np.float32(_NEAR_WIDTH))
         return _rows_to_one(np.sqrt(shares + np.float32(_LEAST_SHARE)) * near)
 
     def _spread(self, memberships: np.ndarray) -> sp.csr_matrix:
@@ -226,11 +225,13 @@ def _beside_classes(
 ) -> sp.csr_matrix:
     """Return the association with columns of classes, which hold a share of the energy.
 
-    At the default weight of a half that is 3 %: more of it costs words their coherence
-    (benchmarks/RESULTS.md).
+    Up to a weight of a half they hold none: classes then say which topics an atom belongs to, and
+    the topics' words are those of the corpus alone (benchmarks/RESULTS.md).
     """
+    share = min(max(0.0, 2 * class_weight - 1) ** _CLASS_POWER, 0.99)
+    if share == 0:
+        return association
     squares = np.asarray(association.multiply(association).sum(axis=1))
-    share = min(class_weight**_CLASS_POWER, 0.99)
     scale = np.sqrt(squares.mean() * share / (1 - share))
     preferred = sp.csr_matrix(np.maximum(classes, 0) * scale, dtype=np.float32)
     return sp.hstack([association * np.sqrt(1 - share), preferred], format="csr", dtype=np.float32)

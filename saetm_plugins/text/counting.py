@@ -35,12 +35,24 @@ def default_vectorizer(n_documents: int) -> CountVectorizer:
 def copy_vectorizer(vectorizer: Any) -> Any:
     """Return a copy to fit, with all settings: clone() loses those in a constructor's ``**kwargs``.
 
-    BERTopic's ``OnlineCountVectorizer`` takes CountVectorizer's that way, stop words among them.
+    BERTopic's ``OnlineCountVectorizer`` takes CountVectorizer's that way, stop words among them. As
+    it counts a text as CountVectorizer does, it is copied as one, which can be saved.
     """
-    parameters = inspect.signature(type(vectorizer)).parameters.values()
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+    kind = type(vectorizer)
+    parameters = inspect.signature(kind).parameters.values()
+    if all(parameter.kind is not parameter.VAR_KEYWORD for parameter in parameters):
+        return clone(vectorizer)
+    if not isinstance(vectorizer, CountVectorizer) or _counts_otherwise(kind):
         return copy.deepcopy(vectorizer)
-    return clone(vectorizer)
+    names = CountVectorizer().get_params()
+    return clone(CountVectorizer(**{name: getattr(vectorizer, name) for name in names}))
+
+
+def _counts_otherwise(kind: type) -> bool:
+    """Tell whether a class derived from CountVectorizer overrides something of it."""
+    derived = kind.__mro__[: kind.__mro__.index(CountVectorizer)]
+    own = {name for base in derived for name in vars(base) if not name.startswith("__")}
+    return bool(own & set(dir(CountVectorizer)))
 
 
 def fit_vectorizer(

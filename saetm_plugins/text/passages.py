@@ -13,7 +13,7 @@ import scipy.sparse as sp
 
 from saetm_plugins.text.encoding import encode_texts
 
-_BLOCK = 4096  # passages whose texts are in memory at a time
+_BLOCK = 1024  # passages embedded at a time: a tokenizer needs 100 bytes and more a token
 _IN_MEMORY = 2**28  # bytes of embeddings; more of them lie in a temporary file
 
 
@@ -134,7 +134,7 @@ class PassageTexts(Sequence[str]):
 def encode_passages(
     encoder: Any, documents: Sequence[str], passages: Passages, *, verbose: bool = False
 ) -> Passages:
-    """Return the passages with embeddings; a few thousand texts of them are held at a time.
+    """Return the passages with embeddings; a thousand texts of them are held at a time.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ def encode_passages(
     documents : sequence of str, length n
     passages : Passages
     verbose : bool, default=False
-        Show a progress bar for each few thousand.
+        Show a progress bar for each thousand.
     """
     texts = passages.texts(documents, context=True)
     n_passages = len(passages)

@@ -155,3 +155,13 @@ def test_known_classes_join_atoms_that_words_keep_apart(planted):
     assert scores[0] == 1.0
     assert scores[0] > scores[1]
     np.testing.assert_allclose(guided.topic_words.sum(axis=1), 1, atol=1e-5)
+
+
+def test_classes_of_the_default_weight_leave_the_words_of_topics_alone(planted):
+    views, themes = planted
+    classes = np.eye(3, dtype=np.float32)[themes // 2] - 1 / 3
+    plain = make_merge("nmf").fit(views).cut(6)
+    guided = make_merge("nmf").fit(views._replace(classes=classes, class_weight=0.5)).cut(6)
+    words = [words[np.lexsort(words.T)] for words in (guided.topic_words, plain.topic_words)]
+    np.testing.assert_array_equal(*words)
+    assert (guided.atom_topics != plain.atom_topics).nnz > 0
