@@ -404,3 +404,35 @@ def test_another_ngram_range_after_load_and_settings_of_an_online_vectorizer(
     loaded = SAEBERTopic.load(tmp_path / "model")
     loaded.update_topics(docs, n_gram_range=(2, 2))
     assert all(" " in word for word, _ in loaded.get_topic(0))
+
+
+@pytest.mark.parametrize("threshold", [None, 0.0, 0.3])
+def test_zero_shot_topics_beside_documents_without_topic(docs, news, threshold, tmp_path):
+    docs, embeddings = ["  ", *docs[1:200]], news.embeddings[:200]
+    names = ["religion and god", "computer graphics"]
+    topic_model = SAEBERTopic(
+        8,
+        zeroshot_topic_list=names,
+        zeroshot_min_similarity=0.3,
+        outlier_threshold=threshold,
+        word_vectors="corpus",
+    )
+    topics, mixtures = topic_model.fit_transform(docs, embeddings)
+    assert [topic_model.topic_labels_[topic] for topic in (0, 1)] == names
+    near = cosine_similarity(embeddings, topic_model.embedding_model.embed(names))
+    named = near.max(axis=1) >= 0.3
+    assert np.array_equal(np.array(topics)[named], near[named].argmax(axis=1))
+    others = np.array(topics)[~named]
+    assert (others == -1).sum() > 1 if threshold == 0.3 else (others == -1).sum() <= 1
+    np.testing.assert_allclose(mixtures.sum(axis=1), 1, atol=1e-5)
+    topic_model.reduce_topics(docs, 5)
+    assert set(names) <= set(topic_model.topic_labels_.values())
+    assert Counter(topic_model.topics_) == +topic_model.topic_sizes_
+    topic_model.save(tmp_path / "model")
+    assert SAEBERTopic.load(tmp_path / "model").topics_ == topic_model.topics_
+
+
+def test_zero_shot_topics_without_an_encoder_are_remarked_on(docs):
+    other = np.random.default_rng(0).normal(size=(60, 24)).astype(np.float32)
+    with pytest.warns(UserWarning, match="zeroshot_topic_list has no effect"):
+        SAEBERTopic(3, zeroshot_topic_list=["cars"], n_atoms=8).fit(docs[:60], other)

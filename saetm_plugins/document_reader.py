@@ -21,11 +21,11 @@ from saetm_plugins.merging import select_words_to_encode
 from saetm_plugins.text import (
     DEFAULT_WIDTH,
     Chunker,
+    FittedPassages,
     Passages,
     ReadTexts,
     check_chunk,
     check_passages,
-    check_unsplit,
     embeddings_match_encoder,
     encode_texts,
     encode_words,
@@ -62,6 +62,8 @@ class DocumentReader:
     """The encoder's name where a saved model told it: the name of a model, never of a folder."""
     chunk_: Any = None
     """How long texts are read, see ``fit``."""
+    passages_: FittedPassages | None = None
+    """The passages of the fitted documents, of the last batch if in batches; None: none is long."""
     _loaded_encoder: tuple[Any, Any] | None = None
 
     def encode(self, documents: Any) -> np.ndarray:
@@ -118,15 +120,10 @@ class DocumentReader:
         sae: SparseAutoencoder | None,
         chunk: Any,
         least: int = 1,
-        bow: Any = None,
     ) -> ReadTexts:
         """Return texts (None if there are none) and embeddings fit for `sae`."""
         fitted = isinstance(chunk, str) and chunk == "fitted"
         chunk = self.chunk_ if fitted else check_chunk(chunk)
-        if bow is not None and embeddings is None:
-            if not fitted:
-                check_unsplit(chunk)
-            chunk = None
         passages = embeddings if isinstance(embeddings, Passages) else None
         if passages is not None and documents is None:
             check_passages(passages, None)

@@ -261,7 +261,12 @@ class FittedTopics:
         return np.array([f"topic{topic}" for topic in range(self.n_topics_)], dtype=object)
 
     def document_table(
-        self, doc_topics: np.ndarray | None = None, *, ids: Any = None, n_next: int = 2
+        self,
+        doc_topics: np.ndarray | None = None,
+        *,
+        labels: Any = None,
+        ids: Any = None,
+        n_next: int = 2,
     ) -> Any:
         """Return one row a document: id, main topic, its name and share, the next topics.
 
@@ -269,7 +274,7 @@ class FittedTopics:
         """
         from saetm_plugins.tables import document_table
 
-        return document_table(self, doc_topics, ids=ids, n_next=n_next)
+        return document_table(self, doc_topics, labels=labels, ids=ids, n_next=n_next)
 
     def topic_table(self, *, n_words: int = 10) -> Any:
         """Return one row a topic: name, documents, share, words.

@@ -216,7 +216,8 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
             Pictures as documents, decoded one batch at a time. What cannot be decoded is named in
             a warning and treated as a blank text.
         bow : sparse matrix of shape (n, V), optional
-            Counts of words, in place of the vectorizer's; of passages, where `embeddings` are.
+            Counts of words, in place of the vectorizer's; where long texts are read in passages,
+            those of a text are shared out among them by the words of each.
         vocabulary : sequence of str of length V, optional
             The words of `bow`'s columns. With `images` alone, an encoder of texts and images finds
             the words of each, see :func:`saetm_plugins.images.count_zero_shot_words`.
@@ -227,7 +228,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
         chunk : "auto", Chunker or None, default="auto"
             How long texts are read, now and later: in passages where they are longer than the
             encoder reads, as a :class:`saetm_plugins.text.Chunker` splits them, or their beginnings
-            alone (None). Embeddings and `bow` of whole documents leave nothing to split.
+            alone (None). Embeddings of whole documents leave nothing to split.
         languages : sequence of str of length n, optional
             The language of each text, names or codes, where they are of several; None finds them.
 
@@ -244,7 +245,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
             documents, embeddings, bow, vocabulary, unreadable = self._read_images(
                 images, documents, embeddings, sae, bow, vocabulary
             )
-        read = self._read(documents, embeddings, sae=sae, least=2, chunk=chunk, bow=bow)
+        read = self._read(documents, embeddings, sae=sae, least=2, chunk=chunk)
         embeddings = read.embeddings
         self._check_vectorizer(read.texts, bow)
         told = read_languages(self.language, languages, read)
@@ -254,7 +255,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
             vectorizer=self.vectorizer,
             bow=bow,
             vocabulary=vocabulary,
-            passages=None if read.passages is None else read.rows,
+            passages=read.passage_texts,
             languages=told.codes,
         )
         codes = None if classes is None else one_hot_classes(classes, read.n_documents)
@@ -302,7 +303,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
         with all_or_nothing(self):
             self.atoms_, self.doc_atoms_, self.vectorizer_ = atoms, doc_atoms, vectorizer
             self.encoder_not_saved_ = self.vectorizer_not_saved_ = False
-            self.chunk_ = chunk
+            self.chunk_, self.passages_ = chunk, read.place(row_atoms)
             self.words_of_language_ = told.words_of_languages(counts, vocabulary)
             self.set_topics(topics)
         warn_of_documents(*read.per_document(blank, counts, rows), where_blank=self._where_blank)
@@ -361,7 +362,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
                 images, documents, embeddings, self.sae_, bow, vocabulary
             )
         if doc_atoms is None:
-            read = self._read(documents, embeddings, sae=self.sae_, chunk=chunk, bow=bow)
+            read = self._read(documents, embeddings, sae=self.sae_, chunk=chunk)
             embeddings = read.embeddings
             doc_atoms = self.atoms_.mixtures(embeddings)
         else:
@@ -395,6 +396,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
         topics = cuts.renew(atoms, self.topics_)
         with all_or_nothing(self):
             self.atoms_, self.doc_atoms_ = atoms, read.whole(row_atoms)
+            self.passages_ = read.place(row_atoms)
             undo = tuple((cuts.renew(atoms, earlier), None) for earlier, _ in self._undo)
             self.set_topics(topics)
             self._undo = undo
@@ -454,7 +456,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
         Parameters
         ----------
         bow : sparse matrix of shape (n, V)
-            Counts of words in the fitted documents, :attr:`doc_atoms_`.
+            Counts of words in the fitted documents, or in their passages, :attr:`passages_`.
         vocabulary : sequence of str of length V
         vectorizer : fitted scikit-learn vectorizer, optional
             What counted them, for documents to come.
@@ -465,8 +467,11 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
             When `bow` and `vocabulary` do not fit; the model is then as it was before.
         """
         check_is_fitted(self, "topics_")
-        counts, words = check_bow(bow, vocabulary, self.doc_atoms_.shape[0])
-        atoms = self.atoms_.with_words(self.doc_atoms_, counts, words)
+        rows = self.doc_atoms_
+        if self.passages_ is not None and np.shape(bow)[:1] == self.passages_.atoms.shape[:1]:
+            rows = self.passages_.atoms
+        counts, words = check_bow(bow, vocabulary, rows.shape[0])
+        atoms = self.atoms_.with_words(rows, counts, words)
         had_vectors = self.atoms_.word_vectors is not None
         atoms = replace(atoms, word_vectors=self._find_word_vectors(atoms, lambda: had_vectors))
         renewed = cuts.renew(atoms, self.topics_)

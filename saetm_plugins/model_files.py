@@ -43,6 +43,8 @@ from saetm_plugins.persistence import (
     write_json,
 )
 from saetm_plugins.text import (
+    FittedPassages,
+    Passages,
     WordVectorizer,
     check_languages,
     count_known_words,
@@ -103,6 +105,9 @@ def save_model(model: Any, path: str | os.PathLike[str], *, overwrite: bool = Fa
     }
     tensors = _pack_sums(atoms.sums)
     tensors |= {**pack_csr("doc_atoms", model.doc_atoms_), "labels": model.labels_}
+    if model.passages_ is not None:
+        tensors["passages"] = model.passages_.passages.places
+        tensors |= pack_csr("passage_atoms", model.passages_.atoms)
     tensors |= {**pack_csr("topics.atom_topics", topics.atom_topics)}
     tensors["topics.prevalence"] = topics.prevalence
     if topics.words is not None:
@@ -209,9 +214,24 @@ def _rebuild(cls: type, path: Path, config: Any, tensors: Any, encoder: Any) -> 
         model.vectorizer_not_saved_ = "vectorizer" in config["not_saved"]
         model.encoder_named_in_file_ = model.encoder if encoder is None else None
         model.atoms_, model.doc_atoms_ = atoms, doc_atoms
+        model.passages_ = _read_passages(tensors, *doc_atoms.shape)
         model.vectorizer_ = None if vocabulary is None else _read_vectorizer(path, vocabulary)
         model.set_topics(topics, tensors["labels"])
     return model
+
+
+def _read_passages(
+    tensors: Mapping[str, np.ndarray], n_documents: int, n_atoms: int
+) -> FittedPassages | None:
+    if "passages" not in tensors:
+        return None
+    places, atoms = tensors["passages"], unpack_csr("passage_atoms", tensors)
+    check_mixtures_of_atoms(atoms, n_atoms)
+    if places.shape != (5, atoms.shape[0]):
+        raise ValueError(f"passages has shape {places.shape} for {atoms.shape[0]} mixtures")
+    if not np.array_equal(np.unique(places[0]), np.arange(n_documents)):
+        raise ValueError(f"passages are not those of {n_documents} documents")
+    return FittedPassages(Passages.at(places, n_documents), atoms)
 
 
 def _pack_sums(sums: CorpusSums) -> dict[str, np.ndarray]:

@@ -82,6 +82,7 @@ def document_table(
     model: Any,
     doc_topics: np.ndarray | None = None,
     *,
+    labels: Any = None,
     ids: Iterable[Any] | None = None,
     n_next: int = 2,
 ) -> pd.DataFrame:
@@ -93,6 +94,9 @@ def document_table(
         Fitted.
     doc_topics : array-like of shape (n, n_topics), optional
         Mixtures, as ``model.transform`` returns; None means those of the fitted documents.
+    labels : array-like of shape (n,), optional
+        The topic of each document as ``model.topics_of`` returns them, -1 for a blank text, whose
+        row then names no topic; None means those of the fitted documents, or that none is blank.
     ids : iterable of length n, optional
         What the documents are called; their row numbers from 0 by default.
     n_next : int, default=2
@@ -101,13 +105,15 @@ def document_table(
     Returns
     -------
     DataFrame
-        Columns ``id, topic, name, share``: the topic with the largest share of the document; then
-        ``topic_2, name_2, share_2`` and so on: the next ones, missing where the share is 0.
+        Columns ``id, topic, name, share``: the topic with the largest share of the document, -1 for
+        none; then ``topic_2, name_2, share_2`` and so on: the next ones, missing where there is
+        none.
 
     Raises
     ------
     ValueError
-        When `doc_topics` or `ids` are of another length or width than the model's documents.
+        When `doc_topics`, `labels` or `ids` are of another length or width than the model's
+        documents.
     """
     import pandas as pd
 
@@ -117,17 +123,22 @@ def document_table(
     names = list(range(len(mixtures))) if ids is None else as_list(ids, "ids", "names")
     if len(names) != len(mixtures):
         raise ValueError(f"ids has {len(names)} values for {len(mixtures)} documents")
+    if labels is None:
+        labels = model.labels_ if doc_topics is None else np.zeros(len(mixtures), dtype=np.int64)
+    blank = np.asarray(labels) < 0
+    if blank.shape != (len(mixtures),):
+        raise ValueError(f"labels has shape {blank.shape} for {len(mixtures)} documents")
     topics, shares = _largest_shares(mixtures, min(n_next + 1, n_topics))
     topic_names = np.array(name_topics_by_words(model), dtype=object)
     columns: dict[str, Any] = {"id": pd.Series(names, dtype=object).convert_dtypes()}
     for rank in range(topics.shape[1]):
         suffix = "" if rank == 0 else f"_{rank + 1}"
-        absent = (shares[:, rank] <= 0) & (rank > 0)
+        absent = blank | ((shares[:, rank] <= 0) & (rank > 0))
         columns["topic" + suffix] = pd.array(topics[:, rank], dtype="Int64" if rank else "int64")
         columns["name" + suffix] = topic_names[topics[:, rank]]
         columns["share" + suffix] = np.where(absent, np.nan, shares[:, rank]).astype(np.float32)
         if absent.any():
-            columns["topic" + suffix][absent] = pd.NA
+            columns["topic" + suffix][absent] = pd.NA if rank else -1
             columns["name" + suffix][absent] = None
     return pd.DataFrame(columns)
 

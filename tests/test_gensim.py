@@ -2,6 +2,7 @@
 
 import copy
 import logging
+import re
 
 import numpy as np
 import pytest
@@ -410,3 +411,29 @@ def test_wrapping_what_is_no_fitted_model_is_refused(corpus, model):
         SaeModel.from_model(wordless)
     with pytest.raises(ValueError, match="id2word has none"):
         SaeModel.from_model(model.estimator, id2word={0: "elsewhere"})
+
+
+def test_long_texts_are_read_in_passages(long_texts, tmp_path):
+    rng = np.random.default_rng(0)
+    pairs = [("abcde"[i % 5], "abcde"[(i + 1 + i // 5 % 4) % 5]) for i in range(100)]
+    texts = [f"{long_texts.write(rng, a, 6)} {long_texts.write(rng, b, 6)}" for a, b in pairs]
+    tokens = [re.findall(r"\w+", text.lower()) for text in texts]
+    dictionary = Dictionary(tokens)
+    bags = [dictionary.doc2bow(words) for words in tokens]
+    settings = {"encoder": long_texts.Encoder(), "n_atoms": 16, "word_vectors": "corpus"}
+    with pytest.warns(UserWarning, match="100 of 100 documents are longer than the 30 tokens"):
+        model = SaeModel(bags, 5, dictionary, documents=texts, **settings)
+    for theme, topic in zip("abcde", long_texts.theme_topics(model.estimator), strict=True):
+        words = [word for word, _ in model.show_topic(topic)]
+        assert sum(word.startswith(f"theme{theme}") for word in words) >= 9
+    second = np.sort(model.inference(bags, documents=texts)[0], axis=1)[:, -2]
+    assert np.median(second / np.sum(model.inference(bags, documents=texts)[0], axis=1)) > 0.3
+    model.update(bags[:20], documents=texts[:20])
+    model.save(str(tmp_path / "model"))
+    loaded = SaeModel.load(str(tmp_path / "model"), encoder=long_texts.Encoder())
+    assert loaded.chunk == "auto"
+    cut = SaeModel(bags, 5, dictionary, documents=texts, chunk=None, **settings)
+    gamma, _ = cut.inference(bags, documents=texts)
+    assert np.median(np.sort(gamma / gamma.sum(axis=1, keepdims=True), axis=1)[:, -2]) < 0.1
+    with pytest.raises(TypeError, match="chunk must be"):
+        SaeModel(bags, 5, dictionary, documents=texts, chunk=30)

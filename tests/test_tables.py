@@ -45,6 +45,21 @@ def test_documents_have_their_largest_topics(fitted):
     assert table["topic_3"].isna().any()  # some documents are about two topics at most
 
 
+def test_a_blank_text_is_of_no_topic(fitted, corpus):
+    model = copy(fitted)
+    with pytest.warns(UserWarning, match="1 of 6 documents are blank"):
+        model.partial_fit(["  ", *corpus.documents[:5]], corpus.embeddings[:6])
+    with pytest.warns(UserWarning, match="1 of 6 documents are blank"):
+        atoms = model.transform_atoms(["  ", *corpus.documents[:5]], corpus.embeddings[:6])
+    labels, mixtures = model.topics_of(atoms)
+    for table in (document_table(model), model.document_table(mixtures, labels=labels)):
+        assert table["topic"].tolist() == [-1, *labels[1:]]
+        assert table.loc[0, ["name", "share", "topic_2", "share_3"]].isna().all()
+        assert table.loc[1:, ["name", "share"]].notna().all().all()
+    with pytest.raises(ValueError, match="labels has shape"):
+        model.document_table(mixtures, labels=labels[:3])
+
+
 def test_names_are_labels_or_words_or_numbers(fitted, wordless):
     words = [" ".join(words) for words in fitted.get_topics(3)]
     assert topic_table(fitted)["name"].tolist() == words

@@ -337,6 +337,7 @@ class CutTopics(BERTopic):
             self._zeroshot = zeroshot.assign(self, vectors) if self._is_zeroshot() else None
         else:
             model.doc_atoms_ = infer_doc_atoms(self._bow, model.emissions_)
+        model.passages_ = None  # those of the last batch
         model.set_topics(model.topics_)
 
     def _count_again(self, documents: Any) -> sp.csr_matrix:

@@ -398,7 +398,12 @@ class EditedTopics(CutTopics):
                 vectorizer.vocabulary = None
         self._bow = sp.csr_matrix(vectorizer.fit_transform(docs), dtype=np.float32)
         self.vectorizer_model = vectorizer
-        self.sae_model_.relearn_words(self._bow, vectorizer.get_feature_names_out(), vectorizer)
+        fitted, rows = self.sae_model_.passages_, self._bow
+        if fitted is not None and fitted.passages.find_other(docs) is None:
+            rows = sp.csr_matrix(
+                vectorizer.transform(fitted.passages.texts(docs)), dtype=np.float32
+            )
+        self.sae_model_.relearn_words(rows, vectorizer.get_feature_names_out(), vectorizer)
 
     def _follow(self, topics: Sequence[int]) -> None:
         wrong = f"topics must be {len(self.topics_)} integers, one per document"

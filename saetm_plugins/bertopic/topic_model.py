@@ -181,7 +181,7 @@ random_state, device
         images : folder, or sequence of paths, PIL images or arrays, optional
             As of :func:`saetm_plugins.images.open_images`; decoded a batch at a time.
         y : array-like of shape (n,), optional
-            Known classes, -1 where unknown: atoms of the same classes merge first.
+            Known classes, -1 where unknown: atoms are drawn to topics of their classes.
 
         Returns
         -------
@@ -213,6 +213,13 @@ random_state, device
             self._bow = self._count(texts)
             n_topics = self.n_topics if self.nr_topics is None else self.nr_topics
             zeroshot_rows = zeroshot.assign(self, vectors) if self._is_zeroshot() else None
+            if self.zeroshot_topic_list and not self._is_zeroshot():
+                warnings.warn(
+                    "zeroshot_topic_list has no effect: its names need embedding_model=, the one "
+                    "that made the embeddings, which is not the default one or cannot be had",
+                    UserWarning,
+                    stacklevel=2,
+                )
             model = NumberedTopicModel(
                 n_topics=n_topics,
                 seed_topics=self._seed_topics(),
@@ -380,7 +387,7 @@ random_state, device
             texts is not None
             and self.embedding_model is None
             and self.language in (None, "english")
-            and self.word_vectors in ("auto", "encoder")
+            and (self.word_vectors in ("auto", "encoder") or self.zeroshot_topic_list)
             and np.shape(embeddings)[1:] == (DEFAULT_WIDTH,)
             and has_default_encoder()
         ):

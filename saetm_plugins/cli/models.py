@@ -135,13 +135,14 @@ def assign(
     images = open_picture_folder(file)
     if images is not None:
         check_table_path(out, len(images), name="out")
-        mixtures = fitted.transform(None, picture_embeddings(embeddings), images=images)
+        doc_atoms = fitted.transform_atoms(None, picture_embeddings(embeddings), images=images)
         ids = picture_names(images)
     else:
         documents, ids = read_documents(file, text_column, id_column, sep, encoding)
         check_table_path(out, len(documents), name="out")
-        mixtures = fitted.transform(documents, load_embeddings(embeddings), chunk=split)
-    write_table(document_table(fitted, mixtures, ids=ids), out)
+        doc_atoms = fitted.transform_atoms(documents, load_embeddings(embeddings), chunk=split)
+    labels, mixtures = fitted.topics_of(doc_atoms)
+    write_table(document_table(fitted, mixtures, labels=labels, ids=ids), out)
     print_line(console, "Saved to", out)
 
 

@@ -39,6 +39,7 @@ from saetm_plugins.gensim.documents import TopicsOfDocuments
 from saetm_plugins.gensim.priors import make_alpha
 from saetm_plugins.gensim.words import WordColumns, make_dictionary
 from saetm_plugins.model import SAETopicModel
+from saetm_plugins.text import check_chunk
 from saetm_plugins.validation import all_or_nothing, check_count, check_not_negative, check_random
 
 logger = logging.getLogger(__name__)
@@ -97,6 +98,10 @@ class SaeModel(TopicsOfDocuments):
         Passes of EM over a bag to infer its atoms. Few agree best with what the encoder sees; many
         find the likeliest mixture, which is sparser.
     random_state : int, RandomState or None, default=0
+    chunk : "auto", Chunker or None, default="auto"
+        How `documents` are read that are longer than the encoder reads: in passages, among which
+        their bags are shared out, see :meth:`saetm_plugins.SAETopicModel.fit`. Bags without texts,
+        and embeddings, leave nothing to split.
     **options
         Further parameters of :class:`saetm_plugins.SAETopicModel` (``n_atoms``, ``merge``, …).
         Parameters of LdaModel's own training (``passes``, ``workers``, …) are accepted, logged
@@ -140,12 +145,14 @@ class SaeModel(TopicsOfDocuments):
         gamma_threshold: float = 0.001,
         inference_passes: int = 3,
         random_state: Any = 0,
+        chunk: Any = "auto",
         **options: Any,
     ):
         if corpus is None and id2word is None:
             raise ValueError("corpus and id2word are both None; at least one must name the words")
         if not isinstance(num_topics, str) or num_topics != "auto":
             check_count(num_topics, "num_topics")
+        self.chunk = check_chunk(chunk)
         self.set_settings(
             alpha=alpha,
             eta=eta,
@@ -373,6 +380,7 @@ class SaeModel(TopicsOfDocuments):
     def adopt(self, estimator: SAETopicModel, columns: WordColumns) -> None:
         """Take over a fitted estimator."""
         self.estimator, self.word_columns = estimator, columns
+        self.chunk = estimator.chunk_
         self.num_terms = len(columns.columns)
         self._refresh()
 
@@ -413,7 +421,11 @@ class SaeModel(TopicsOfDocuments):
             self._number_words()
         self.word_columns.check(bags)
         self.estimator.fit(
-            texts, vectors, bow=self.word_columns.count(bags), vocabulary=self._words
+            texts,
+            vectors,
+            bow=self.word_columns.count(bags),
+            vocabulary=self._words,
+            chunk=self.chunk,
         )
         return n_documents
 

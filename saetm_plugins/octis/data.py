@@ -17,7 +17,14 @@ import scipy.sparse as sp
 from sklearn.feature_extraction.text import TfidfTransformer
 
 from saetm_plugins.persistence import load_folder, save_folder
-from saetm_plugins.text import encode_texts, load_encoder
+from saetm_plugins.text import (
+    Passages,
+    encode_passages,
+    encode_texts,
+    load_encoder,
+    pack_chunk,
+    split_long,
+)
 from saetm_plugins.validation import as_list, check_embeddings, check_text
 
 CACHE_KIND = "embeddings"
@@ -27,21 +34,22 @@ CACHE_FORMAT = 1
 class Documents(NamedTuple):
     """Documents of one or more partitions, in the dataset's order.
 
-    ``texts`` (n,), ``embeddings`` (n, d) float32, ``bow`` (n, V) CSR float32 in the order of
-    ``vocabulary`` (V,). ``digest`` names the content.
+    ``texts`` (n,), ``embeddings`` (n, d) float32 or the embedded passages of long texts, ``bow``
+    (n, V) CSR float32 in the order of ``vocabulary`` (V,). ``digest`` names the content.
     """
 
     texts: list[str]
-    embeddings: np.ndarray
+    embeddings: np.ndarray | Passages
     bow: sp.csr_matrix
     vocabulary: list[str]
     digest: str
 
     def rows(self, chosen: slice) -> Documents:
         """Return a contiguous part."""
+        embeddings = self.embeddings
         return Documents(
             self.texts[chosen],
-            self.embeddings[chosen],
+            embeddings.of(chosen) if isinstance(embeddings, Passages) else embeddings[chosen],
             self.bow[chosen],
             self.vocabulary,
             f"{self.digest}[{chosen.start}:{chosen.stop}]",
@@ -49,9 +57,14 @@ class Documents(NamedTuple):
 
     def followed_by(self, other: Documents) -> Documents:
         """Return these documents and then the `other` ones."""
+        first, second = self.embeddings, other.embeddings
+        if isinstance(first, Passages) and isinstance(second, Passages):
+            embeddings: np.ndarray | Passages = first.followed_by(second)
+        else:
+            embeddings = np.concatenate([first, second])
         return Documents(
             self.texts + other.texts,
-            np.concatenate([self.embeddings, other.embeddings]),
+            embeddings,
             sp.vstack([self.bow, other.bow], format="csr"),
             self.vocabulary,
             f"{self.digest}+{other.digest}",
@@ -183,8 +196,14 @@ def read_embeddings(given: Any, n_documents: int, bow: sp.csr_matrix) -> np.ndar
 
 
 def encode_cached(
-    texts: list[str], encoder: Any, device: str, folder: str | None, verbose: bool = False
-) -> np.ndarray:
+    texts: list[str],
+    encoder: Any,
+    device: str,
+    folder: str | None,
+    chunk: Any = "auto",
+    *,
+    verbose: bool = False,
+) -> np.ndarray | Passages:
     """Embed `texts`, or fetch what was embedded before: the same texts by the same encoder.
 
     Parameters
@@ -195,22 +214,31 @@ def encode_cached(
     device : str
     folder : str, optional
         None means ``~/.cache/saetm-plugins`` (or under ``XDG_CACHE_HOME``).
+    chunk : "auto", Chunker or None, default="auto"
+        How texts are read that are longer than the encoder reads.
     verbose : bool
 
     Returns
     -------
-    ndarray of shape (n, d), float32
+    ndarray of shape (n, d), float32; or Passages where a text was split
     """
     named = encoder is None or isinstance(encoder, str)
-    path = cache_path(folder, digest("encoder", str(encoder), *texts))
+    path = cache_path(folder, digest("encoder", str(encoder), str(pack_chunk(chunk)), *texts))
     found = read_cached(path, len(texts)) if named else None
     if found is not None:
         return found
     loaded = load_encoder(encoder, None if device == "auto" else device)
-    embeddings = encode_texts(loaded, texts, verbose=verbose)
+    passages = split_long(texts, loaded, chunk, stacklevel=6)
+    if passages is None:
+        embeddings = encode_texts(loaded, texts, verbose=verbose)
+        if named:
+            write_cached(path, embeddings)
+        return embeddings
+    passages = encode_passages(loaded, texts, passages, verbose=verbose)
     if named:
-        write_cached(path, embeddings)
-    return embeddings
+        assert passages.embeddings is not None
+        write_cached(path, passages.embeddings, passages.places)
+    return passages
 
 
 def cache_path(folder: str | None, name: str) -> Path:
@@ -220,16 +248,26 @@ def cache_path(folder: str | None, name: str) -> Path:
     return root / f"embeddings-{name}"
 
 
-def read_cached(path: Path, n_rows: int) -> np.ndarray | None:
-    """Return cached vectors (n_rows, d), float32; None, with a warning, when they are unusable."""
+def read_cached(path: Path, n_rows: int) -> Any:
+    """Return cached vectors of `n_rows` texts or words; None, with a warning, if unusable.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, d), float32; Passages where texts were split; or None
+    """
     if not path.exists():
         return None
     try:
         config, tensors = load_folder(path, CACHE_KIND)
         if config.get("format") != CACHE_FORMAT:
             raise ValueError(f"format {config.get('format')!r}, not {CACHE_FORMAT}")
-        return check_embeddings(tensors["embeddings"], name="cache", n_rows=n_rows)
-    except (OSError, ValueError, KeyError) as error:
+        vectors = tensors["embeddings"]
+        if "passages" not in tensors:
+            return check_embeddings(vectors, name="cache", n_rows=n_rows)
+        places = tensors["passages"]
+        vectors = check_embeddings(vectors, name="cache", n_rows=places.shape[1])
+        return Passages.at(places, n_rows, vectors)
+    except (OSError, ValueError, KeyError, TypeError) as error:
         warnings.warn(
             f"cached embeddings in {str(path)!r} are not usable ({error}); made anew",
             UserWarning,
@@ -238,11 +276,19 @@ def read_cached(path: Path, n_rows: int) -> np.ndarray | None:
         return None
 
 
-def write_cached(path: Path, embeddings: np.ndarray) -> None:
-    """Write vectors to the cache; a cache that cannot be written costs only time."""
-    config = {"format": CACHE_FORMAT}
+def write_cached(path: Path, embeddings: np.ndarray, places: np.ndarray | None = None) -> None:
+    """Write vectors to the cache; a cache that cannot be written costs only time.
+
+    Parameters
+    ----------
+    path : path
+    embeddings : ndarray of shape (m, d)
+    places : ndarray of shape (5, m), int64, optional
+        Where the passages that they are of lie, see :class:`saetm_plugins.text.Passages`.
+    """
+    tensors = {"embeddings": embeddings} | ({} if places is None else {"passages": places})
     try:
-        save_folder(path, CACHE_KIND, config, {"embeddings": embeddings}, overwrite=True)
+        save_folder(path, CACHE_KIND, {"format": CACHE_FORMAT}, tensors, overwrite=True)
     except OSError as error:
         warnings.warn(f"embeddings not cached: {error}", UserWarning, stacklevel=5)
 

@@ -35,6 +35,7 @@ from saetm_plugins.octis.settings import (
     SAE_SETTINGS,
     check_hyperparameters,
 )
+from saetm_plugins.text import Passages, check_chunk
 from saetm_plugins.validation import check_count, check_embeddings
 
 compat.apply()
@@ -73,6 +74,10 @@ class SAETM(AbstractModel):
     sae : "auto", "default", SparseAutoencoder or None, default="auto"
         Where atoms come from, see :class:`saetm_plugins.SAETopicModel`; an autoencoder is no
         hyperparameter.
+    chunk : "auto", Chunker or None, default="auto"
+        How texts are read that are longer than the encoder reads: in passages, among which their
+        words are shared out, see :meth:`saetm_plugins.SAETopicModel.fit`. No hyperparameter.
+        Embeddings leave nothing to split.
 
     Attributes
     ----------
@@ -107,6 +112,7 @@ class SAETM(AbstractModel):
         documents: Any = None,
         embeddings: Any = None,
         sae: Any = "auto",
+        chunk: Any = "auto",
     ):
         super().__init__()
         named = encoder is None or isinstance(encoder, str)
@@ -135,6 +141,7 @@ class SAETM(AbstractModel):
         self._sae = given_sae(sae)
         self._documents = None if documents is None else list(documents)
         self._embeddings = embeddings
+        self._chunk = check_chunk(chunk)
         self._models: OrderedDict[tuple[Any, ...], SAETopicModel] = OrderedDict()
         self._saes: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
         self._words: OrderedDict[Path, str | dict[str, np.ndarray]] = OrderedDict()
@@ -253,12 +260,13 @@ class SAETM(AbstractModel):
         if self._read_before is None or self._read_before.digest != name:
             bow = count_tokens(tokens, vocabulary)
             texts = self._documents or [" ".join(words) for words in tokens]
+            embeddings: np.ndarray | Passages
             if given is not None:
                 embeddings = read_embeddings(given, len(tokens), bow)
             else:
                 encoder = self._encoder or settings["encoder"]
                 folder = settings["cache_folder"]
-                embeddings = encode_cached(texts, encoder, settings["device"], folder)
+                embeddings = encode_cached(texts, encoder, settings["device"], folder, self._chunk)
             self._read_before = Documents(texts, embeddings, bow, vocabulary, name)
         return self._read_before
 
@@ -304,7 +312,9 @@ class SAETM(AbstractModel):
                 documents.embeddings,
                 bow=documents.bow,
                 vocabulary=documents.vocabulary,
+                chunk=None,  # the long ones are split already
             )
+            self._models[key].chunk_ = self._chunk  # of texts to come
             self._saes[sae_key] = model.sae_
             self._keep_words(model, words_path)
         self._models.move_to_end(key)

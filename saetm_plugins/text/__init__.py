@@ -7,7 +7,6 @@ are scikit-learn's.
 from saetm_plugins.text.chunking import (
     Chunker,
     check_chunk,
-    check_unsplit,
     fine_chunker,
     pack_chunk,
     split_long,
@@ -26,7 +25,7 @@ from saetm_plugins.text.counting import (
     recount_words,
     without_words,
 )
-from saetm_plugins.text.embedding import ReadTexts, read_texts
+from saetm_plugins.text.embedding import FittedPassages, ReadTexts, read_texts
 from saetm_plugins.text.encoding import (
     DEFAULT_ENCODER,
     DEFAULT_WIDTH,
@@ -51,7 +50,13 @@ from saetm_plugins.text.languages import (
     find_even_words,
     words_by_language,
 )
-from saetm_plugins.text.passages import Passages, check_passages, document_means, encode_passages
+from saetm_plugins.text.passages import (
+    Passages,
+    PassageTexts,
+    check_passages,
+    document_means,
+    encode_passages,
+)
 from saetm_plugins.text.reading import (
     check_documents,
     read_documents,
@@ -62,6 +67,8 @@ __all__ = [
     "DEFAULT_WIDTH",
     "WORD_BATCH",
     "Chunker",
+    "FittedPassages",
+    "PassageTexts",
     "Passages",
     "ReadTexts",
     "WordVectorizer",
@@ -71,7 +78,6 @@ __all__ = [
     "check_language",
     "check_languages",
     "check_passages",
-    "check_unsplit",
     "check_vectorizer",
     "choose_languages",
     "copy_vectorizer",

@@ -142,19 +142,6 @@ def check_chunk(chunk: Any, name: str = "chunk") -> Any:
     return chunk
 
 
-def check_unsplit(chunk: Any) -> None:
-    """Refuse a Chunker where words come counted in whole documents; "auto" splits nothing then.
-
-    Raises
-    ------
-    ValueError
-    """
-    if isinstance(chunk, Chunker):
-        raise ValueError(
-            "chunk splits texts, and bow counts the words of whole documents; leave one out"
-        )
-
-
 def fine_chunker(encoder: Any) -> Chunker:
     """Return a chunker into passages of a few sentences, short enough for `encoder`."""
     reads = token_limit(encoder)

@@ -14,6 +14,7 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
 from saetm_plugins.emission.inputs import check_counts
 from saetm_plugins.text.languages import WordVectorizer
+from saetm_plugins.text.passages import PassageTexts
 from saetm_plugins.validation import check_text
 
 
@@ -104,13 +105,14 @@ def count_words(
     vectorizer: Any = None,
     bow: Any = None,
     vocabulary: Any = None,
-    passages: Sequence[str] | None = None,
+    passages: PassageTexts | None = None,
     languages: Sequence[str] = (),
 ) -> tuple[sp.csr_matrix | None, np.ndarray | None, Any]:
     """Count the words of a corpus, unless `bow` holds the counts.
 
     Where documents were split, the vocabulary is learned from whole documents, and counted are
-    their `passages`. The words of `languages` (codes) are found as :func:`fit_vectorizer` does.
+    their `passages`; a `bow` of whole documents is shared out among them. The words of `languages`
+    (codes) are found as :func:`fit_vectorizer` does.
 
     Returns
     -------
@@ -125,7 +127,7 @@ def count_words(
     """
     fitted = None
     if bow is not None:
-        counts, words = check_bow(bow, vocabulary, n_rows)
+        counts, words = _check_bow_of(passages, bow, vocabulary, n_rows)
     elif vocabulary is not None:
         raise ValueError("vocabulary names the columns of bow, which is None")
     elif texts is None:
@@ -161,7 +163,8 @@ def recount_words(
     if known is None:
         return None
     if bow is not None:
-        counts, words = check_bow(bow, known if vocabulary is None else vocabulary, n_rows)
+        words = known if vocabulary is None else vocabulary
+        counts, words = _check_bow_of(texts, bow, words, n_rows)
         if not np.array_equal(words, known):
             raise ValueError("vocabulary differs from that of the fitted model")
         return counts
@@ -192,6 +195,16 @@ def check_bow(bow: Any, vocabulary: Any, n_rows: int) -> tuple[sp.csr_matrix, np
     if len(words) != counts.shape[1]:
         raise ValueError(f"vocabulary has {len(words)} words for {counts.shape[1]} columns of bow")
     return counts, words
+
+
+def _check_bow_of(
+    rows: Sequence[str] | None, bow: Any, vocabulary: Any, n_rows: int
+) -> tuple[sp.csr_matrix, np.ndarray]:
+    """Check the counts of `rows`; those of whole texts are shared out where rows are passages."""
+    if not isinstance(rows, PassageTexts) or np.shape(bow)[:1] == (n_rows,):
+        return check_bow(bow, vocabulary, n_rows)
+    counts, words = check_bow(bow, vocabulary, rows.n_documents)
+    return rows.share_out(counts, words), words
 
 
 def count_known_words(vectorizer: Any, vocabulary: np.ndarray | None) -> Any:

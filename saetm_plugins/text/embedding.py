@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,8 +11,23 @@ import scipy.sparse as sp
 
 from saetm_plugins.text.chunking import Chunker, split_long
 from saetm_plugins.text.encoding import encode_texts
-from saetm_plugins.text.passages import Passages, check_passages, encode_passages
+from saetm_plugins.text.passages import Passages, PassageTexts, check_passages, encode_passages
 from saetm_plugins.validation import check_embeddings
+
+
+class FittedPassages(NamedTuple):
+    """Passages that a model learned from.
+
+    Attributes
+    ----------
+    passages : Passages
+        Without embeddings.
+    atoms : csr_matrix of shape (m, K), float32
+        Their mixtures.
+    """
+
+    passages: Passages
+    atoms: sp.csr_matrix
 
 
 class ReadTexts(NamedTuple):
@@ -35,15 +51,26 @@ class ReadTexts(NamedTuple):
         return len(self.embeddings) if self.passages is None else self.passages.n_documents
 
     @property
+    def passage_texts(self) -> PassageTexts | None:
+        """The text of each passage; None where documents are read whole."""
+        if self.passages is None or self.texts is None:
+            return None
+        return self.passages.texts(self.texts)
+
+    @property
     def rows(self) -> Sequence[str] | None:
         """The text of each row of the embeddings."""
-        if self.passages is None or self.texts is None:
-            return self.texts
-        return self.passages.texts(self.texts)
+        return self.texts if self.passage_texts is None else self.passage_texts
 
     def whole(self, row_atoms: sp.csr_matrix) -> sp.csr_matrix:
         """Return the mixtures of documents (n, K), from those of the rows."""
         return row_atoms if self.passages is None else self.passages.mean(row_atoms)
+
+    def place(self, row_atoms: sp.csr_matrix) -> FittedPassages | None:
+        """Return where passages are and the mixtures of each; None where none was split."""
+        if self.passages is None:
+            return None
+        return FittedPassages(replace(self.passages, embeddings=None), row_atoms)
 
     def told(self, blank: np.ndarray, row_atoms: sp.csr_matrix) -> sp.csr_matrix | None:
         """Return the mixtures of documents that are not blank, where the rows are passages."""

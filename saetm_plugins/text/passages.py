@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.feature_extraction.text import CountVectorizer
 
 from saetm_plugins.text.encoding import encode_texts
 
@@ -49,6 +50,19 @@ class Passages:
         """Say how many there are."""
         return f"<{len(self)} passages of {self.n_documents} documents>"
 
+    @classmethod
+    def at(
+        cls, places: np.ndarray, n_documents: int, embeddings: np.ndarray | None = None
+    ) -> Passages:
+        """Return the passages at :attr:`places`."""
+        documents, contexts, starts, ends, tokens = np.asarray(places, dtype=np.int64)
+        return cls(documents, contexts, starts, ends, tokens, n_documents, embeddings)
+
+    @property
+    def places(self) -> np.ndarray:
+        """Text, context, start, end and tokens of each passage, (5, m) int64."""
+        return np.stack([self.documents, self.contexts, self.starts, self.ends, self.tokens])
+
     @property
     def is_split(self) -> np.ndarray:
         """Whether each text is in more than one passage, (n,) bool."""
@@ -65,6 +79,30 @@ class Passages:
         """
         return PassageTexts(self, documents, context)
 
+    def of(self, documents: slice) -> Passages:
+        """Return the passages of a contiguous part of the texts, start and stop given."""
+        first, last = np.searchsorted(self.documents, [documents.start, documents.stop])
+        places = self.places[:, first:last]
+        places[0] -= documents.start
+        embeddings = None if self.embeddings is None else self.embeddings[first:last]
+        return Passages.at(places, documents.stop - documents.start, embeddings)
+
+    def followed_by(self, other: Passages) -> Passages:
+        """Return these passages and then those of `other` texts."""
+        shift = np.array([[self.n_documents], [0], [0], [0], [0]])
+        places = np.hstack([self.places, other.places + shift])
+        embeddings = None
+        if self.embeddings is not None and other.embeddings is not None:
+            embeddings = np.concatenate([self.embeddings, other.embeddings])
+        return Passages.at(places, self.n_documents + other.n_documents, embeddings)
+
+    def find_other(self, documents: Sequence[str]) -> int | None:
+        """Return the first of n texts that is not as long as that whose passages these are."""
+        last = np.flatnonzero(np.diff(self.documents, append=self.n_documents))
+        lengths = np.array([len(text) for text in documents])
+        other = np.flatnonzero(self.ends[last] != lengths)
+        return int(other[0]) if len(other) else None
+
     def mean(self, rows: sp.csr_matrix | np.ndarray) -> Any:
         """Return the mean of the passages' rows for each text, weighted by tokens.
 
@@ -80,12 +118,7 @@ class Passages:
         weights = self.tokens.astype(np.float64)
         if isinstance(rows, sp.csr_matrix):
             weights = np.where(np.diff(rows.indptr) > 0, weights, 0)
-        total = np.bincount(self.documents, weights, minlength=self.n_documents)
-        shares = weights / np.where(total > 0, total, 1)[self.documents]
-        matrix = sp.csr_matrix(
-            (shares, (self.documents, np.arange(len(self)))), (self.n_documents, len(self))
-        )
-        found = matrix @ rows
+        found = self._shares(weights) @ rows
         if not sp.issparse(found):
             return np.asarray(found, dtype=np.float32)
         found = sp.csr_matrix(found, dtype=np.float32)
@@ -100,6 +133,18 @@ class Passages:
             (ones, (self.documents, np.arange(len(self)))), (self.n_documents, len(self))
         )
         return sp.csr_matrix(matrix @ counts)
+
+    @property
+    def token_shares(self) -> sp.csr_matrix:
+        """The share of each passage in the tokens of its text, (n, m)."""
+        return self._shares(self.tokens.astype(np.float64))
+
+    def _shares(self, weights: np.ndarray) -> sp.csr_matrix:
+        total = np.bincount(self.documents, weights, minlength=self.n_documents)
+        shares = weights / np.where(total > 0, total, 1)[self.documents]
+        return sp.csr_matrix(
+            (shares, (self.documents, np.arange(len(self)))), (self.n_documents, len(self))
+        )
 
     def all_of(self, flags: np.ndarray) -> np.ndarray:
         """Tell of which texts all passages are flagged, (n,) bool."""
@@ -129,6 +174,42 @@ class PassageTexts(Sequence[str]):
 
     def __iter__(self) -> Iterator[str]:
         return (self[row] for row in range(len(self)))
+
+    @property
+    def n_documents(self) -> int:
+        """Number of texts that the passages are of."""
+        return self._passages.n_documents
+
+    def share_out(self, counts: sp.csr_matrix, vocabulary: Iterable[str]) -> sp.csr_matrix:
+        """Share out the counts of words in whole texts among their passages.
+
+        A word goes where it stands in the text, in letters of either case; one that stands nowhere
+        as it was counted, a stem or a phrase say, goes to all passages by their tokens.
+
+        Parameters
+        ----------
+        counts : csr_matrix of shape (n, V)
+        vocabulary : iterable of str of length V
+
+        Returns
+        -------
+        csr_matrix of shape (m, V), float32
+            A text's passages add up to its counts.
+        """
+        documents = self._passages.documents
+        words = [word.lower() for word in vocabulary]
+        column = {word: place for place, word in enumerate(dict.fromkeys(words))}
+        counter = CountVectorizer(vocabulary=column, token_pattern=r"(?u)\w+", dtype=np.float32)
+        found = sp.csr_matrix(counter.transform(self))[:, [column[word] for word in words]].tocoo()
+        in_text = self._passages.sum(found.tocsr())
+        at = documents[found.row], found.col
+        found.data /= np.asarray(in_text[at]).ravel()
+        found.data *= np.asarray(counts[at]).ravel()
+        elsewhere = counts - counts.multiply(in_text > 0)
+        shared = found.tocsr() + self._passages.token_shares.T @ elsewhere
+        shared.eliminate_zeros()
+        shared.sort_indices()
+        return sp.csr_matrix(shared, dtype=np.float32)
 
 
 def encode_passages(
@@ -178,11 +259,9 @@ def check_passages(passages: Passages, documents: Sequence[str] | None) -> None:
         raise ValueError(
             f"embeddings holds passages of {passages.n_documents} documents for {len(documents)}"
         )
-    last = np.flatnonzero(np.diff(passages.documents, append=len(documents)))
-    lengths = np.array([len(text) for text in documents])
-    other = np.flatnonzero(passages.ends[last] != lengths)
-    if len(other):
-        raise ValueError(f"embeddings holds passages of another text than documents[{other[0]}]")
+    other = passages.find_other(documents)
+    if other is not None:
+        raise ValueError(f"embeddings holds passages of another text than documents[{other}]")
 
 
 def _room(shape: tuple[int, int]) -> np.ndarray:

@@ -38,6 +38,9 @@ def test_a_models_life_with_long_texts(documents, long_texts, tmp_path):
     loaded = SAEBERTopic.load(tmp_path / "model", embedding_model=long_texts.Encoder())
     assert loaded.chunk == "auto"
     np.testing.assert_allclose(loaded.transform(documents)[1], expected, atol=0.05)
+    loaded.update_topics(documents[60:], n_gram_range=(1, 2))
+    fitted = loaded.sae_model_.passages_.passages
+    assert loaded.sae_model_.atoms_.sums.document_frequency.max() > fitted.n_documents
 
 
 def test_passages_are_asked_for_or_not(documents, long_texts):

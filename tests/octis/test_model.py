@@ -1,5 +1,6 @@
 """The OCTIS adapter: OCTIS' contract, what each mode returns, what is kept, what is refused."""
 
+import re
 import subprocess
 import sys
 import warnings
@@ -347,6 +348,41 @@ def test_words_are_encoded_once_for_a_search_and_remembered_on_disk(corpus, tmp_
     second = model.train_model(dataset)
     assert first["topics"] == second["topics"]
     model.train_model(dataset, {"sharpening": 1.5})
+
+
+def test_long_texts_are_read_in_passages(long_texts):
+    rng = np.random.default_rng(0)
+    pairs = [("abcde"[i % 5], "abcde"[(i + 1 + i // 5 % 4) % 5]) for i in range(120)]
+    texts = [f"{long_texts.write(rng, a, 6)} {long_texts.write(rng, b, 6)}" for a, b in pairs]
+    tokens = [re.findall(r"\w+", text.lower()) for text in texts]
+    dataset = Dataset(
+        corpus=tokens,
+        vocabulary=sorted({word for words in tokens for word in words}),
+        metadata={"last-training-doc": 100, "last-validation-doc": 100},
+    )
+    settings = {"num_topics": 5, "n_atoms": 16, "word_vectors": "corpus"}
+    settings |= {"encoder": long_texts.Encoder(), "documents": texts}
+    model = SAETM(**settings)
+    with pytest.warns(UserWarning, match="120 of 120 documents are longer than the 30 tokens"):
+        output = model.train_model(dataset)
+    for theme, topic in zip("abcde", long_texts.theme_topics(model.trained_model), strict=True):
+        assert sum(word.startswith(f"theme{theme}") for word in output["topics"][topic]) >= 9
+    assert output["topic-document-matrix"].shape == (5, 100)
+    assert np.median(np.sort(output["test-topic-document-matrix"], axis=0)[-2]) > 0.3
+    model.partitioning(use_partitions=True, update_with_test=True)
+    assert model.train_model(dataset)["test-topic-document-matrix"].shape == (5, 120)
+    cut = SAETM(**settings, chunk=None).train_model(dataset)
+    assert np.median(np.sort(cut["test-topic-document-matrix"], axis=0)[-2]) < 0.1
+
+
+def test_passages_are_cached_on_disk(tmp_path, monkeypatch):
+    texts = ["The cat sat on the mat and slept. " * 40, "taxes rise again"]
+    with pytest.warns(UserWarning, match="1 of 2 documents are longer"):
+        first = encode_cached(texts, None, "cpu", str(tmp_path))
+    monkeypatch.setattr("saetm_plugins.octis.data.load_encoder", None)  # must not be needed
+    again = encode_cached(texts, None, "cpu", str(tmp_path))
+    np.testing.assert_array_equal(again.places, first.places)
+    np.testing.assert_array_equal(again.embeddings, first.embeddings)
 
 
 @pytest.mark.parametrize("damage", ["version", "truncated", "foreign"])

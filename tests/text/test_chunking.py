@@ -191,6 +191,26 @@ def test_means_are_weighted_by_tokens_and_pass_over_blank_passages():
     assert passages.mean(rows).toarray().tolist() == [[1, 0], [0, 1]]
 
 
+def test_counts_of_texts_are_shared_out_among_their_passages():
+    texts = ["One fish, two FISH. Red birds.", "blue fish"]
+    spans = np.array([[0, 0, 0, 19, 6], [0, 19, 19, 30, 2], [1, 0, 0, 9, 2]])
+    passages = Passages(*spans.T, n_documents=2).texts(texts)
+    counts = sp.csr_matrix([[3.0, 1, 4], [1, 0, 0]])
+    shared = passages.share_out(counts, ["fish", "bird", "birds"])
+    assert shared.toarray().tolist() == [[3, 0.75, 0], [0, 0.25, 4], [1, 0, 0]]
+
+
+def test_a_bag_of_words_leaves_passages_be(fitted, long_corpus, long_texts):
+    texts, _ = long_corpus
+    vectorizer = fitted.vectorizer_
+    model = SAETopicModel(5, encoder=long_texts.Encoder(), n_atoms=16, word_vectors="corpus")
+    model.fit(texts, bow=vectorizer.transform(texts), vocabulary=fitted.vocabulary_)
+    np.testing.assert_allclose(model.components_, fitted.components_, atol=1e-5)
+    np.testing.assert_allclose(model.doc_topics_, fitted.doc_topics_, atol=1e-5)
+    model.partial_fit(texts, bow=vectorizer.transform(texts))
+    assert model.n_documents_seen_ == 240
+
+
 def test_bad_arguments_are_named_and_change_nothing(fitted, long_corpus, long_texts):
     texts, _ = long_corpus
     before = fitted.doc_topics_.copy()
@@ -202,9 +222,8 @@ def test_bad_arguments_are_named_and_change_nothing(fitted, long_corpus, long_te
     embeddings = long_texts.Encoder().encode(texts)
     with pytest.raises(ValueError, match="embeddings of whole documents"):
         fitted.fit(texts, embeddings, chunk=Chunker())
-    bow = sp.csr_matrix(np.ones((120, 1)))
-    with pytest.raises(ValueError, match="bow counts"):
-        fitted.fit(texts, bow=bow, vocabulary=["word"], chunk=Chunker())
+    with pytest.raises(ValueError, match="bow has 119 rows for 120 documents"):
+        fitted.fit(texts, bow=sp.csr_matrix(np.ones((119, 1))), vocabulary=["word"])
     with pytest.raises(ValueError, match="at most the 30 tokens"):
         fitted.fit(texts, chunk=Chunker(max_tokens=64))
     assert np.array_equal(fitted.doc_topics_, before)
@@ -233,3 +252,21 @@ def test_the_commands_option_is_read():
     for text in ("some", "2", "1.5"):
         with pytest.raises(typer.BadParameter, match="--chunk must be"):
             read_chunk(text)
+
+
+def test_other_words_are_learned_from_passages(long_corpus, long_texts, tmp_path):
+    texts, _ = long_corpus
+    model = SAETopicModel(5, encoder=long_texts.Encoder(), n_atoms=16, word_vectors="corpus")
+    model.fit(texts)
+    before, atom_words = model.labels_, model.atom_words_
+    model.save(tmp_path / "model")
+    loaded = SAETopicModel.load(tmp_path / "model", encoder=long_texts.Encoder())
+    passages = loaded.passages_.passages
+    np.testing.assert_array_equal(passages.places, model.passages_.passages.places)
+    bow = model.vectorizer_.transform(passages.texts(texts))
+    loaded.relearn_words(bow, model.vocabulary_, model.vectorizer_)
+    np.testing.assert_allclose(loaded.atom_words_, atom_words, atol=1e-3)
+    whole = model.vectorizer_.transform(texts)
+    model.relearn_words(whole, model.vocabulary_, model.vectorizer_)  # the words of both halves
+    assert np.abs(model.atom_words_ - atom_words).max() > 0.02
+    assert np.array_equal(loaded.labels_, before)
