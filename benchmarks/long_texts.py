@@ -24,6 +24,7 @@ import json
 import os
 import time
 import warnings
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,15 @@ from sklearn.linear_model import LinearRegression
 from saetm_plugins import SAETopicModel
 from saetm_plugins.analysis import spans
 from saetm_plugins.evaluation import topic_coherence
-from saetm_plugins.text import Chunker, default_vectorizer, encode_texts, load_encoder
+from saetm_plugins.text import (
+    Chunker,
+    Passages,
+    default_vectorizer,
+    encode_passages,
+    encode_texts,
+    load_encoder,
+    split_long,
+)
 
 N_TOPICS = 40
 
@@ -75,11 +84,11 @@ def measure_mixtures(data: Path, n_documents: int, encoder) -> None:
     from gensim.corpora import Dictionary
     from gensim.models import LdaModel
 
-    texts, truth, _ = glue(data, n_documents)
+    texts, truth, ends = glue(data, n_documents)
     analyze = default_vectorizer(n_documents).build_analyzer()
     tokens = [analyze(text) for text in texts]
     started = time.perf_counter()
-    passages = Chunker().embed(texts, encoder)
+    passages = encode_passages(encoder, texts, split_long(texts, encoder, "auto"))
     in_passages = time.perf_counter() - started
     started = time.perf_counter()
     beginnings = encode_texts(encoder, texts)
@@ -98,6 +107,11 @@ def measure_mixtures(data: Path, n_documents: int, encoder) -> None:
         show(f"passages, seed {seed}", chunked.doc_topics_, chunked.get_topics())
         cut = SAETopicModel(N_TOPICS, **settings).fit(texts, beginnings)
         show(f"beginnings, seed {seed}", cut.doc_topics_, cut.get_topics())
+    posts = encode_passages(encoder, texts, _posts(texts, ends))
+    whole = SAETopicModel(N_TOPICS, **settings).fit(texts, posts)
+    show("the posts themselves as passages", whole.doc_topics_, whole.get_topics())
+    longest = SAETopicModel(N_TOPICS, **settings).fit(texts, Chunker().embed(texts, encoder))
+    show("passages as long as the encoder reads", longest.doc_topics_, longest.get_topics())
     each = chunked.topics_of(chunked.atoms_.mixtures(passages.embeddings))[1]
     rows = [np.flatnonzero(passages.documents == row) for row in range(len(texts))]
     weights = passages.tokens
@@ -127,6 +141,16 @@ def measure_mixtures(data: Path, n_documents: int, encoder) -> None:
             shares[row, topic] = share
     show("gensim LDA, 20 passes", shares,
          [[word for word, _ in lda.show_topic(t)] for t in range(N_TOPICS)])  # fmt: skip
+
+
+def _posts(texts, ends) -> Passages:
+    """Return the posts that documents were glued from as their passages."""
+    rows = [
+        (document, start, start, end, len(text[start:end].split()))
+        for document, (text, at) in enumerate(zip(texts, ends, strict=True))
+        for start, end in pairwise([0, *at, len(text)])
+    ]
+    return Passages.at(np.array(rows).T, len(texts))
 
 
 def measure_evidence(data: Path, n_documents: int, encoder, n_shown: int) -> None:

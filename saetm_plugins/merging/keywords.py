@@ -26,6 +26,7 @@ CHANCE_POWER = 1.1  # of a word's share of all mass; more: fewer shared words, l
 N_KEYWORDS = 48
 LONG_TEXT = 16  # words; in shorter ones nearness counts to the power of length / 16,
 LEAST_POWER = 0.25  # and this at least: every word of a title says what it is about
+_WORDS = 1024  # whose sums are copied at a time
 
 
 class EmbeddingSums(NamedTuple):
@@ -152,12 +153,22 @@ def corpus_nearness(atom_words: sp.csr_matrix, embeddings: EmbeddingSums) -> np.
     mean = embeddings.total / max(embeddings.n_documents, 1)
     atoms = embeddings.atoms - embeddings.atom_mass[:, None] * mean
     lengths = np.linalg.norm(atoms, axis=1) / np.maximum(embeddings.atom_mass, 1e-12)
-    words = embeddings.words - embeddings.document_frequency[:, None] * mean
-    near = _products_of_pairs(atom_words, unit_rows(atoms), words.astype(np.float32))
+    words, word_lengths = _centred_words(embeddings, mean)
+    near = _products_of_pairs(atom_words, unit_rows(atoms), words)
     near -= np.repeat(lengths.astype(np.float32), np.diff(atom_words.indptr))  # the document itself
-    word_lengths = np.linalg.norm(words, axis=1).astype(np.float32)
     # The 1 keeps words of few documents from looking near.
     return near / (word_lengths[atom_words.indices] + 1)
+
+
+def _centred_words(embeddings: EmbeddingSums, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the sums of words' embeddings less the corpus' (V, d), and their lengths; float32."""
+    words = np.empty(embeddings.words.shape, dtype=np.float32)
+    lengths = np.empty(len(words), dtype=np.float32)
+    for first in range(0, len(words), _WORDS):
+        block = slice(first, first + _WORDS)
+        centred = embeddings.words[block] - embeddings.document_frequency[block, None] * mean
+        words[block], lengths[block] = centred, np.linalg.norm(centred, axis=1)
+    return words, lengths
 
 
 def _vector_nearness(

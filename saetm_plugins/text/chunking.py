@@ -85,7 +85,7 @@ class Chunker:
         texts = check_documents(documents)
         encoder = load_encoder(encoder)
         limit = self._limit(encoder)
-        return _split(texts, token_counter(encoder), limit, self)
+        return _split(texts, token_counter(encoder), limit, self, longer_than=limit)
 
     def embed(self, documents: Any, encoder: Any = None, *, verbose: bool = False) -> Passages:
         """Split texts and embed the passages, to be given as ``embeddings=`` to a fit.
@@ -192,8 +192,11 @@ def split_long(
     automatic = not isinstance(chunk, Chunker)
     if automatic and limit is None:
         return None
-    chunker = Chunker() if automatic else chunk
-    passages = chunker.split(texts, encoder)
+    if automatic:
+        assert limit is not None
+        passages = _split_automatically(list(texts), encoder, limit)
+    else:
+        passages = chunk.split(texts, encoder)
     if len(passages) == len(texts):
         return None
     if automatic:
@@ -212,18 +215,32 @@ Count = Callable[[Sequence[str]], np.ndarray]
 """From texts to their numbers of tokens, (n,) int64."""
 
 
-def _split(texts: list[str], count: Count, limit: int, chunker: Chunker) -> Passages:
-    """Split texts into passages of at most `limit` tokens."""
+def _split_automatically(texts: list[str], encoder: Any, reads: int) -> Passages:
+    """Split texts of more tokens than `reads`, into passages of half of that.
+
+    Shorter passages than can be read hold fewer subjects, and sentences read along before them say
+    what they are about (benchmarks/RESULTS.md).
+    """
+    chunker = Chunker(max_tokens=max(8, reads // 2), overlap=reads // 8)
+    limit = chunker.max_tokens
+    assert limit is not None
+    return _split(texts, token_counter(encoder), min(limit, reads), chunker, longer_than=reads)
+
+
+def _split(
+    texts: list[str], count: Count, limit: int, chunker: Chunker, *, longer_than: int
+) -> Passages:
+    """Split texts of more than `longer_than` tokens into passages of at most `limit`."""
     tokens = np.zeros(len(texts), dtype=np.int64)
     sizes = np.array([len(text) for text in texts], dtype=np.int64)
-    is_short = np.array([_is_short(text, limit) for text in texts], dtype=bool)
+    is_short = np.array([_is_short(text, longer_than) for text in texts], dtype=bool)
     tokens[is_short] = np.maximum(1, sizes[is_short] // 4)  # a guess; it weighs nothing
-    tokens[sizes > _WHOLE * limit] = limit + 1
+    tokens[sizes > _WHOLE * longer_than] = longer_than + 1
     for rows in _blocks(np.flatnonzero(tokens == 0)):
         tokens[rows] = count([texts[row] for row in rows])
-    short = np.flatnonzero(tokens <= limit)
+    short = np.flatnonzero(tokens <= longer_than)
     pieces = [np.column_stack([short, 0 * short, 0 * short, sizes[short], tokens[short]])]
-    for row in np.flatnonzero(tokens > limit):
+    for row in np.flatnonzero(tokens > longer_than):
         ends, counted = _count_units(texts[row], count, limit, chunker)
         pieces.append(np.insert(_pack(ends, counted, limit, chunker.overlap), 0, row, axis=1))
     spans = np.concatenate(pieces)
