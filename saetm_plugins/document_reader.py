@@ -92,6 +92,8 @@ class DocumentReader:
             None splits into a few sentences each.
         """
         check_is_fitted(self, "topics_")
+        if chunker is not None and not isinstance(chunker, Chunker):
+            raise TypeError(f"chunker must be a Chunker or None; found {chunker!r:.80}")
         encoder = self._encoder(self.sae_)
         return (chunker or fine_chunker(encoder)).embed(documents, encoder)
 

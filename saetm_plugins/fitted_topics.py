@@ -222,7 +222,7 @@ class FittedTopics:
             When the model was fitted without words, or not to several languages, this among them.
         """
         check_is_fitted(self, "topics_")
-        check_count(n_words, "n_words")
+        n_words = check_count(n_words, "n_words")
         if self.components_ is None:
             raise ValueError("the model was fitted without documents, so its topics have no words")
         words, rows = self.vocabulary_, self.components_
@@ -234,7 +234,7 @@ class FittedTopics:
     def _words_in(self, language: str) -> np.ndarray:
         """Return the words of a language that are in the vocabulary."""
         known = self.words_of_language_ or {}
-        code = check_languages(language)[0]
+        code = next(iter(check_languages(language)), None)
         if code not in known:
             raise ValueError(
                 f"language must be one of those the documents were in, "

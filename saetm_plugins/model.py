@@ -8,7 +8,7 @@ method puts others in their place.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -46,6 +46,7 @@ from saetm_plugins.text import (
 )
 from saetm_plugins.validation import (
     all_or_nothing,
+    as_list,
     check_fraction,
     check_mixtures_of_atoms,
     one_hot_classes,
@@ -423,9 +424,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
         TypeError, ValueError
             When one is no fitted model of ours, or their autoencoders differ.
         """
-        if not isinstance(models, Iterable):
-            raise TypeError(f"models must hold SAETopicModel; found {models!r:.80}")
-        models = list(models)
+        models = as_list(models, "models", "SAETopicModel")
         if len(models) < 2:
             raise ValueError(f"models must hold at least 2; found {len(models)}")
         for model in models:

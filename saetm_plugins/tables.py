@@ -17,7 +17,7 @@ import numpy as np
 
 from saetm_plugins.persistence import check_parent
 from saetm_plugins.text_files import TextTable, open_table
-from saetm_plugins.validation import as_list, check_count, check_doc_topics
+from saetm_plugins.validation import as_list, check_count, check_doc_topics, check_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,10 +119,11 @@ def document_table(
 
     n_topics = model.n_topics_
     mixtures = model.doc_topics_ if doc_topics is None else check_doc_topics(doc_topics, n_topics)
-    check_count(n_next, "n_next", minimum=0)
+    n_next = check_count(n_next, "n_next", minimum=0)
     names = list(range(len(mixtures))) if ids is None else as_list(ids, "ids", "names")
     if len(names) != len(mixtures):
         raise ValueError(f"ids has {len(names)} values for {len(mixtures)} documents")
+    check_names(names, "ids")
     if labels is None:
         labels = model.labels_ if doc_topics is None else np.zeros(len(mixtures), dtype=np.int64)
     blank = np.asarray(labels) < 0

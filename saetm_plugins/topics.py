@@ -149,9 +149,10 @@ def cut(
         When an argument is not legal, or `n_topics` above the number of live atoms.
     """
     check_n_topics(n_topics)
+    n_topics = n_topics if isinstance(n_topics, str) else int(n_topics)
     method = atoms.choose_merge(merge)
     if not isinstance(n_topics, str) and atoms.vocabulary is not None:
-        check_dense_size((n_topics, len(atoms.vocabulary)), "P(word | topic)", "fewer topics")
+        check_dense_size((n_topics, len(atoms.vocabulary)), "P(word | topic)", "a smaller n_topics")
     left = _share_left(deleted, atoms.n_atoms)
     views = atoms.views(method)
     if deleted is None:
@@ -239,7 +240,7 @@ def split_topic(atoms: AtomModel, topics: Topics, topic: int, n: int = 2) -> Top
         When the topic does not exist or has fewer than `n` atoms.
     """
     check_topics([topic], len(topics), "topic")
-    check_count(n, "n", minimum=2)
+    n = check_count(n, "n", minimum=2)
     weights = topics.atom_topics.toarray()
     members = np.flatnonzero(weights[:, topic] > 0)
     if len(members) < n:
@@ -504,7 +505,8 @@ def _mix_emissions(
 def _split_atoms(points: np.ndarray, share: np.ndarray, n: int) -> np.ndarray:
     """Return the part (m,) of each atom, none of them empty."""
     kmeans = KMeans(n, n_init=10, random_state=0)
-    part = kmeans.fit_predict(points, sample_weight=share)
+    # Atoms that no document has any more count alike.
+    part = kmeans.fit_predict(points, sample_weight=share if share.any() else None)
     if len(np.unique(part)) < n:  # atoms that coincide: the heaviest ones make a part each
         part = np.minimum(np.argsort(np.argsort(-share, kind="stable")), n - 1)
     return part

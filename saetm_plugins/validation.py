@@ -116,6 +116,14 @@ def is_integer(value: Any) -> bool:
     return isinstance(value, numbers.Integral) and not isinstance(value, (bool, np.bool_))
 
 
+def is_missing(value: Any) -> bool:
+    """Tell whether one value is None, NaN, NaT or pandas' NA."""
+    try:
+        return value is None or bool(value != value)
+    except (TypeError, ValueError):  # NA, which is neither; an array
+        return True
+
+
 def check_count(value: Any, name: str, *, minimum: int = 1) -> int:
     """Return `value` as an int of at least `minimum`, or raise naming the argument.
 
@@ -195,6 +203,13 @@ def check_text(text: Any, name: str) -> str:
                 f"{error.start}; text.encode('utf-8', 'replace').decode() takes it out"
             ) from None
     return text
+
+
+def check_names(names: list[Any], argument: str) -> None:
+    """Raise a ValueError where one of `names` is a text that no file can hold."""
+    for place, name in enumerate(names):
+        if isinstance(name, str):
+            check_text(name, f"{argument}[{place}]")
 
 
 def check_fraction(value: Any, name: str, *, closed: bool = False) -> None:
@@ -329,14 +344,21 @@ def one_hot_classes(classes: Any, n_documents: int, name: str = "classes") -> sp
     ValueError
         When it is of another length, or holds None or NaN.
     """
-    given = np.asarray(classes)
+    if np.ma.is_masked(classes):
+        raise ValueError(f"{name} is a masked array with entries masked; -1 stands for an unknown")
+    try:
+        given = np.asarray(classes)
+    except (ValueError, TypeError, RuntimeError):  # lists of several lengths, a tensor with a graph
+        raise ValueError(f"{name} must hold one class per document, not lists of them") from None
     if given.ndim == 0:
         raise ValueError(f"{name} must hold one class per document; found {classes!r}")
     given = given.ravel()
     if len(given) != n_documents:
         raise ValueError(f"{name} has {len(given)} entries for {n_documents} documents")
     for row, value in enumerate(given.tolist()):
-        if value is None or value != value:
+        if _is_vector(value):
+            raise ValueError(f"{name}[{row}] is no class but {value!r:.80}")
+        if is_missing(value):
             raise ValueError(f"{name}[{row}] is {value!r}; -1 stands for an unknown class")
     texts = given.astype(str)
     known = np.flatnonzero(texts != "-1")

@@ -63,7 +63,7 @@ def topic_correlations(
 
     check_level(level)
     check_fraction(threshold, "threshold")
-    check_count(min_documents, "min_documents")
+    min_documents = check_count(min_documents, "min_documents")
     documents = read_documents(model, doc_topics, doc_atoms)
     present = documents.present(level, threshold)
     counts = np.asarray(present.sum(axis=0, dtype=np.float64)).ravel()

@@ -16,7 +16,7 @@ from saetm_plugins.analysis.fitted import (
     topic_names,
 )
 from saetm_plugins.model import SAETopicModel
-from saetm_plugins.validation import check_count, check_embeddings, is_integer
+from saetm_plugins.validation import check_count, check_embeddings, check_text, is_integer
 
 
 def explain_document(
@@ -61,9 +61,11 @@ def explain_document(
     """
     model = open_model(model)
     fitted = as_topic_model(model)
-    check_count(n_words, "n_words")
+    n_words = check_count(n_words, "n_words")
     if text is not None and not is_integer(document):
         raise TypeError(f"text goes with the position of a fitted document; found {document!r:.80}")
+    if text is not None:
+        check_text(text, "text")
     shown = document if isinstance(document, str) else text
     if embedding is not None:
         if document is not None and not isinstance(document, str):

@@ -57,7 +57,7 @@ def export_documents(
     """
     model = open_model(model)
     fitted = as_topic_model(model)
-    check_count(n_topics, "n_topics")
+    n_topics = check_count(n_topics, "n_topics")
     shares = (
         mixtures(model) if doc_topics is None else check_doc_topics(doc_topics, fitted.n_topics_)
     )

@@ -100,7 +100,7 @@ def topic_words(model: Any, n_words: int = 10) -> list[str]:
     -------
     list of str, length n_topics
     """
-    check_count(n_words, "n_words")
+    n_words = check_count(n_words, "n_words")
     return [", ".join(words) for words in words_of_topics(as_topic_model(model), n_words)]
 
 
@@ -119,7 +119,7 @@ def atom_words(model: Any, n_words: int = 10, atoms: Any = None) -> list[str]:
     list of str
     """
     fitted = as_topic_model(model)
-    check_count(n_words, "n_words")
+    n_words = check_count(n_words, "n_words")
     n_atoms = fitted.sae_.n_atoms
     chosen = list(range(n_atoms)) if atoms is None else as_list(atoms, "atoms", "numbers of atoms")
     if not all(is_integer(atom) and 0 <= atom < n_atoms for atom in chosen):

@@ -7,7 +7,7 @@ features of an autoencoder and show them. Here every match says which atoms made
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -122,8 +122,8 @@ def find_documents(
     """
     model = open_model(model)
     fitted = as_topic_model(model)
-    check_count(n, "n")
-    check_count(n_atoms, "n_atoms", minimum=0)
+    n = check_count(n, "n")
+    n_atoms = check_count(n_atoms, "n_atoms", minimum=0)
     asked = [name for name, value in zip(_WAYS, (query, topic, atoms, words, like), strict=True)
              if value is not None]  # fmt: skip
     if len(asked) != 1:
@@ -255,10 +255,7 @@ def _match_topic(fitted: SAETopicModel, topic: int) -> _Match:
 
 
 def _match_atoms(fitted: SAETopicModel, atoms: Any) -> _Match:
-    numbers = [atoms] if is_integer(atoms) else atoms
-    if isinstance(numbers, str) or not isinstance(numbers, Iterable):
-        raise TypeError(f"atoms must hold numbers of atoms; found {atoms!r}")
-    numbers = list(numbers)
+    numbers = [atoms] if is_integer(atoms) else as_list(atoms, "atoms", "numbers of atoms")
     n_atoms = fitted.sae_.n_atoms
     if not numbers or not all(is_integer(a) and 0 <= a < n_atoms for a in numbers):
         raise ValueError(f"atoms must be numbers of atoms, 0 to {n_atoms - 1}; found {numbers}")

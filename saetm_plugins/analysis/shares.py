@@ -67,7 +67,7 @@ def topic_shares(
     found = read_groups(groups, len(documents))
     check_fraction(confidence, "confidence")
     table = _table(topic_words(documents.model, n_words), found, group_shares(documents, found))
-    if check_count(n_resamples, "n_resamples", minimum=0):
+    if n_resamples := check_count(n_resamples, "n_resamples", minimum=0):
         rows = [found.rows(group) for group in range(len(found.names))]
         seed = np.random.SeedSequence(check_count(random_state, "random_state", minimum=0))
         means = bootstrap_means(documents.shares, rows, n_resamples, seed)

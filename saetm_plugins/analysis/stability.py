@@ -28,6 +28,7 @@ from saetm_plugins.analysis.fitted import (
 from saetm_plugins.model import SAETopicModel
 from saetm_plugins.progress import progress_bar
 from saetm_plugins.tables import words_of_topics
+from saetm_plugins.text import check_documents
 from saetm_plugins.validation import (
     as_list,
     check_count,
@@ -113,11 +114,11 @@ def topic_stability(
     """
     model = open_model(model)
     fitted = as_topic_model(model)
-    check_count(n_words, "n_words")
+    n_words = check_count(n_words, "n_words")
     check_fraction(least_overlap, "least_overlap", closed=True)
     if other is None:
         drawn = check_seeds(seeds, fitted.random_state)
-        check_count(bootstraps, "bootstraps", minimum=0)
+        bootstraps = check_count(bootstraps, "bootstraps", minimum=0)
         if not drawn and not bootstraps:
             raise ValueError("seeds and bootstraps are both 0: there is nothing to compare with")
         corpus = _Corpus.of(model, documents, embeddings, bow)
@@ -238,7 +239,7 @@ def check_seeds(seeds: Any, base: Any) -> list[int]:
     TypeError, ValueError
     """
     if is_integer(seeds):
-        check_count(seeds, "seeds", minimum=0)
+        seeds = check_count(seeds, "seeds", minimum=0)
         first = int(base) + 1 if is_integer(base) else 1
         return list(range(first, first + int(seeds)))
     listed = as_list(seeds, "seeds", "a count or a list of seeds")
@@ -256,7 +257,7 @@ class _Corpus(NamedTuple):
     @classmethod
     def of(cls, model: Any, documents: Any, embeddings: Any, bow: Any) -> _Corpus:
         fitted = as_topic_model(model)
-        texts = None if documents is None else list(documents)
+        texts = None if documents is None else check_documents(documents)
         if embeddings is None and texts is None:
             raise ValueError(
                 "documents or embeddings are needed to fit others; or pass another model"

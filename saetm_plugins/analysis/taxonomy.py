@@ -60,7 +60,7 @@ def taxonomy(
         another number than the model was fitted to.
     """
     fitted = as_topic_model(model)
-    check_count(n_words, "n_words")
+    n_words = check_count(n_words, "n_words")
     tree = topic_levels(model, levels)
     return levels_table(fitted, tree, name_levels(model, tree, documents, namer=namer), n_words)
 
@@ -115,7 +115,7 @@ def drill_down(model: Any, topic: int, n: int = 2, *, n_words: int = 10) -> pd.D
     import pandas as pd
 
     fitted = as_topic_model(model)
-    check_count(n_words, "n_words")
+    n_words = check_count(n_words, "n_words")
     marked = fitted.topics_.with_labels(["" for _ in range(fitted.n_topics_)])
     split = cuts.split_topic(fitted.atoms_, marked, topic, n)
     parts = split.select([part for part, label in enumerate(split.labels) if label is None])
@@ -233,6 +233,8 @@ def words_of(model: Any, topics: Topics, n_words: int) -> list[str]:
 
 def _children(table: pd.DataFrame) -> dict[tuple[int, int | None], list[Any]]:
     """Return the rows of a taxonomy by their level and parent; those of the first by (0, None)."""
+    if not hasattr(table, "columns"):
+        raise TypeError(f"table must be what taxonomy returns; found {type(table).__name__}")
     missing = [column for column in _COLUMNS if column not in table]
     if missing:
         raise ValueError(f"table is no taxonomy: it lacks the columns {', '.join(missing)}")
@@ -240,4 +242,6 @@ def _children(table: pd.DataFrame) -> dict[tuple[int, int | None], list[Any]]:
     for row in table.rename(columns={"name": "name_"}).itertuples(index=False):
         parent = int(row.parent) if row.level else None
         found.setdefault((int(row.level), parent), []).append(row)
+    if (0, None) not in found:
+        raise ValueError("table is no taxonomy: it holds no topic of level 0")
     return found

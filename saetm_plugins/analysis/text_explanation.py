@@ -44,7 +44,7 @@ def explain_text(text: str, n_words: int = 8, *, embedding: Any = None) -> pd.Da
         When `text` is no text or blank, or `embedding` is not of the default encoder.
     """
     check_text(text, "text")
-    check_count(n_words, "n_words")
+    n_words = check_count(n_words, "n_words")
     if find_blank([text], 1)[0]:
         raise ValueError(f"text is blank: {text!r:.80}")
     sae = load_foundation()

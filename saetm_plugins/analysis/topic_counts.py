@@ -20,8 +20,10 @@ from saetm_plugins.analysis.fitted import (
 )
 from saetm_plugins.analysis.stability import match_topics, share_matched
 from saetm_plugins.atom_model import AtomModel, sum_documents
+from saetm_plugins.emission.inputs import check_counts
 from saetm_plugins.model import SAETopicModel
 from saetm_plugins.progress import progress_bar
+from saetm_plugins.text import check_documents
 from saetm_plugins.topics import Topics
 from saetm_plugins.validation import as_list, check_count, check_embeddings, check_fraction
 
@@ -114,12 +116,12 @@ def suggest_n_topics(
     """
     model = open_model(model)
     fitted = as_topic_model(model)
-    check_count(n_splits, "n_splits")
-    check_count(n_words, "n_words")
+    n_splits = check_count(n_splits, "n_splits")
+    n_words = check_count(n_words, "n_words")
     check_fraction(least_overlap, "least_overlap", closed=True)
     merge = fitted.merge if merge is None else merge
     fitted.atoms_.choose_merge(merge)
-    texts = None if documents is None else list(documents)
+    texts = None if documents is None else check_documents(documents)
     doc_atoms = _fitted_atoms(fitted, texts, embeddings)
     words = count_in_vocabulary(model, doc_atoms.shape[0], texts, bow)
     if embeddings is not None:
@@ -160,7 +162,16 @@ def document_npmi(topic_words: np.ndarray, bow: sp.csr_matrix) -> np.ndarray:
     topic_words : ndarray of shape (T, n_words), int
         Columns of `bow`.
     bow : csr_matrix of shape (n, V)
+
+    Raises
+    ------
+    ValueError
+        When `bow` holds no counts, or `topic_words` no columns of it.
     """
+    bow, topic_words = check_counts(bow), np.asarray(topic_words)
+    inside = topic_words.ndim == 2 and topic_words.dtype.kind in "iu" and topic_words.size > 0
+    if not inside or topic_words.min() < 0 or topic_words.max() >= bow.shape[1]:
+        raise ValueError(f"topic_words must be columns of bow, which has {bow.shape[1]}")
     used, places = np.unique(topic_words, return_inverse=True)
     places = places.reshape(topic_words.shape)
     presence = sp.csc_matrix(bow)[:, used]

@@ -74,7 +74,7 @@ def topic_trends(
 
     check_fraction(confidence, "confidence")
     check_fraction(threshold, "threshold")
-    check_count(n_resamples, "n_resamples")
+    n_resamples = check_count(n_resamples, "n_resamples")
     documents = read_documents(model, doc_topics, doc_atoms)
     periods = cut_into_periods(times, bins, len(documents))
     warn_of_few(periods.names, periods.sizes, "periods")

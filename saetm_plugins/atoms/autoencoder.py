@@ -24,9 +24,11 @@ from saetm_plugins.persistence import load_folder, save_folder
 from saetm_plugins.validation import (
     check_choice,
     check_count,
+    check_not_negative,
     check_rows,
     check_text,
     resolve_device,
+    without_tensors,
 )
 
 KIND = "sparse-autoencoder"
@@ -87,17 +89,22 @@ class SparseAutoencoder:
     ) -> None:
         self.activation = check_choice(activation, "activation", ACTIVATIONS)
         self.k = check_count(k, "k", minimum=0)
+        if not isinstance(keep_strongest, (bool, np.bool_)):
+            raise TypeError(f"keep_strongest must be True or False; found {keep_strongest!r:.80}")
         self.keep_strongest = bool(keep_strongest)
         self.encoder_name = (
             None if encoder_name is None else check_text(encoder_name, "encoder_name")
         )
         self.statistics_ = dict(statistics or {})
         self.settings_ = dict(settings or {})
-        arrays = {name: np.ascontiguousarray(weights[name], np.float32) for name in _ARRAYS}
+        if not isinstance(weights, Mapping):
+            raise TypeError(f"weights must be arrays by name; found {type(weights).__name__}")
+        arrays = {name: _as_weights(weights[name], name) for name in _ARRAYS}
         self.encoder_, self.decoder_ = arrays["encoder"], arrays["decoder"]
         self.encoder_bias_, self.decoder_bias_ = arrays["encoder_bias"], arrays["decoder_bias"]
         self.thresholds_ = arrays["thresholds"]
         check_choice(normalization, "normalization", NORMALIZATIONS)
+        check_not_negative(scale, "scale")
         self.normalizer_ = Normalizer(arrays["mean"], normalization, float(scale))
         self._check_weights()
 
@@ -313,7 +320,7 @@ class SparseAutoencoder:
         """Yield the rows, checked, a block at a time."""
         if block_size is None:
             block_size = rows_at_a_time(self.n_atoms, device)
-        check_count(block_size, "block_size")
+        block_size = check_count(block_size, "block_size")
         reader = ArrayReader(embeddings, width=self.n_features)
         for start in range(0, reader.n_documents, block_size):
             yield reader.read(start, start + block_size)
@@ -334,3 +341,11 @@ class SparseAutoencoder:
             raise ValueError("weights['thresholds'] must not be negative")
         if not (np.isfinite(self.normalizer_.scale) and self.normalizer_.scale > 0):
             raise ValueError(f"scale must be finite and above 0; found {self.normalizer_.scale}")
+
+
+def _as_weights(array: Any, name: str) -> np.ndarray:
+    array = without_tensors(array, f"weights[{name!r}]")
+    try:
+        return np.ascontiguousarray(array, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"weights[{name!r}] must hold real numbers: {error}") from None

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from saetm_plugins.atoms.autoencoder import SparseAutoencoder
+from saetm_plugins.persistence import check_checksums
 
 FOLDER = Path(__file__).with_name("foundation")
 DESCRIPTIONS = "descriptions.json.gz"
@@ -44,7 +45,7 @@ def foundation_card() -> dict[str, Any]:
         ``sizes`` (numbers of atoms, ascending), ``thresholds`` (of each size), ``data`` (a row a
         source), ``n_texts``, ``statistics`` (of each size: ``fvu``, ``l0``, ``n_dead``, ...).
     """
-    card: dict[str, Any] = json.loads((FOLDER / CARD).read_text(encoding="utf-8"))
+    card: dict[str, Any] = json.loads((_whole_folder() / CARD).read_text(encoding="utf-8"))
     return card
 
 
@@ -122,7 +123,7 @@ def atom_descriptions(n_atoms: int | None = None) -> tuple[AtomDescription, ...]
         When there is no set of that size.
     """
     size = _check_size(n_atoms)
-    with gzip.open(FOLDER / DESCRIPTIONS, "rt", encoding="utf-8") as stream:
+    with gzip.open(_whole_folder() / DESCRIPTIONS, "rt", encoding="utf-8") as stream:
         told = json.load(stream)
     return tuple(
         AtomDescription(
@@ -135,6 +136,13 @@ def atom_descriptions(n_atoms: int | None = None) -> tuple[AtomDescription, ...]
             told["words"][:size], told["sentences"][:size], told["shares"][:size], strict=True
         )
     )
+
+
+@functools.cache
+def _whole_folder() -> Path:
+    """Return the folder, after its files were compared with their checksums."""
+    check_checksums(FOLDER)
+    return FOLDER
 
 
 def _check_size(n_atoms: int | None) -> int:

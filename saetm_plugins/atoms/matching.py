@@ -7,6 +7,7 @@ from scipy.optimize import linear_sum_assignment
 
 from saetm_plugins.arrays import unit_rows
 from saetm_plugins.atoms.autoencoder import SparseAutoencoder
+from saetm_plugins.validation import check_embeddings, check_fraction
 
 
 def match_directions(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -27,8 +28,9 @@ def match_directions(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray,
     Raises
     ------
     ValueError
-        When the two are not of one width.
+        When one holds no vectors of finite numbers, or the two are not of one width.
     """
+    first, second = check_embeddings(first, name="first"), check_embeddings(second, name="second")
     if first.shape[1] != second.shape[1]:
         raise ValueError(
             f"second has {second.shape[1]} dimensions, first has {first.shape[1]}: not comparable"
@@ -62,8 +64,12 @@ def atom_stability(
 
     Raises
     ------
-    ValueError
-        When the models are for embeddings of different dimensions.
+    TypeError, ValueError
+        When one is no model, or the two are for embeddings of different dimensions.
     """
+    for name, sae in (("sae_a", sae_a), ("sae_b", sae_b)):
+        if not isinstance(sae, SparseAutoencoder):
+            raise TypeError(f"{name} must be a SparseAutoencoder; found {sae!r:.80}")
+    check_fraction(threshold, "threshold", closed=True)
     _, cosines = match_directions(sae_a.decoder_, sae_b.decoder_)
     return float(np.mean(cosines > threshold))

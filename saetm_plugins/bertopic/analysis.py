@@ -205,7 +205,7 @@ class AnalysedTopics(CutTopics):
         if soft and topics is not None:
             raise ValueError("soft=True counts mixtures, and topics= has none; give one of them")
         if nr_bins is not None:
-            check_count(nr_bins, "nr_bins")
+            nr_bins = check_count(nr_bins, "nr_bins")
         if not isinstance(datetime_format, (str, type(None))):
             raise TypeError(f"datetime_format must be a string; found {datetime_format!r:.80}")
         texts = check_texts(docs, "docs") if topics is not None else self._check_docs(docs)
@@ -360,7 +360,7 @@ class AnalysedTopics(CutTopics):
             When `document` is neither.
         """
         self._check_atoms("explain_document")
-        check_count(n_words, "n_words")
+        n_words = check_count(n_words, "n_words")
         if not isinstance(document, str) and not is_integer(document):
             raise TypeError(f"document must be a position or a text; found {document!r:.80}")
         model = self.sae_model_

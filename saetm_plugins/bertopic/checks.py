@@ -56,7 +56,7 @@ def check_parameters(topic_model: Any) -> None:
 def check_nr_topics(nr_topics: Any) -> None:
     """Refuse all but a count, "auto" and None."""
     if nr_topics is not None and not (isinstance(nr_topics, str) and nr_topics == "auto"):
-        check_count(nr_topics, "nr_topics")
+        nr_topics = check_count(nr_topics, "nr_topics")
 
 
 def check_names(names: Any, name: str) -> list[str]:

@@ -301,7 +301,7 @@ class EditedTopics(CutTopics):
                 representation_model=representation_model,
             )
             return
-        check_count(top_n_words, "top_n_words")
+        top_n_words = check_count(top_n_words, "top_n_words")
         if n_gram_range is not None:
             check_ngrams(n_gram_range)
         check_slot(vectorizer_model, "vectorizer_model")

@@ -186,23 +186,28 @@ class SavedTopics(CutTopics):
     def _load_atoms(self, folder: Path, vectorizer: Any) -> None:
         config, tensors = load_folder(folder, KIND)
         try:
-            own = set(self._get_param_names()) - set(BERTopic._get_param_names())
-            for name, value in config["parameters"].items():
-                if name not in own:
-                    raise KeyError(f"{name!r} is no parameter")
-                setattr(self, name, value)
-            self._counts_by_default = config["counts_by_default"]
-            self.representative_docs_ = {
-                int(topic): docs for topic, docs in config["representative_docs"].items()
-            }
-            model = NumberedTopicModel.load(folder / "model", vectorizer=vectorizer)
-            model.online_ = config["online"]
-            model.outlier_threshold_ = self.outlier_threshold
-            self.chunk, self.sae = model.chunk_, model.sae
-            if "topic_counts.data" in tensors:
-                self._topic_counts = unpack_csr("topic_counts", tensors)
+            self._take_over(config, tensors, folder, vectorizer)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(f"{str(folder)!r} holds a damaged model: {error}") from error
+
+    def _take_over(
+        self, config: dict[str, Any], tensors: dict[str, np.ndarray], folder: Path, vectorizer: Any
+    ) -> None:
+        own = set(self._get_param_names()) - set(BERTopic._get_param_names())
+        for name, value in config["parameters"].items():
+            if name not in own:
+                raise KeyError(f"{name!r} is no parameter")
+            setattr(self, name, value)
+        self._counts_by_default = config["counts_by_default"]
+        self.representative_docs_ = {
+            int(topic): docs for topic, docs in config["representative_docs"].items()
+        }
+        model = NumberedTopicModel.load(folder / "model", vectorizer=vectorizer)
+        model.online_ = config["online"]
+        model.outlier_threshold_ = self.outlier_threshold
+        self.chunk, self.sae = model.chunk_, model.sae
+        if "topic_counts.data" in tensors:
+            self._topic_counts = unpack_csr("topic_counts", tensors)
         self._zeroshot = tensors.get("zeroshot")
         self.sae_model_ = model
         self.vectorizer_model = model.vectorizer_ or self.vectorizer_model

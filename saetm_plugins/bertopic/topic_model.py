@@ -387,7 +387,10 @@ random_state, device
             texts is not None
             and self.embedding_model is None
             and self.language in (None, "english")
-            and (self.word_vectors in ("auto", "encoder") or self.zeroshot_topic_list)
+            and (
+                (isinstance(self.word_vectors, str) and self.word_vectors in ("auto", "encoder"))
+                or self.zeroshot_topic_list
+            )
             and np.shape(embeddings)[1:] == (DEFAULT_WIDTH,)
             and has_default_encoder()
         ):

@@ -141,6 +141,7 @@ def weigh_words(word_weights: Any, totals: Totals) -> np.ndarray:
 
 def check_weights(word_weights: Any, n_words: int) -> np.ndarray:
     """Return `word_weights` as (V,) float32, or raise a ValueError saying what is wrong."""
+    word_weights = without_tensors(word_weights, "word_weights")
     try:
         weights = np.asarray(word_weights, dtype=np.float32)
     except (TypeError, ValueError) as error:

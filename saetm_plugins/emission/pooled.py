@@ -17,6 +17,7 @@ from saetm_plugins.arrays import largest_in_rows
 from saetm_plugins.emission.emissions import Emissions
 from saetm_plugins.emission.inputs import Totals, weigh_words
 from saetm_plugins.emission.solver import fit_emissions
+from saetm_plugins.validation import check_choice
 
 N_ITER = 4
 _N_NEIGHBOURS = 16  # atoms of a pool's mixture
@@ -60,6 +61,7 @@ def fit_pooled_emissions(
     ValueError
         When no word occurs.
     """
+    check_choice(solver, "solver", ("em", "adam"))
     counts = np.asarray(atom_words.sum(axis=0, dtype=np.float64)).ravel()
     totals = Totals(
         np.array([n_documents], dtype=np.float64), document_frequency, counts, np.zeros(0)

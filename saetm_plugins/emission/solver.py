@@ -263,7 +263,7 @@ def _check_background_weight(value: Any) -> None:
 
 def _check_passes(n_iter: int | None, tol: float) -> None:
     if n_iter is not None:
-        check_count(n_iter, "n_iter")
+        n_iter = check_count(n_iter, "n_iter")
     check_not_negative(tol, "tol")
 
 

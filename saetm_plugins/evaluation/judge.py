@@ -208,7 +208,7 @@ def intruder_questions(topics: Topics, n_repeats: int, random_state: int) -> lis
     ValueError
         When a topic has fewer than five words, or no word can intrude on a topic.
     """
-    check_count(n_repeats, "n_repeats")
+    n_repeats = check_count(n_repeats, "n_repeats")
     shortened = check_topics(topics, 5, least=2)
     rng = np.random.default_rng(random_state)
     questions = []

@@ -17,7 +17,14 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from saetm_plugins.validation import check_count, check_finite, check_indices
+from saetm_plugins.validation import (
+    check_count,
+    check_finite,
+    check_indices,
+    check_random,
+    is_missing,
+    without_tensors,
+)
 
 
 class TopicSignificance(NamedTuple):
@@ -50,11 +57,13 @@ def topic_significance(topic_words: Any, doc_topics: Any) -> TopicSignificance:
     Returns
     -------
     TopicSignificance
+        ``vacuous`` is infinite for a topic with words that no document's topics have.
 
     Raises
     ------
     ValueError
-        When a matrix is empty, negative or not finite, or they disagree about T.
+        When a matrix is empty, negative or not finite, `doc_topics` is zero, or they disagree
+        about T.
     """
     words = _check_shares(topic_words, "topic_words")
     shares = _check_shares(doc_topics, "doc_topics")
@@ -62,6 +71,8 @@ def topic_significance(topic_words: Any, doc_topics: Any) -> TopicSignificance:
         raise ValueError(
             f"topic_words has {words.shape[0]} topics, doc_topics has {shares.shape[1]}"
         )
+    if not shares.any():
+        raise ValueError("doc_topics holds zeros alone")
     words = _normalize_rows(words)
     vacuous = _normalize_rows(shares.sum(axis=0, keepdims=True)) @ words
     documents = _normalize_rows(shares.T)
@@ -150,7 +161,7 @@ def classification_f1(
         When a class has fewer documents than there are folds, there is only one class, or mixtures
         are not finite or not as many as classes.
     """
-    check_count(n_folds, "n_folds", minimum=2)
+    n_folds = check_count(n_folds, "n_folds", minimum=2)
     features = _check_shares(doc_topics, "doc_topics", signed=True)
     given = _check_labels(classes, "classes")
     if len(given) != len(features):
@@ -162,6 +173,7 @@ def classification_f1(
         raise ValueError(
             f"classes has a class of {sizes.min()} documents; n_folds={n_folds} needs {n_folds}"
         )
+    check_random(random_state)
     folds = StratifiedKFold(n_folds, shuffle=True, random_state=random_state)
     classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=200))
     predicted = cross_val_predict(classifier, features, class_ids, cv=folds)
@@ -173,6 +185,7 @@ def _check_shares(matrix: Any, name: str, *, signed: bool = False) -> np.ndarray
     if sp.issparse(matrix):
         check_indices(matrix, name)
         matrix = matrix.toarray()
+    matrix = without_tensors(matrix, name)
     try:
         dense = np.asarray(matrix, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -189,6 +202,9 @@ def _check_shares(matrix: Any, name: str, *, signed: bool = False) -> np.ndarray
 
 def _check_labels(values: Any, name: str) -> np.ndarray:
     """Return one class or label per document, (N,), none of them missing."""
+    if hasattr(values, "detach") and not values.is_floating_point():
+        values = values.detach().cpu().tolist()  # whole numbers, as they are
+    values = without_tensors(values, name)
     try:
         given = np.asarray(values)
     except ValueError as error:
@@ -200,7 +216,7 @@ def _check_labels(values: Any, name: str) -> np.ndarray:
     for row, value in enumerate(given.tolist()):
         if np.ndim(value) or sp.issparse(value):
             raise ValueError(f"{name}[{row}] must be one value; found {type(value).__name__}")
-        if value is None or value != value:
+        if is_missing(value):
             raise ValueError(f"{name}[{row}] is {value!r}")
     return given.astype(str) if given.dtype.kind == "O" else given
 

@@ -29,7 +29,7 @@ def check_topics(topics: Topics, n_words: int, *, least: int = 1) -> list[list[s
     ValueError
         When there are fewer than `least` topics, or a topic has fewer than `n_words` words.
     """
-    check_count(n_words, "n_words")
+    n_words = check_count(n_words, "n_words")
     shortened = []
     for row, given in enumerate(as_list(topics, "topics", "lists of words")):
         words = as_list(given, f"topics[{row}]", "words")[:n_words]
@@ -105,8 +105,8 @@ def topic_coherence(
         When a word of a topic does not occur in `texts`, or gensim gives a topic NaN.
     """
     check_choice(measure, "measure", ("c_npmi", "c_v", "c_uci", "u_mass"))
-    check_count(n_words, "n_words", minimum=2)
-    check_count(n_jobs, "n_jobs")
+    n_words = check_count(n_words, "n_words", minimum=2)
+    n_jobs = check_count(n_jobs, "n_jobs")
     shortened = check_topics(topics, n_words)
     _check_texts(texts)
     words = {word for topic in shortened for word in topic}
@@ -198,7 +198,7 @@ def embedding_intruder_accuracy(
         When there are fewer than two topics, or `word_vectors` holds none of their words.
     """
     shortened = check_topics(topics, n_words, least=2)
-    check_count(n_repeats, "n_repeats")
+    n_repeats = check_count(n_repeats, "n_repeats")
     try:
         rng = np.random.default_rng(random_state)
     except (TypeError, ValueError) as error:
@@ -241,7 +241,7 @@ def embedding_coherence(topics: Topics, word_vectors: Any, n_words: int = 10) ->
     ValueError
         When `n_words` is 1, or `word_vectors` holds none of the words.
     """
-    check_count(n_words, "n_words", minimum=2)
+    n_words = check_count(n_words, "n_words", minimum=2)
     shortened = check_topics(topics, n_words)
     known = _unit_vectors({word for words in shortened for word in words}, word_vectors)
     coherence = np.zeros(len(shortened))

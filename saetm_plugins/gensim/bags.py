@@ -107,7 +107,7 @@ def count_matrix(bags: FlatBags, columns: np.ndarray, n_words: int) -> sp.csr_ma
 
 def blocks(stream: Iterable[Any], size: int) -> Iterator[list[Any]]:
     """Yield lists of up to `size` items, in order, without reading ahead."""
-    if not isinstance(stream, Iterable):
+    if not isinstance(stream, Iterable) or sp.issparse(stream):
         raise TypeError(f"corpus must hold bags of words; found {stream!r:.80}")
     items = iter(stream)
     while block := list(islice(items, size)):

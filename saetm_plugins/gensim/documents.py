@@ -22,7 +22,7 @@ from saetm_plugins.gensim.mixing import gamma_of_mixtures, spread_alpha, topics_
 from saetm_plugins.gensim.topics import WordsOfTopics
 from saetm_plugins.mixtures import mix_topics
 from saetm_plugins.model import SAETopicModel
-from saetm_plugins.validation import check_not_negative
+from saetm_plugins.validation import as_list, check_not_negative
 
 logger = logging.getLogger(__name__)
 
@@ -161,6 +161,7 @@ class TopicsOfDocuments(WordsOfTopics):
         float
             In nats. Ids the model knows no word for are left out.
         """
+        check_not_negative(subsample_ratio, "subsample_ratio")
         return self._bound(corpus, gamma, subsample_ratio)[0]
 
     def log_perplexity(self, chunk: Any, total_docs: int | None = None) -> float:
@@ -178,7 +179,9 @@ class TopicsOfDocuments(WordsOfTopics):
         ValueError
             When `chunk` holds no known word.
         """
-        chunk = chunk if hasattr(chunk, "__len__") else list(chunk)
+        chunk = chunk if hasattr(chunk, "__len__") else as_list(chunk, "chunk", "bags of words")
+        if total_docs is not None:
+            check_not_negative(total_docs, "total_docs")
         ratio = 1.0 if total_docs is None else total_docs / max(len(chunk), 1)
         score, n_words = self._bound(chunk, None, ratio)
         if not n_words:
@@ -241,6 +244,8 @@ class TopicsOfDocuments(WordsOfTopics):
         self, block: Any, minimum_probability: float, minimum_phi: float, per_word_topics: bool
     ) -> Iterator[Any]:
         """Yield what :meth:`get_document_topics` returns for each document of a block."""
+        if np.ndim(per_word_topics) > 0:
+            raise TypeError(f"per_word_topics must be True or False; found {per_word_topics!r:.80}")
         counts, doc_atoms, gamma = self._infer(*block)
         mixtures = gamma / gamma.sum(axis=1, keepdims=True)
         topics = [

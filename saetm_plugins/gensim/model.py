@@ -151,7 +151,7 @@ class SaeModel(TopicsOfDocuments):
         if corpus is None and id2word is None:
             raise ValueError("corpus and id2word are both None; at least one must name the words")
         if not isinstance(num_topics, str) or num_topics != "auto":
-            check_count(num_topics, "num_topics")
+            num_topics = check_count(num_topics, "num_topics")
         self.chunk = check_chunk(chunk)
         self.set_settings(
             alpha=alpha,

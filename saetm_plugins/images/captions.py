@@ -65,7 +65,7 @@ def caption_images(
         When the captioner cannot be called or returns something else, or `out` holds captions of
         other pictures.
     """
-    check_count(batch_size, "batch_size")
+    batch_size = check_count(batch_size, "batch_size")
     images = open_images(images)
     describe = _as_callable(captioner, prompt, device)
     file = None if out is None else Path(out)

@@ -92,7 +92,7 @@ def encode_images(
     FileNotFoundError, TypeError, ValueError
         When there are no pictures, none can be decoded, or the encoder takes none.
     """
-    check_count(batch_size, "batch_size")
+    batch_size = check_count(batch_size, "batch_size")
     images = open_images(images)
     encoder = load_image_encoder(encoder)
     encoded = np.zeros((len(images), 0), dtype=np.float32)
@@ -155,8 +155,8 @@ def embed_images(
         When there are no pictures, the encoder takes none, or `out` holds shards of other
         pictures or settings.
     """
-    check_count(shard_size, "shard_size")
-    check_count(batch_size, "batch_size")
+    shard_size = check_count(shard_size, "shard_size")
+    batch_size = check_count(batch_size, "batch_size")
     check_choice(dtype, "dtype", DTYPES)
     images, out = open_images(images), Path(out)
     name = encoder if isinstance(encoder, str) else type(encoder).__name__

@@ -56,7 +56,7 @@ def count_zero_shot_words(
     TypeError, ValueError
         When the encoder takes no words, or embeds them in another space.
     """
-    check_count(n_words, "n_words")
+    n_words = check_count(n_words, "n_words")
     pictures = _unit(check_embeddings(embeddings))
     texts = _encode_words(encoder, [prompt.format(word) for word in words])
     if texts.shape[1] != pictures.shape[1]:

@@ -37,7 +37,7 @@ def association_scores(
     csr_matrix of shape (n, m), float32
         Non-negative, sorted indices.
     """
-    check_count(n_largest, "n_largest")
+    n_largest = check_count(n_largest, "n_largest")
     mass = sp.csr_matrix(mass, dtype=np.float32)
     by_column = np.asarray(mass.sum(axis=0, dtype=np.float64)).ravel() ** chance_power
     chance = by_column / max(by_column.sum(), np.finfo(np.float64).tiny)

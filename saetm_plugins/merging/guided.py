@@ -69,7 +69,7 @@ def guided_cut(
     vectors = views.vectors if vectors is None else vectors
     label_vectors = check_embeddings(label_vectors, name="label_vectors", width=vectors.shape[1])
     n_labels = len(label_vectors)
-    check_count(n_topics, "n_topics")
+    n_topics = check_count(n_topics, "n_topics")
     prevalence = np.asarray(views.prevalence, dtype=np.float64)
     live = np.flatnonzero(prevalence > 0)
     if n_topics < n_labels:

@@ -26,6 +26,7 @@ _FOLD_IN_PASSES = 10
 _CLASS_POWER = 2.4  # from the weight of classes above a half to their share of the energy
 _NEAR_WIDTH = 0.15  # of the kernel over the cosine between an atom's documents and a topic's
 _LEAST_SHARE = 0.03  # of an atom in each topic before that, so that nearness alone may raise it
+_LEAST_MASS = 1e-6  # of the words of a topic that have vectors, for these to speak for the others
 _ATOM_WEIGHT = 0.5  # of a word's atoms beside its own vector; more: diversity up, intruder down
 
 
@@ -177,8 +178,9 @@ class NMFMerge(Merge):
         near = np.maximum(near, 1e-3) ** np.float32(self.focus)
         # A word without a vector is taken to be as near as the topic's words are on average.
         mass = known.sum(axis=1, keepdims=True)
-        average = np.divide((known * near).sum(axis=1, keepdims=True), mass, where=mass > 0,
-                            out=np.ones_like(mass))  # fmt: skip
+        # Where those with one are almost none of the topic, their products would vanish.
+        average = np.divide((known * near).sum(axis=1, keepdims=True), mass,
+                            where=mass > _LEAST_MASS, out=np.ones_like(mass))  # fmt: skip
         topic_words *= np.where(self._known, near, average)
         topic_words /= topic_words.sum(axis=1, keepdims=True)
 

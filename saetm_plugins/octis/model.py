@@ -36,7 +36,7 @@ from saetm_plugins.octis.settings import (
     check_hyperparameters,
 )
 from saetm_plugins.text import Passages, check_chunk
-from saetm_plugins.validation import check_count, check_embeddings
+from saetm_plugins.validation import as_list, check_count, check_embeddings
 
 compat.apply()
 
@@ -139,7 +139,7 @@ class SAETM(AbstractModel):
         self.update_with_test = False
         self._encoder = None if named else encoder
         self._sae = given_sae(sae)
-        self._documents = None if documents is None else list(documents)
+        self._documents = None if documents is None else as_list(documents, "documents", "texts")
         self._embeddings = embeddings
         self._chunk = check_chunk(chunk)
         self._models: OrderedDict[tuple[Any, ...], SAETopicModel] = OrderedDict()
@@ -214,7 +214,7 @@ class SAETM(AbstractModel):
             asked for, or does not fit the embeddings given.
         """
         settings = check_hyperparameters({**self.hyperparameters, **(hyperparameters or {})})
-        check_count(top_words, "top_words", minimum=0)
+        top_words = check_count(top_words, "top_words", minimum=0)
         documents = self._read(dataset, settings)
         train, test = slice(0, len(documents.texts)), None
         if self.use_partitions:

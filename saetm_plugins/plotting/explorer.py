@@ -130,7 +130,7 @@ def explore(
     fitted = as_topic_model(model)
     n_documents = fitted.doc_atoms_.shape[0]
     texts = _read_texts(documents, images, n_documents)
-    check_count(max_documents, "max_documents")
+    max_documents = check_count(max_documents, "max_documents")
     columns = {
         "ids": _of_length(ids, n_documents, "ids"),
         "images": _of_length(

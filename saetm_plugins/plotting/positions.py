@@ -11,6 +11,7 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
 from saetm_plugins.arrays import unit_rows
+from saetm_plugins.validation import check_choice, check_embeddings, check_random
 
 _NEIGHBOURS = 15
 _DIMENSIONS = 50  # kept for finding neighbours: the rest is noise, and takes time
@@ -33,8 +34,15 @@ def map_documents(vectors: Any, *, method: str = "auto", random_state: int = 0) 
     -------
     ndarray of shape (n, 2), float32
         Scaled to 0 … 1.
+
+    Raises
+    ------
+    ValueError
+        When `vectors` are no vectors of finite numbers, or `method` is none of these.
     """
-    points = unit_rows(vectors)
+    check_choice(method, "method", ("auto", "umap", "tsne", "pca"))
+    check_random(random_state)
+    points = unit_rows(check_embeddings(vectors, name="vectors"))
     n_documents, width = points.shape
     kept = min(_DIMENSIONS, width, n_documents)
     if (points == points[0]).all():  # nothing to tell them apart by

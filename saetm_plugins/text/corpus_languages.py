@@ -19,6 +19,7 @@ from saetm_plugins.text.languages import (
     find_even_words,
     words_by_language,
 )
+from saetm_plugins.validation import as_list
 
 
 @dataclass(frozen=True)
@@ -84,12 +85,15 @@ def read_languages(language: Any, languages: Any, read: ReadTexts) -> CorpusLang
     """
     given = None
     if languages is not None:
-        if isinstance(languages, str) or read.texts is None:
-            raise TypeError("languages must be a sequence of the language of each document")
-        names = list(languages)
+        if read.texts is None:
+            raise TypeError("languages need documents, one for each")
+        names = as_list(languages, "languages", "the language of each document")
         if len(names) != len(read.texts):
             raise ValueError(f"languages names {len(names)} for {len(read.texts)} documents")
-        codes = {name: check_languages(name)[0] for name in set(names)}
+        wrong = [name for name in names if not isinstance(name, str)]
+        if wrong:
+            raise TypeError(f"languages must hold names or codes; found {wrong[0]!r:.80}")
+        codes = {name: check_languages(name, "languages")[0] for name in set(names)}
         given = [codes[name] for name in names]
     if read.texts is None:
         return CorpusLanguages()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from saetm_plugins.emission.inputs import check_counts
 from saetm_plugins.text.languages import WordVectorizer
 from saetm_plugins.text.passages import PassageTexts
-from saetm_plugins.validation import check_text
+from saetm_plugins.validation import as_list, check_text
 
 
 def default_vectorizer(n_documents: int) -> CountVectorizer:
@@ -255,10 +255,9 @@ def check_vectorizer(vectorizer: Any) -> None:
 
 
 def _check_vocabulary(vocabulary: Any) -> np.ndarray:
-    if isinstance(vocabulary, (str, bytes)) or not isinstance(vocabulary, Iterable):
-        raise TypeError(f"vocabulary must hold words; found {vocabulary!r:.80}")
+    words = as_list(vocabulary, "vocabulary", "words")
     return np.array(
-        [check_text(word, f"vocabulary[{i}]") for i, word in enumerate(vocabulary)], dtype=object
+        [check_text(word, f"vocabulary[{i}]") for i, word in enumerate(words)], dtype=object
     )
 
 

@@ -19,6 +19,8 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
 
+from saetm_plugins.validation import as_list
+
 KEEP = ("digits", "numbers", "hashtags")
 NAMES = {
     "arabic": "ar", "bengali": "bn", "bulgarian": "bg", "catalan": "ca", "chinese": "zh",
@@ -142,13 +144,15 @@ class WordVectorizer(CountVectorizer):
         return frozenset(self.stop_words or ())
 
 
-def check_languages(language: Any) -> tuple[str, ...]:
+def check_languages(language: Any, argument: str = "language") -> tuple[str, ...]:
     """Return languages as ISO 639-1 codes.
 
     Parameters
     ----------
     language : str, sequence of str or None
         Names ("german") or codes ("de").
+    argument : str, default="language"
+        Its name in the caller's signature, for the error.
 
     Raises
     ------
@@ -157,15 +161,15 @@ def check_languages(language: Any) -> tuple[str, ...]:
     """
     given = [] if language is None else [language] if isinstance(language, str) else language
     if not isinstance(given, Sequence | np.ndarray):
-        raise TypeError(f"language must be a name, a code or a list of them; found {given!r:.80}")
+        raise TypeError(f"{argument} must be a name, a code or a list of them; found {given!r:.80}")
     codes = []
     for name in given:
         if not isinstance(name, str):
-            raise TypeError(f"language must be a name or a code; found {name!r:.80}")
+            raise TypeError(f"{argument} must be a name or a code; found {name!r:.80}")
         code = NAMES.get(name.lower(), name.lower())
         if not re.fullmatch(r"[a-z]{2}", code):
             raise ValueError(
-                f"language must be a name in English or an ISO 639-1 code; found {name!r:.80}"
+                f"{argument} must be a name in English or an ISO 639-1 code; found {name!r:.80}"
             )
         codes.append(code)
     return tuple(dict.fromkeys(codes))
@@ -244,7 +248,16 @@ def detect_languages(texts: Sequence[str]) -> list[str | None]:
     -------
     list of str or None
         ISO 639-1 codes.
+
+    Raises
+    ------
+    TypeError
+        When they are no texts.
     """
+    texts = as_list(texts, "texts", "texts")
+    for place, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise TypeError(f"texts[{place}] must be a string; found {type(text).__name__}")
     try:
         classify = import_module("py3langid").classify
     except ImportError:
@@ -502,6 +515,8 @@ def words_by_language(
     languages : sequence of str or None, length n
     """
     codes = sorted({code for code in languages if code is not None})
+    if not codes:
+        return {}
     presence = (counts > 0).astype(np.float64)
     told = np.array([code or "" for code in languages])
     shares = np.array(

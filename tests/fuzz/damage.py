@@ -22,6 +22,7 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 from saetm_plugins import SAETopicModel, SparseAutoencoder, train_sae
+from saetm_plugins.atoms import foundation
 from saetm_plugins.atoms.training.checkpoints import CheckpointFolder
 from saetm_plugins.octis.data import read_cached, write_cached
 from saetm_plugins.persistence import CHECKSUMS_NAME, write_checksums
@@ -75,7 +76,22 @@ def use_checkpoint(path):
     return [np.float32(found[0]), *found[1].values()]
 
 
+def use_foundation(path):
+    """Use a copy of the atoms that ship with the package in their place."""
+    foundation.FOLDER = path
+    for cached in CACHED:
+        cached.cache_clear()
+    codes = foundation.load_foundation(1024).transform(np.eye(5, 384, dtype=np.float32))
+    described = foundation.atom_descriptions(1024)
+    return [codes.toarray(), np.array([each.share for each in described])]
+
+
+CACHED = (
+    foundation.load_foundation, foundation.foundation_card, foundation.atom_descriptions,
+    foundation._whole_folder,
+)  # fmt: skip
 USES = {
+    "foundation": use_foundation,
     "topic model": use_topic_model,
     "autoencoder": use_autoencoder,
     "gensim": use_gensim,
@@ -87,6 +103,8 @@ USES = {
     "saelens": use_autoencoder,
     "sparsify": use_autoencoder,
 }
+# Who can write new checksums there could write code: it is within the installed package.
+INSTALLED = "foundation"
 # Whose formats hold no checksum: what changes a weight to another weight cannot be told.
 FOREIGN = ("saelens", "sparsify")
 
@@ -104,6 +122,7 @@ def save_all(folder):
     bertopic.fit(TEXTS, EMBEDDINGS)
     bertopic.save(folder / "bertopic", save_embedding_model=False)
     bertopic.save(folder / "bertopic pytorch", "pytorch", save_embedding_model=False)
+    shutil.copytree(foundation.FOLDER, folder / "foundation")
     write_cached(folder / "embedding cache", EMBEDDINGS)
     for step in (1, 2):
         CheckpointFolder(folder / "checkpoint", {"k": 1}).save(step, {"w": EMBEDDINGS})
@@ -222,7 +241,7 @@ def change_json(file, rng):
     file.write_text(text)
 
 
-def mutate(folder, rng):
+def mutate(folder, rng, *, by_strangers=True):
     """Change one file of a saved model; tell how, and whether as a stranger would write it."""
     files = sorted(file for file in folder.rglob("*") if file.is_file())
     file = files[int(rng.integers(len(files)))]
@@ -233,7 +252,7 @@ def mutate(folder, rng):
         kinds += [change_json] * 5
     kind = kinds[int(rng.integers(len(kinds)))]
     kind(file, rng)
-    stranger = bool(rng.random() < 0.7)
+    stranger = by_strangers and bool(rng.random() < 0.7)
     if stranger:
         for listed in folder.rglob(CHECKSUMS_NAME):
             if listed.is_file() and not listed.is_symlink():
@@ -262,7 +281,7 @@ def main(n_mutations, seed):
         path = work / "damaged"
         shutil.rmtree(path, ignore_errors=True)
         shutil.copytree(work / "whole" / name, path)
-        how = mutate(path, rng)
+        how = mutate(path, rng, by_strangers=name != INSTALLED)
         signal.alarm(SECONDS)
         try:
             found = USES[name](path)

@@ -10,8 +10,9 @@ import hypothesis.strategies as st
 import numpy as np
 import pandas as pd
 import pytest
-from fuzzing import EMBEDDINGS, FITTED, TEXTS, fuzz, numbers, texts
+from fuzzing import EMBEDDINGS, FITTED, TEXTS, fuzz
 from hypothesis import given
+from strategies import numbers, texts
 from typer.main import get_command
 from typer.testing import CliRunner
 

@@ -5,14 +5,15 @@ import warnings
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from fuzzing import EMBEDDINGS, TEXTS, clear, fuzz, junk, matrices, texts
-from hypothesis import given, settings
+from fuzzing import EMBEDDINGS, TEXTS, clear, examples
+from hypothesis import given
+from strategies import documents, junk, rows, texts
 
 octis = pytest.importorskip("saetm_plugins.octis")
 
 TOKENS = [text.split() for text in TEXTS]
 VOCABULARY = sorted({word for tokens in TOKENS for word in tokens})
-whole_fits = settings(fuzz, max_examples=max(1, fuzz.max_examples // 10))  # each trains atoms
+whole_fits = examples(0.1)  # each trains atoms
 
 
 class Dataset:
@@ -65,7 +66,12 @@ PARAMETERS = sorted(
 @whole_fits
 @given(
     name=st.sampled_from([*PARAMETERS, "unknown", "top_words"]),
-    value=st.one_of(junk, st.sampled_from(["nmf", "ward", "auto", "corpus", "l1", "adam", 2, 4])),
+    value=st.one_of(
+        st.sampled_from(["nmf", "ward", "auto", "corpus", "topk", "adam", None]),
+        st.integers(1, 4),
+        st.integers(1, 4),
+        junk,
+    ),
 )
 def test_hyperparameters(fitted, name, value):
     before = dict(fitted.hyperparameters), fitted.trained_model
@@ -89,12 +95,25 @@ corpora = st.one_of(
     st.tuples(st.integers(0, 39), junk).map(
         lambda changed: [*TOKENS[: changed[0]], changed[1], *TOKENS[changed[0] + 1 :]]
     ),
+    documents(TOKENS[0]).map(lambda found: [found, *TOKENS[1:]]),
+    st.integers(10, 40).map(lambda n: TOKENS[:n]),
     st.just(TOKENS),
 )
 
 
 @whole_fits
-@given(corpora, st.one_of(st.just(VOCABULARY), st.none(), junk, st.lists(texts, max_size=3)))
+@given(
+    corpora,
+    st.one_of(
+        st.just(VOCABULARY),
+        st.just(VOCABULARY),
+        st.permutations(VOCABULARY),
+        st.none(),
+        junk,
+        st.lists(st.sampled_from(VOCABULARY), min_size=2),
+        st.lists(texts, max_size=3),
+    ),
+)
 def test_datasets(tmp_path_factory, corpus, vocabulary):
     folder = tmp_path_factory.getbasetemp() / "octis"
     rows = len(corpus) if isinstance(corpus, list) else len(EMBEDDINGS)
@@ -107,10 +126,10 @@ def test_datasets(tmp_path_factory, corpus, vocabulary):
 
 
 @whole_fits
-@given(matrices(), st.tuples(st.integers(0, 41), st.integers(0, 41)))
-def test_embeddings_of_a_dataset(tmp_path_factory, rows, parts):
-    model = make(tmp_path_factory.getbasetemp() / "octis", embeddings=rows)
-    corpus = TOKENS[: rows.shape[0]] if getattr(rows, "ndim", 0) == 2 else TOKENS
+@given(rows(EMBEDDINGS), st.tuples(st.integers(0, 41), st.integers(5, 40)))
+def test_embeddings_of_a_dataset(tmp_path_factory, vectors, parts):
+    model = make(tmp_path_factory.getbasetemp() / "octis", embeddings=vectors)
+    corpus = TOKENS[: vectors.shape[0]] if getattr(vectors, "ndim", 0) == 2 else TOKENS
     names = ("embeddings", "dataset", "documents", "num_topics", "Complex", "bow", "live atoms")
     output = clear(lambda: model.train_model(Dataset(corpus, parts=parts)), *names)
     if output is not None:

@@ -74,8 +74,8 @@ def embed_file(
         shards of other settings.
     """
     file, out = Path(file), Path(out)
-    check_count(shard_size, "shard_size")
-    check_count(batch_size, "batch_size")
+    shard_size = check_count(shard_size, "shard_size")
+    batch_size = check_count(batch_size, "batch_size")
     check_choice(dtype, "dtype", DTYPES)
     with open_table(file, sep=sep, encoding=encoding) as table:
         n_texts = sum(1 for _ in table.texts(text_column))

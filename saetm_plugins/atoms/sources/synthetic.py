@@ -10,9 +10,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from saetm_plugins.validation import check_count
+from saetm_plugins.validation import (
+    check_count,
+    check_dense_size,
+    check_not_negative,
+    check_random,
+)
 
 _CHUNK = 2**22  # contributions drawn at a time
+_LARGEST = 1e6  # of a parameter: what is drawn with larger ones overflows float32
 
 
 class CTMSample(NamedTuple):
@@ -74,18 +80,23 @@ def sample_ctm(
     ValueError
         When a count is below 1, or another parameter not positive.
     """
-    for name, count in [
-        ("n_documents", n_documents),
-        ("n_topics", n_topics),
-        ("n_features", n_features),
-        ("n_contributions", n_contributions),
+    n_documents = check_count(n_documents, "n_documents")
+    n_topics = check_count(n_topics, "n_topics")
+    n_features = check_count(n_features, "n_features")
+    n_contributions = check_count(n_contributions, "n_contributions")
+    for name, value in [
+        ("concentration", concentration),
+        ("strength_shape", strength_shape),
+        ("spread", spread),
+        ("noise", noise),
     ]:
-        check_count(count, name)
-    if concentration <= 0 or strength_shape <= 0:
-        raise ValueError(
-            f"concentration and strength_shape must be positive; "
-            f"found {concentration!r} and {strength_shape!r}"
-        )
+        check_not_negative(value, name, most=_LARGEST)
+        if value == 0 and name in ("concentration", "strength_shape"):
+            raise ValueError(f"{name} must be positive; found {value!r}")
+    check_random(random_state)
+    check_dense_size((n_documents, n_features), "n_documents × n_features", "fewer of them")
+    check_dense_size((n_documents, n_topics), "n_documents × n_topics", "fewer of them")
+    check_dense_size((n_contributions,), "n_contributions", "fewer of them")
     rng = np.random.default_rng(random_state)
     directions = rng.standard_normal((n_topics, n_features))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)

@@ -1,0 +1,120 @@
+"""Faults that generated input found (``tests/fuzz``), each by a call that showed it."""
+
+import warnings
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from saetm_plugins import SAETopicModel, analysis, evaluation, train_sae
+from saetm_plugins.atoms import atom_stability, match_directions, sample_ctm
+from saetm_plugins.emission import fit_emissions
+from saetm_plugins.plotting import map_documents
+
+
+@pytest.fixture(scope="module")
+def sae(corpus):
+    return train_sae(corpus.embeddings, n_atoms=32, k=3, n_steps=100)
+
+
+@pytest.fixture
+def model(corpus, sae):
+    return SAETopicModel(5, sae=sae, word_vectors="corpus").fit(corpus.documents, corpus.embeddings)
+
+
+@pytest.mark.parametrize("sharpening", [2, 3, 5])
+def test_vectors_of_a_single_word_leave_topics_their_words(sharpening):
+    rng = np.random.default_rng(0)
+    themes = rng.integers(4, size=40)
+    embeddings = (np.eye(4, 6)[themes] + 0.2 * rng.normal(size=(40, 6))).astype(np.float32)
+    texts = [" ".join(f"{'abcd'[t]}{'klmno'[i]}word" for i in rng.integers(5, size=6))
+             for t in themes]  # fmt: skip
+    sae = train_sae(embeddings, n_atoms=10, k=2, n_steps=60)
+    vectors = {"akword": embeddings[0]}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        made = SAETopicModel(4, sae=sae, word_vectors=vectors, sharpening=sharpening)
+        made.fit(texts, embeddings)
+    np.testing.assert_allclose(made.components_.sum(axis=1), 1, atol=1e-4)
+
+
+def test_a_topic_whose_atoms_no_document_has_any_more_can_be_split(corpus, model):
+    model.partial_fit(corpus.documents[:2], corpus.embeddings[:2], decay=0)
+    model.partial_fit(corpus.documents[:2], corpus.embeddings[:2], decay=0)
+    sizes = np.diff(model.atom_topics_.tocsc().indptr)
+    for topic in np.flatnonzero(sizes >= 2)[::-1]:
+        model.split_topic(int(topic))
+    assert np.isfinite(model.components_).all()
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int8, np.int64])
+def test_counts_may_be_numpys_integers_of_any_width(corpus, model, kind):
+    groups = np.where(corpus.themes > 2, "a", "b")
+    assert model.get_topics(kind(3)) == model.get_topics(3)
+    assert len(model.topic_table(n_words=kind(2))) == 5
+    found = analysis.topic_shares(model, groups, n_resamples=kind(20))
+    assert found.equals(analysis.topic_shares(model, groups, n_resamples=20))
+    again = SAETopicModel(kind(5), sae=model.sae_, word_vectors="corpus")
+    again.fit(corpus.documents, corpus.embeddings)
+    np.testing.assert_array_equal(again.components_, model.components_)
+    assert sample_ctm(kind(5), kind(3), kind(4), n_contributions=kind(9)).embeddings.shape == (5, 4)
+
+
+def test_texts_in_none_of_the_languages_named_are_fitted(corpus, sae):
+    made = SAETopicModel(5, sae=sae, word_vectors="corpus", language=["th", "ja"])
+    made.fit(corpus.documents, corpus.embeddings)
+    assert np.isfinite(made.components_).all()
+
+
+MASKED = np.ma.masked_equal([1.0, 2.0, 3.0], 2.0)
+LABELS = np.ma.masked_equal([0, 1, 1], 0)
+
+
+def refusals(corpus, model):
+    """Calls that must be refused, by what the error must say."""
+    documents, embeddings = corpus.documents, corpus.embeddings
+    eye = np.eye(3, dtype=np.float32)
+    return {
+        "word_weights is a masked": lambda: fit_emissions(eye, eye, word_weights=MASKED),
+        "labels is a masked": lambda: evaluation.coverage(LABELS),
+        "classes is a masked": lambda: evaluation.purity(LABELS, [0, 1, 1]),
+        "topic_words is a masked": lambda: evaluation.topic_significance(
+            np.ma.masked_equal(eye, 1), eye
+        ),
+        "doc_topics holds zeros": lambda: evaluation.topic_significance(eye, eye * 0),
+        "random_state": lambda: evaluation.classification_f1(
+            np.tile(eye, (4, 1)), [0, 1, 1] * 4, n_folds=2, random_state=eye
+        ),
+        "classes must hold one": lambda: model.fit(
+            documents, embeddings, classes=[[]] + [1] * (len(documents) - 1)
+        ),
+        r"classes\[1\]": lambda: model.fit(
+            documents, embeddings, classes=[1, sp.eye(2)] * (len(documents) // 2)
+        ),
+        "languages": lambda: model.fit(documents, embeddings, languages=[3] * len(documents)),
+        "models": lambda: SAETopicModel.merge_models(sp.eye(3)),
+        "chunker": lambda: model.embed_passages(documents, 3),
+        "vocabulary": lambda: model.relearn_words(sp.eye(len(documents)), sp.eye(3)),
+        "ids": lambda: model.document_table(ids=["\ud800"] * len(documents)),
+        "n_topics": lambda: model.retopic(2**31),
+        "language must be": lambda: model.get_topics(language=[]),
+        "sae_a": lambda: atom_stability(None, model.sae_),
+        "first": lambda: match_directions(None, eye),
+        "noise": lambda: sample_ctm(5, 3, 4, noise="x"),
+        "keep_strongest": lambda: type(model.sae_)({}, activation="topk", k=1, keep_strongest=eye),
+        "weights": lambda: type(model.sae_)(None, activation="topk", k=1),
+        "atoms": lambda: analysis.find_documents(model, atoms=sp.eye(3)),
+        "text": lambda: analysis.explain_document(model, 0, text=iter("x")),
+        "table": lambda: analysis.taxonomy_json(None),
+        "level 0": lambda: analysis.taxonomy_json(analysis.taxonomy(model, [2]).iloc[:0]),
+        "vectors": lambda: map_documents([[b"x"]]),
+        "topic_words must": lambda: analysis.document_npmi(eye, sp.eye(3)),
+    }
+
+
+def test_what_is_wrong_is_named(corpus, model):
+    before = dict(vars(model))
+    for name, call in refusals(corpus, model).items():
+        with pytest.raises((ValueError, TypeError), match=name):
+            call()
+    assert all(before[key] is value for key, value in vars(model).items())
