@@ -24,6 +24,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from saetm_plugins.folder_swap import replace_folder
+from saetm_plugins.validation import check_indices
 
 CONFIG_NAME = "config.json"
 TENSORS_NAME = "model.safetensors"
@@ -296,7 +297,7 @@ def unpack_csr(name: str, tensors: Mapping[str, np.ndarray]) -> sp.csr_matrix:
         raise ValueError(f"the saved model's {name} has dtype {data.dtype}, {indices.dtype}")
     try:
         matrix = sp.csr_matrix((data, indices, indptr), shape=tuple(int(n) for n in shape))
-        matrix.check_format(full_check=True)
+        check_indices(matrix, name)
     except (ValueError, OverflowError) as error:
         raise ValueError(f"the saved model's {name} is damaged: {error}") from error
     return matrix

@@ -256,10 +256,14 @@ def check_indices(matrix: sp.spmatrix | sp.sparray, name: str) -> None:
     """
     fault = None
     if hasattr(matrix, "indptr"):  # CSR, CSC and BSR
+        pointers = np.asarray(matrix.indptr)
         try:
             matrix.check_format(full_check=True)
         except ValueError as error:
             fault = str(error)
+        # SciPy looks no further where the last one says that there are no entries.
+        if not fault and (pointers[-1] < 0 or (pointers[1:] < pointers[:-1]).any()):
+            fault = "index pointer values must not decrease"
     elif hasattr(matrix, "coords") and matrix.nnz:
         for places, n in zip(matrix.coords, matrix.shape, strict=True):
             if places.min() < 0 or places.max() >= n:

@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from saetm_plugins import SAETopicModel, analysis, evaluation, train_sae
 from saetm_plugins.atoms import atom_stability, match_directions, sample_ctm
 from saetm_plugins.emission import fit_emissions
+from saetm_plugins.persistence import pack_csr, unpack_csr
 from saetm_plugins.plotting import map_documents
 
 
@@ -64,6 +65,16 @@ def test_texts_in_none_of_the_languages_named_are_fitted(corpus, sae):
     made = SAETopicModel(5, sae=sae, word_vectors="corpus", language=["th", "ja"])
     made.fit(corpus.documents, corpus.embeddings)
     assert np.isfinite(made.components_).all()
+
+
+@pytest.mark.parametrize("last", [0, -1])
+def test_a_matrix_that_says_it_has_no_entries_is_looked_at_all_the_same(last):
+    matrix = sp.csr_matrix(np.eye(4, dtype=np.float32))
+    matrix.indptr[:] = [0, 10**6, 10**6, 10**6, last]
+    with pytest.raises(ValueError, match="bow is a damaged sparse matrix"):
+        fit_emissions(np.eye(4, dtype=np.float32), matrix)
+    with pytest.raises(ValueError, match="damaged"):
+        unpack_csr("saved", pack_csr("saved", matrix))
 
 
 MASKED = np.ma.masked_equal([1.0, 2.0, 3.0], 2.0)

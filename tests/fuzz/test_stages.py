@@ -152,7 +152,8 @@ ENTRIES = {
     ),
     "emissions": Entry(
         fit_emissions, {"doc_atoms": THETA, "bow": COUNTS},
-        {**EMISSION_OPTIONS, "solver": Choice("em", "em", "adam")}, ("Complex",), check_emissions,
+        {**EMISSION_OPTIONS, "solver": Choice("em", "em", "adam")}, ("Complex", "bow"),
+        check_emissions,
     ),
     "blocks": Entry(
         blocks,

@@ -156,7 +156,7 @@ def test_languages_can_be_told(sentences):
     assert "stürmer" not in model.words_of_language_["fr"]
     with pytest.raises(ValueError, match="languages names 3 for 100 documents"):
         model.fit(german + french, embeddings, languages=["de"] * 3)
-    with pytest.raises(ValueError, match="language must be"):
+    with pytest.raises(ValueError, match="languages must be"):
         model.fit(german + french, embeddings, languages=["deutsch"] * 100)
     with pytest.raises(ValueError, match="language must be one of"):
         model.get_topics(language="en")
