@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse as sp
 
+from saetm_plugins.validation import check_names
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -68,6 +70,8 @@ def read_groups(groups: Any, n_documents: int, name: str = "groups") -> Groups:
         raise TypeError(
             f"{name} must hold a label for each document; found {type(groups).__name__}"
         )
+    if np.ma.is_masked(groups):
+        raise ValueError(f"{name} is a masked array with entries masked; None stands for no group")
     n_given = groups.shape[0] if hasattr(groups, "shape") else len(groups)
     if n_given != n_documents:
         raise ValueError(f"{name} has {n_given} entries for {n_documents} documents")
@@ -75,6 +79,8 @@ def read_groups(groups: Any, n_documents: int, name: str = "groups") -> Groups:
         groups = groups.iloc[:, 0]
     if sp.issparse(groups) or getattr(groups, "ndim", 1) == 2:
         return _from_matrix(groups, name)
+    if not hasattr(groups, "dtype") or groups.dtype == object:
+        check_names(list(groups), name)
     labels = groups if isinstance(groups, pd.Series) else _as_series(groups)
     if any(isinstance(label, list | tuple | set | frozenset) for label in labels):
         return _from_lists(labels, name)

@@ -32,6 +32,7 @@ from saetm_plugins.validation import (
     check_count,
     check_embeddings,
     check_fraction,
+    check_names,
     check_text,
     is_integer,
 )
@@ -195,6 +196,7 @@ def _read_searched(
     n_documents = doc_atoms.shape[0]
     shown = given if texts is None else as_list(texts, "texts", "texts, one per document")
     names = None if ids is None else as_list(ids, "ids", "one name per document")
+    check_names(names or [], "ids")
     for name, values in (("texts", shown), ("ids", names), ("embeddings", embeddings)):
         if values is not None and len(values) != n_documents:
             raise ValueError(f"{name} has {len(values)} entries for {n_documents} documents")
@@ -318,6 +320,7 @@ def _best_rows(
     if groups is None:
         return _best(scores, np.flatnonzero(allowed), n), None
     given = as_list(groups, "groups", "a label for each document")
+    check_names(given, "groups")
     labels = groups.reset_index(drop=True) if isinstance(groups, pd.Series) else pd.Series(given)
     if not all(map(pd.api.types.is_hashable, given)):
         raise TypeError("groups must hold one label for each document; found a list or table")

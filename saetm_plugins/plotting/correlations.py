@@ -47,7 +47,10 @@ def plot_correlations(
         When `table` is not such a table.
     """
     key = "atom" if "atom_a" in getattr(table, "columns", ()) else "topic"
-    columns = (f"{key}_a", f"{key}_b", "words_a", "words_b", "documents_a", "documents_both", value)
+    columns = (
+        *(f"{name}_{side}" for name in (key, "words", "documents") for side in "ab"),
+        *("documents_both", value),
+    )
     check_choice(value, "value", ("npmi", "phi"))
     need_columns(table, columns, "topic_correlations")
     from plotly import graph_objects as go

@@ -49,7 +49,10 @@ def plot_coverage(
     TypeError, ValueError
         When `table` is not such a table, or no topic is left.
     """
-    need_columns(table, ("topic", "words", "group", "n_documents"), "coverage or topic_shares")
+    columns = ("topic", "words", "group", "n_documents", "few_documents")
+    need_columns(table, columns, "coverage or topic_shares")
+    if table.duplicated(["topic", "group"]).any():
+        raise ValueError("table holds a topic of a group twice")
     value = "coverage" if "coverage" in table else "share"
     need_columns(table, (value,), "coverage or topic_shares")
     ranked = rank_by_variance(table, value, max_mean).head(check_shown(n_topics))

@@ -115,8 +115,8 @@ def test_gensim_methods(name):
 @whole_fits
 @given(
     rows(EMBEDDINGS),
-    st.one_of(st.none(), labels(GROUPS), junk),
-    st.one_of(st.none(), fractions, fractions, junk),
+    st.one_of(st.none(), st.none(), labels(GROUPS)),
+    st.one_of(st.none(), st.floats(0, 1), values_like(0.5)),
 )
 def test_clusterer(points, classes, threshold):
     made = bertopic.SAEClusterer(2, sae=SAE, outlier_threshold=threshold)
