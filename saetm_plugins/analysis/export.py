@@ -10,7 +10,7 @@ import pandas as pd
 
 from saetm_plugins.analysis.fitted import as_topic_model, mixtures, open_model, topic_names
 from saetm_plugins.tables import check_table_path, document_table, write_table
-from saetm_plugins.validation import as_list, check_count, check_doc_topics
+from saetm_plugins.validation import as_list, check_count, check_doc_topics, check_names
 
 
 def export_documents(
@@ -69,7 +69,9 @@ def export_documents(
         named = [names[topic] if topic == topic else None for topic in _plain(table[column])]
         table["name" + column.removeprefix("topic")] = named
     if texts is not None:
-        table.insert(1, "text", _of_length(as_list(texts, "texts", "texts"), len(table), "texts"))
+        given = _of_length(as_list(texts, "texts", "texts"), len(table), "texts")
+        check_names(given, "texts")
+        table.insert(1, "text", given)
     if columns is not None:
         if not isinstance(columns, pd.DataFrame):
             raise TypeError(f"columns must be a DataFrame; found {type(columns).__name__}")
