@@ -16,7 +16,7 @@ from saetm_plugins.plotting.style import (
     lay_out,
     need_columns,
 )
-from saetm_plugins.validation import check_choice
+from saetm_plugins.validation import as_list, check_choice
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,7 +94,8 @@ def _choose(
         # In the order of their last values, as the lines end: the legend reads along.
         last = table.dropna(subset=[value]).groupby("topic")[value].last()
         return sorted(chosen, key=lambda topic: -last[topic])
-    unknown = [topic for topic in topics if topic not in set(table["topic"])]
+    topics = as_list(topics, "topics", "numbers of topics")
+    unknown = [topic for topic in topics if topic not in list(table["topic"])]
     if unknown or not len(topics):
         raise ValueError(f"topics names {unknown or 'none'}, which the table does not hold")
     return list(topics)
