@@ -40,6 +40,7 @@ from saetm_plugins.validation import check_choice, check_dense_size, check_not_n
 _ROWS = 16_384  # documents at a time: their embeddings are copied in float64
 _MOST_DOCUMENTS = 1e11  # counts of more would be refused as too large for float32
 _DIMENSIONS = 16  # columns of embeddings that one thread sums
+_RELEARNING = 2.0  # power of mixtures that is nearest to what a fit learns words from
 _REPETITION = 2.0  # of a text's words, on average; one in a hundred posts of 20 Newsgroups has more
 _CLASS_KERNEL_WIDTH = 0.2  # of 0.05 to 0.2, the best on held-out labels of 20 Newsgroups
 
@@ -58,8 +59,11 @@ class CorpusSums:
     ----------
     n_documents, n_distinct, n_embedded : float
         Documents, those that repeat no other one, and those of the latter with an embedding.
-    atom_mass, distinct_atom_mass, embedded_atom_mass : ndarray of shape (K,)
-        Σ θ_k over each.
+    atom_mass : ndarray of shape (K,)
+        Σ θ_k over documents, with θ their mixtures; below θ is what words are learned from
+        (:func:`document_mixtures`).
+    distinct_atom_mass, embedded_atom_mass : ndarray of shape (K,)
+        Σ θ_k over the others.
     atom_pairs : csr_matrix of shape (K, K)
         Σ |n| θ_k θ_j, with |n| the word counts of a document (1 without words).
     embedding : ndarray of shape (d,)
@@ -139,9 +143,20 @@ class CorpusSums:
 
 def document_mixtures(
     sae: SparseAutoencoder, embeddings: np.ndarray, sharpening: float, device: str = "auto"
-) -> sp.csr_matrix:
-    """Return the atoms of documents, (n, K), float32; rows sum to 1."""
-    return normalize_activations(sae.transform(embeddings, device=device), sharpening)
+) -> tuple[sp.csr_matrix, sp.csr_matrix]:
+    """Return the atoms of documents twice, (n, K), float32; rows sum to 1.
+
+    Returns
+    -------
+    mixtures : csr_matrix
+        What documents are about: normalised cosines with their active atoms.
+    learned_from : csr_matrix
+        What words are learned from: normalised activations, which tell atoms apart that are alike.
+    """
+    activations = sae.transform(embeddings, device=device)
+    told = (sae.cosines(embeddings, activations), activations)
+    mixtures, learned_from = (normalize_activations(each, sharpening) for each in told)
+    return mixtures, learned_from
 
 
 def sum_documents(
@@ -149,15 +164,14 @@ def sum_documents(
     counts: sp.csr_matrix | None,
     embeddings: np.ndarray | None,
     width: int,
-    repeats: np.ndarray | None = None,
-    whole: sp.csr_matrix | None = None,
+    mixtures: sp.csr_matrix | None = None,
 ) -> CorpusSums:
     """Sum over documents that differ, or over the passages of long ones.
 
     Parameters
     ----------
     doc_atoms : csr_matrix of shape (n, K)
-        Mixtures.
+        What words are learned from, see :func:`document_mixtures`.
     counts : csr_matrix of shape (n, V), optional
         Counts are damped to log2(1 + count): a document that repeats a word says it more surely,
         but not in proportion.
@@ -165,16 +179,15 @@ def sum_documents(
         None where documents are known by their words alone.
     width : int
         d.
-    repeats : ndarray of shape (n,), optional
-        How often each is there; None means once.
-    whole : csr_matrix of shape (N, K), optional
-        Mixtures of the documents that the n rows are passages of: shares count documents; words,
-        atoms and embeddings are of passages.
+    mixtures : csr_matrix of shape (N, K), optional
+        Of all documents, those that repeat another one as well; of whole ones, where the n rows are
+        passages. Shares count these, all else the n rows. None: `doc_atoms`.
     """
-    mixtures = sp.csr_matrix(doc_atoms, dtype=np.float64)
-    n_documents, n_atoms = mixtures.shape
-    mass = np.asarray(mixtures.sum(axis=0)).ravel()
-    lengths = np.ones(n_documents)
+    weights = sp.csr_matrix(doc_atoms, dtype=np.float64)
+    n_rows, n_atoms = weights.shape
+    mass = np.asarray(weights.sum(axis=0)).ravel()
+    shares = weights if mixtures is None else mixtures
+    lengths = np.ones(n_rows)
     words: dict[str, Any] = {}
     presence = None
     if counts is not None:
@@ -187,36 +200,33 @@ def sum_documents(
         lengths = np.asarray(damped.sum(axis=1)).ravel()
         frequency = np.asarray(presence.sum(axis=0)).ravel()
         words = {
-            "atom_words": _product(mixtures, damped),
+            "atom_words": _product(weights, damped),
             "document_frequency": frequency,
             "embedded_document_frequency": np.zeros_like(frequency),
             "word_embeddings": np.zeros((damped.shape[1], width)),
         }
     sums = CorpusSums(
-        n_documents=float(n_documents if repeats is None else repeats.sum()),
-        n_distinct=float(n_documents),
+        n_documents=float(shares.shape[0]),
+        n_distinct=float(n_rows),
         n_embedded=0.0,
-        atom_mass=mass if repeats is None else mixtures.T @ repeats,
+        atom_mass=np.asarray(shares.sum(axis=0, dtype=np.float64)).ravel(),
         distinct_atom_mass=mass,
         embedded_atom_mass=np.zeros(n_atoms),
-        atom_pairs=_product(mixtures, sp.csr_matrix(sp.diags(lengths) @ mixtures)),
+        atom_pairs=_product(weights, sp.csr_matrix(sp.diags(lengths) @ weights)),
         embedding=np.zeros(width),
         atom_embeddings=np.zeros((n_atoms, width)),
         **words,
     )
-    if whole is not None:
-        mass = np.asarray(whole.sum(axis=0, dtype=np.float64)).ravel()
-        sums = dataclasses.replace(sums, n_documents=float(whole.shape[0]), atom_mass=mass)
     if embeddings is None:
         return sums
     sums = dataclasses.replace(
-        sums, n_embedded=float(n_documents), embedded_atom_mass=sums.distinct_atom_mass
+        sums, n_embedded=float(n_rows), embedded_atom_mass=sums.distinct_atom_mass
     )
     if counts is not None:
         sums = dataclasses.replace(sums, embedded_document_frequency=sums.document_frequency)
-    for first in range(0, n_documents, _ROWS):
+    for first in range(0, n_rows, _ROWS):
         rows = slice(first, first + _ROWS)
-        _add_embeddings(sums, mixtures[rows], None if presence is None else presence[rows],
+        _add_embeddings(sums, weights[rows], None if presence is None else presence[rows],
                         embeddings[rows])  # fmt: skip
     return sums
 
@@ -282,7 +292,7 @@ class AtomModel:
         Vectors of words that were given, or by the documents' encoder; a zero row: not known. None
         where the corpus alone says what words are near each other.
     sharpening : float
-        Exponent on activations before they are normalised to a mixture.
+        Exponent on cosines and activations before they are normalised to a mixture.
     random_state : int
     solver, n_iter, device
         Of the emissions, see :func:`saetm_plugins.emission.fit_pooled_emissions`.
@@ -321,6 +331,10 @@ class AtomModel:
 
     def mixtures(self, embeddings: np.ndarray) -> sp.csr_matrix:
         """Return the atoms of documents, (n, K), float32; rows sum to 1."""
+        return self.both_mixtures(embeddings)[0]
+
+    def both_mixtures(self, embeddings: np.ndarray) -> tuple[sp.csr_matrix, sp.csr_matrix]:
+        """Return :func:`document_mixtures`: the atoms of documents, and what words learn from."""
         return document_mixtures(self.sae, embeddings, self.sharpening, self.device)
 
     def with_documents(
@@ -328,10 +342,9 @@ class AtomModel:
         doc_atoms: sp.csr_matrix,
         counts: sp.csr_matrix | None,
         embeddings: np.ndarray | None,
-        repeats: np.ndarray | None = None,
+        mixtures: sp.csr_matrix | None = None,
         *,
         decay: float = 1.0,
-        whole: sp.csr_matrix | None = None,
     ) -> AtomModel:
         """Return the model with more documents.
 
@@ -340,12 +353,10 @@ class AtomModel:
         doc_atoms : csr_matrix of shape (n, K)
         counts : csr_matrix of shape (n, V), or None
         embeddings : ndarray of shape (n, d), or None
-        repeats : ndarray of shape (n,), optional
-            How often each is there; None means once.
+        mixtures : csr_matrix of shape (N, K), optional
+            As of :func:`sum_documents`.
         decay : float, default=1.0
             What earlier documents count from now on: 1 as before, 0 nothing.
-        whole : csr_matrix of shape (N, K), optional
-            Mixtures of the documents that the n rows are passages of.
 
         Raises
         ------
@@ -354,7 +365,7 @@ class AtomModel:
             left.
         """
         check_not_negative(decay, "decay", most=1e6)
-        more = sum_documents(doc_atoms, counts, embeddings, self.sae.n_features, repeats, whole)
+        more = sum_documents(doc_atoms, counts, embeddings, self.sae.n_features, mixtures)
         sums = more if decay == 0 else self.sums * decay + more
         if sums.n_documents > _MOST_DOCUMENTS:
             raise ValueError(f"decay={decay} makes {sums.n_documents:.2g} documents of those seen")
@@ -374,7 +385,8 @@ class AtomModel:
         vocabulary : ndarray of shape (V,)
         """
         embeddings = np.asarray(doc_atoms @ self.centroids)
-        found = sum_documents(doc_atoms, counts, embeddings, self.sae.n_features)
+        sharpened = normalize_activations(doc_atoms, _RELEARNING)
+        found = sum_documents(sharpened, counts, embeddings, self.sae.n_features)
         of_words = ("atom_pairs", "atom_words", "document_frequency",
                     "embedded_document_frequency", "word_embeddings")  # fmt: skip
         words = {name: getattr(found, name) for name in of_words}

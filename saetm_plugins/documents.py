@@ -10,7 +10,7 @@ import re
 import unicodedata
 import warnings
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -97,23 +97,10 @@ def find_distinct(embeddings: np.ndarray) -> np.ndarray:
     return first_of_group[group]
 
 
-class DistinctRows(NamedTuple):
-    """Documents with content that repeat no other one.
+def choose_distinct(embeddings: np.ndarray | None, blank: np.ndarray) -> np.ndarray:
+    """Return the documents to learn from: those with content that repeat no other one, ascending.
 
-    Attributes
-    ----------
-    rows : ndarray of shape (m,), int64
-        Their row numbers, ascending.
-    repeats : ndarray of shape (m,), float64, or None
-        How often each is there; None where all are there once.
-    """
-
-    rows: np.ndarray
-    repeats: np.ndarray | None
-
-
-def choose_distinct(embeddings: np.ndarray | None, blank: np.ndarray) -> DistinctRows:
-    """Choose the documents to learn from; without embeddings, all that are not blank.
+    Without embeddings, all with content.
 
     Parameters
     ----------
@@ -122,9 +109,8 @@ def choose_distinct(embeddings: np.ndarray | None, blank: np.ndarray) -> Distinc
     """
     told = np.flatnonzero(~blank)
     if embeddings is None or len(told) == 0:
-        return DistinctRows(told, None)
-    rows, repeats = np.unique(find_distinct(take(embeddings, told)), return_counts=True)
-    return DistinctRows(told[rows], None if len(rows) == len(told) else repeats.astype(float))
+        return told
+    return told[np.unique(find_distinct(take(embeddings, told)))]
 
 
 def take(array: Any, rows: np.ndarray) -> Any:

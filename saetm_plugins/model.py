@@ -85,8 +85,8 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
     activation : str, default="batch_topk"
         Architecture of the autoencoder, see :func:`saetm_plugins.train_sae`.
     sharpening : float, optional
-        Exponent on activations before they are normalised to a mixture; at most 50. None: 2, or 1.5
-        with the atoms that ship with this package, of which more are active.
+        Exponent on a document's cosines with atoms, and on activations, before they are normalised
+        to a mixture; at most 50. None: 2, or 1.5 with the atoms that ship here: more are active.
     seed_topics : dict of str to list of str or str, optional
         Labels that topics are to have, and what each means: words, or a phrase. Atoms are drawn
         to the labels (optimal transport, needs POT); the rest merge into the other topics. The
@@ -269,20 +269,21 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
         matches = partial(self._embeddings_match_encoder, read.rows, embeddings, images is not None)
         targets = self._find_label_targets(vocabulary, counts, embeddings, matches)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        rows, repeats = choose_distinct(embeddings, blank)
+        rows = choose_distinct(embeddings, blank)
         sae = choose_sae(self, take(embeddings, rows), seed, of_images=images is not None)
         sharpening = choose_sharpening(self, sae)
-        row_atoms = document_mixtures(sae, embeddings, sharpening, self.device)
-        row_atoms = without_atoms(row_atoms, blank)
+        row_atoms, learned_from = (
+            without_atoms(mixtures, blank)
+            for mixtures in document_mixtures(sae, embeddings, sharpening, self.device)
+        )
         counts, vocabulary, vectorizer = told.drop_stop_words(
-            row_atoms, counts, vocabulary, vectorizer
+            learned_from, counts, vocabulary, vectorizer
         )
         sums = sum_documents(
-            take(row_atoms, rows),
+            take(learned_from, rows),
             take(counts, rows),
             take(embeddings, rows),
             sae.n_features,
-            repeats,
             read.told(blank, row_atoms),
         )
         doc_atoms = read.whole(row_atoms)
@@ -296,7 +297,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
             n_iter=self.emission_n_iter,
             device=self.device,
             label_targets=targets,
-            class_mass=None if codes is None else sp.csr_matrix(doc_atoms.T @ codes),
+            class_mass=None if codes is None else sp.csr_matrix(read.whole(learned_from).T @ codes),
             class_weight=class_weight,
         )
         atoms = replace(atoms, word_vectors=self._find_word_vectors(atoms, matches))
@@ -365,9 +366,10 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
         if doc_atoms is None:
             read = self._read(documents, embeddings, sae=self.sae_, chunk=chunk)
             embeddings = read.embeddings
-            doc_atoms = self.atoms_.mixtures(embeddings)
+            doc_atoms, learned_from = self.atoms_.both_mixtures(embeddings)
         else:
             doc_atoms = check_mixtures_of_atoms(doc_atoms, self.atoms_.n_atoms)
+            learned_from = doc_atoms
             texts = None if documents is None else check_documents(documents)
             if texts is not None and len(texts) != doc_atoms.shape[0]:
                 raise ValueError(
@@ -385,14 +387,13 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
         )
         blank = find_blank(read.rows, doc_atoms.shape[0], counts, embeddings) | unreadable
         row_atoms = without_atoms(doc_atoms, blank)
-        rows, repeats = choose_distinct(embeddings, blank)
+        rows = choose_distinct(embeddings, blank)
         atoms = self.atoms_.with_documents(
-            take(row_atoms, rows),
+            take(learned_from, rows),
             take(counts, rows),
             take(embeddings, rows),
-            repeats,
+            read.told(blank, row_atoms),
             decay=decay,
-            whole=read.told(blank, row_atoms),
         )
         topics = cuts.renew(atoms, self.topics_)
         with all_or_nothing(self):

@@ -405,7 +405,7 @@ class TestPartialFit:
         model = SAETopicModel(N_TOPICS, merge="ward").fit(corpus.documents, corpus.embeddings)
         before = model.components_
         model.partial_fit(corpus.documents[:50], corpus.embeddings[:50], decay=0.1)
-        weights = model.atom_topics_.toarray() * model.atom_prevalence_[:, None]
+        weights = model.atom_topics_.toarray() * model.atoms_.weights[:, None]
         mixed = weights.T @ model.atom_words_
         mixed /= mixed.sum(axis=1, keepdims=True)
         np.testing.assert_allclose(model.components_, mixed, atol=1e-5)

@@ -66,9 +66,9 @@ def find_documents(
     of which the model keeps the atoms, or those given.
 
     A phrase is encoded, and compared with what each document's atoms say of its embedding: the
-    mean of the atoms' centroids, weighted by their activations. This forgets what is peculiar to a
-    document, so it finds more of the documents that are about the phrase, and fewer of those that
-    merely use its words; with `embeddings` both count.
+    mean of the atoms' centroids, weighted by how near the document lies to each. This forgets what
+    is peculiar to a document, so it finds more of the documents that are about the phrase, and
+    fewer of those that merely use its words; with `embeddings` both count.
 
     Parameters
     ----------
@@ -216,7 +216,7 @@ def _query_vector(model: Any, searched: _Searched, query: Any, name: str) -> np.
             raise ValueError(f"like={query} of {n_documents} documents")
         if searched.embeddings is not None:
             return searched.embeddings[query]
-        return _reconstruct(fitted, _activations(fitted, searched.doc_atoms[query]))[0]
+        return _reconstruct(fitted, _cosines(fitted, searched.doc_atoms[query]))[0]
     if np.ndim(query) != 1:
         raise TypeError(f"{name} must be a text or an embedding; found {query!r}")
     return check_embeddings([query], name=name, width=fitted.sae_.n_features)[0]
@@ -237,13 +237,13 @@ def _match_vector(fitted: SAETopicModel, vector: np.ndarray, atom_weight: float)
     towards = np.asarray(fitted.atoms_.centroids @ unit - mean @ unit, dtype=np.float32)
 
     def score(doc_atoms: sp.csr_matrix, embeddings: np.ndarray | None) -> np.ndarray:
-        told = unit_rows(_reconstruct(fitted, _activations(fitted, doc_atoms))) @ unit
+        told = unit_rows(_reconstruct(fitted, _cosines(fitted, doc_atoms))) @ unit
         if embeddings is None or atom_weight == 1:
             return told
         return atom_weight * told + (1 - atom_weight) * (unit_rows(embeddings) @ unit)
 
     def gains(doc_atoms: sp.csr_matrix) -> sp.csr_matrix:
-        return _scale_columns(_activations(fitted, doc_atoms), towards)
+        return _scale_columns(_cosines(fitted, doc_atoms), towards)
 
     return _Match(score, gains)
 
@@ -382,16 +382,16 @@ def _largest_entries(row: sp.csr_matrix, n: int) -> np.ndarray:
     return row.indices[order[row.data[order] > 0]]
 
 
-def _activations(fitted: SAETopicModel, doc_atoms: sp.csr_matrix) -> sp.csr_matrix:
-    """Undo the sharpening of mixtures: rows are activations, up to a factor."""
-    activations = sp.csr_matrix(doc_atoms, dtype=np.float32, copy=True)
-    np.power(activations.data, 1 / fitted.atoms_.sharpening, out=activations.data)
-    return activations
+def _cosines(fitted: SAETopicModel, doc_atoms: sp.csr_matrix) -> sp.csr_matrix:
+    """Undo the sharpening of mixtures: rows are cosines with atoms, up to a factor."""
+    cosines = sp.csr_matrix(doc_atoms, dtype=np.float32, copy=True)
+    np.power(cosines.data, 1 / fitted.atoms_.sharpening, out=cosines.data)
+    return cosines
 
 
-def _reconstruct(fitted: SAETopicModel, activations: sp.csr_matrix) -> np.ndarray:
+def _reconstruct(fitted: SAETopicModel, cosines: sp.csr_matrix) -> np.ndarray:
     """Return the direction (n, d) in which the atoms put each document among the embeddings."""
-    return np.asarray(activations @ fitted.atoms_.centroids)
+    return np.asarray(cosines @ fitted.atoms_.centroids)
 
 
 def _scale_columns(matrix: sp.csr_matrix, factors: np.ndarray) -> sp.csr_matrix:

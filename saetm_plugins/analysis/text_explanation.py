@@ -53,7 +53,7 @@ def explain_text(text: str, n_words: int = 8, *, embedding: Any = None) -> pd.Da
                       width=sae.n_features)  # fmt: skip
     if given is not None and unexplained(sae, read.embeddings, centre=sae.mean_) > _FOREIGN:
         raise ValueError(f"embedding is not by {sae.encoder_name}: the atoms do not explain it")
-    mixture = read.whole(document_mixtures(sae, read.embeddings, SHARPENING_OF_FOUNDATION))
+    mixture = read.whole(document_mixtures(sae, read.embeddings, SHARPENING_OF_FOUNDATION)[0])
     order = np.argsort(-mixture.data, kind="stable")
     order = order[mixture.data[order] >= _SHOWN]
     told = [atom_descriptions()[atom] for atom in mixture.indices[order]]

@@ -1,7 +1,7 @@
 """Stage 1, the trained model: embeddings in, sparse document-atom activations out (paper, sec. 3).
 
-Decoder rows are topic directions (atoms); a document's activations, divided by their sum, are its
-mixture of atoms.
+Decoder rows are topic directions (atoms). A document's mixture is made of the atoms that it
+activates, by how near it lies to each (:meth:`cosines`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,14 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from saetm_plugins.atoms.encoding import ACTIVATIONS, encode_block, rows_at_a_time, stack_blocks
+from saetm_plugins.arrays import unit_rows
+from saetm_plugins.atoms.encoding import (
+    ACTIVATIONS,
+    cosines_at_entries,
+    encode_block,
+    rows_at_a_time,
+    stack_blocks,
+)
 from saetm_plugins.atoms.files.hub import model_card, resolve_path, upload
 from saetm_plugins.atoms.files.other_libraries import load_other_library
 from saetm_plugins.atoms.normalization import NORMALIZATIONS, Normalizer
@@ -32,6 +39,7 @@ from saetm_plugins.validation import (
 )
 
 KIND = "sparse-autoencoder"
+_ROWS = 16_384  # embeddings that are read again at a time
 _DAMAGE = (TypeError, KeyError, ValueError, AttributeError, IndexError, OverflowError, OSError)
 _ARRAYS = ("encoder", "encoder_bias", "decoder", "decoder_bias", "thresholds", "mean")
 
@@ -159,6 +167,41 @@ class SparseAutoencoder:
         device = resolve_device(device)
         blocks = self._blocks(embeddings, block_size, device)
         return stack_blocks([encode_block(self, block, device) for block in blocks], self.n_atoms)
+
+    def cosines(self, embeddings: Any, activations: sp.csr_matrix) -> sp.csr_matrix:
+        """Return how near every document lies to each atom that it activates.
+
+        An activation says what an atom adds to the others of its document; of two alike one may get
+        all. The cosine with an atom's direction says how much the document is about it, whatever
+        the others are.
+
+        Parameters
+        ----------
+        embeddings : array-like of shape (n, d)
+        activations : csr_matrix of shape (n, n_atoms)
+            Theirs, by :meth:`transform`.
+
+        Returns
+        -------
+        scipy.sparse.csr_matrix of shape (n, n_atoms), float32
+            The same entries; cosines of normalised embeddings, less the decoder's bias, with
+            decoder rows; at least 0.001.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`transform`.
+        """
+        directions, cosines, done = unit_rows(self.decoder_), np.empty_like(activations.data), 0
+        indptr, indices = activations.indptr, activations.indices
+        for block in self._blocks(embeddings, _ROWS, "cpu"):
+            rows = self.normalizer_.apply(block) - self.decoder_bias_
+            first, last = indptr[done], indptr[done + len(rows)]
+            cosines[first:last] = cosines_at_entries(
+                indptr[done : done + len(rows) + 1] - first, indices[first:last], rows, directions
+            )
+            done += len(rows)
+        return sp.csr_matrix((cosines, indices, indptr), activations.shape)
 
     def reconstruct(self, embeddings: Any, *, block_size: int | None = None) -> np.ndarray:
         """Return what the atoms explain of every embedding, in the original embedding space.

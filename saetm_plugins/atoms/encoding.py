@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
+from saetm_plugins.arrays import unit_rows
 from saetm_plugins.atoms.normalization import Normalizer
 from saetm_plugins.pairs import entries_of, keep_entries, largest_entries, products_of_pairs
 from saetm_plugins.parallel import even_ranges, map_ranges, n_threads
@@ -17,6 +18,7 @@ ACTIVATIONS = ("topk", "batch_topk", "l1", "jumprelu")
 _SCORE_BYTES = 2**26  # of dense scores in memory at a time
 _SCORE_BYTES_ON_GPU = 2**28
 _LEAST_ROWS = 64  # of a product: it repacks the encoder
+_LEAST_COSINE = np.float32(1e-3)
 _FLOOR = np.float32(1e-6)  # what the strongest atom of a document counts when nothing is positive
 
 
@@ -56,6 +58,25 @@ def encode_block(
     values : ndarray of shape (nnz,), float32
     """
     return encode_normalized(sae, sae.normalizer_.apply(embeddings), device)
+
+
+def cosines_at_entries(
+    indptr: np.ndarray, indices: np.ndarray, rows: np.ndarray, directions: np.ndarray
+) -> np.ndarray:
+    """Return the cosines of `rows` (n, d) and unit `directions` (K, d) at entries of (n, K).
+
+    Float32, at least .001: an active atom has a share of a mixture.
+    """
+    rows, cosines = unit_rows(rows), np.empty(len(indices), dtype=np.float32)
+
+    def multiply(_: int, first: int, last: int) -> None:
+        begin, end = indptr[first], indptr[last]
+        cosines[begin:end] = products_of_pairs(
+            indptr[first : last + 1] - begin, indices[begin:end], rows[first:last], directions
+        )
+
+    map_ranges(multiply, even_ranges(len(rows), max(_LEAST_ROWS, -(-len(rows) // n_threads()))))
+    return np.maximum(cosines, _LEAST_COSINE)
 
 
 def encode_normalized(

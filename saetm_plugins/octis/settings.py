@@ -34,7 +34,7 @@ activation (str) – architecture of the autoencoder: topk, batch_topk, l1, jump
 
 merge (str) – how atoms become topics: auto, nmf, kmeans, ward, hdbscan.
 
-sharpening (float, optional) – exponent on activations before they are normalised.
+sharpening (float, optional) – exponent on cosines with atoms before they are normalised.
 
 word_vectors (str) – "auto", "corpus" or "encoder": where vectors of words come from.
 

@@ -72,11 +72,9 @@ class ReadTexts(NamedTuple):
             return None
         return FittedPassages(replace(self.passages, embeddings=None), row_atoms)
 
-    def told(self, blank: np.ndarray, row_atoms: sp.csr_matrix) -> sp.csr_matrix | None:
-        """Return the mixtures of documents that are not blank, where the rows are passages."""
-        if self.passages is None:
-            return None
-        return self.whole(row_atoms)[~self.passages.all_of(blank)]
+    def told(self, blank: np.ndarray, row_atoms: sp.csr_matrix) -> sp.csr_matrix:
+        """Return the mixtures of documents that are not blank."""
+        return self.whole(row_atoms)[~self.all_blank(blank)]
 
     def all_blank(self, blank: np.ndarray) -> np.ndarray:
         """Tell of which documents all rows are blank, (n,) bool."""

@@ -31,6 +31,21 @@ def test_activations_are_those_of_the_dense_formula(sae, embeddings):
     np.testing.assert_allclose(codes[full], expected[full], atol=1e-5)
 
 
+def test_cosines_are_those_of_active_atoms_alone(sae, embeddings, monkeypatch):
+    rows, codes = sae.normalizer_.apply(embeddings), sae.transform(embeddings)
+    found = sae.cosines(embeddings, codes)
+    assert np.array_equal(found.indptr, codes.indptr)
+    assert np.array_equal(found.indices, codes.indices)
+    rows -= sae.decoder_bias_
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    expected = np.maximum(rows @ sae.decoder_.T, 1e-3)[codes.nonzero()]
+    np.testing.assert_allclose(found.data, expected, atol=1e-5)
+    alone = np.concatenate([sae.cosines(embeddings[[i]], codes[i]).data for i in range(25)])
+    assert np.array_equal(found[:25].data, alone)
+    monkeypatch.setattr("saetm_plugins.atoms.autoencoder._ROWS", 7)
+    assert np.array_equal(found.data, sae.cosines(embeddings, codes).data)
+
+
 def test_gpu_path_run_on_the_cpu_agrees(sae, embeddings):
     rows = sae.normalizer_.apply(embeddings)
     indptr, indices, values = _encode_on_device(sae, rows, "cpu")
