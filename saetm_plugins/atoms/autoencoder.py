@@ -39,7 +39,7 @@ from saetm_plugins.validation import (
 )
 
 KIND = "sparse-autoencoder"
-_ROWS = 16_384  # embeddings that are read again at a time
+_ROWS = 4096  # embeddings that are read again at a time
 _DAMAGE = (TypeError, KeyError, ValueError, AttributeError, IndexError, OverflowError, OSError)
 _ARRAYS = ("encoder", "encoder_bias", "decoder", "decoder_bias", "thresholds", "mean")
 
