@@ -30,7 +30,7 @@ def test_every_topic_owns_a_document_and_the_first_most(model, merge, n_topics):
 
 def test_the_default_count_is_what_the_corpus_can_carry(corpus):
     model = NumberedTopicModel(n_topics=None).fit(corpus.documents[:100], corpus.embeddings[:100])
-    assert model.n_topics_ == 10
+    assert model.n_topics_ in (9, 10)  # one may be the largest topic of no document
 
 
 def test_a_cut_too_fine_for_the_documents_says_so(model):
