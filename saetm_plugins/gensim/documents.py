@@ -182,8 +182,8 @@ class TopicsOfDocuments(WordsOfTopics):
         chunk = chunk if hasattr(chunk, "__len__") else as_list(chunk, "chunk", "bags of words")
         if total_docs is not None:
             check_not_negative(total_docs, "total_docs")
-            if total_docs == 0:
-                raise ValueError("total_docs must be above 0; found 0")
+            if total_docs < 1:
+                raise ValueError(f"total_docs must be at least 1; found {total_docs}")
         ratio = 1.0 if total_docs is None else total_docs / max(len(chunk), 1)
         score, n_words = self._bound(chunk, None, ratio)
         if not n_words:

@@ -259,14 +259,18 @@ def test_other_words_are_learned_from_passages(long_corpus, long_texts, tmp_path
     model = SAETopicModel(5, encoder=long_texts.Encoder(), n_atoms=16, word_vectors="corpus")
     model.fit(texts)
     before, atom_words = model.labels_, model.atom_words_
+
+    def alike(one, other):
+        return np.corrcoef(one.ravel(), other.ravel())[0, 1]
+
     model.save(tmp_path / "model")
     loaded = SAETopicModel.load(tmp_path / "model", encoder=long_texts.Encoder())
     passages = loaded.passages_.passages
     np.testing.assert_array_equal(passages.places, model.passages_.passages.places)
     bow = model.vectorizer_.transform(passages.texts(texts))
     loaded.relearn_words(bow, model.vocabulary_, model.vectorizer_)
-    assert np.abs(loaded.atom_words_ - atom_words).max() < 0.005
+    assert alike(loaded.atom_words_, atom_words) > 0.99
     whole = model.vectorizer_.transform(texts)
     model.relearn_words(whole, model.vocabulary_, model.vectorizer_)  # the words of both halves
-    assert np.abs(model.atom_words_ - atom_words).max() > 0.02
+    assert alike(model.atom_words_, atom_words) < 0.98
     assert np.array_equal(loaded.labels_, before)
