@@ -33,14 +33,13 @@ from saetm_plugins.merging import (
     keyword_association,
     make_merge,
 )
-from saetm_plugins.mixtures import normalize_activations
+from saetm_plugins.mixtures import normalize_activations, weights_of_mixtures
 from saetm_plugins.parallel import balanced_ranges, map_ranges, n_threads
 from saetm_plugins.validation import check_choice, check_dense_size, check_not_negative
 
 _ROWS = 16_384  # documents at a time: their embeddings are copied in float64
 _MOST_DOCUMENTS = 1e11  # counts of more would be refused as too large for float32
 _DIMENSIONS = 16  # columns of embeddings that one thread sums
-_RELEARNING = 2.0  # power of mixtures that is nearest to what a fit learns words from
 _REPETITION = 2.0  # of a text's words, on average; one in a hundred posts of 20 Newsgroups has more
 _CLASS_KERNEL_WIDTH = 0.2  # of 0.05 to 0.2, the best on held-out labels of 20 Newsgroups
 
@@ -385,8 +384,8 @@ class AtomModel:
         vocabulary : ndarray of shape (V,)
         """
         embeddings = np.asarray(doc_atoms @ self.centroids)
-        sharpened = normalize_activations(doc_atoms, _RELEARNING)
-        found = sum_documents(sharpened, counts, embeddings, self.sae.n_features)
+        weights = weights_of_mixtures(doc_atoms)
+        found = sum_documents(weights, counts, embeddings, self.sae.n_features)
         of_words = ("atom_pairs", "atom_words", "document_frequency",
                     "embedded_document_frequency", "word_embeddings")  # fmt: skip
         words = {name: getattr(found, name) for name in of_words}

@@ -21,6 +21,7 @@ from saetm_plugins.analysis.fitted import (
 from saetm_plugins.analysis.stability import match_topics, share_matched
 from saetm_plugins.atom_model import AtomModel, sum_documents
 from saetm_plugins.emission.inputs import check_counts
+from saetm_plugins.mixtures import weights_of_mixtures
 from saetm_plugins.model import SAETopicModel
 from saetm_plugins.progress import progress_bar
 from saetm_plugins.text import check_documents
@@ -228,7 +229,7 @@ def _split(
 
     def learn(rows: np.ndarray) -> _Half:
         sums = sum_documents(
-            doc_atoms[rows],
+            weights_of_mixtures(doc_atoms[rows]),
             None if words is None else words[rows],
             embeddings[rows],
             fitted.sae_.n_features,

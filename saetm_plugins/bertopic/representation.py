@@ -17,6 +17,7 @@ from bertopic.representation import BaseRepresentation
 from saetm_plugins.atom_model import CorpusSums, sum_documents
 from saetm_plugins.bertopic.clusterer import SAEClusterer
 from saetm_plugins.emission import Emissions, fit_pooled_emissions, infer_doc_atoms
+from saetm_plugins.mixtures import weights_of_mixtures
 from saetm_plugins.text import copy_vectorizer, default_vectorizer, merge_vectorizers
 
 Words = dict[int, list[tuple[str, float]]]
@@ -143,12 +144,12 @@ class SAERepresentation(BaseRepresentation):
         if getattr(self, "_state", (None, 0))[0] == id(model):
             vectorizer = self._corpus.vectorizer
             bow = vectorizer.transform(documents.Document.tolist()[: doc_atoms.shape[0]])
-            self._sums = self._sums + sum_documents(doc_atoms, bow, None, 0)
+            self._sums = self._sums + sum_documents(weights_of_mixtures(doc_atoms), bow, None, 0)
             emissions = _emissions_of(self._sums)
         else:
             bow, vectorizer = _count(documents.Document.tolist(), self.vectorizer)
             clustered = _clustered_rows(topic_model, documents, doc_atoms.shape[0])
-            self._sums = sum_documents(doc_atoms, bow[clustered], None, 0)
+            self._sums = sum_documents(weights_of_mixtures(doc_atoms), bow[clustered], None, 0)
             emissions = _emissions_of(self._sums)
             doc_atoms = _fill_in(doc_atoms, clustered, bow, emissions)
         self._corpus = CorpusWords(
