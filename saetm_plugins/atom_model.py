@@ -32,6 +32,7 @@ from saetm_plugins.merging import (
     corpus_nearness,
     keyword_association,
     make_merge,
+    spread_word_vectors,
 )
 from saetm_plugins.mixtures import normalize_activations, weights_of_mixtures
 from saetm_plugins.parallel import balanced_ranges, map_ranges, n_threads
@@ -525,11 +526,14 @@ class AtomModel:
             classes = class_preference(self.class_mass, self.centroids)
             if merge != "nmf":
                 vectors = beside_classes(vectors, classes, self.class_weight)
+        words = self.word_vectors
+        if words is not None and self.keywords is not None:
+            words = spread_word_vectors(words, embedding_sums(self.sums))
         return AtomViews(
             self.weights,
             vectors,
             self.keywords,
-            self.word_vectors,
+            words,
             self.cooccurrence if merge == "nmf" and self.keywords is None else None,
             classes,
             self.class_weight,

@@ -13,6 +13,7 @@ from saetm_plugins.merging.keywords import (
     corpus_nearness,
     keyword_association,
     select_words_to_encode,
+    spread_word_vectors,
 )
 from saetm_plugins.merging.kmeans import KMeansMerge
 from saetm_plugins.merging.nmf import NMFMerge
@@ -71,4 +72,5 @@ __all__ = [
     "keyword_association",
     "make_merge",
     "select_words_to_encode",
+    "spread_word_vectors",
 ]

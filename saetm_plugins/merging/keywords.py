@@ -26,6 +26,7 @@ CHANCE_POWER = 1.1  # of a word's share of all mass; more: fewer shared words, l
 N_KEYWORDS = 48
 LONG_TEXT = 16  # words; in shorter ones nearness counts to the power of length / 16,
 LEAST_POWER = 0.25  # and this at least: every word of a title says what it is about
+NARROW = 0.5  # mean cosine of two documents above which directions are taken from the mean
 _WORDS = 1024  # whose sums are copied at a time
 
 
@@ -92,6 +93,7 @@ def keyword_association(
     nearness = by_corpus
     if word_vectors is not None:
         vectors = _check_word_vectors(word_vectors, embeddings.words.shape)
+        vectors = spread_word_vectors(vectors, embeddings)
         nearness = _vector_nearness(atom_words, embeddings, vectors, by_corpus)
         nearness += np.float32(CORPUS_WEIGHT) * by_corpus
     weights = np.maximum(nearness, 0)
@@ -101,6 +103,33 @@ def keyword_association(
         (atom_words.data * weights, atom_words.indices, atom_words.indptr), shape=atom_words.shape
     )
     return association_scores(mass, n_keywords, chance_power=CHANCE_POWER)
+
+
+def spread_word_vectors(word_vectors: np.ndarray, embeddings: EmbeddingSums) -> np.ndarray:
+    """Return word vectors less their mean, where documents lie in a narrow cone.
+
+    Some encoders (e5, gte) put all that they embed near one direction. There every word is near to
+    every document, and only what is left without the mean tells them apart.
+
+    Parameters
+    ----------
+    word_vectors : ndarray of shape (V, d')
+        A zero row: not known.
+    embeddings : EmbeddingSums
+
+    Returns
+    -------
+    ndarray of shape (V, d'), float32
+        Rows of unit length or zero. `word_vectors` as they are, where the cone is wide or they are
+        of another space than the documents.
+    """
+    known = np.any(word_vectors, axis=1)
+    of_one_space = word_vectors.shape[1] == len(embeddings.total)
+    if not (of_one_space and known.any() and _lie_in_narrow_cone(embeddings)):
+        return word_vectors
+    units = unit_rows(word_vectors)
+    units[known] = unit_rows(units[known] - units[known].mean(axis=0))
+    return units
 
 
 def select_words_to_encode(
@@ -136,6 +165,11 @@ def nearness_power(embeddings: EmbeddingSums) -> float:
     """
     n_words = embeddings.document_frequency.sum() / max(embeddings.n_documents, 1)
     return float(min(1.0, max(LEAST_POWER, n_words / LONG_TEXT)))
+
+
+def _lie_in_narrow_cone(embeddings: EmbeddingSums) -> bool:
+    mean = embeddings.total / max(embeddings.n_documents, 1)
+    return bool(mean @ mean > NARROW)
 
 
 def corpus_nearness(atom_words: sp.csr_matrix, embeddings: EmbeddingSums) -> np.ndarray:
@@ -178,7 +212,11 @@ def _vector_nearness(
 
     For a word without a vector it is read off a straight line through the other entries.
     """
-    near = _products_of_pairs(atom_words, unit_rows(embeddings.atoms), vectors)
+    atoms = embeddings.atoms
+    if _lie_in_narrow_cone(embeddings):
+        mean = embeddings.total / max(embeddings.n_documents, 1)
+        atoms = atoms - embeddings.atom_mass[:, None] * mean
+    near = _products_of_pairs(atom_words, unit_rows(atoms), vectors)
     known = np.any(vectors, axis=1)[atom_words.indices]
     if known.all():
         return near

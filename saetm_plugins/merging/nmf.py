@@ -6,7 +6,8 @@ memberships, which are then drawn to the topics whose documents are near to the 
 are no words, the co-occurrence of atoms in documents is factorized in the same way. Known classes
 draw atoms to topics, too; those that weigh more than words do are further columns beside them.
 Within a topic, words near its mean word vector come first, where a word's vector is the encoder's
-beside the mean vector of the atoms that it is a keyword of.
+beside the mean vector of the atoms that it is a keyword of. A word that several topics hold counts
+most in the one where it is most probable, so that topics differ in their words.
 """
 
 from __future__ import annotations
@@ -44,6 +45,10 @@ class NMFMerge(Merge):
         Power of the cosine between a word's vector and its topic's that a topic's words are
         weighted by, where `word_vectors` are given; 0 leaves them as they are. More: topics whose
         words agree in meaning; less: whose words occur together.
+    distinctness : float, default=0.5
+        Power of a topic's rank among those that hold a word, the one where it is most probable
+        first, that its probability is divided by; 0 leaves it as it is. More: topics share fewer
+        words; less: their words occur together more often.
     min_share : float, default=0.01
         Memberships below this share of an atom are dropped, so that documents stay sparse.
     random_state : int, default=0
@@ -56,12 +61,14 @@ class NMFMerge(Merge):
         *,
         n_iter: int = 12,
         focus: float = 4,
+        distinctness: float = 0.5,
         min_share: float = 0.01,
         random_state: int = 0,
     ):
         super().__init__(random_state=random_state)
         self.n_iter = n_iter
         self.focus = focus
+        self.distinctness = distinctness
         self.min_share = min_share
 
     def _prepare(self) -> None:
@@ -149,6 +156,7 @@ class NMFMerge(Merge):
         words[found] /= mass[found]
         focused = words[found]
         self._focus(focused)
+        self._tell_apart(focused)
         topic_words = np.zeros((len(words), self._n_words), dtype=np.float32)
         topic_words[np.ix_(found, self._words)] = focused
         return topic_words
@@ -182,6 +190,20 @@ class NMFMerge(Merge):
         average = np.divide((known * near).sum(axis=1, keepdims=True), mass,
                             where=mass > _LEAST_MASS, out=np.ones_like(mass))  # fmt: skip
         topic_words *= np.where(self._known, near, average)
+        topic_words /= topic_words.sum(axis=1, keepdims=True)
+
+    def _tell_apart(self, topic_words: np.ndarray) -> None:
+        """Divide P(word | topic), (T, V), in place, by a power of the topic's rank for the word."""
+        if self.distinctness == 0:
+            return
+        topics, words = np.nonzero(topic_words)
+        # One sort: by word, then falling probability, whose bits as an integer keep its order.
+        falling = ~topic_words[topics, words].view(np.uint32)
+        order = np.argsort((words.astype(np.uint64) << np.uint64(32)) | falling)
+        topics, words = topics[order], words[order]
+        first = np.searchsorted(words, np.arange(topic_words.shape[1]))
+        rank = 1 + np.arange(len(words)) - first[words]
+        topic_words[topics, words] /= rank.astype(np.float32) ** np.float32(self.distinctness)
         topic_words /= topic_words.sum(axis=1, keepdims=True)
 
     def _memberships(self, shares: np.ndarray) -> np.ndarray:

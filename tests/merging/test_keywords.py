@@ -5,7 +5,12 @@ import pytest
 import scipy.sparse as sp
 
 from saetm_plugins.atom_model import embedding_sums, sum_documents
-from saetm_plugins.merging import atom_word_vectors, keyword_association, select_words_to_encode
+from saetm_plugins.merging import (
+    atom_word_vectors,
+    keyword_association,
+    select_words_to_encode,
+    spread_word_vectors,
+)
 from saetm_plugins.merging.keywords import CHANCE_POWER, CORPUS_WEIGHT, nearness_power
 
 
@@ -16,7 +21,7 @@ def corpus():
     n_documents, n_atoms, n_words, width = 300, 12, 90, 20
     theme = rng.integers(3, size=n_documents)
     centres = rng.normal(size=(3, width))
-    embeddings = 5 * (centres[theme] + 0.5 * rng.normal(size=(n_documents, width)) + 1)
+    embeddings = 5 * (centres[theme] + 0.5 * rng.normal(size=(n_documents, width)) + 0.5)
     near = np.arange(n_words) // 30 == theme[:, None]
     bow = sp.csr_matrix((rng.random(near.shape) < 0.03 + 0.2 * near).astype(np.float32))
     atoms = rng.random((n_documents, n_atoms)) * (np.arange(n_atoms) // 4 == theme[:, None])
@@ -120,6 +125,34 @@ def test_words_without_a_vector_are_read_off_the_line_through_the_others(corpus,
     expected = np.outer(mass.sum(axis=1), chance / chance.sum())
     scores = np.maximum(np.log((mass + 1e-3) / (expected + 1e-3)), 0) * np.sqrt(mass)
     np.testing.assert_allclose(found, scores, atol=5e-4)
+
+
+def test_keywords_are_the_same_ones_in_a_narrow_cone(corpus):
+    doc_atoms, bow, embeddings, word_vectors = corpus
+
+    def keywords(shift):
+        documents = unit(embeddings) + np.float32(shift)
+        sums = sum_documents(doc_atoms, bow, documents, documents.shape[1])
+        mean = unit(documents).mean(axis=0)
+        found = associate(sums, unit(word_vectors) + np.float32(shift), n_keywords=15)
+        return mean @ mean, found.toarray() > 0
+
+    wide, narrow = keywords(0), keywords(3)
+    assert wide[0] < 0.5 < narrow[0]
+    assert (wide[1] & narrow[1]).sum() > 0.9 * wide[1].sum()
+
+
+def test_vectors_of_words_are_left_alone_in_a_wide_cone_or_another_space(corpus, sums):
+    vectors = corpus[3]
+    assert spread_word_vectors(vectors, embedding_sums(sums)) is vectors
+    doc_atoms, bow, embeddings, _ = corpus
+    narrow = embedding_sums(sum_documents(doc_atoms, bow, embeddings + 50, embeddings.shape[1]))
+    elsewhere = vectors[:, :7]
+    assert spread_word_vectors(elsewhere, narrow) is elsewhere
+    vectors = np.where(np.arange(90)[:, None] > 4, vectors, 0)
+    spread = spread_word_vectors(vectors, narrow)
+    assert not spread[:5].any()
+    np.testing.assert_allclose(np.linalg.norm(spread[5:], axis=1), 1, rtol=1e-5)
 
 
 @pytest.mark.parametrize(("n_words", "power"), [(1, 0.25), (4, 0.25), (8, 0.5), (16, 1), (80, 1)])

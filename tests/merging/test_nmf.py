@@ -78,6 +78,23 @@ def test_where_meaning_is_equal_focus_goes_by_cooccurrence(planted):
     assert 0 < foreign_share(4.0) < foreign_share(0.0)
 
 
+def test_a_word_counts_less_the_more_topics_hold_it_with_more_probability(planted):
+    plain, told = (
+        make_merge("nmf", distinctness=power).fit(planted[0]).cut(9).topic_words
+        for power in (0, 0.5)
+    )
+    rank = 1 + np.argsort(np.argsort(-plain, axis=0, kind="stable"), axis=0, kind="stable")
+    expected = plain / np.sqrt(rank)
+    expected /= expected.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(told, expected, rtol=1e-5)
+    assert topic_diversity_of(told) > topic_diversity_of(plain)
+
+
+def topic_diversity_of(topic_words):
+    top = np.argsort(-topic_words, axis=1)[:, :10]
+    return len(np.unique(top)) / top.size
+
+
 def test_words_without_a_vector_keep_their_place(planted):
     views, _ = planted
     plain = make_merge("nmf").fit(views._replace(word_vectors=None)).cut(6).topic_words
