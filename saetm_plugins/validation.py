@@ -124,6 +124,13 @@ def is_missing(value: Any) -> bool:
         return True
 
 
+def check_flag(value: Any, name: str) -> bool:
+    """Return what is as good as True or False as one of them, or raise a TypeError."""
+    if np.ndim(value) > 0 or (value is not None and is_missing(value)):
+        raise TypeError(f"{name} must be True or False; found {value!r:.80}")
+    return bool(value)
+
+
 def check_count(value: Any, name: str, *, minimum: int = 1) -> int:
     """Return `value` as an int of at least `minimum`, or raise naming the argument.
 
@@ -172,7 +179,12 @@ def check_random(random_state: Any) -> np.random.RandomState:
 
 
 def as_list(values: Any, name: str, what: str) -> list[Any]:
-    """Return `values` as a list, or raise a TypeError: `name` must hold `what`."""
+    """Return `values` as a list, or raise a TypeError: `name` must hold `what`, none masked."""
+    if hasattr(values, "detach"):
+        without_tensors(values, name)
+        values = values.detach().cpu().numpy()
+    if np.ma.is_masked(values):
+        raise ValueError(f"{name} is a masked array with entries masked; fill or leave them out")
     if not isinstance(values, (str, bytes)) and not sp.issparse(values):
         try:
             return list(values)
@@ -203,6 +215,12 @@ def check_text(text: Any, name: str) -> str:
                 f"{error.start}; text.encode('utf-8', 'replace').decode() takes it out"
             ) from None
     return text
+
+
+def as_names(names: Any, name: str = "names") -> list[str]:
+    """Return names of topics, an iterable of texts in an order, as a list."""
+    listed = as_list(names, name, "names of topics")
+    return [check_text(each, f"{name}[{place}]") for place, each in enumerate(listed)]
 
 
 def check_names(names: list[Any], argument: str) -> None:

@@ -5,10 +5,11 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse as sp
+import torch
 
 from saetm_plugins import SAETopicModel, analysis, evaluation, train_sae
 from saetm_plugins.atoms import atom_stability, match_directions, sample_ctm
-from saetm_plugins.emission import fit_emissions
+from saetm_plugins.emission import fit_emissions, infer_doc_atoms
 from saetm_plugins.persistence import pack_csr, unpack_csr
 from saetm_plugins.plotting import map_documents
 
@@ -129,3 +130,46 @@ def test_what_is_wrong_is_named(corpus, model):
         with pytest.raises((ValueError, TypeError), match=name):
             call()
     assert all(before[key] is value for key, value in vars(model).items())
+
+
+def test_what_would_fill_the_memory_is_refused(corpus, model):
+    with pytest.raises(ValueError, match="bins must be at most 100,000 periods"):
+        analysis.topic_trends(model, list(range(400)), bins=2**31)
+    with pytest.raises(ValueError, match=r"strength_shape must be above 1e-06"):
+        sample_ctm(2, 3, 4, strength_shape=5e-324)
+
+
+def test_groups_in_a_tensor_are_its_numbers(corpus, model):
+    groups = np.arange(400) % 3
+    found = analysis.coverage(model, torch.tensor(groups))
+    assert found.equals(analysis.coverage(model, groups))
+
+
+def test_surrogates_and_tokens_that_are_none_are_named(corpus, model):
+    with pytest.raises(ValueError, match=r"texts\[0\] holds half of a surrogate pair"):
+        analysis.find_documents(model, topic=0, texts=["\ud800"] * 400)
+    with pytest.raises(TypeError, match=r"texts\[1\] must hold tokens; found None"):
+        evaluation.topic_coherence([["a", "b"]], [["a", "b"], ["a", None]], n_words=2)
+
+
+@pytest.mark.parametrize("options", [{"backend": "torch"}, {"solver": "adam"}, {}])
+def test_without_a_background_documents_without_atoms_are_no_nan(corpus, model, options):
+    theta = sp.lil_matrix(model.doc_atoms_)
+    theta[3] = 0
+    bow = model.vectorizer_.transform(corpus.documents)
+    weights = np.ones(bow.shape[1])
+    weights[:5] = 0
+    found = fit_emissions(
+        theta.tocsr(), bow, n_iter=3, background_weight=0, word_weights=weights, **options
+    )
+    assert np.isfinite(found.atom_words).all()
+    assert np.isfinite(found.log_likelihood_).all()
+
+
+def test_masked_prevalence_is_refused(model):
+    prevalence = np.ma.array(
+        model.atom_prevalence_, mask=np.arange(len(model.atom_prevalence_)) < 2
+    )
+    bow = sp.csr_matrix(np.ones((2, len(model.vocabulary_)), dtype=np.float32))
+    with pytest.raises(ValueError, match="prevalence is a masked array"):
+        infer_doc_atoms(bow, model.emissions_, prevalence=prevalence)

@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from gensim import interfaces, matutils, utils
 from gensim.corpora import Dictionary
 from gensim.models import LdaModel, Nmf, basemodel
@@ -163,6 +164,13 @@ def test_words_of_a_document_go_to_the_topic_of_their_theme(model, bags):
         if theme_of_word(model.id2word[word]) == theme:
             assert ranked[0] == main
             assert dict(phi)[main] > 0.5 * count
+
+
+def test_what_is_no_flag_and_no_corpus_is_named(model, bags):
+    with pytest.raises(TypeError, match="per_word_topics must be"):
+        model.get_document_topics(bags[0], per_word_topics=[1])
+    with pytest.raises(TypeError, match="chunk must hold bags of words"):
+        model.log_perplexity(sp.eye(3))
 
 
 def test_per_word_topics_is_a_setting_too(model, bags):

@@ -6,10 +6,12 @@ import torch
 
 from saetm_plugins.validation import (
     all_or_nothing,
+    as_list,
     check_choice,
     check_count,
     check_embeddings,
     check_finite,
+    check_flag,
 )
 
 
@@ -80,6 +82,19 @@ def test_huge_finite_rows_are_not_taken_for_infinite():
 )
 def test_vectors_in_any_container_are_taken(embeddings):
     assert np.array_equal(check_embeddings(embeddings), [[0, 1, 2], [1, 1, 1]])
+
+
+def test_a_list_is_not_made_of_masked_entries():
+    with pytest.raises(ValueError, match="ids is a masked array"):
+        as_list(np.ma.array([1, 2], mask=[True, False]), "ids", "names")
+    assert as_list(np.ma.array([1, 2]), "ids", "names") == [1, 2]
+
+
+@pytest.mark.parametrize("value", [pd.NA, [True], np.zeros(2)])
+def test_a_flag_is_true_or_false(value):
+    with pytest.raises(TypeError, match="verbose must be True or False"):
+        check_flag(value, "verbose")
+    assert check_flag(np.True_, "verbose") is True
 
 
 def test_counts_and_choices_name_the_argument():

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse as sp
 
-from saetm_plugins.validation import check_names
+from saetm_plugins.validation import check_names, without_tensors
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,6 +66,9 @@ def read_groups(groups: Any, n_documents: int, name: str = "groups") -> Groups:
     """
     import pandas as pd
 
+    if hasattr(groups, "detach"):
+        without_tensors(groups, name)
+        groups = groups.detach().cpu().numpy()
     if isinstance(groups, str | bytes) or not (hasattr(groups, "__len__") or sp.issparse(groups)):
         raise TypeError(
             f"{name} must hold a label for each document; found {type(groups).__name__}"

@@ -23,7 +23,7 @@ from saetm_plugins.arrays import unit_rows
 from saetm_plugins.evaluation.chat import AnswerCache, Messages
 from saetm_plugins.evaluation.judge import CostEstimate
 from saetm_plugins.text import check_documents
-from saetm_plugins.validation import check_embeddings, check_fraction
+from saetm_plugins.validation import as_names, check_embeddings, check_fraction
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -259,7 +259,7 @@ def name_scores(
         raise ValueError("names need the encoder that made the model's embeddings: pass encoder=")
     if documents is None and embeddings is None:
         raise ValueError("documents and embeddings are both None; give documents held out")
-    named = topic_names(model) if names is None else [str(name) for name in names]
+    named = topic_names(model) if names is None else as_names(names)
     if len(named) != fitted.n_topics_:
         raise ValueError(f"names holds {len(named)} names for {fitted.n_topics_} topics")
     if embeddings is None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _MOST_VALUES = 25  # distinct numbers that are periods of their own
+_MOST_PERIODS = 100_000
 _ABOUT = 20  # periods that "auto" aims at, at most
 _STEPS = (1, 2, 5)
 # Calendar units from the longest to the shortest, by their mean length in days.
@@ -78,7 +79,10 @@ def cut_into_periods(times: Any, bins: Any, n_documents: int, name: str = "times
     if isinstance(bins, str):
         return _auto_dates(values, known) if values.dtype.kind == "M" else _auto(values, known)
     if is_integer(bins):
-        return _equal(values, known, check_count(bins, "bins"))
+        n_bins = check_count(bins, "bins")
+        if n_bins > _MOST_PERIODS:
+            raise ValueError(f"bins must be at most {_MOST_PERIODS:,} periods; found {n_bins:,}")
+        return _equal(values, known, n_bins)
     return _between(values, known, _read_edges(bins, values))
 
 

@@ -196,6 +196,7 @@ def _read_searched(
     n_documents = doc_atoms.shape[0]
     shown = given if texts is None else as_list(texts, "texts", "texts, one per document")
     names = None if ids is None else as_list(ids, "ids", "one name per document")
+    check_names(shown or [], "texts")
     check_names(names or [], "ids")
     for name, values in (("texts", shown), ("ids", names), ("embeddings", embeddings)):
         if values is not None and len(values) != n_documents:

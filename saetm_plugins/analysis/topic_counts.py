@@ -318,8 +318,9 @@ def _log_likelihood(
 
 
 def _top_words(topics: Topics, n_words: int) -> np.ndarray:
-    """Return the columns (T, n_words) of each topic's most probable words."""
+    """Return the columns (T, n_words) of each topic's most probable words, or all there are."""
     assert topics.words is not None
+    n_words = min(n_words, topics.words.shape[1])
     found = np.argpartition(-topics.words, n_words - 1, axis=1)[:, :n_words]
     order = np.argsort(-np.take_along_axis(topics.words, found, axis=1), axis=1, kind="stable")
     return np.take_along_axis(found, order, axis=1)

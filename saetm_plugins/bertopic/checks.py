@@ -13,6 +13,7 @@ from pandas.api.types import is_hashable, is_list_like
 
 from saetm_plugins.validation import as_list, check_count, check_text, is_integer
 
+_MOST_WORDS = 100_000  # of a topic, which blanks fill up to
 _SLOTS = {
     "vectorizer_model": ("fit_transform", "transform", "get_feature_names_out"),
     "ctfidf_model": ("fit", "transform"),
@@ -31,7 +32,7 @@ def check_parameters(topic_model: Any) -> None:
     TypeError, ValueError
         Naming the parameter.
     """
-    check_count(topic_model.top_n_words, "top_n_words")
+    check_top_n_words(topic_model.top_n_words)
     check_nr_topics(topic_model.nr_topics)
     check_ngrams(topic_model.n_gram_range)
     for slot in _SLOTS:
@@ -51,6 +52,14 @@ def check_parameters(topic_model: Any) -> None:
         every = as_list(topic_model.seed_topic_list, "seed_topic_list", "lists of words")
         for row, words in enumerate(every):
             check_names(words, f"seed_topic_list[{row}]")
+
+
+def check_top_n_words(top_n_words: Any) -> int:
+    """Return a count of words, which blanks fill up where the vocabulary is smaller."""
+    top_n_words = check_count(top_n_words, "top_n_words")
+    if top_n_words > _MOST_WORDS:
+        raise ValueError(f"top_n_words must be at most {_MOST_WORDS:,}; found {top_n_words:,}")
+    return top_n_words
 
 
 def check_nr_topics(nr_topics: Any) -> None:

@@ -21,6 +21,7 @@ from saetm_plugins.bertopic.checks import (
     check_representation,
     check_slot,
     check_texts,
+    check_top_n_words,
     check_topics,
 )
 from saetm_plugins.bertopic.images import BLANK
@@ -28,7 +29,6 @@ from saetm_plugins.text import copy_vectorizer
 from saetm_plugins.validation import (
     as_list,
     check_choice,
-    check_count,
     check_embeddings,
     check_not_negative,
 )
@@ -301,7 +301,7 @@ class EditedTopics(CutTopics):
                 representation_model=representation_model,
             )
             return
-        top_n_words = check_count(top_n_words, "top_n_words")
+        top_n_words = check_top_n_words(top_n_words)
         if n_gram_range is not None:
             check_ngrams(n_gram_range)
         check_slot(vectorizer_model, "vectorizer_model")

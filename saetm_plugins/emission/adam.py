@@ -43,7 +43,7 @@ def fit_adam(
     if background_weight == 0:  # then a document without atoms has no probability, as in EM
         told = np.diff(theta.indptr) > 0
         weighted = sp.csr_matrix(sp.diags(told.astype(np.float32)) @ weighted)
-        weighted.eliminate_zeros()
+    weighted.eliminate_zeros()  # words of no weight too
     word_totals = np.bincount(
         counts.indices, counts.data * word_weights[counts.indices], minlength=counts.shape[1]
     )

@@ -15,7 +15,7 @@ import scipy.sparse as sp
 from saetm_plugins.emission.emissions import Emissions
 from saetm_plugins.emission.inputs import LARGEST, check_counts, check_weights
 from saetm_plugins.parallel import balanced_ranges, map_ranges
-from saetm_plugins.validation import check_count, check_not_negative
+from saetm_plugins.validation import check_count, check_not_negative, without_tensors
 
 
 def infer_doc_atoms(
@@ -131,7 +131,7 @@ def _infer(
 
 def _check_prevalence(prevalence: Any, n_atoms: int) -> np.ndarray:
     try:
-        p = np.asarray(prevalence, dtype=np.float64)
+        p = np.asarray(without_tensors(prevalence, "prevalence"), dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"prevalence must hold real numbers: {error}") from None
     if p.shape != (n_atoms,):

@@ -109,6 +109,8 @@ class TorchEM:
                 strict=True,
             ):
                 entries, weights, probs = self._explain(part, words, docs)
+                told = probs > 0  # not those of a document without atoms where no background is
+                counts, probs = counts * told, torch.where(told, probs, 1.0)
                 log_likelihood += (counts * probs.log()).sum(dtype=torch.float64)
                 ratio = counts / probs
                 self._ratios.index_add_(0, words, ratio)

@@ -108,7 +108,7 @@ def topic_coherence(
     n_words = check_count(n_words, "n_words", minimum=2)
     n_jobs = check_count(n_jobs, "n_jobs")
     shortened = check_topics(topics, n_words)
-    _check_texts(texts)
+    texts = _check_texts(texts)
     words = {word for topic in shortened for word in topic}
     unseen = sorted(words.difference(*texts))
     coherence = partial(_gensim_coherence, measure=measure, n_words=n_words, n_jobs=n_jobs)
@@ -349,9 +349,13 @@ def _look_up(words: set[str], word_vectors: Any) -> dict[str, np.ndarray]:
     return found
 
 
-def _check_texts(texts: Any) -> None:
+def _check_texts(texts: Any) -> Sequence[Sequence[str]]:
+    """Return lists of tokens as they are, or out of what else holds them in an order."""
     if isinstance(texts, (str, bytes)) or not isinstance(texts, Iterable):
         raise TypeError(f"texts must be lists of tokens; found {texts!r:.80}")
-    for row, tokens in enumerate(texts):
-        if isinstance(tokens, (str, bytes)) or not isinstance(tokens, Iterable):
-            raise TypeError(f"texts[{row}] must be a list of tokens; found {tokens!r:.80}")
+    listed = [as_list(tokens, f"texts[{row}]", "tokens") for row, tokens in enumerate(texts)]
+    for row, tokens in enumerate(listed):
+        if not all(isinstance(token, str) for token in tokens):
+            odd = next(token for token in tokens if not isinstance(token, str))
+            raise TypeError(f"texts[{row}] must hold tokens; found {odd!r:.80}")
+    return listed

@@ -22,7 +22,7 @@ from saetm_plugins.gensim.mixing import gamma_of_mixtures, spread_alpha, topics_
 from saetm_plugins.gensim.topics import WordsOfTopics
 from saetm_plugins.mixtures import mix_topics
 from saetm_plugins.model import SAETopicModel
-from saetm_plugins.validation import as_list, check_not_negative
+from saetm_plugins.validation import as_list, check_flag, check_not_negative
 
 logger = logging.getLogger(__name__)
 
@@ -115,6 +115,7 @@ class TopicsOfDocuments(WordsOfTopics):
             minimum_phi_value = self.minimum_probability
         check_not_negative(minimum_probability, "minimum_probability")
         check_not_negative(minimum_phi_value, "minimum_phi_value")
+        per_word_topics = check_flag(per_word_topics, "per_word_topics")
         thresholds = (max(minimum_probability, 1e-8), max(minimum_phi_value, 1e-8))
         is_corpus, corpus = utils.is_corpus(bow)
         if not is_corpus:
@@ -179,7 +180,8 @@ class TopicsOfDocuments(WordsOfTopics):
         ValueError
             When `chunk` holds no known word.
         """
-        chunk = chunk if hasattr(chunk, "__len__") else as_list(chunk, "chunk", "bags of words")
+        if sp.issparse(chunk) or not hasattr(chunk, "__len__"):
+            chunk = as_list(chunk, "chunk", "bags of words")
         if total_docs is not None:
             check_not_negative(total_docs, "total_docs")
             if total_docs < 1:
@@ -246,8 +248,6 @@ class TopicsOfDocuments(WordsOfTopics):
         self, block: Any, minimum_probability: float, minimum_phi: float, per_word_topics: bool
     ) -> Iterator[Any]:
         """Yield what :meth:`get_document_topics` returns for each document of a block."""
-        if np.ndim(per_word_topics) > 0:
-            raise TypeError(f"per_word_topics must be True or False; found {per_word_topics!r:.80}")
         counts, doc_atoms, gamma = self._infer(*block)
         mixtures = gamma / gamma.sum(axis=1, keepdims=True)
         topics = [

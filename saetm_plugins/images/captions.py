@@ -16,7 +16,7 @@ import numpy as np
 
 from saetm_plugins.images.reading import Images, iterate_batches, open_images, warn_of_unreadable
 from saetm_plugins.progress import progress_bar
-from saetm_plugins.validation import check_count, check_text
+from saetm_plugins.validation import as_list, check_count, check_text
 
 _TASKS = ("image-to-text", "image-text-to-text", "image-classification")
 _PROMPT = ""  # a captioner says what is in the picture without being asked
@@ -120,6 +120,7 @@ def _texts(outputs: Any, n_pictures: int) -> list[str]:
     """Return one text a picture from what captioners and pipelines return."""
     if isinstance(outputs, str | Mapping) or not hasattr(outputs, "__len__"):
         raise TypeError(f"captioner must return a list of texts; found {outputs!r:.80}")
+    outputs = as_list(outputs, "captioner's answer", "texts")
     if len(outputs) != n_pictures:
         raise ValueError(f"captioner returned {len(outputs)} texts for {n_pictures} images")
     return [check_text(_text(output), "captioner's text") for output in outputs]
@@ -128,7 +129,8 @@ def _texts(outputs: Any, n_pictures: int) -> list[str]:
 def _text(output: Any) -> Any:
     if isinstance(output, Mapping):
         output = output.get("generated_text", output.get("label"))
-    if isinstance(output, Sequence | np.ndarray) and not isinstance(output, str):
+    is_listed = isinstance(output, Sequence) or (isinstance(output, np.ndarray) and output.ndim > 0)
+    if is_listed and not isinstance(output, str):
         return ", ".join(str(_text(part)) for part in output)
     return output
 

@@ -122,6 +122,8 @@ def open_images(images: Any, *, name: str = "images") -> Images:
         return images
     if isinstance(images, str | os.PathLike):
         return _open_folder(Path(images), name)
+    if np.ma.is_masked(images):
+        raise ValueError(f"{name} is a masked array with entries masked; fill or leave them out")
     if isinstance(images, np.ndarray) and (
         images.ndim not in (3, 4) or (images.ndim == 3 and images.shape[2] in (3, 4))
     ):
@@ -344,6 +346,8 @@ def _as_rgb(picture: Image) -> Image:
 
 
 def _check_array(pixels: np.ndarray, name: str) -> None:
+    if np.ma.is_masked(pixels):
+        raise ValueError(f"{name} is a masked array with entries masked; fill or leave them out")
     shape = pixels.shape
     if not (len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3, 4))) or 0 in shape:
         raise ValueError(f"{name} must be (h, w), (h, w, 3) or (h, w, 4); found shape {shape}")

@@ -15,7 +15,7 @@ import scipy.sparse as sp
 
 from saetm_plugins.parallel import even_ranges
 from saetm_plugins.text import encode_texts
-from saetm_plugins.validation import check_count, check_embeddings
+from saetm_plugins.validation import as_list, check_count, check_embeddings, check_text
 
 PROMPT = "a photo of {}"
 _BLOCK = 4096  # pictures whose cosines are held at a time
@@ -54,11 +54,12 @@ def count_zero_shot_words(
     Raises
     ------
     TypeError, ValueError
-        When the encoder takes no words, or embeds them in another space.
+        When the encoder takes no words, or embeds them in another space; when `words` or `prompt`
+        are no texts.
     """
     n_words = check_count(n_words, "n_words")
     pictures = _unit(check_embeddings(embeddings))
-    texts = _encode_words(encoder, [prompt.format(word) for word in words])
+    texts = _encode_words(encoder, _prompts(words, prompt))
     if texts.shape[1] != pictures.shape[1]:
         raise ValueError(
             f"encoder embeds words in {texts.shape[1]} dimensions and images in "
@@ -66,7 +67,7 @@ def count_zero_shot_words(
         )
     is_known = np.asarray(pictures.any(axis=1))
     means = pictures[is_known].mean(axis=0) @ texts.T if is_known.any() else 0
-    n_words = min(n_words, len(words))
+    n_words = min(n_words, len(texts))
     blocks = []
     for first, last in even_ranges(len(pictures), _BLOCK):
         above = pictures[first:last] @ texts.T - means
@@ -75,12 +76,26 @@ def count_zero_shot_words(
         weights[~is_known[first:last]] = 0
         weights *= n_words / np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
         rows = np.repeat(np.arange(last - first), n_words)
-        shape = (last - first, len(words))
+        shape = (last - first, len(texts))
         blocks.append(sp.csr_matrix((weights.ravel(), (rows, kept.ravel())), shape=shape))
     counts = sp.vstack(blocks, format="csr", dtype=np.float32)
     counts.eliminate_zeros()
     counts.sort_indices()
     return counts
+
+
+def _prompts(words: Any, prompt: str) -> list[str]:
+    words = as_list(words, "words", "words")
+    if not words:
+        raise ValueError("words is empty")
+    for place, word in enumerate(words):
+        check_text(word, f"words[{place}]")
+    try:
+        return [check_text(prompt, "prompt").format(word) for word in words]
+    except (AttributeError, IndexError, KeyError, ValueError) as error:
+        raise ValueError(
+            f"prompt must be a text with {{}} for the word; found {prompt!r:.80}"
+        ) from error
 
 
 def _encode_words(encoder: Any, texts: list[str]) -> np.ndarray:

@@ -88,7 +88,7 @@ def check_hyperparameters(given: Mapping[str, Any]) -> dict[str, Any]:
         elif name == "sae":
             check_sae(value)
         elif name == "num_topics":
-            if value != "auto":
+            if not (isinstance(value, str) and value == "auto"):
                 check_count(value, name)
         elif name in ("n_atoms", "k", "emission_n_iter"):
             if value is not None:

@@ -59,8 +59,8 @@ def plot_coverage(
     if len(ranked) == 0:
         raise ValueError(f"no topic has a mean {value} of at most max_mean={max_mean}")
     labels = dict(zip(ranked["topic"], label_topics(ranked, names), strict=True))
-    groups = list(dict.fromkeys(table["group"]))
     shown = table[table["topic"].isin(labels)]
+    groups = list(dict.fromkeys(shown["group"]))
     draw = _bars if len(groups) <= _MOST_BARS else _heatmap
     figure = draw(shown, value, labels, groups)
     axis = "documents with the topic" if value == "coverage" else "mean share of the topic"
@@ -83,7 +83,8 @@ def _bars(shown: pd.DataFrame, value: str, labels: dict[int, str], groups: list[
 
     figure = go.Figure()
     for group, color in zip(groups, PALETTE, strict=False):
-        rows = shown[shown["group"] == group].set_index("topic").loc[list(labels)]
+        rows = shown[shown["group"] == group].set_index("topic")
+        rows = rows.loc[[topic for topic in labels if topic in rows.index]]
         bounds = None
         if "low" in rows:
             bounds = {
@@ -94,7 +95,7 @@ def _bars(shown: pd.DataFrame, value: str, labels: dict[int, str], groups: list[
                 "width": 2,
             }
         figure.add_bar(
-            y=list(labels.values()),
+            y=[labels[topic] for topic in rows.index],
             x=rows[value],
             name=_describe_group(group, rows),
             marker_color=color,
@@ -110,7 +111,8 @@ def _bars(shown: pd.DataFrame, value: str, labels: dict[int, str], groups: list[
 def _heatmap(shown: pd.DataFrame, value: str, labels: dict[int, str], groups: list[Any]) -> Any:
     from plotly import graph_objects as go
 
-    wide = shown.pivot(index="topic", columns="group", values=value).loc[list(labels), groups]
+    wide = shown.pivot(index="topic", columns="group", values=value)
+    wide = wide.reindex(index=list(labels), columns=groups)
     return go.Figure(
         go.Heatmap(
             z=wide,

@@ -36,7 +36,7 @@ from saetm_plugins.persistence import check_parent
 from saetm_plugins.plotting.pictures import data_uri
 from saetm_plugins.plotting.positions import map_documents
 from saetm_plugins.text import check_documents
-from saetm_plugins.validation import check_count, check_embeddings
+from saetm_plugins.validation import as_list, check_count, check_embeddings
 
 LARGEST_PAGE = 15_000_000
 """Bytes; texts are shortened until the page is smaller."""
@@ -131,6 +131,7 @@ def explore(
     n_documents = fitted.doc_atoms_.shape[0]
     texts = _read_texts(documents, images, n_documents)
     max_documents = check_count(max_documents, "max_documents")
+    random_state = check_count(random_state, "random_state", minimum=0)
     columns = {
         "ids": _of_length(ids, n_documents, "ids"),
         "images": _of_length(
@@ -441,7 +442,9 @@ def _read_texts(documents: Any, images: Any, n_documents: int) -> list[str]:
 def _of_length(values: Any, n_documents: int, name: str) -> Any:
     if values is None:
         return None
-    found = values if isinstance(values, Images) else list(values)
+    found = (
+        values if isinstance(values, Images) else as_list(values, name, "one value per document")
+    )
     if len(found) != n_documents:
         raise ValueError(f"{name} has {len(found)} entries for {n_documents} documents")
     return found

@@ -15,7 +15,7 @@ from saetm_plugins.analysis.fitted import as_topic_model, atom_words, topic_name
 from saetm_plugins.images.reading import Images, UnreadableImage, open_images
 from saetm_plugins.persistence import check_parent
 from saetm_plugins.plotting.pictures import data_uri
-from saetm_plugins.validation import check_choice, check_count
+from saetm_plugins.validation import as_list, check_choice, check_count, check_text
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -97,6 +97,8 @@ def image_sheet(
     check_choice(level, "level", ("topics", "atoms"))
     for name, count in (("n_images", n_images), ("n_words", n_words), ("size", size)):
         check_count(count, name)
+    if title is not None:
+        check_text(title, "title")
     fitted, pictures = as_topic_model(model), open_images(images)
     n_fitted = fitted.doc_atoms_.shape[0]
     if len(pictures) != n_fitted:
@@ -161,11 +163,10 @@ def _atom_rows(model: Any, atoms: Any, n_images: int, n_words: int) -> list[Shee
 def _chosen(numbers: Any, all_numbers: Any, n_known: int) -> list[int]:
     if numbers is None:
         return list(all_numbers)
+    numbers = as_list(numbers, "topics", "numbers")
     chosen = [check_count(number, "topics", minimum=0) for number in numbers]
     if not chosen or max(chosen) >= n_known:
-        raise ValueError(
-            f"topics must name some of 0 to {n_known - 1}; found {list(numbers)!r:.80}"
-        )
+        raise ValueError(f"topics must name some of 0 to {n_known - 1}; found {numbers!r:.80}")
     return chosen
 
 

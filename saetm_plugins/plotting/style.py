@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from saetm_plugins.validation import as_list, check_count, check_text
+from saetm_plugins.validation import as_names, check_count
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,9 +22,7 @@ _LONGEST_NAME = 40
 def label_topics(table: pd.DataFrame, names: Sequence[str] | None, key: str = "topic") -> list[str]:
     """Return what to call the topic of each row: its number, and its name or first words."""
     if names is not None:
-        names = as_list(names, "names", "names of topics")
-        for place, name in enumerate(names):
-            check_text(name, f"names[{place}]")
+        names = as_names(names)
     labels = []
     words = table["words"] if "words" in table else [""] * len(table)
     for number, text in zip(table[key], words, strict=True):

@@ -135,6 +135,8 @@ def test_bad_input_is_named_and_changes_nothing(model, corpus):
         name_topics(model, corpus.documents, namer="gpt")
     with pytest.raises(ValueError, match="names holds 1 names for 10 topics"):
         name_scores(model, corpus.documents, names=["one"])
+    with pytest.raises(TypeError, match=r"names\[1\] must be a string; found int"):
+        name_scores(model, corpus.documents, names=["one", 2, *"abcdefgh"])
     with pytest.raises(ValueError, match="documents and embeddings are both None"):
         name_scores(model)
     assert model.topic_labels_ == [None] * N_TOPICS

@@ -190,6 +190,9 @@ def holds_nothing(value):
 SHARED = [EMBEDDINGS, THETA, COUNTS, SAE.decoder_, SAE.encoder_, EMISSIONS.atom_words, BOW.data]
 
 
+PARAMETERS = list(FITTED.get_params(deep=False))
+
+
 def fingerprint():
     """Return a digest of everything that no call may change."""
     total = hashlib.blake2b(digest_size=16)
@@ -198,9 +201,8 @@ def fingerprint():
     for model in (FITTED, CURATED):
         for array in (model.components_, model.doc_topics_, model.labels_, model.atom_words_):
             total.update(array.tobytes())
-        total.update(
-            repr((model.topic_labels_, len(model.vocabulary_), model.get_params())).encode()
-        )
+        parameters = [getattr(model, name) for name in PARAMETERS]
+        total.update(repr((model.topic_labels_, len(model.vocabulary_), parameters)).encode())
     total.update("".join(TEXTS).encode())
     return total.digest()
 

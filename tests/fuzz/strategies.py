@@ -80,6 +80,7 @@ def rows(draw, whole):
 
 
 def _other_values(array, rng):
+    array = array.astype("f8") if array.dtype.kind in "iu" else array
     with np.errstate(all="ignore"):
         match int(rng.integers(14)):
             case 0:

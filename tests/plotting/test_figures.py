@@ -95,6 +95,15 @@ def test_coverage_shows_the_most_varied_topics_and_leaves_out_what_is_everywhere
         plot_coverage(table, max_mean=0)
 
 
+def test_a_topic_that_a_group_lacks_has_no_bar_and_an_empty_cell():
+    table = coverage_table(2)
+    bars = plot_coverage(table.drop(index=0))
+    assert {bar.name: len(bar.y) for bar in bars.data} == {"g0 (50)": 2, "g1 (50)": 3}
+    heatmap = plot_coverage(coverage_table(15).drop(index=0))
+    assert np.isnan(np.array(heatmap.data[0].z, dtype=float)).sum() == 1
+    assert len(plot_coverage(table[(table["group"] == "g1") | (table["topic"] == 3)]).data) == 1
+
+
 def test_shares_with_intervals_have_error_bars():
     table = coverage_table(2).rename(columns={"coverage": "share"})
     table["low"], table["high"] = table["share"] - 0.01, table["share"] + 0.02

@@ -18,6 +18,7 @@ from saetm_plugins.validation import (
 )
 
 _CHUNK = 2**22  # contributions drawn at a time
+_SMALLEST_SHAPE = 1e-6  # of a gamma: squares of what is drawn with smaller ones overflow
 _LARGEST = 1e6  # of a parameter: what is drawn with larger ones overflows float32
 
 
@@ -78,7 +79,8 @@ def sample_ctm(
     Raises
     ------
     ValueError
-        When a count is below 1, or another parameter not positive.
+        When a count is below 1, or another parameter is not positive, or too small or large to
+        draw with.
     """
     n_documents = check_count(n_documents, "n_documents")
     n_topics = check_count(n_topics, "n_topics")
@@ -91,8 +93,9 @@ def sample_ctm(
         ("noise", noise),
     ]:
         check_not_negative(value, name, most=_LARGEST)
-        if value == 0 and name in ("concentration", "strength_shape"):
-            raise ValueError(f"{name} must be positive; found {value!r}")
+        least = {"concentration": 0, "strength_shape": _SMALLEST_SHAPE}.get(name)
+        if least is not None and not value > least:
+            raise ValueError(f"{name} must be above {least:g}; found {value!r}")
     check_random(random_state)
     check_dense_size((n_documents, n_features), "n_documents × n_features", "fewer of them")
     check_dense_size((n_documents, n_topics), "n_documents × n_topics", "fewer of them")
