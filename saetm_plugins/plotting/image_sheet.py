@@ -95,8 +95,8 @@ def image_sheet(
     if path.exists() and not overwrite:
         raise FileExistsError(f"{str(path)!r} exists; pass overwrite=True to replace it")
     check_choice(level, "level", ("topics", "atoms"))
-    for name, count in (("n_images", n_images), ("n_words", n_words), ("size", size)):
-        check_count(count, name)
+    n_images, n_words = check_count(n_images, "n_images"), check_count(n_words, "n_words")
+    size = check_count(size, "size")
     if title is not None:
         check_text(title, "title")
     fitted, pictures = as_topic_model(model), open_images(images)
