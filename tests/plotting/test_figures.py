@@ -121,6 +121,12 @@ def test_a_comparison_sorts_sides_and_greys_what_is_not_significant():
     assert figure.layout.yaxis.categoryarray[-1] == "2 · abstract blue"  # on top
 
 
+def test_words_of_a_name_are_told_apart():
+    table = comparison_table().assign(words="moving van, chain saw, tractor, reel")
+    figure = plot_comparison(table)
+    assert figure.layout.yaxis.categoryarray[-1] == "2 · moving van, chain saw, tractor"
+
+
 def test_trends_break_at_empty_periods_and_mark_them():
     figure = plot_trends(trend_table())
     lines = [trace for trace in figure.data if trace.mode == "lines+markers"]
