@@ -19,7 +19,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from saetm_plugins.parallel import even_ranges, map_ranges
 
-AT_A_TIME = 4  # pictures a thread works on: what they need stays in its core's cache
+AT_A_TIME = 4  # pictures a thread works on; with more it is slower
 
 
 class ImageNetEncoder:

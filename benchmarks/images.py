@@ -114,7 +114,7 @@ def read_topics(model: SAETopicModel, pictures: Pictures) -> int:
 def planted(args: argparse.Namespace) -> None:
     """Draw two collections of 2,000 that differ in the share of one class, and rank topics."""
     pictures = read_pictures(args)
-    model, labels = fit_model(pictures, args.n_topics), pictures.labels
+    model, labels = fit_model(pictures, args.n_topics, args.seed), pictures.labels
     of_class = np.stack([model.doc_topics_[labels == c].sum(axis=0) for c in range(10)]).argmax(0)
     for rate in (0.10, 0.05):
         hits, clear = 0, 0
@@ -194,7 +194,8 @@ def pages(args: argparse.Namespace) -> None:
     names = np.where(sides, "A", "B")
     table = compare_groups(model, names, "A", "B", doc_atoms=model.doc_atoms_[rows])
     figure = plot_comparison(table, a="A", b="B")
-    figure.write_html(args.out / "cifar10_comparison.html")
+    page = args.out / "cifar10_comparison.html"  # docs show it as a browser's picture of it
+    figure.write_html(page, config={"displayModeBar": False})
 
 
 def read_pictures(args: argparse.Namespace) -> Pictures:
@@ -307,7 +308,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "saetm-images")
     parser.add_argument("--size", type=int, default=224, help="pixels that pictures are scaled to")
     parser.add_argument("--n-topics", type=int, default=20)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=3, help="of topics: how many")
+    parser.add_argument("--seed", type=int, default=0, help="of planted")
     parser.add_argument("--no-peers", action="store_true")
     parser.add_argument("--out", type=Path, default=Path("docs/images"))
     parser.add_argument("--pictures", type=Path)

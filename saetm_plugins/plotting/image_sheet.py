@@ -213,9 +213,11 @@ def _write_png(
         y = top + place * step
         heading, below = _caption(row, level)
         fitting = max(1, (size - 16) // 19)
-        lines = _wrap(heading, middle, _TEXT_WIDTH - 4 * _GAP)[:fitting]
+        lines = wrap(heading, middle, _TEXT_WIDTH - 4 * _GAP)[:fitting]
         for number, line in enumerate(lines):
-            draw.text((2 * _GAP, y + 19 * number), line.rstrip(","), _INK, middle)
+            is_last = number == len(lines) - 1
+            shown = line.rstrip(",") if is_last else line
+            draw.text((2 * _GAP, y + 19 * number), shown, _INK, middle)
         draw.text((2 * _GAP, y + 19 * len(lines) + 2), below, _QUIET, small)
         for column, number in enumerate(row.pictures):
             picture = _read(images, number, size)
@@ -226,13 +228,16 @@ def _write_png(
     return buffer.getvalue()
 
 
-def _wrap(text: str, font: Any, width: int) -> list[str]:
-    """Break a text into lines of at most `width` pixels."""
+def wrap(text: str, font: Any, width: int) -> list[str]:
+    """Break a text into lines of at most `width` pixels, between words joined by commas."""
     lines = [""]
-    for word in text.split():
-        longer = f"{lines[-1]} {word}".strip()
+    parts = text.replace(", ", ",\n").split("\n")
+    if len(parts) == 1 or any(font.getlength(part) > width for part in parts):
+        parts = text.split()
+    for part in parts:
+        longer = f"{lines[-1]} {part}".strip()
         if lines[-1] and font.getlength(longer) > width:
-            lines.append(word)
+            lines.append(part)
         else:
             lines[-1] = longer
     return lines

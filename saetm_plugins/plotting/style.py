@@ -25,12 +25,14 @@ def label_topics(table: pd.DataFrame, names: Sequence[str] | None, key: str = "t
         names = as_names(names)
     labels = []
     words = table["words"] if "words" in table else [""] * len(table)
-    for number, text in zip(table[key], words, strict=True):
+    first = [str(text).split(", ")[:3] for text in words]
+    # Words of several words, labels of a classifier say, would run into each other.
+    between = ", " if any(" " in word for row in first for word in row) else " "
+    for number, row in zip(table[key], first, strict=True):
         if names is not None and key == "topic" and 0 <= number < len(names):
             name = names[number]
         else:
-            first = str(text).split(", ")[:3]
-            name = (", " if any(" " in word for word in first) else " ").join(first)
+            name = between.join(row)
         if len(name) > _LONGEST_NAME:
             name = name[: _LONGEST_NAME - 1].rstrip() + "…"
         labels.append(f"{number} · {name}" if name else f"{key} {number}")

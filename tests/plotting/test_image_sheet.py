@@ -4,10 +4,11 @@ import re
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFont
 
 from saetm_plugins import SAETopicModel
 from saetm_plugins.plotting import image_sheet
+from saetm_plugins.plotting.image_sheet import wrap
 
 GREYS = (20, 90, 160, 230)
 
@@ -68,6 +69,16 @@ def test_topics_without_words_are_numbered(pictures, tmp_path):
     )
     model = SAETopicModel(4, n_atoms=12, k=2).fit(None, axes)
     assert "Topic 3" in image_sheet(model, pictures, tmp_path / "page.html").read_text()
+
+
+def test_labels_of_several_words_are_not_broken():
+    font = ImageFont.load_default(15)
+    width = int(font.getlength("3 · moving van, chain saw, fire"))
+    lines = wrap("3 · moving van, chain saw, fire engine", font, width)
+    assert lines == ["3 · moving van, chain saw,", "fire engine"]
+    lines = wrap("3 · moving van, chain saw, fire engine", font, width // 4)  # none fits
+    assert lines[0] == "3 ·"
+    assert wrap("3 · a name given by hand", font, width // 3)[0] == "3 · a"
 
 
 @pytest.mark.parametrize(
