@@ -43,6 +43,11 @@ any_arrays = dtypes.flatmap(
 )
 
 
+def mostly(good):
+    """Draw from `good`, and junk one time in five; one_of() draws each kind of junk as often."""
+    return st.integers(0, 4).flatmap(lambda n: good if n else junk)
+
+
 class Choice(tuple):
     """Legal values of an argument; the first is what stands for it while another one is changed."""
 
@@ -378,4 +383,4 @@ def values_like(value):
     """Draw what an argument that `value` is legal for may be given: four in five nearly legal."""
     if isinstance(value, Only):
         return value.strategy
-    return st.integers(0, 4).flatmap(lambda n: nearly(value) if n else junk)
+    return mostly(nearly(value))

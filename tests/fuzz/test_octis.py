@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from fuzzing import EMBEDDINGS, TEXTS, clear, examples
 from hypothesis import given
-from strategies import documents, junk, rows, texts
+from strategies import documents, junk, mostly, rows, texts
 
 octis = pytest.importorskip("saetm_plugins.octis")
 
 TOKENS = [text.split() for text in TEXTS]
 VOCABULARY = sorted({word for tokens in TOKENS for word in tokens})
-whole_fits = examples(0.1)  # each trains atoms
+whole_fits = examples(0.05)  # each trains atoms
 
 
 class Dataset:
@@ -66,11 +66,11 @@ PARAMETERS = sorted(
 @whole_fits
 @given(
     name=st.sampled_from([*PARAMETERS, "unknown", "top_words"]),
-    value=st.one_of(
-        st.sampled_from(["nmf", "ward", "auto", "corpus", "topk", "adam", None]),
-        st.integers(1, 4),
-        st.integers(1, 4),
-        junk,
+    value=mostly(
+        st.one_of(
+            st.sampled_from(["nmf", "ward", "auto", "corpus", "topk", "adam", None]),
+            st.integers(1, 4),
+        )
     ),
 )
 def test_hyperparameters(fitted, name, value):
@@ -89,7 +89,7 @@ def test_hyperparameters(fitted, name, value):
 
 
 corpora = st.one_of(
-    junk,
+    mostly(st.just(TOKENS)),
     st.lists(st.one_of(junk, st.lists(texts, max_size=3)), max_size=4),
     st.integers(0, 39).map(lambda row: [*TOKENS[:row], [], *TOKENS[row + 1 :]]),
     st.tuples(st.integers(0, 39), junk).map(
@@ -105,11 +105,9 @@ corpora = st.one_of(
 @given(
     corpora,
     st.one_of(
-        st.just(VOCABULARY),
-        st.just(VOCABULARY),
+        mostly(st.just(VOCABULARY)),
         st.permutations(VOCABULARY),
         st.none(),
-        junk,
         st.lists(st.sampled_from(VOCABULARY), min_size=2),
         st.lists(texts, max_size=3),
     ),
