@@ -81,7 +81,9 @@ class NMFMerge(Merge):
         association = association[self.live_]
         association.eliminate_zeros()
         if association.nnz == 0:
-            raise ValueError("no live atom has a keyword, or occurs with another")
+            raise ValueError(
+                'no live atom has a keyword, or occurs with another; merge="kmeans" needs neither'
+            )
         self._words = np.unique(association.indices)
         self._matrix = association[:, self._words]
         if views.classes is not None:

@@ -29,7 +29,7 @@ from fuzzing import (
 )
 from hypothesis import given
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
-from strategies import Choice, documents, integers, rows, texts, values_like
+from strategies import Choice, Only, documents, integers, rows, texts, values_like
 
 from saetm_plugins import SAETopicModel
 from saetm_plugins.text import Chunker, WordVectorizer
@@ -134,7 +134,7 @@ METHODS = {
     "fit": Entry(
         fit,
         PAIRED,
-        {"classes": GROUPS, "class_weight": 0.5, "chunk": CHUNKS, "y": Choice(None, GROUPS),
+        {"classes": GROUPS, "class_weight": 0.5, "chunk": CHUNKS, "y": Only(st.just(GROUPS)),
          "languages": LANGUAGES},
         also=(*NAMED, "bow", "n_topics"),
         check=check_model,
@@ -274,7 +274,7 @@ STEPS = st.one_of(
 )
 LIVES = st.lists(STEPS, min_size=1, max_size=8)
 MEANT = {
-    "partial_fit": ("decay", "documents", "bow"), "retopic": ("n_topics",),
+    "partial_fit": ("decay", "documents", "bow"), "retopic": ("n_topics", "merge"),
     "merge_topics": ("topics_to_merge",), "split_topic": ("topic", "n="), "undo": ("undo",),
     "drop_atoms": ("atoms", "topic"), "set_topic_labels": ("topic_labels",), "save": ("path",),
     "relearn_words": ("bow",),
