@@ -163,7 +163,8 @@ class CutTopics(BERTopic):
         """Put the names given by hand, which stay with their topics, into ``custom_labels_``."""
         model = self.sae_model_
         targets = model.atoms_.label_targets
-        automatic = {*(self.zeroshot_topic_list or []), *(targets.labels if targets else [])}
+        named = [] if self.zeroshot_topic_list is None else self.zeroshot_topic_list
+        automatic = {*named, *(targets.labels if targets else [])}
         named = {
             topic: label
             for topic, label in enumerate(model.topic_labels_)

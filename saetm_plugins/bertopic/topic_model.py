@@ -213,7 +213,7 @@ random_state, device
             self._bow = self._count(texts)
             n_topics = self.n_topics if self.nr_topics is None else self.nr_topics
             zeroshot_rows = zeroshot.assign(self, vectors) if self._is_zeroshot() else None
-            if self.zeroshot_topic_list and not self._is_zeroshot():
+            if self.zeroshot_topic_list is not None and not self._is_zeroshot():
                 warnings.warn(
                     "zeroshot_topic_list has no effect: its names need embedding_model=, the one "
                     "that made the embeddings, which is not the default one or cannot be had",
@@ -389,7 +389,7 @@ random_state, device
             and self.language in (None, "english")
             and (
                 (isinstance(self.word_vectors, str) and self.word_vectors in ("auto", "encoder"))
-                or self.zeroshot_topic_list
+                or self.zeroshot_topic_list is not None
             )
             and np.shape(embeddings)[1:] == (DEFAULT_WIDTH,)
             and has_default_encoder()

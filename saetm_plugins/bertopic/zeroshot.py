@@ -63,7 +63,7 @@ def cut(topic_model: Any, n_topics: int | str | None, merge: str | None) -> None
 
 def named_topics(topic_model: Any) -> dict[int, int]:
     """Return the index in ``zeroshot_topic_list`` of each topic that carries a name of it."""
-    names = topic_model.zeroshot_topic_list or []
+    names = [] if topic_model.zeroshot_topic_list is None else topic_model.zeroshot_topic_list
     return {
         topic: names.index(label)
         for topic, label in enumerate(topic_model.sae_model_.topic_labels_)

@@ -237,7 +237,8 @@ METHODS = {
     ),
     "topic_table": Entry(CURATED.topic_table, {}, {"n_words": 3}),
     "to_gensim": Entry(
-        FITTED.to_gensim, {}, {"id2word": Choice(dict(enumerate(WORDS)), None, {0: WORDS[0]})},
+        FITTED.to_gensim, {},
+        {"id2word": st.permutations(WORDS).map(lambda words: dict(enumerate(words)))},
         ("words",),
     ),
 }  # fmt: skip
