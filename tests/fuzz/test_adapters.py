@@ -157,7 +157,8 @@ LEGAL = {
     "nr_topics": Choice(None, 3, "auto"), "calculate_probabilities": Choice(False, True),
     "vectorizer_model": Choice(None, CountVectorizer(), CountVectorizer(min_df=2)),
     "chunk": Choice("auto", None), "seed_topic_list": Choice(None, [[WORDS[0]], [WORDS[7]]]),
-    "zeroshot_topic_list": Choice(None), "zeroshot_min_similarity": 0.7,
+    "zeroshot_topic_list": Choice(None, ["a name"], np.array(["one", "two"])),
+    "zeroshot_min_similarity": 0.7,
     "activation": Choice("batch_topk", "topk"), "n_atoms": Choice(None, 8), "k": Choice(None, 2),
 }  # fmt: skip
 
