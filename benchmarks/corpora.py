@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import scipy.sparse as sp
@@ -125,8 +126,7 @@ def load_corpus(name: str, data: str | os.PathLike[str], cache: str | os.PathLik
 def kept(encoding: Callable[[list[str]], np.ndarray], texts: list[str], cache: Path) -> np.ndarray:
     """Return what an encoding makes of texts, from disk where it did so before."""
     key = hashlib.sha256("\0".join(texts).encode("utf-8")).hexdigest()[:24]
-    judge = "judge-" if encoding is encode_as_judge else ""
-    file = cache / f"embeddings-{judge}{key}.npy"
+    file = cache / f"embeddings-{PREFIXES[encoding]}{key}.npy"
     if not file.exists():
         cache.mkdir(parents=True, exist_ok=True)
         different, position = np.unique(np.array(texts, dtype=object), return_inverse=True)
@@ -147,6 +147,21 @@ def encode_as_judge(texts: list[str]) -> np.ndarray:
 
     return np.asarray(E5().query(texts), dtype=np.float32)
 
+
+def encode_statically(texts: list[str]) -> np.ndarray:
+    """Embed texts by the mean of their tokens' vectors: Model2Vec, distilled from the default."""
+    from model2vec import StaticModel
+    from model2vec.distill import distill
+
+    folder = Path.home() / ".cache" / "saetm-benchmarks" / "model2vec"
+    if not folder.exists():
+        with TemporaryDirectory() as encoder:
+            load_encoder().save(encoder)
+            distill(model_name=encoder, pca_dims=256, device="cpu").save_pretrained(folder)
+    return np.asarray(StaticModel.from_pretrained(folder).encode(texts), dtype=np.float32)
+
+
+PREFIXES = {encode: "", encode_as_judge: "judge-", encode_statically: "static-"}
 
 Raw = tuple[list[str], list[str], "Path | None", "list[str] | None"]
 
