@@ -198,14 +198,17 @@ class NMFMerge(Merge):
         """Divide P(word | topic), (T, V), in place, by a power of the topic's rank for the word."""
         if self.distinctness == 0:
             return
-        topics, words = np.nonzero(topic_words)
+        flat = topic_words.reshape(-1)
+        entries = np.flatnonzero(flat)
+        values, words = flat[entries], entries % topic_words.shape[1]
         # One sort: by word, then falling probability, whose bits as an integer keep its order.
-        falling = ~topic_words[topics, words].view(np.uint32)
+        falling = ~values.view(np.uint32)
         order = np.argsort((words.astype(np.uint64) << np.uint64(32)) | falling)
-        topics, words = topics[order], words[order]
-        first = np.searchsorted(words, np.arange(topic_words.shape[1]))
-        rank = 1 + np.arange(len(words)) - first[words]
-        topic_words[topics, words] /= rank.astype(np.float32) ** np.float32(self.distinctness)
+        n_topics = np.bincount(words)  # that hold each word
+        first = np.repeat(np.cumsum(n_topics) - n_topics, n_topics)
+        rank = np.empty(len(entries), dtype=np.float32)
+        rank[order] = 1 + np.arange(len(entries)) - first
+        flat[entries] = values / rank ** np.float32(self.distinctness)
         topic_words /= topic_words.sum(axis=1, keepdims=True)
 
     def _memberships(self, shares: np.ndarray) -> np.ndarray:
