@@ -237,7 +237,7 @@ def draw(changes: pd.DataFrame, path: Path) -> None:
         panel.grid(axis="x", alpha=0.3)
         panel.spines[["top", "right", "left"]].set_visible(False)
     panels[0].set_yticks(places, changes.index)
-    panels[-1].legend(loc="lower right", frameon=False)
+    panels[0].legend(loc="lower left", bbox_to_anchor=(-1.6, -0.12), ncols=2, frameon=False)
     figure.suptitle("What changes without a step (medians over the corpora; left: worse)")
     figure.tight_layout()
     figure.savefig(path, dpi=110)
