@@ -20,6 +20,7 @@ from transformers.utils.logging import disable_progress_bar
 from saetm_plugins.analysis import name_topics
 from saetm_plugins.bertopic import SAEBERTopic
 from saetm_plugins.console import print_line, print_topics
+from saetm_plugins.persistence import check_destination, check_parent
 from saetm_plugins.plotting import explore
 from saetm_plugins.text import encode_texts, load_encoder
 
@@ -28,6 +29,7 @@ N_TOPICS = 10
 
 def run_demo(out: Path, console: Console) -> None:
     """Fit, show, re-cut, classify, draw and save; everything written goes into `out`."""
+    check_folder(out)
     disable_progress_bar()  # of loading the encoder's weights
     documents, unseen = _lee_corpus()
     encoder = load_encoder()
@@ -61,6 +63,13 @@ def run_demo(out: Path, console: Console) -> None:
     for path in sorted(out.iterdir()):
         console.print(Text(f"  {path.name}{'/' if path.is_dir() else ''}"))
     print_line(console, "Open first:", (out / "explore.html").resolve())
+
+
+def check_folder(out: Path) -> None:
+    """Raise before the work where `out` cannot be written to."""
+    if check_parent(out).exists() and not out.is_dir():
+        raise NotADirectoryError(f"out {str(out)!r} is a file; a folder is needed")
+    check_destination(out / "model", "topic-model", overwrite=True)
 
 
 def _lee_corpus() -> tuple[list[str], list[str]]:

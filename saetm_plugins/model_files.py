@@ -46,6 +46,7 @@ from saetm_plugins.text import (
     FittedPassages,
     Passages,
     WordVectorizer,
+    check_encoder,
     check_languages,
     count_known_words,
     pack_chunk,
@@ -60,6 +61,7 @@ from saetm_plugins.validation import (
     check_fraction,
     check_mixtures_of_atoms,
     check_not_negative,
+    check_path,
     check_text,
 )
 
@@ -152,7 +154,8 @@ def load_model(
         When the folder is not one of ours, of another version, its arrays do not fit together, or
         `vectorizer` counts other words.
     """
-    path = Path(path)
+    path = check_path(path)
+    check_encoder(encoder)
     config, tensors = load_folder(path, KIND)
     version = config.get("version", 0)
     if version != VERSION:

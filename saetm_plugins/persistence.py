@@ -24,7 +24,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from saetm_plugins.folder_swap import replace_folder
-from saetm_plugins.validation import check_indices
+from saetm_plugins.validation import check_flag, check_indices, check_path
 
 CONFIG_NAME = "config.json"
 TENSORS_NAME = "model.safetensors"
@@ -104,9 +104,9 @@ def check_destination(path: str | os.PathLike[str], kind: str, *, overwrite: boo
     NotADirectoryError, PermissionError
         As :func:`check_parent`.
     """
-    path = Path(path)
+    path = check_path(path)
     if path.exists():
-        if not overwrite:
+        if not check_flag(overwrite, "overwrite"):
             raise FileExistsError(f"path {str(path)!r} exists; pass overwrite=True to replace it")
         try:
             found = read_json(path / CONFIG_NAME)["kind"]
@@ -126,7 +126,7 @@ def check_parent(path: str | os.PathLike[str]) -> Path:
     ------
     NotADirectoryError, PermissionError
     """
-    path = Path(path)
+    path = check_path(path)
     above = next(folder for folder in path.absolute().parents if folder.exists())
     if not above.is_dir():
         raise NotADirectoryError(f"path {str(path)!r} cannot be made: {str(above)!r} is a file")
@@ -152,7 +152,7 @@ def load_folder(
     ValueError
         When a file is truncated or not ours, or the folder holds another `kind`.
     """
-    path = Path(path)
+    path = check_path(path)
     if not path.is_dir():
         raise FileNotFoundError(f"path {str(path)!r} is not a folder holding a {kind}")
     config_file, tensors_file = path / CONFIG_NAME, path / TENSORS_NAME

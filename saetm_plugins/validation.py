@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numbers
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -215,6 +217,29 @@ def check_text(text: Any, name: str) -> str:
                 f"{error.start}; text.encode('utf-8', 'replace').decode() takes it out"
             ) from None
     return text
+
+
+def check_path(path: Any, name: str = "path") -> Path:
+    """Return a path that a file or folder can have, or raise naming the argument.
+
+    Raises
+    ------
+    TypeError
+        When it is neither a string nor a path.
+    ValueError
+        When no file can be called so.
+    """
+    if not isinstance(path, (str, os.PathLike)) or isinstance(os.fspath(path), bytes):
+        raise TypeError(f"{name} must be a string or a path; found {path!r:.80}")
+    if not os.fspath(path):
+        raise ValueError(f"{name} is empty; '.' is the present folder")
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        pass
+    except (OSError, ValueError) as error:  # too long, a null byte, half of a surrogate pair
+        raise ValueError(f"{name} {str(path)!r:.80} is none: {error!s:.80}") from None
+    return Path(path)
 
 
 def as_names(names: Any, name: str = "names") -> list[str]:

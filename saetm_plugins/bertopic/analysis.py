@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
 from bertopic._utils import check_is_fitted
-from pandas.io.formats.style import Styler
-from scipy.cluster.hierarchy import linkage
-from scipy.spatial.distance import squareform
-from sklearn.metrics.pairwise import cosine_similarity
 
-from saetm_plugins.analysis import taxonomy, taxonomy_layers, topic_linkage, topic_names
+from saetm_plugins.analysis import topic_linkage, topic_names
 from saetm_plugins.analysis.explanation import describe_atoms
 from saetm_plugins.bertopic.base import CutTopics
 from saetm_plugins.bertopic.checks import (
+    check_bins,
     check_columns,
     check_function,
     check_groups,
@@ -26,12 +22,12 @@ from saetm_plugins.bertopic.checks import (
     check_topics,
 )
 from saetm_plugins.bertopic.images import count_groups
+from saetm_plugins.bertopic.linkage import link
 from saetm_plugins.bertopic.representation import top_words
 from saetm_plugins.topic_data import topic_data
-from saetm_plugins.validation import check_count, check_embeddings, is_integer
+from saetm_plugins.validation import check_count, check_embeddings, check_flag, is_integer
 
 _LABEL_WORDS = 5
-_INTERACTIVE = ("title", "sub_title", "width", "height", "enable_search")
 
 
 class AnalysedTopics(CutTopics):
@@ -68,13 +64,16 @@ class AnalysedTopics(CutTopics):
             )
         check_function(linkage_function, "linkage_function")
         check_function(distance_function, "distance_function")
+        use_ctfidf = check_flag(use_ctfidf, "use_ctfidf")
         self._check_docs(docs)
         n_topics = self.sae_model_.n_topics_
         members = [[topic] for topic in range(n_topics)]
         names = [_name(self.get_topic(topic)) or str(topic) for topic in range(n_topics)]
         rows = []
         if linkage_function or distance_function:
-            tree = self._stock_linkage(use_ctfidf, linkage_function, distance_function)
+            with_words = use_ctfidf and self.c_tf_idf_ is not None
+            topics = self.c_tf_idf_ if with_words else self.topic_embeddings_
+            tree = link(topics[self._outliers :], linkage_function, distance_function)
         else:
             tree = topic_linkage(self)
         for left, right, distance in tree[:, :3]:
@@ -88,85 +87,6 @@ class AnalysedTopics(CutTopics):
         columns = ["Parent_ID", "Parent_Name", "Topics", "Child_Left_ID", "Child_Left_Name"]
         columns += ["Child_Right_ID", "Child_Right_Name", "Distance"]
         return pd.DataFrame(rows[::-1], columns=columns)
-
-    def visualize_hierarchy(
-        self,
-        orientation: str = "left",
-        topics: Any = None,
-        top_n_topics: Any = None,
-        **options: Any,
-    ) -> Any:
-        """Draw the tree of :meth:`hierarchical_topics`; parameters are BERTopic's."""
-        asked = options.get("linkage_function") or options.get("distance_function")
-        if self.sae_model_ is not None and asked:
-            options["distance_function"] = _symmetric(options.get("distance_function"))
-        elif self.sae_model_ is not None:
-            shown = self._shown(topics, top_n_topics)
-            tree = topic_linkage(self, shown)
-            options["linkage_function"] = lambda _: tree
-            # BERTopic wants distances even where the tree is given.
-            n_pairs = len(shown) * (len(shown) - 1) // 2
-            options["distance_function"] = lambda _: np.zeros(n_pairs)
-            n_colors = max(2, round(len(shown) ** 0.5))  # a colour to each of so many branches
-            options.setdefault("color_threshold", tree[1 - min(n_colors, len(shown)), 2])
-        return super().visualize_hierarchy(
-            orientation=orientation, topics=topics, top_n_topics=top_n_topics, **options
-        )
-
-    def visualize_document_datamap(
-        self,
-        docs: list[str] | None = None,
-        topics: list[int] | None = None,
-        embeddings: Any = None,
-        reduced_embeddings: Any = None,
-        *args: Any,
-        levels: Sequence[int] | None = None,
-        **options: Any,
-    ) -> Any:
-        """Draw BERTopic's map of documents; with `levels`, one whose labels grow finer on zooming.
-
-        Parameters
-        ----------
-        docs, topics, embeddings, reduced_embeddings, *args, **options
-            As in BERTopic; with `levels` the map is interactive, and of `options` those of the
-            interactive map count.
-        levels : sequence of int, optional
-            As of :func:`saetm_plugins.analysis.taxonomy`; the last one is the model's own count.
-
-        Raises
-        ------
-        ValueError
-            When `levels` goes with `topics`, or ends in another number of topics.
-        """
-        if levels is None:
-            return super().visualize_document_datamap(
-                docs, topics, embeddings, reduced_embeddings, *args, **options
-            )
-        self._check_atoms("visualize_document_datamap")
-        if topics is not None or args:
-            raise ValueError("levels goes with keywords only, and shows all topics")
-        import datamapplot
-
-        from saetm_plugins.plotting import map_documents
-
-        layers = taxonomy_layers(self, taxonomy(self, levels, documents=docs))
-        if reduced_embeddings is None:
-            vectors = self._embed(docs, None) if embeddings is None else embeddings
-            reduced_embeddings = map_documents(vectors)
-        shown = {name: options[name] for name in _INTERACTIVE if name in options}
-        shown.update(options.get("int_datamap_kwds", {}))
-        return datamapplot.create_interactive_plot(
-            np.asarray(reduced_embeddings), *layers, hover_text=docs, **shown
-        )
-
-    def visualize_term_rank(self, *args: Any, **kwargs: Any) -> Any:
-        """Draw BERTopic's decline of term scores, which are probabilities here."""
-        figure = super().visualize_term_rank(*args, **kwargs)
-        if self.sae_model_ is not None and self.representation_model is None:
-            log_scale = kwargs.get("log_scale", False) or args[1:2] == (True,)
-            score = "P(word | topic)"
-            figure.update_yaxes(title=f"{score} (log scale)" if log_scale else score)
-        return figure
 
     def topics_over_time(
         self,
@@ -204,8 +124,7 @@ class AnalysedTopics(CutTopics):
         check_is_fitted(self)
         if soft and topics is not None:
             raise ValueError("soft=True counts mixtures, and topics= has none; give one of them")
-        if nr_bins is not None:
-            nr_bins = check_count(nr_bins, "nr_bins")
+        nr_bins = check_bins(nr_bins)
         if not isinstance(datetime_format, (str, type(None))):
             raise TypeError(f"datetime_format must be a string; found {datetime_format!r:.80}")
         texts = check_texts(docs, "docs") if topics is not None else self._check_docs(docs)
@@ -279,20 +198,6 @@ class AnalysedTopics(CutTopics):
         finally:
             self.probabilities_ = known
         return info if texts is not None else info.assign(Document=None)
-
-    def visualize_approximate_distribution(
-        self, document: str, topic_token_distribution: np.ndarray, normalize: bool = False
-    ) -> Any:
-        """Draw BERTopic's table of tokens and topics, with pandas 3 too.
-
-        BERTopic 0.17.4 calls ``Styler.applymap``, which pandas 3 knows as ``map`` only.
-        Parameters are BERTopic's.
-        """
-        known = getattr(Styler, "applymap", None) or Styler.map
-        with patch.object(Styler, "applymap", known, create=True):
-            return super().visualize_approximate_distribution(
-                document, topic_token_distribution, normalize
-            )
 
     def prepare_topic_data(self, corpus: list[str], embeddings: Any = None) -> dict[str, Any]:
         """Return the topics of a corpus as ``topicwizard.visualize`` asks a model for them.
@@ -372,32 +277,12 @@ class AnalysedTopics(CutTopics):
             doc_atoms = model.doc_atoms_[document]
         return describe_atoms(model, doc_atoms, n_words).rename(columns=str.capitalize)
 
-    def _stock_linkage(
-        self, use_ctfidf: bool, linkage_function: Any, distance_function: Any
-    ) -> np.ndarray:
-        """Return the tree that BERTopic makes by functions of the caller."""
-        with_words = use_ctfidf and self.c_tf_idf_ is not None
-        topics = (self.c_tf_idf_ if with_words else self.topic_embeddings_)[self._outliers :]
-        distances = np.asarray(_symmetric(distance_function)(topics))
-        condensed = distances if distances.ndim == 1 else squareform(distances, checks=False)
-        if linkage_function is None:
-            return linkage(condensed, "ward", optimal_ordering=True)
-        return np.asarray(linkage_function(condensed))
-
     def _name_merged(self, topics: list[int]) -> str:
         model = self.sae_model_
         if model.components_ is None:
             return "_".join(str(topic) for topic in topics)
         mixed = model.topic_prevalence_[topics] @ model.components_[topics]
         return _name(top_words(mixed[None], model.vocabulary_, _LABEL_WORDS)[0])
-
-    def _shown(self, topics: Any, top_n_topics: int | None) -> list[int]:
-        """Return the topics a plot of BERTopic shows, in its order."""
-        check_is_fitted(self)
-        if topics is not None:
-            return list(topics)
-        by_size = [topic for topic in self.get_topic_freq().Topic.to_list() if topic != -1]
-        return sorted(by_size[:top_n_topics])
 
     def _soften(self, hard: pd.DataFrame, values: list[Any], column: str) -> pd.DataFrame:
         """Put sums of mixtures where `hard` counts documents, for all topics."""
@@ -427,23 +312,3 @@ def _binned(times: list[Any], nr_bins: int | None) -> list[Any]:
     if not nr_bins:
         return times
     return [interval.left for interval in pd.cut(pd.Series(times), bins=nr_bins)]
-
-
-def _symmetric(distance_function: Any) -> Callable[[Any], np.ndarray]:
-    """Return a function of distances that are equal both ways and not negative.
-
-    A product of float32 tables is symmetric up to rounding, and SciPy refuses it for that.
-    """
-
-    def measure(topics: Any) -> np.ndarray:
-        found = 1 - cosine_similarity(topics) if distance_function is None else None
-        distances = np.array(distance_function(topics) if found is None else found, dtype=float)
-        if distances.ndim == 2 and distances.shape[0] == distances.shape[1]:
-            if np.allclose(distances, distances.T, atol=1e-5):
-                distances = (distances + distances.T) / 2
-            np.fill_diagonal(distances, 0)
-        rounding = (distances < 0) & (distances > -1e-5)
-        distances[rounding] = 0
-        return distances
-
-    return measure

@@ -242,13 +242,13 @@ class CutTopics(BERTopic):
             return embed_images(self, documents, images)
         if documents is None:
             raise ValueError("documents, embeddings and images are all None; give at least one")
-        if not self._can_embed():
+        if not self.can_embed():
             raise ValueError("texts need embeddings=, or embedding_model= at construction or load")
         return self._extract_embeddings(documents, method="document", verbose=self.verbose)
 
     def _embed_passages(self, documents: list[str] | None, images: Any) -> Any:
         """Return embeddings (n, d) of documents, or the embedded passages of long ones."""
-        if documents is None or images is not None or not self._can_embed():
+        if documents is None or images is not None or not self.can_embed():
             return self._embed(documents, images)
         encoder, told = self._encoders()
         passages = split_long(documents, told, self.chunk, stacklevel=5)
@@ -265,7 +265,7 @@ class CutTopics(BERTopic):
         chunker : Chunker, optional
             None splits into a few sentences each.
         """
-        if not self._can_embed():
+        if not self.can_embed():
             raise ValueError("texts need embedding_model= at construction or load")
         encoder, told = self._encoders()
         passages = (chunker or fine_chunker(told)).split(documents, told)
@@ -330,7 +330,7 @@ class CutTopics(BERTopic):
             n_fitted = model.doc_atoms_.shape[0]
             raise ValueError(f"docs holds {len(docs)} texts; the model was fitted to {n_fitted}")
         self._bow = self._count_again(docs)
-        if self._can_embed():
+        if self.can_embed():
             embedded = self._embed_passages(docs, None)
             texts = docs if isinstance(embedded, Passages) else None
             model.doc_atoms_ = model.transform_atoms(texts, embedded)
@@ -356,7 +356,8 @@ class CutTopics(BERTopic):
             )
         return sp.csr_matrix(self.vectorizer_model.transform(documents), dtype=np.float32)
 
-    def _can_embed(self) -> bool:
+    def can_embed(self) -> bool:
+        """Tell whether there is an embedding model."""
         return self.embedding_model is not None and type(self.embedding_model) is not BaseEmbedder
 
 

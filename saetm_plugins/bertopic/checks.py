@@ -14,6 +14,7 @@ from pandas.api.types import is_hashable, is_list_like
 from saetm_plugins.validation import as_list, check_count, check_text, is_integer
 
 _MOST_WORDS = 100_000  # of a topic, which blanks fill up to
+_MOST_BINS = 10_000  # of time
 _SLOTS = {
     "vectorizer_model": ("fit_transform", "transform", "get_feature_names_out"),
     "ctfidf_model": ("fit", "transform"),
@@ -41,11 +42,7 @@ def check_parameters(topic_model: Any) -> None:
     if not isinstance(topic_model.calculate_probabilities, (bool, np.bool_)):
         found = topic_model.calculate_probabilities
         raise TypeError(f"calculate_probabilities must be True or False; found {found!r}")
-    similarity = topic_model.zeroshot_min_similarity
-    if isinstance(similarity, bool) or not isinstance(similarity, numbers.Real):
-        raise TypeError(f"zeroshot_min_similarity must be a number; found {similarity!r}")
-    if not -1 <= float(similarity) <= 1:
-        raise ValueError(f"zeroshot_min_similarity must be in [-1, 1]; found {similarity!r}")
+    check_similarity(topic_model.zeroshot_min_similarity, "zeroshot_min_similarity")
     if topic_model.zeroshot_topic_list is not None:
         check_names(topic_model.zeroshot_topic_list, "zeroshot_topic_list")
     if topic_model.seed_topic_list is not None:
@@ -54,12 +51,30 @@ def check_parameters(topic_model: Any) -> None:
             check_names(words, f"seed_topic_list[{row}]")
 
 
+def check_similarity(similarity: Any, name: str) -> None:
+    """Refuse all but a cosine."""
+    if isinstance(similarity, bool) or not isinstance(similarity, numbers.Real):
+        raise TypeError(f"{name} must be a number; found {similarity!r:.80}")
+    if not -1 <= float(similarity) <= 1:
+        raise ValueError(f"{name} must be in [-1, 1]; found {similarity!r}")
+
+
 def check_top_n_words(top_n_words: Any) -> int:
     """Return a count of words, which blanks fill up where the vocabulary is smaller."""
     top_n_words = check_count(top_n_words, "top_n_words")
     if top_n_words > _MOST_WORDS:
         raise ValueError(f"top_n_words must be at most {_MOST_WORDS:,}; found {top_n_words:,}")
     return top_n_words
+
+
+def check_bins(nr_bins: Any) -> int | None:
+    """Return a number of bins that can be laid out, or None."""
+    if nr_bins is None:
+        return None
+    nr_bins = check_count(nr_bins, "nr_bins")
+    if nr_bins > _MOST_BINS:
+        raise ValueError(f"nr_bins must be at most {_MOST_BINS:,}; found {nr_bins:,}")
+    return nr_bins
 
 
 def check_nr_topics(nr_topics: Any) -> None:
@@ -134,6 +149,23 @@ def check_function(function: Callable[..., Any] | None, name: str) -> None:
         raise TypeError(f"{name} must be a function; found {function!r:.80}")
 
 
+def call_function(function: Callable[..., Any], argument: Any, name: str) -> np.ndarray:
+    """Return the finite numbers that a function of the caller gives.
+
+    Raises
+    ------
+    ValueError
+        When it raises, or gives anything else.
+    """
+    try:
+        found = np.array(function(argument), dtype=float)
+    except Exception as error:  # whatever the function does
+        raise ValueError(f"{name} failed: {error!r:.200}") from error
+    if not np.isfinite(found).all():
+        raise ValueError(f"{name} must return finite numbers; found NaN or infinity")
+    return found
+
+
 def check_topics(topics: Any, name: str = "topics") -> list[int]:
     """Return numbers of topics, -1 for none, as a list of int."""
     found = as_list(topics, name, "numbers of topics")
@@ -174,7 +206,8 @@ def check_groups(values: Any, n_documents: int, name: str) -> list[Any]:
     TypeError
         When they are no values, one per document.
     ValueError
-        When there are more or fewer than documents, or one is None, NaN or NaT.
+        When there are more or fewer than documents, or one is None, NaN, NaT or half of a
+        surrogate pair.
     """
     values = as_list(values, name, "one value per document")
     if len(values) != n_documents:
@@ -182,6 +215,8 @@ def check_groups(values: Any, n_documents: int, name: str) -> list[Any]:
     for row, value in enumerate(values):
         if not is_hashable(value):
             raise TypeError(f"{name}[{row}] must be one value; found {value!r:.80}")
+        if isinstance(value, str):
+            check_text(value, f"{name}[{row}]")
     missing = np.flatnonzero(pd.isna(pd.Series(values, dtype=object)))
     if missing.size:
         row = int(missing[0])

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from bertopic import BERTopic
 from bertopic._bertopic import logger
 from bertopic._utils import check_is_fitted
 from sklearn.feature_extraction.text import CountVectorizer
@@ -19,6 +20,7 @@ from saetm_plugins.bertopic.checks import (
     check_ngrams,
     check_nr_topics,
     check_representation,
+    check_similarity,
     check_slot,
     check_texts,
     check_top_n_words,
@@ -192,7 +194,14 @@ class EditedTopics(CutTopics):
         Returns
         -------
         SAEBERTopic, or BERTopic where that merged them
+
+        Raises
+        ------
+        TypeError, ValueError
+            When `models` are none, or not all fitted.
         """
+        models = _check_models(models)
+        check_similarity(min_similarity, "min_similarity")
         inner: list[Any] = [getattr(model, "sae_model_", None) for model in models]
         if len(inner) < 2 or any(model is None for model in inner) or not _share_atoms(inner):
             return super().merge_models(models, min_similarity, embedding_model)
@@ -396,7 +405,11 @@ class EditedTopics(CutTopics):
             vectorizer.ngram_range = tuple(n_gram_range)
             if own:  # a loaded one is bound to the words of before
                 vectorizer.vocabulary = None
-        self._bow = sp.csr_matrix(vectorizer.fit_transform(docs), dtype=np.float32)
+        try:
+            self._bow = sp.csr_matrix(vectorizer.fit_transform(docs), dtype=np.float32)
+        except ValueError as error:  # no word is left
+            name = "vectorizer_model" if n_gram_range is None else "n_gram_range"
+            raise ValueError(f"{name}: {error}") from error
         self.vectorizer_model = vectorizer
         fitted, rows = self.sae_model_.passages_, self._bow
         if fitted is not None and fitted.passages.find_other(docs) is None:
@@ -418,6 +431,19 @@ class EditedTopics(CutTopics):
         numbers = np.unique(labels[labels >= 0])
         if not np.array_equal(labels, self.topics_):
             self.sae_model_.follow(np.where(labels < 0, -1, np.searchsorted(numbers, labels)))
+
+
+def _check_models(models: Any) -> list[Any]:
+    """Return models to merge, one or more fitted ones."""
+    found = as_list(models, "models", "models of BERTopic")
+    if not found:
+        raise ValueError("models is empty; at least one is needed")
+    for place, model in enumerate(found):
+        if not isinstance(model, BERTopic):
+            raise TypeError(f"models[{place}] must be a BERTopic; found {model!r:.80}")
+        if model.topics_ is None:
+            raise ValueError(f"models[{place}] is not fitted")
+    return found
 
 
 def _share_atoms(models: Sequence[Any]) -> bool:

@@ -34,6 +34,7 @@ from saetm_plugins.bertopic.stock_files import read_stock_files
 from saetm_plugins.folder_swap import replace_folder
 from saetm_plugins.persistence import (
     check_checksums,
+    check_parent,
     load_folder,
     pack_csr,
     save_folder,
@@ -41,7 +42,7 @@ from saetm_plugins.persistence import (
     write_checksums,
 )
 from saetm_plugins.text import refuse_folder
-from saetm_plugins.validation import check_choice
+from saetm_plugins.validation import check_choice, check_flag, check_path
 
 KIND = "sae-bertopic"
 FOLDER = "saetm"
@@ -75,15 +76,22 @@ class SavedTopics(CutTopics):
 
         Raises
         ------
-        ValueError
+        TypeError, ValueError
             When the serialization is unknown or the model is not fitted; nothing is written.
+        FileExistsError
+            When there is a file at `path`, which is for "pickle" to replace.
         """
         check_choice(serialization, "serialization", ("safetensors", "pytorch", "pickle"))
+        path = check_path(path)
+        if not isinstance(save_embedding_model, str):
+            save_embedding_model = check_flag(save_embedding_model, "save_embedding_model")
+        save_ctfidf = check_flag(save_ctfidf, "save_ctfidf")
         check_is_fitted(self)
         if serialization == "pickle" or self.sae_model_ is None:
             super().save(path, serialization, save_embedding_model, save_ctfidf)
             return
-        path = Path(path)
+        if check_parent(path).is_file():
+            raise FileExistsError(f"path {str(path)!r} is a file; a folder is written")
         path.parent.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
         try:
@@ -125,9 +133,9 @@ class SavedTopics(CutTopics):
         FileNotFoundError, ValueError
             When there is no model, or a damaged one; or it is a pickle and that is not allowed.
         """
-        folder = Path(path)
+        folder = check_path(path)
         if folder.is_file():
-            if not allow_pickle:
+            if not check_flag(allow_pickle, "allow_pickle"):
                 raise ValueError(
                     f"path {str(path)!r} is a file, which BERTopic pickles: opening it may run any "
                     "code; pass allow_pickle=True for a file of your own, or save as safetensors"

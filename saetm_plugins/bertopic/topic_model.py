@@ -24,6 +24,7 @@ from saetm_plugins.bertopic.analysis import AnalysedTopics
 from saetm_plugins.bertopic.backend import as_encoder, load_backend, runs_locally
 from saetm_plugins.bertopic.checks import check_parameters, check_slot, check_texts
 from saetm_plugins.bertopic.editing import EditedTopics
+from saetm_plugins.bertopic.figures import DrawnTopics
 from saetm_plugins.bertopic.files import SavedTopics
 from saetm_plugins.bertopic.numbering import NumberedTopicModel, check_outlier_threshold
 from saetm_plugins.images.captions import caption_images
@@ -54,7 +55,7 @@ _OWN_PARAMETERS = (
 )
 
 
-class SAEBERTopic(EditedTopics, AnalysedTopics, SavedTopics):
+class SAEBERTopic(EditedTopics, AnalysedTopics, DrawnTopics, SavedTopics):
     """BERTopic with mixtures, words from emissions, no outliers, and any number of topics at once.
 
     Parameters

@@ -7,7 +7,7 @@ only ever read forward, a block at a time.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from itertools import chain, islice
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -16,7 +16,11 @@ import numpy as np
 import scipy.sparse as sp
 from gensim import interfaces
 
+from saetm_plugins.validation import check_embeddings
+
 logger = logging.getLogger(__name__)
+
+_BLOCK = 2000  # documents
 
 
 class FlatBags(NamedTuple):
@@ -114,6 +118,39 @@ def blocks(stream: Iterable[Any], size: int) -> Iterator[list[Any]]:
         yield block
 
 
+class CheckedStream:
+    """A stream that is checked, a block at a time, whenever it is read.
+
+    Parameters
+    ----------
+    stream : iterable
+    name : str
+        The argument's name in the caller's signature, for the error.
+    check : callable
+        Raises where a block, a list, holds what it should not.
+    """
+
+    def __init__(self, stream: Iterable[Any], name: str, check: Callable[[list[Any]], Any]):
+        if not isinstance(stream, Iterable) or isinstance(stream, str) or sp.issparse(stream):
+            raise TypeError(f"{name} must hold one list a document; found {stream!r:.80}")
+        self._stream = list(stream) if isinstance(stream, Iterator) else stream
+        self._check = check
+
+    def __iter__(self) -> Iterator[Any]:
+        for block in blocks(self._stream, _BLOCK):
+            self._check(block)
+            yield from block
+
+
+def check_tokens(documents: list[Any]) -> None:
+    """Raise a TypeError unless each document is a list of words."""
+    for document in documents:
+        if not isinstance(document, (list, tuple)) or not all(
+            isinstance(word, str) for word in document
+        ):
+            raise TypeError(f"texts must hold lists of words; found {document!r:.80}")
+
+
 def blocks_beside(
     corpus: Any, documents: Any, embeddings: Any, size: int
 ) -> Iterator[tuple[list[Any], list[str] | None, np.ndarray | None]]:
@@ -127,7 +164,11 @@ def blocks_beside(
     """
     check_lengths(corpus, documents, embeddings)
     beside = {"documents": documents, "embeddings": embeddings}
-    iterators = {name: iter(stream) for name, stream in beside.items() if stream is not None}
+    iterators = {
+        name: iter(_check_stream(stream, name))
+        for name, stream in beside.items()
+        if stream is not None
+    }
     n_read = 0
     for bags in blocks(corpus, size):
         n_read += len(bags)
@@ -136,7 +177,7 @@ def blocks_beside(
             if len(part) < len(bags):
                 _check_length(name, n_read - len(bags) + len(part), f"at least {n_read}")
         texts = [as_text(text) for text in parts["documents"]] if "documents" in parts else None
-        vectors = np.stack(parts["embeddings"]) if "embeddings" in parts else None
+        vectors = check_embeddings(parts["embeddings"]) if "embeddings" in parts else None
         yield bags, texts, vectors
     for name, items in iterators.items():
         if next(items, None) is not None:
@@ -162,10 +203,20 @@ def check_lengths(corpus: Any, documents: Any, embeddings: Any) -> None:
 
 def gather_beside(documents: Any, embeddings: Any) -> tuple[list[str] | None, Any]:
     """Read texts and embeddings to train on into memory; None stays None."""
-    texts = None if documents is None else [as_text(document) for document in documents]
+    texts = None
+    if documents is not None:
+        texts = [as_text(document) for document in _check_stream(documents, "documents")]
     if embeddings is not None and not hasattr(embeddings, "__len__"):
-        embeddings = list(embeddings)
+        embeddings = list(_check_stream(embeddings, "embeddings"))
     return texts, embeddings
+
+
+def _check_stream(stream: Any, name: str) -> Iterable[Any]:
+    """Return what can be read beside a corpus, in its order."""
+    no_order = isinstance(stream, (Set, Mapping, bytes))
+    if no_order or not isinstance(stream, Iterable) or isinstance(stream, type):
+        raise TypeError(f"{name} must hold one entry per bag, in an order; found {stream!r:.80}")
+    return stream
 
 
 def as_text(document: Any) -> str:

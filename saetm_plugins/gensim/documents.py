@@ -22,7 +22,7 @@ from saetm_plugins.gensim.mixing import gamma_of_mixtures, spread_alpha, topics_
 from saetm_plugins.gensim.topics import WordsOfTopics
 from saetm_plugins.mixtures import mix_topics
 from saetm_plugins.model import SAETopicModel
-from saetm_plugins.validation import as_list, check_flag, check_not_negative
+from saetm_plugins.validation import as_list, check_embeddings, check_flag, check_not_negative
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +67,7 @@ class TopicsOfDocuments(WordsOfTopics):
             When a bag is not one, or the three do not go together.
         """
         self._check_trained()
+        collect_sstats = check_flag(collect_sstats, "collect_sstats")
         gammas = [np.empty((0, self.num_topics), dtype=np.float32)]
         sstats = np.zeros((self.num_topics, self.word_columns.n_words), dtype=np.float32)
         for block in blocks_beside(chunk, documents, embeddings, self.chunksize):
@@ -281,6 +282,8 @@ class TopicsOfDocuments(WordsOfTopics):
         self._check_trained()
         posterior = self._posterior()
         documents = DocumentBound(posterior)
+        if gamma is not None:
+            gamma = check_embeddings(gamma, name="gamma")
         score = n_words = 0.0
         first = 0
         for bags in blocks(corpus, self.chunksize):
@@ -289,12 +292,14 @@ class TopicsOfDocuments(WordsOfTopics):
                 fitted = documents.fit_gamma(counts, start, self.iterations, self.gamma_threshold)
             else:
                 counts = self.word_columns.count(flatten_bags(bags))
-                fitted = np.asarray(gamma)[first : first + len(bags)]
+                fitted = gamma[first : first + len(bags)]
                 if fitted.shape != (len(bags), self.num_topics) or not (fitted >= 0).all():
                     raise ValueError(f"gamma of shape {np.shape(gamma)} does not fit the corpus")
             first += len(bags)
             score += documents.score(counts, fitted)
             n_words += float(counts.sum(dtype=np.float64))
+        if gamma is not None and len(gamma) != first:
+            raise ValueError(f"gamma has {len(gamma)} rows for a corpus of {first} documents")
         return subsample_ratio * score + topics_score(posterior), n_words
 
     def _posterior(self) -> TopicPosterior:

@@ -23,7 +23,8 @@ from gensim.utils import FakeDict
 from saetm_plugins.gensim.words import WordColumns, read_id2word
 from saetm_plugins.model import SAETopicModel
 from saetm_plugins.persistence import load_folder, read_json, save_folder, write_json
-from saetm_plugins.validation import check_count
+from saetm_plugins.text import check_encoder
+from saetm_plugins.validation import check_count, check_path
 
 KIND = "gensim-topic-model"
 VERSION = 1
@@ -82,7 +83,8 @@ def load_files(cls: Any, path: str | os.PathLike[str], encoder: Any) -> Any:
     ValueError
         When it holds something else, or is damaged.
     """
-    path = Path(path)
+    path = check_path(path, "fname")
+    check_encoder(encoder)
     if path.is_file():
         raise ValueError(
             f"{str(path)!r} is one file; a SaeModel is saved as a folder (gensim's pickles are "

@@ -40,7 +40,15 @@ from saetm_plugins.gensim.priors import make_alpha
 from saetm_plugins.gensim.words import WordColumns, make_dictionary
 from saetm_plugins.model import SAETopicModel
 from saetm_plugins.text import check_chunk
-from saetm_plugins.validation import all_or_nothing, check_count, check_not_negative, check_random
+from saetm_plugins.validation import (
+    all_or_nothing,
+    as_list,
+    check_choice,
+    check_count,
+    check_not_negative,
+    check_path,
+    check_random,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -150,8 +158,7 @@ class SaeModel(TopicsOfDocuments):
     ):
         if corpus is None and id2word is None:
             raise ValueError("corpus and id2word are both None; at least one must name the words")
-        if not isinstance(num_topics, str) or num_topics != "auto":
-            num_topics = check_count(num_topics, "num_topics")
+        num_topics = _check_num_topics(num_topics)
         self.chunk = check_chunk(chunk)
         self.set_settings(
             alpha=alpha,
@@ -294,6 +301,7 @@ class SaeModel(TopicsOfDocuments):
             atoms. (AssertionError when `alpha` or `eta` was given as an array for another number.)
             The model is then as it was before.
         """
+        num_topics = _check_num_topics(num_topics)
         with all_or_nothing(self, self.estimator):
             self.estimator.retopic(num_topics, merge)
             self._refresh()
@@ -322,9 +330,14 @@ class SaeModel(TopicsOfDocuments):
         from saetm_plugins.gensim.files import save_files
 
         self._check_trained()
-        self.add_lifecycle_event("saving", fname_or_handle=str(fname))
-        ignored = (ignore,) if isinstance(ignore, str) else tuple(ignore or ())
-        save_files(self, fname, with_id2word="id2word" not in ignored)
+        check_path(fname, "fname")
+        no_names = ignore is None or isinstance(ignore, str)
+        ignored = [ignore] if no_names else as_list(ignore, "ignore", "names of attributes")
+        with all_or_nothing(self):
+            events = getattr(self, "lifecycle_events", [])
+            self.lifecycle_events = None if events is None else list(events)
+            self.add_lifecycle_event("saving", fname_or_handle=_written(fname))
+            save_files(self, fname, with_id2word="id2word" not in ignored)
 
     @classmethod
     def load(
@@ -348,7 +361,7 @@ class SaeModel(TopicsOfDocuments):
         from saetm_plugins.gensim.files import load_files
 
         model = load_files(cls, fname, encoder)
-        model.add_lifecycle_event("loaded", fname=str(fname))
+        model.add_lifecycle_event("loaded", fname=_written(fname))
         return model
 
     def set_settings(self, *, training: dict[str, Any], random_state: Any, **settings: Any) -> None:
@@ -446,6 +459,18 @@ class SaeModel(TopicsOfDocuments):
             )
             n_documents += len(bags)
         return n_documents
+
+
+def _check_num_topics(num_topics: Any) -> int | str:
+    """Return a number of topics, or "auto"."""
+    if isinstance(num_topics, str):
+        return check_choice(num_topics, "num_topics", ("auto",))
+    return check_count(num_topics, "num_topics")
+
+
+def _written(fname: str | os.PathLike[str]) -> str:
+    """Return a path as JSON can hold it: of bytes that are no text, marks."""
+    return os.fsencode(fname).decode("utf-8", "replace")
 
 
 def _estimator_options(options: dict[str, Any]) -> dict[str, Any]:

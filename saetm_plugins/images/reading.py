@@ -150,7 +150,7 @@ def open_images(images: Any, *, name: str = "images") -> Images:
         for row, item in enumerate(images):
             if isinstance(item, str | os.PathLike):
                 names[row] = str(item)
-            _look_at(item, names[row])
+            _look_at(item, names[row], f"{name}[{row}]")
     return Images(images, names, f"{len(images)} pictures")
 
 
@@ -258,7 +258,7 @@ def _open_folder(folder: Path, name: str) -> Images:
         )
     names = [file.relative_to(folder).as_posix() for file in files]
     for file, called in zip(files, names, strict=True):
-        _look_at(file, called)
+        _look_at(file, called, name)
     return Images(files, names, str(folder.resolve()))
 
 
@@ -271,15 +271,18 @@ def _image_files(folder: Path) -> Iterator[Path]:
                 yield Path(path, file)
 
 
-def _look_at(item: Any, name: str) -> None:
-    """Refuse before the work what is no picture, not there or too large; decode nothing."""
+def _look_at(item: Any, name: str, argument: str) -> None:
+    """Refuse before the work what is no picture, not there or too large; decode nothing.
+
+    A picture that is too large is called `name`; one that is not there, the `argument`.
+    """
     from PIL import Image
 
     if isinstance(item, np.ndarray):
         _check_array(item, name)
     elif isinstance(item, str | os.PathLike):
         if not os.path.isfile(item):
-            raise FileNotFoundError(f"no picture {str(item)!r}")
+            raise FileNotFoundError(f"{argument}: no picture {str(item)!r:.200}")
         try:
             with _opened(item, name) as opened:
                 _check_size(opened.size, name)

@@ -17,6 +17,7 @@ import numpy as np
 from saetm_plugins import evaluation
 from saetm_plugins.octis.compat import import_octis, register_metric
 from saetm_plugins.text import encode_texts, load_encoder
+from saetm_plugins.validation import as_list, check_text, without_tensors
 
 import_octis("octis.evaluation_metrics.metrics")
 
@@ -24,6 +25,29 @@ from octis.evaluation_metrics.metrics import AbstractMetric  # noqa: E402
 
 PAPER = "Girrbach & Akata, Sparse autoencoders are topic models, ICML 2026, arXiv:2511.16309"
 SIGNIFICANCE_PAPER = "AlSumait et al., Topic significance ranking of LDA generative models, 2009"
+
+
+def _part(model_output: Any, name: str) -> Any:
+    """Return a part of a model's output, or raise a ValueError that says which one is missing."""
+    if not isinstance(model_output, Mapping):
+        raise TypeError(f"model_output must be a dict; found {type(model_output).__name__}")
+    if model_output.get(name) is None:
+        raise ValueError(
+            f"model_output has no {name!r}; it has {', '.join(map(str, model_output))}"
+        )
+    return model_output[name]
+
+
+def _lists_of_words(model_output: Any) -> list[list[str]]:
+    """Return the topics of a model's output, one or more lists of words."""
+    topics = [
+        as_list(words, f"topics[{place}]", "words")
+        for place, words in enumerate(as_list(_part(model_output, "topics"), "topics", "lists"))
+    ]
+    for place, words in enumerate(topics):
+        for word in words:
+            check_text(word, f"a word of topics[{place}]")
+    return topics
 
 
 class _VectorMetric(AbstractMetric):
@@ -90,7 +114,7 @@ class WMDDiversity(_VectorMetric):
 
     def score(self, model_output: Mapping[str, Any]) -> float:
         """Return D of ``topics``; larger is more diverse."""
-        topics = model_output["topics"]
+        topics = _lists_of_words(model_output)
         return evaluation.wmd_diversity(topics, self._vectors_of(topics), self.topk)
 
 
@@ -116,7 +140,7 @@ class EmbeddingIntruder(_VectorMetric):
 
     def score(self, model_output: Mapping[str, Any]) -> float:
         """Return the accuracy on ``topics``, 0 to 1."""
-        topics = model_output["topics"]
+        topics = _lists_of_words(model_output)
         return evaluation.embedding_intruder_accuracy(
             topics, self._vectors_of(topics), self.topk, self.n_repeats, self.random_state
         )
@@ -149,8 +173,11 @@ class TopicSignificance(AbstractMetric):
 
     def score(self, model_output: Mapping[str, Any]) -> float:
         """Return the mean divergence over topics, in nats."""
+        documents = without_tensors(
+            _part(model_output, "topic-document-matrix"), "topic-document-matrix"
+        )
         significance = evaluation.topic_significance(
-            model_output["topic-word-matrix"], np.asarray(model_output["topic-document-matrix"]).T
+            _part(model_output, "topic-word-matrix"), np.asarray(documents).T
         )
         return float(getattr(significance, self.junk).mean())
 
@@ -202,7 +229,7 @@ class IntruderDetection(_JudgedMetric):
 
     def score(self, model_output: Mapping[str, Any]) -> float:
         """Return C_I of ``topics`` (three repeats), 0 to 1."""
-        return float(self._judge.intruder_detection(model_output["topics"]).mean())
+        return float(self._judge.intruder_detection(_lists_of_words(model_output)).mean())
 
 
 class CoherenceRating(_JudgedMetric):
@@ -214,7 +241,7 @@ class CoherenceRating(_JudgedMetric):
 
     def score(self, model_output: Mapping[str, Any]) -> float:
         """Return C_R of ``topics``, 0 to 100."""
-        return float(self._judge.coherence_rating(model_output["topics"]).mean())
+        return float(self._judge.coherence_rating(_lists_of_words(model_output)).mean())
 
 
 for _metric in (

@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from saetm_plugins.analysis.shares import rank_by_variance
-from saetm_plugins.plotting.style import PALETTE, check_shown, label_topics, lay_out, need_columns
+from saetm_plugins.plotting.style import (
+    PALETTE,
+    check_shown,
+    label_topics,
+    lay_out,
+    need_columns,
+    title_or,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,7 +74,7 @@ def plot_coverage(
     bars = len(labels) * (18 + 13 * len(groups)) if draw is _bars else 26 * len(labels)
     lay_out(
         figure,
-        title or f"Topics that vary most between {len(groups)} groups",
+        title_or(title, f"Topics that vary most between {len(groups)} groups"),
         height=140 + bars,
         bargap=0.25,
         legend={"traceorder": "normal"},

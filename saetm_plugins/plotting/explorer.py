@@ -36,7 +36,7 @@ from saetm_plugins.persistence import check_parent
 from saetm_plugins.plotting.pictures import data_uri
 from saetm_plugins.plotting.positions import map_documents
 from saetm_plugins.text import check_documents
-from saetm_plugins.validation import as_list, check_count, check_embeddings
+from saetm_plugins.validation import as_list, check_count, check_embeddings, check_text
 
 LARGEST_PAGE = 15_000_000
 """Bytes; texts are shortened until the page is smaller."""
@@ -127,6 +127,9 @@ def explore(
         to, or another argument is not legal; nothing is written then.
     """
     path = _check_path(path, overwrite)
+    labels = {"title": title, "group_label": group_label, "time_label": time_label}
+    for name, label in labels.items():
+        check_text(label, name)
     fitted = as_topic_model(model)
     n_documents = fitted.doc_atoms_.shape[0]
     texts = _read_texts(documents, images, n_documents)
@@ -164,7 +167,7 @@ def explore(
     if evidence and documents is not None:
         content["evidence"] = _evidence(model, texts, rows, content["levels"][-1])
     content["pictures"] = _pictures(columns["images"], rows, content["levels"])
-    _write(path, _page_below(content, [texts[row] for row in rows], str(title)))
+    _write(path, _page_below(content, [texts[row] for row in rows], title))
     return path
 
 

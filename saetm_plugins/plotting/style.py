@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from saetm_plugins.validation import as_names, check_count
+from saetm_plugins.validation import as_names, check_count, check_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,6 +45,11 @@ def fade(color: str, opacity: float) -> str:
     return f"rgba({red},{green},{blue},{opacity:g})"
 
 
+def title_or(title: str | None, automatic: str) -> str:
+    """Return the title that was given, a text, or the automatic one."""
+    return automatic if title is None else check_text(title, "title")
+
+
 def lay_out(figure: Any, title: str, height: int, width: int | None = 900, **layout: Any) -> Any:
     """Give a figure the layout of all; returns it."""
     figure.update_layout(
@@ -63,20 +68,20 @@ def lay_out(figure: Any, title: str, height: int, width: int | None = 900, **lay
     return figure
 
 
-def need_columns(table: Any, columns: Sequence[str], maker: str) -> None:
-    """Raise unless `table` is a DataFrame with rows and these columns.
+def need_columns(table: Any, columns: Sequence[str], maker: str, name: str = "table") -> None:
+    """Raise unless `table`, the argument `name`, is a DataFrame with rows and these columns.
 
     Raises
     ------
     TypeError, ValueError
     """
     if not hasattr(table, "columns"):
-        raise TypeError(f"table must be what {maker} returns; found {type(table).__name__}")
+        raise TypeError(f"{name} must be what {maker} returns; found {type(table).__name__}")
     missing = [column for column in columns if column not in table]
     if missing:
-        raise ValueError(f"table must be what {maker} returns; it lacks {', '.join(missing)}")
+        raise ValueError(f"{name} must be what {maker} returns; it lacks {', '.join(missing)}")
     if len(table) == 0:
-        raise ValueError("table has no rows")
+        raise ValueError(f"{name} has no rows")
 
 
 def check_shown(n_topics: int) -> int:

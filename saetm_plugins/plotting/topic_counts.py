@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from saetm_plugins.plotting.style import need_columns, title_or
+
 _PANELS = {
     "coherence": "Coherence (NPMI)",
     "diversity": "Diversity",
@@ -28,17 +30,19 @@ def plot_topic_counts(suggestion: Any, *, title: str | None = None) -> Any:
 
     Raises
     ------
-    TypeError
+    TypeError, ValueError
         When `suggestion` is something else.
     """
     import plotly.graph_objects as go
     from plotly.subplots import make_subplots
 
     table = getattr(suggestion, "table", None)
-    if table is None or "score" not in table:
+    if table is None:
         raise TypeError(
             f"suggestion must be what suggest_n_topics returns; found {type(suggestion).__name__}"
         )
+    need_columns(table, ("n_topics", "score"), "suggest_n_topics", "suggestion.table")
+    title = title_or(title, f"{suggestion.n_topics} topics suggested")
     panels = {name: text for name, text in _PANELS.items() if name in table}
     figure = make_subplots(
         rows=len(panels),
@@ -69,7 +73,7 @@ def plot_topic_counts(suggestion: Any, *, title: str | None = None) -> Any:
     figure.update_xaxes(title="topics", row=len(panels))
     figure.update_layout(
         template="plotly_white",
-        title=title or f"{suggestion.n_topics} topics suggested",
+        title=title,
         height=170 * len(panels) + 120,
         width=820,
     )

@@ -34,6 +34,16 @@ if hasattr(os, "register_at_fork"):  # no thread is within a tokenizer while the
     )
 
 
+def check_encoder(encoder: Any) -> None:
+    """Raise a TypeError unless `encoder` is None, a name or has an ``encode`` method."""
+    named = encoder is None or isinstance(encoder, str)
+    if not named and not callable(getattr(encoder, "encode", None)):
+        raise TypeError(
+            "encoder must be a name or have an encode(list[str]) method; "
+            f"found {type(encoder).__name__}"
+        )
+
+
 def load_encoder(encoder: Any = None, device: str | None = None) -> Any:
     """Turn an encoder's name into the encoder.
 
@@ -52,12 +62,8 @@ def load_encoder(encoder: Any = None, device: str | None = None) -> Any:
     ImportError
         When sentence-transformers is needed and not installed.
     """
+    check_encoder(encoder)
     if encoder is not None and not isinstance(encoder, str):
-        if not callable(getattr(encoder, "encode", None)):
-            raise TypeError(
-                f"encoder must be a name or have an encode(list[str]) method; "
-                f"found {type(encoder).__name__}"
-            )
         return encoder
     try:
         from sentence_transformers import SentenceTransformer

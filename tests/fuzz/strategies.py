@@ -306,6 +306,26 @@ def labels(draw, whole):
 
 
 @st.composite
+def word_lists(draw, whole):
+    """Lists of words like `whole`: a word, or a list, of them changed."""
+    found = [list(each) for each in whole]
+    words = sorted({word for each in found for word in each})
+    what = draw(st.sampled_from(["same", "word", "word", "word", "list", "length", "few"]))
+    place = draw(st.integers(0, len(found) - 1))
+    if what == "word" and found[place]:
+        found[place][draw(st.integers(0, len(found[place]) - 1))] = draw(
+            st.one_of(st.sampled_from(words), st.sampled_from(words), texts, st.none())
+        )
+    elif what == "list":
+        found[place] = draw(st.one_of(st.lists(texts, max_size=5), texts, st.none()))
+    elif what == "length":
+        found = found[: draw(st.integers(0, len(found)))]
+    elif what == "few":
+        found = [each[: draw(st.integers(0, 5))] for each in found]
+    return draw(st.sampled_from([list, tuple, lambda each: np.array(each, dtype=object)]))(found)
+
+
+@st.composite
 def frames(draw, whole):
     """A table like `whole`, with a column gone, changed or doubled, or fewer rows."""
     table = whole.copy()

@@ -1,4 +1,4 @@
-"""Generated input to BERTopic's, gensim's, OCTIS' and scikit-learn's face of the model."""
+"""Generated input to BERTopic's and scikit-learn's face of the model."""
 
 import copy
 
@@ -16,6 +16,7 @@ from fuzzing import (
     Entry,
     arguments,
     check_call,
+    check_mixtures,
     clear,
     examples,
     fuzz,
@@ -26,90 +27,16 @@ from sklearn.feature_extraction.text import CountVectorizer
 from strategies import (
     Choice,
     documents,
-    fractions,
     integers,
     junk,
     labels,
-    numbers,
     rows,
     values_like,
 )
 
 bertopic = pytest.importorskip("saetm_plugins.bertopic")
-pytest.importorskip("gensim")
 
 whole_fits = examples(1 / 3)  # each is a whole fit
-
-
-@pytest.fixture(scope="module")
-def gensim_model():
-    return FITTED.to_gensim()
-
-
-counted = st.tuples(st.integers(0, len(WORDS) - 1), st.integers(1, 9))
-bags = st.lists(
-    st.one_of(
-        st.lists(counted, max_size=6),
-        st.lists(counted, max_size=6),
-        st.lists(counted, min_size=1).map(lambda bag: [(np.int64(w), float(n)) for w, n in bag]),
-        st.lists(st.tuples(st.one_of(integers, st.just(0)), st.one_of(numbers, fractions)),
-                 max_size=2),
-    ),
-    max_size=3,
-)  # fmt: skip
-
-
-@fuzz
-@given(corpus=st.one_of(bags, bags, bags, st.lists(junk, max_size=2), junk))
-def test_gensim_bags(gensim_model, corpus):
-    found = clear(lambda: gensim_model.inference(corpus)[0], "corpus", "bow")
-    if found is not None:
-        assert found.shape[1] == gensim_model.num_topics
-        assert np.isfinite(found).all()
-        assert (found >= 0).all()
-
-
-# Those that are ours; what gensim's own code reads off a model raises gensim's errors.
-GENSIM = {
-    "get_document_topics": {
-        "bow": Choice([(0, 2), (3, 1)], [], [[(1, 1)], []]), "minimum_probability": 0.01,
-        "minimum_phi_value": 0.01, "per_word_topics": False,
-    },
-    "bound": {"corpus": Choice([[(0, 2)], [(1, 1), (5, 3)]]), "subsample_ratio": 1.0},
-    "log_perplexity": {"chunk": Choice([[(0, 2)], [(1, 1)]]), "total_docs": Choice(None, 5)},
-    "retopic": {"num_topics": Choice(3, "auto", 1), "merge": Choice(None, "ward")},
-    "update": {"corpus": bags, "chunksize": Choice(None, 1, 3)},
-}  # fmt: skip
-NEEDED = {"bow", "word_id", "topicid", "corpus", "chunk", "num_topics", "other", "coherence"}
-
-
-@pytest.mark.parametrize("name", GENSIM)
-def test_gensim_methods(name):
-    legal = GENSIM[name]
-
-    def call(**made):
-        model = FITTED.to_gensim()
-        before = model.get_topics().copy()
-        try:
-            found = getattr(model, name)(**made)
-        except BaseException:
-            np.testing.assert_array_equal(model.get_topics(), before)
-            raise
-        return None if found is model else found
-
-    entry = Entry(
-        call,
-        {each: value for each, value in legal.items() if each in NEEDED},
-        {each: value for each, value in legal.items() if each not in NEEDED},
-        ("topn", "corpus", "bow", "num_topics", "live atoms", "distance", "topic", "word"),
-    )
-
-    @examples(0.2)
-    @given(arguments(entry))
-    def run(changed):
-        check_call(entry, *changed, errors=(ValueError, TypeError))
-
-    run()
 
 
 @whole_fits
@@ -126,6 +53,58 @@ def test_clusterer(points, classes, threshold):
     )  # fmt: skip
     if found is not None:
         assert ((found.labels_ >= -1) & (found.labels_ < found.n_topics_)).all()
+
+
+CLUSTERER = bertopic.SAEClusterer(3, sae=SAE).fit(EMBEDDINGS)
+CLUSTERED = {
+    "predict": {"X": rows(EMBEDDINGS[:5])},
+    "transform": {"X": rows(EMBEDDINGS[:5])},
+    "partial_fit": {"X": rows(EMBEDDINGS), "y": labels(GROUPS)},
+    "fit_predict": {"X": EMBEDDINGS, "y": Choice(None, GROUPS)},
+    "fit_transform": {"X": EMBEDDINGS, "y": Choice(None, GROUPS)},
+    "get_feature_names_out": {"input_features": Choice(None, ["a", "b", "c", "d", "e", "f"])},
+    "set_params": {"n_topics": Choice(2, None, "auto"), "merge": Choice("ward", "kmeans"),
+                   "sharpening": Choice(2.0, None), "target_weight": 0.5,
+                   "outlier_threshold": Choice(None, 0.5), "random_state": Choice(0, None),
+                   "activation": Choice("batch_topk", "topk"), "device": Choice("cpu", "auto"),
+                   "calculate_probabilities": False},
+}  # fmt: skip
+OF_X = ("X", "embeddings", "array", "data", "sample", "convert", "argument must be", "classes", "y")
+
+
+@pytest.mark.parametrize("name", CLUSTERED)
+def test_clusterer_methods(name):
+    legal = CLUSTERED[name]
+    before = CLUSTERER.labels_.copy()
+
+    def call(**made):
+        model = copy.copy(CLUSTERER)
+        if name == "set_params":
+            return model.set_params(**made).fit(EMBEDDINGS).transform(EMBEDDINGS)
+        try:
+            return getattr(model, name)(**made)
+        except BaseException:
+            assert all(vars(CLUSTERER)[key] is kept for key, kept in vars(model).items())
+            raise
+
+    def check(found, _):
+        np.testing.assert_array_equal(CLUSTERER.labels_, before)
+        if name in ("transform", "fit_transform", "set_params"):
+            check_mixtures(found)
+        elif name in ("predict", "fit_predict"):
+            assert ((found >= -1) & (found < 3)).all()
+
+    always = {each: value for each, value in legal.items() if each == "X"}
+    options = {each: value for each, value in legal.items() if each != "X"}
+    also = OF_X if "X" in legal else ("n_topics", "live atoms", "input_features")
+    entry = Entry(call, always, options, also, check)
+
+    @examples(0.1 if name == "set_params" else 0.5)
+    @given(arguments(entry))
+    def run(changed):
+        check_call(entry, *changed)
+
+    run()
 
 
 # Of BERTopic's own parameters, those that SAEBERTopic reads while it fits.

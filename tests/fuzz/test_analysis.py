@@ -23,7 +23,7 @@ from fuzzing import (
     examples,
 )
 from hypothesis import given
-from strategies import Choice, Only, documents, labels, weights
+from strategies import Choice, Only, documents, junk, labels, weights
 
 from saetm_plugins import analysis, plotting
 from saetm_plugins.atoms.foundation import load_foundation
@@ -36,6 +36,7 @@ COVERED = analysis.coverage(FITTED, GROUPS)
 TRENDS = analysis.topic_trends(FITTED, list(range(N)), bins=3, n_resamples=20)
 CORRELATED = analysis.topic_correlations(FITTED, threshold=0.1, min_documents=2)
 SHIPPED = load_foundation(1024).mean_ + load_foundation(1024).decoder_[:9]  # embeddings of texts
+SUGGESTED = analysis.suggest_n_topics(FITTED, [2, 3, 4], documents=TEXTS, embeddings=EMBEDDINGS)
 TAXONOMY = analysis.taxonomy(FITTED, [2, 4])
 # Legal values of arguments, whichever function they are of.
 LEGAL = {
@@ -153,6 +154,14 @@ TABLES = {
     "plot_correlations": Entry(plotting.plot_correlations, {"table": tables(CORRELATED)},
                                {"n_topics": 3, "names": LEGAL["names"],
                                 "value": Choice("npmi")}, ("table",)),
+    "plot_topic_counts": Entry(
+        plotting.plot_topic_counts,
+        {"suggestion": Only(st.one_of(
+            tables(SUGGESTED.table).strategy.map(lambda table: SUGGESTED._replace(table=table)),
+            st.just(SUGGESTED), junk,
+        ))},
+        {"title": Choice("t", None)},
+    ),
     "map_documents": Entry(plotting.map_documents, {"vectors": EMBEDDINGS, "method": Choice("pca")},
                            {"random_state": 0}, ("Complex",)),
 }  # fmt: skip

@@ -5,6 +5,7 @@ OSError there, anything else would be a traceback.
 """
 
 import json
+import shutil
 
 import hypothesis.strategies as st
 import numpy as np
@@ -87,7 +88,18 @@ COMMANDS = {
         ["--level", "--n-images", "--n-words", "--size"],
     ),
 }
-WITHOUT_A_MODEL = ("fit", "train-sae")
+# Those that take seconds each: an encoder is loaded, or models are fitted.
+SLOW = {
+    "embed": (
+        ["docs.csv", "--out", "shards", "--batch-size", "16"],
+        ["--text-column", "--shard-size", "--batch-size", "--sep", "--encoding"],
+    ),
+    "stability": (
+        ["--file", "docs.csv", *NEW, "--seeds", "1"],
+        ["--seeds", "--bootstraps", "--other", "--file", "--text-column", "--sep"],
+    ),
+}
+WITHOUT_A_MODEL = ("fit", "train-sae", "embed")
 REFUSED = (ValueError, TypeError, OSError)
 # What an error may name beside the option.
 ALSO = {
@@ -122,14 +134,43 @@ def written(folder):
     return {path: path.read_bytes() for path in (folder / "model").rglob("*") if path.is_file()}
 
 
-CASES = [(name, option) for name, (_, options) in COMMANDS.items() for option in options]
+def cases(commands):
+    return st.sampled_from(
+        [(name, option) for name, (_, options) in commands.items() for option in options]
+    )
 
 
 @examples(0.7)
-@given(case=st.sampled_from(CASES), value=st.one_of(texts, numbers.map(str)))
+@given(case=cases(COMMANDS), value=st.one_of(texts, numbers.map(str)))
 def test_options(folder, case, value):
+    check_option(folder, COMMANDS, case, value)
+
+
+@examples(0.05)
+@given(
+    case=cases(SLOW),
+    value=st.one_of(
+        texts, numbers.filter(lambda value: not 20 < value < 2**60).map(str),
+        st.sampled_from(["1", "2", "7", "text", "model", "docs.csv", ",", "utf-8"]),
+    ),
+)  # fmt: skip
+def test_slow_options(folder, case, value):
+    shutil.rmtree(folder / "shards", ignore_errors=True)
+    check_option(folder, SLOW, case, value)
+
+
+def test_the_demo_looks_at_its_folder_first(folder):
+    (folder / "other" / "model").mkdir(parents=True)
+    for out in ("docs.csv", "docs.csv/inner", "n" * 300, "other"):
+        with pytest.MonkeyPatch.context() as patch:
+            done = run(folder, patch, "demo", "--out", out)
+        assert isinstance(done.exception, REFUSED), out
+        assert "path" in str(done.exception) or "out" in str(done.exception)
+
+
+def check_option(folder, commands, case, value):
     command, option = case
-    fixed = list(COMMANDS[command][0])
+    fixed = list(commands[command][0])
     if option in fixed:
         place = fixed.index(option)
         del fixed[place : place + 2]

@@ -16,7 +16,7 @@ from fuzzing import (
     examples,
 )
 from hypothesis import given
-from strategies import Choice, labels, rows, texts
+from strategies import Choice, labels, rows, texts, word_lists
 
 from saetm_plugins import evaluation
 
@@ -24,25 +24,6 @@ VECTORS = {word: EMBEDDINGS[place] for place, word in enumerate(WORDS)}
 TOPICS = FITTED.get_topics(5)
 TOKENS = [text.split() for text in TEXTS]
 ASSIGNED = THEMES.tolist()
-
-
-@st.composite
-def word_lists(draw, whole):
-    """Lists of words like `whole`: a word, or a list, of them changed."""
-    found = [list(words) for words in whole]
-    what = draw(st.sampled_from(["same", "word", "word", "word", "list", "length", "few"]))
-    place = draw(st.integers(0, len(found) - 1))
-    if what == "word" and found[place]:
-        found[place][draw(st.integers(0, len(found[place]) - 1))] = draw(
-            st.one_of(st.sampled_from(WORDS), st.sampled_from(WORDS), texts, st.none())
-        )
-    elif what == "list":
-        found[place] = draw(st.one_of(st.lists(texts, max_size=5), texts, st.none()))
-    elif what == "length":
-        found = found[: draw(st.integers(0, len(found)))]
-    elif what == "few":
-        found = [words[: draw(st.integers(0, 5))] for words in found]
-    return draw(st.sampled_from([list, tuple, lambda each: np.array(each, dtype=object)]))(found)
 
 
 @st.composite

@@ -5,9 +5,11 @@ import warnings
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from fuzzing import EMBEDDINGS, TEXTS, clear, examples
+from fuzzing import EMBEDDINGS, FITTED, TEXTS, Entry, arguments, check_call, clear, examples
 from hypothesis import given
-from strategies import documents, junk, mostly, rows, texts
+from strategies import Choice, Only, documents, junk, mostly, rows, texts, values_like, word_lists
+
+from saetm_plugins import evaluation
 
 octis = pytest.importorskip("saetm_plugins.octis")
 
@@ -132,3 +134,60 @@ def test_embeddings_of_a_dataset(tmp_path_factory, vectors, parts):
     output = clear(lambda: model.train_model(Dataset(corpus, parts=parts)), *names)
     if output is not None:
         check(output)
+
+
+OUTPUT = {
+    "topics": FITTED.get_topics(10), "topic-word-matrix": FITTED.components_,
+    "topic-document-matrix": FITTED.doc_topics_.T,
+}  # fmt: skip
+WORD_VECTORS = {word: EMBEDDINGS[place] for place, word in enumerate(FITTED.vocabulary_)}
+
+
+@st.composite
+def outputs(draw):
+    """The output of a model, a part of it changed."""
+    made = dict(OUTPUT)
+    part = draw(st.sampled_from([*OUTPUT, "none"]))
+    if part == "none":
+        return draw(st.one_of(st.just(made), junk))
+    what = draw(st.sampled_from(["gone", "other", "junk", "same"]))
+    if what == "gone":
+        del made[part]
+    elif what == "junk":
+        made[part] = draw(junk)
+    elif part == "topics" and what == "other":
+        made[part] = draw(word_lists(OUTPUT["topics"]))
+    elif what == "other":
+        made[part] = draw(values_like(OUTPUT[part]))
+    return made
+
+
+vectors = st.sampled_from([WORD_VECTORS, WORD_VECTORS, dict(list(WORD_VECTORS.items())[:8])])
+chats = st.just(evaluation.CallableChat(lambda prompt: "2"))
+METRICS = {
+    "WMDDiversity": {"topk": Choice(5, 3), "word_vectors": vectors},
+    "EmbeddingIntruder": {"topk": Choice(5, 3), "word_vectors": vectors, "n_repeats": 2,
+                          "random_state": 0},
+    "TopicSignificance": {"junk": Choice("vacuous", "uniform", "background")},
+    "IntruderDetection": {"chat": chats},
+    "CoherenceRating": {"chat": chats},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_metrics_of_octis(name):
+    def call(model_output, **made):
+        found = getattr(octis, name)(**made).score(model_output)
+        return min(found, 1e9)  # a divergence may be infinite
+
+    always = {key: value for key, value in METRICS[name].items() if key in ("chat", "word_vectors")}
+    options = {key: value for key, value in METRICS[name].items() if key not in always}
+    names = ("model_output", "topic", "topics", "n_words", "topk", "word_vectors", "Complex")
+    entry = Entry(call, {"model_output": Only(outputs()), **always}, options, names)
+
+    @examples(0.5)
+    @given(arguments(entry))
+    def run(changed):
+        check_call(entry, *changed, errors=(ValueError, TypeError, evaluation.JudgeError))
+
+    run()

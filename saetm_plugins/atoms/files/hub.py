@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path, PurePath
 from typing import Any
 
+from saetm_plugins.validation import check_path, check_text
+
 LARGEST_DOWNLOAD = 16 * 2**30
 """Bytes of a repository; a sparse autoencoder of 1,000,000 atoms has a quarter of it."""
 LEAST_SECONDS = 120.0
@@ -134,10 +136,13 @@ def resolve_path(
         When a repository is larger than :data:`LARGEST_DOWNLOAD`, `revision` is given for a local
         path, or `subfolder` leads out of `path`.
     """
+    local = check_path(path)
+    for name, value in {"subfolder": subfolder, "revision": revision}.items():
+        if value is not None:
+            check_text(value, name)
     inside = PurePath(subfolder or "")
     if inside.is_absolute() or ".." in inside.parts:
         raise ValueError(f"subfolder must lie within {str(path)!r}; found {subfolder!r}")
-    local = Path(path)
     if local.exists():
         if revision is not None:
             raise ValueError(f"revision is for hub names; {str(path)!r} is a local path")

@@ -1,0 +1,228 @@
+"""Checks of what BERTopic's figures are given, by the names of their arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from saetm_plugins.bertopic.checks import check_function, check_texts, check_topics
+from saetm_plugins.validation import (
+    check_choice,
+    check_count,
+    check_embeddings,
+    check_flag,
+    check_not_negative,
+    check_text,
+    without_tensors,
+)
+
+_COUNTS = ("top_n_topics", "n_words", "n_clusters", "nr_levels")
+_OPTIONAL = ("top_n_topics", "n_clusters")
+_FLAGS = (
+    *("autoscale", "use_ctfidf", "log_scale", "normalize_frequency", "hide_annotations"),
+    *("hide_document_hover", "interactive", "enable_search", "topic_prefix"),
+)
+_PIXELS = (10, 20_000)
+_CHOICES = {
+    "orientation": ("left", "bottom"),
+    "level_scale": ("linear", "lin", "log", "logarithmic"),
+}
+_TABLES = {
+    "topics_over_time": ("Topic", "Words", "Frequency", "Timestamp"),
+    "topics_per_class": ("Topic", "Words", "Frequency", "Class"),
+    "hierarchical_topics": (
+        *("Parent_ID", "Parent_Name", "Topics", "Child_Left_ID", "Child_Left_Name"),
+        *("Child_Right_ID", "Child_Right_Name", "Distance"),
+    ),
+}
+_NUMBERS = ("sample", "color_threshold")
+_KEYWORDS = ("datamap_kwds", "int_datamap_kwds")
+_WITHOUT_OUTLIERS = {"n_clusters", "orientation"}  # arguments of figures that have no topic -1
+
+
+def check_drawing(topic_model: Any, given: dict[str, Any], least: int) -> dict[str, Any]:
+    """Return the arguments of a figure: lists, arrays, and tables that may be written to.
+
+    Parameters
+    ----------
+    topic_model : BERTopic
+        Fitted.
+    given : dict of str to object
+        All arguments, by name.
+    least : int
+        How many topics it needs.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument.
+    """
+    checked = {name: _check_one(topic_model, name, value) for name, value in given.items()}
+    if "topics" in given:
+        checked["topics"] = _check_shown(topic_model, checked, least)
+    if "docs" in given:
+        _check_placed(topic_model, checked)
+    if "level_scale" in given:
+        checked["nr_levels"] = _check_levels(checked)
+    return checked
+
+
+def check_tokens(topic_model: Any, document: Any, distribution: Any) -> np.ndarray:
+    """Return the topics of a document's tokens, an array of shape (tokens, topics)."""
+    check_text(document, "document")
+    n_tokens = len(topic_model.vectorizer_model.build_tokenizer()(document))
+    shape = n_tokens, _n_topics(topic_model)
+    found = _numbers(distribution, "topic_token_distribution")
+    if not n_tokens:
+        raise ValueError(f"document holds no words: {document!r:.80}")
+    if found.shape != shape:
+        raise ValueError(
+            f"topic_token_distribution must be of shape {shape}, tokens of the document × topics; "
+            f"found {found.shape}"
+        )
+    return found
+
+
+def _check_one(topic_model: Any, name: str, value: Any) -> Any:
+    """Check an argument that tells by itself whether it can be drawn; return it as it is drawn."""
+    n_documents = len(topic_model.topics_)
+    if name in _FLAGS:
+        return check_flag(value, name)
+    if name in _COUNTS and not (value is None and name in _OPTIONAL):
+        return check_count(value, name)
+    if name in _CHOICES:
+        return check_choice(value, name, _CHOICES[name])
+    if name in ("width", "height"):
+        return _check_pixels(value, name)
+    if name == "custom_labels":
+        return _check_labels(topic_model, value)
+    if name in ("linkage_function", "distance_function"):
+        check_function(value, name)
+    elif name == "title" or (name == "sub_title" and value is not None):
+        check_text(value, name)
+    elif name == "min_probability" or (name in _NUMBERS and value is not None):
+        check_not_negative(value, name)
+    elif name in _KEYWORDS and not isinstance(value, Mapping):
+        raise TypeError(f"{name} must be a dict; found {value!r:.80}")
+    elif name == "probabilities":
+        return _check_probabilities(topic_model, value)
+    elif value is not None and name in ("embeddings", "reduced_embeddings"):
+        return _check_positions(value, name, n_documents)
+    elif name in _TABLES and not (value is None and name == "hierarchical_topics"):
+        return _check_table(value, name)
+    return value
+
+
+def _check_pixels(value: Any, name: str) -> float:
+    check_not_negative(value, name, most=_PIXELS[1])
+    if value < _PIXELS[0]:
+        raise ValueError(f"{name} must be at least {_PIXELS[0]} pixels; found {value!r}")
+    return value
+
+
+def _check_labels(topic_model: Any, value: Any) -> Any:
+    """Return a flag, or the name of an aspect that the topics have."""
+    if not isinstance(value, str):
+        return check_flag(value, "custom_labels")
+    if value not in topic_model.topic_aspects_:
+        known = ", ".join(map(repr, topic_model.topic_aspects_)) or "none"
+        raise ValueError(f"custom_labels is {value!r:.80}; the model has the aspects: {known}")
+    return value
+
+
+def _check_probabilities(topic_model: Any, value: Any) -> np.ndarray:
+    found = _numbers(value, "probabilities")
+    n_topics = _n_topics(topic_model)
+    if found.shape != (n_topics,):
+        raise ValueError(
+            f"probabilities must be those of one document in {n_topics} topics, a row of "
+            f"probabilities_ with calculate_probabilities=True; found shape {found.shape}"
+        )
+    return found
+
+
+def _check_positions(value: Any, name: str, n_documents: int) -> np.ndarray:
+    found = check_embeddings(value, name=name, n_rows=n_documents)
+    if name == "reduced_embeddings" and found.shape[1] < 2:
+        raise ValueError(f"{name} must have two columns; found shape {found.shape}")
+    return found[:, :2] if name == "reduced_embeddings" else found
+
+
+def _check_table(value: Any, name: str) -> pd.DataFrame:
+    """Return a copy of a table that has the columns to draw, as BERTopic adds one to it."""
+    if not isinstance(value, pd.DataFrame):
+        raise TypeError(f"{name} must be a DataFrame; found {type(value).__name__}")
+    missing = [column for column in _TABLES[name] if column not in value.columns]
+    if missing:
+        raise ValueError(f"{name} lacks the column {missing[0]!r}")
+    if value.empty:
+        raise ValueError(f"{name} is empty")
+    return value.copy()
+
+
+def _check_shown(topic_model: Any, given: dict[str, Any], least: int) -> list[int] | None:
+    """Return the topics that are asked for, if they are ones, enough, and in the table."""
+    topics = given["topics"]
+    known = set(topic_model.topic_sizes_)
+    if least:
+        known -= {-1} if _WITHOUT_OUTLIERS & given.keys() else set()
+    if topics is not None:
+        topics = check_topics(topics)
+        if unknown := sorted(set(topics) - known):
+            raise ValueError(f"topics holds {unknown[0]}; those to be drawn are {sorted(known)}")
+    shown = len(known - {-1}) if topics is None else len(topics)
+    shown = min(shown, given.get("top_n_topics") or shown) if topics is None else shown
+    if shown < least:
+        raise ValueError(f"topics must be {least} or more to be drawn; found {shown}")
+    if "topics_per_class" not in given:
+        return topics
+    # BERTopic breaks on topics that the table has no row of.
+    present = set(given["topics_per_class"].Topic)
+    if topics is None:
+        by_size = [topic for topic in topic_model.get_topic_freq().Topic.to_list() if topic != -1]
+        topics = sorted(by_size[: given["top_n_topics"]])
+    return [topic for topic in topics if topic in present]
+
+
+def _check_placed(topic_model: Any, given: dict[str, Any]) -> None:
+    """Check that there are documents to be placed, or that these are placed already."""
+    docs, n_documents = given["docs"], len(topic_model.topics_)
+    placed = given["embeddings"] is not None or given["reduced_embeddings"] is not None
+    if docs is not None or "datamap_kwds" not in given:
+        docs = given["docs"] = check_texts(docs, "docs")
+        if len(docs) != n_documents:
+            raise ValueError(f"docs holds {len(docs)} texts; the model knows {n_documents}")
+    if not placed and (docs is None or not topic_model.can_embed()):
+        raise ValueError("docs need embeddings= or reduced_embeddings=, or an embedding_model")
+
+
+def _check_levels(given: dict[str, Any]) -> int:
+    """Return the number of levels, below the root, of a tree that BERTopic draws in levels.
+
+    It breaks where a level holds the root, as with more levels than half of the merges, or where
+    the merge before the root has the same distance.
+    """
+    tree = given["hierarchical_topics"]
+    if tree is None or len(tree) < 2:
+        raise ValueError("hierarchical_topics must hold two merges or more, to be drawn in levels")
+    parents = tree.Parent_ID.astype(int)
+    tree.loc[parents == parents.max(), "Distance"] = np.inf
+    return min(given["nr_levels"], len(tree) // 2)
+
+
+def _n_topics(topic_model: Any) -> int:
+    return len(set(topic_model.topic_sizes_) - {-1})
+
+
+def _numbers(values: Any, name: str) -> np.ndarray:
+    values = without_tensors(values, name)
+    try:
+        found = np.array(values, dtype=float)
+    except (TypeError, ValueError, OverflowError):
+        raise TypeError(f"{name} must hold numbers; found {values!r:.80}") from None
+    if not np.isfinite(found).all():
+        raise ValueError(f"{name} holds NaN or infinity")
+    return found
