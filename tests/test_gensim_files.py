@@ -179,3 +179,24 @@ def test_parts_that_do_not_fit_each_other_are_refused(saved):
     write_checksums(saved)
     with pytest.raises(ValueError, match="unknown type 'code'"):
         SaeModel.load(saved)
+
+
+def test_a_save_that_fails_is_not_remembered(model, tmp_path):
+    (tmp_path / "file").write_text("something else")
+    before = [event["event"] for event in model.lifecycle_events]
+    for wrong in (tmp_path / "file", 3, "", "a\0b", "n" * 300):
+        with pytest.raises((ValueError, TypeError, OSError), match=r"fname|file"):
+            model.save(wrong)
+    assert [event["event"] for event in model.lifecycle_events] == before
+
+
+def test_a_folder_called_by_bytes_that_are_no_text(model, tmp_path):
+    path = tmp_path / "model\udc80"
+    try:
+        path.mkdir()
+    except (OSError, UnicodeError):
+        pytest.skip("no file system for such names")
+    path.rmdir()
+    model.save(path)
+    SaeModel.load(path).save(tmp_path / "again")
+    assert str(SaeModel.load(tmp_path / "again")) == str(model)

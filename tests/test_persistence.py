@@ -83,3 +83,27 @@ def test_a_sparse_matrix_of_parts_that_do_not_fit_is_refused():
     parts["m.indices"] = parts["m.indices"] + 5
     with pytest.raises(ValueError, match="indices"):
         unpack_csr("m", parts)
+
+
+@pytest.mark.parametrize(
+    ("path", "error", "message"),
+    [
+        (3, TypeError, "path must be a string or a path; found 3"),
+        (None, TypeError, "path must be a string or a path"),
+        (b"folder", TypeError, "path must be a string or a path"),
+        ("", ValueError, "path is empty"),
+        ("a\0b", ValueError, "path .* is none"),
+        ("n" * 300, ValueError, "path .* is none"),
+        ("a\ud800", ValueError, "path .* is none"),
+    ],
+)
+def test_paths_that_are_none(path, error, message):
+    for act in (lambda: save_folder(path, "thing", {}, {}), lambda: load_folder(path, "thing")):
+        with pytest.raises(error, match=message):
+            act()
+
+
+def test_overwrite_is_true_or_false(folder):
+    with pytest.raises(TypeError, match="overwrite must be True or False"):
+        save_folder(folder, "thing", {}, {}, overwrite=[1, 2])
+    assert load_folder(folder, "thing")[0] == {"a": 1}

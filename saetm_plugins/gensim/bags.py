@@ -111,9 +111,7 @@ def count_matrix(bags: FlatBags, columns: np.ndarray, n_words: int) -> sp.csr_ma
 
 def blocks(stream: Iterable[Any], size: int) -> Iterator[list[Any]]:
     """Yield lists of up to `size` items, in order, without reading ahead."""
-    if not isinstance(stream, Iterable) or sp.issparse(stream):
-        raise TypeError(f"corpus must hold bags of words; found {stream!r:.80}")
-    items = iter(stream)
+    items = iter(_check_corpus(stream))
     while block := list(islice(items, size)):
         yield block
 
@@ -194,7 +192,10 @@ def check_lengths(corpus: Any, documents: Any, embeddings: Any) -> None:
     ValueError
         When the lengths differ.
     """
+    _check_corpus(corpus)
     for name, stream in (("documents", documents), ("embeddings", embeddings)):
+        if sp.issparse(stream):
+            raise TypeError(f"{name} must be dense; found {type(stream).__name__}")
         if isinstance(stream, str):
             raise TypeError(f"{name} must hold one text per bag; found one string")
         if hasattr(corpus, "__len__") and hasattr(stream, "__len__"):
@@ -209,6 +210,12 @@ def gather_beside(documents: Any, embeddings: Any) -> tuple[list[str] | None, An
     if embeddings is not None and not hasattr(embeddings, "__len__"):
         embeddings = list(_check_stream(embeddings, "embeddings"))
     return texts, embeddings
+
+
+def _check_corpus(corpus: Any) -> Iterable[Any]:
+    if not isinstance(corpus, Iterable) or isinstance(corpus, type) or sp.issparse(corpus):
+        raise TypeError(f"corpus must hold bags of words; found {corpus!r:.80}")
+    return corpus
 
 
 def _check_stream(stream: Any, name: str) -> Iterable[Any]:

@@ -45,6 +45,7 @@ from saetm_plugins.validation import (
     as_list,
     check_choice,
     check_count,
+    check_dense_size,
     check_not_negative,
     check_path,
     check_random,
@@ -182,10 +183,12 @@ class SaeModel(TopicsOfDocuments):
         )
         self.num_topics, self.id2word = num_topics, id2word
         if not isinstance(num_topics, str):  # before the work of training
+            _check_size(num_topics, 1)
             make_alpha(alpha, np.full(num_topics, 1 / num_topics))
         if id2word is not None:
             self._number_words()
             if not isinstance(num_topics, str):  # topics of nothing but the prior
+                _check_size(num_topics, self.num_terms)
                 words = np.zeros((num_topics, self.word_columns.n_words), dtype=np.float32)
                 uniform = np.ones(self.word_columns.n_words, dtype=np.float32)
                 self._set_state(np.full(num_topics, 1 / num_topics), words, uniform, 0)
@@ -466,6 +469,12 @@ def _check_num_topics(num_topics: Any) -> int | str:
     if isinstance(num_topics, str):
         return check_choice(num_topics, "num_topics", ("auto",))
     return check_count(num_topics, "num_topics")
+
+
+def _check_size(num_topics: int, n_words: int) -> None:
+    """Refuse more topics than LdaModel's tables of their words can hold."""
+    shape = num_topics, n_words
+    check_dense_size(shape, "words of topics", "a smaller num_topics", bytes_each=16)
 
 
 def _written(fname: str | os.PathLike[str]) -> str:

@@ -143,6 +143,19 @@ def test_figures_leave_tables_as_they_are(model, corpus, places):
     assert len(shown.layout.sliders[0].steps) == len(tree) // 2
 
 
+def test_a_file_is_not_replaced_by_a_folder(model, tmp_path):
+    path = tmp_path / "letter.txt"
+    path.write_text("dear")
+    refused(model, "is a file; a folder is written", lambda: model.save(path), FileExistsError)
+    assert path.read_text() == "dear"
+    assert list(tmp_path.iterdir()) == [path]
+    for name, wrong in {"path": 3, "save_ctfidf": [1, 2], "serialization": None}.items():
+        refused(model, name, partial(model.save, **{"path": tmp_path / "new", name: wrong}))
+    assert list(tmp_path.iterdir()) == [path]
+    for name, wrong in {"path": None, "allow_pickle": [1, 2]}.items():
+        refused(model, name, partial(SAEBERTopic.load, **{"path": path, name: wrong}))
+
+
 def test_models_to_merge_that_are_none(model):
     refused(model, "models must hold", lambda: SAEBERTopic.merge_models(None))
     refused(model, "models is empty", lambda: SAEBERTopic.merge_models([]))

@@ -101,9 +101,9 @@ READERS = {
          "documents": Only(documents(TEXTS))},
     ),
 }  # fmt: skip
-ALSO = ("corpus", "bow", "chunk", "topicid", "topn", "num_topics", "n_topics", "live atoms", "embeddings",
-        "documents", "minimum_probability", "coherence", "texts", "word_id", "distance",
-        "gamma", "other")  # fmt: skip
+ALSO = ("corpus", "bow", "chunk", "topicid", "topn", "num_topics", "n_topics", "live atoms",
+        "embeddings", "documents", "minimum_probability", "coherence", "texts", "word_id",
+        "distance", "gamma", "other")  # fmt: skip
 PARTS = {"top_topics": 0.1, "diff": 0.5, "update": 0.5}
 
 
@@ -167,8 +167,8 @@ def test_gensim_training():
     entry = Entry(
         lambda **made: gensim.SaeModel(sae=SAE, word_vectors="corpus", **made),
         {"corpus": Only(st.one_of(st.just(BAGS), st.just(BAGS), corpora.strategy)),
-         "embeddings": EMBEDDINGS},
-        {"num_topics": Choice(3, "auto"), "id2word": Choice(None, MODEL.id2word),
+         "embeddings": EMBEDDINGS, "num_topics": Choice(3, "auto")},
+        {"id2word": Choice(None, MODEL.id2word),
          "alpha": Choice("auto", 0.1), "merge": Choice("ward", "kmeans"), "chunksize": 7,
          "documents": Only(documents(TEXTS)), "solver": Choice("em", "adam"),
          "passes": Choice(1, 3), "dtype": Choice(np.float32)},

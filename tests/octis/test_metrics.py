@@ -50,3 +50,18 @@ def test_metrics_keep_no_key_among_what_octis_saves(monkeypatch):
     saved = {name: getattr(metric, name) for name in metric.get_params()}
     assert "very secret" not in str(saved)
     assert saved["model"] == "judge"
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        (None, "model_output must be a dict"),
+        ({}, "model_output has no 'topic"),
+        ({"topics": 3, "topic-word-matrix": 3, "topic-document-matrix": np.eye(2)}, "topic"),
+        ({"topics": [["a", "\ud800"]], "topic-word-matrix": np.eye(2)}, "topic"),
+    ],
+)
+def test_outputs_that_hold_no_topics(output, message):
+    for metric in (WMDDiversity(word_vectors={}), EmbeddingIntruder(), TopicSignificance()):
+        with pytest.raises((ValueError, TypeError), match=message):
+            metric.score(output)

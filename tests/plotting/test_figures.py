@@ -4,10 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from saetm_plugins.analysis import SuggestedCount
 from saetm_plugins.plotting import (
     plot_comparison,
     plot_correlations,
     plot_coverage,
+    plot_topic_counts,
     plot_trends,
 )
 
@@ -170,3 +172,27 @@ def test_other_tables_are_refused(plot):
         plot({"topic": [1]})
     with pytest.raises(ValueError, match="it lacks"):
         plot(pd.DataFrame({"topic": [1]}))
+
+
+def test_titles_are_texts():
+    for title in (3, ["x"], np.zeros(2), "a\ud800"):
+        for draw in (
+            lambda title=title: plot_coverage(coverage_table(3), title=title),
+            lambda title=title: plot_trends(trend_table(), title=title),
+        ):
+            with pytest.raises((TypeError, ValueError), match="title"):
+                draw()
+
+
+def test_a_suggestion_without_its_table():
+    table = pd.DataFrame({"n_topics": [2, 3], "score": [0.1, 0.9]})
+    good = SuggestedCount(3, "as it is", table)
+    assert plot_topic_counts(good).data[0].x.tolist() == [2, 3]
+    for wrong, message in (
+        (None, "suggestion must be"),
+        (good._replace(table=table[:0]), "suggestion.table has no rows"),
+        (good._replace(table=table.drop(columns="n_topics")), "suggestion.table .* n_topics"),
+        (good._replace(table=3), "suggestion.table must be"),
+    ):
+        with pytest.raises((TypeError, ValueError), match=message):
+            plot_topic_counts(wrong)
