@@ -61,6 +61,9 @@ class Question(NamedTuple):
     repeat: int
 
 
+_OF_A_CHAT = ("name", "answer", "max_workers", "prices")
+
+
 class TopicJudge:
     """Asks a language model about topics; remembers answers, asks again when one is no answer.
 
@@ -74,6 +77,8 @@ class TopicJudge:
 
     Raises
     ------
+    TypeError
+        When `chat` lacks an attribute.
     ValueError
         When the cache was written by another version.
     """
@@ -81,6 +86,12 @@ class TopicJudge:
     def __init__(
         self, chat: Chat, cache: str | os.PathLike[str] | None = None, n_attempts: int = 3
     ):
+        missing = [name for name in _OF_A_CHAT if not hasattr(chat, name)]
+        if missing or isinstance(chat, type):
+            raise TypeError(
+                "chat must be an OpenAIChat, a PipelineChat, or have their attributes; "
+                f"found {type(chat).__name__}" + (f" without {missing[0]}" if missing else "")
+            )
         self.chat = chat
         self.cache = None if cache is None else AnswerCache(cache)
         self.n_attempts = check_count(n_attempts, "n_attempts")
@@ -209,6 +220,8 @@ def intruder_questions(topics: Topics, n_repeats: int, random_state: int) -> lis
         When a topic has fewer than five words, or no word can intrude on a topic.
     """
     n_repeats = check_count(n_repeats, "n_repeats")
+    if random_state is not None:
+        random_state = check_count(random_state, "random_state", minimum=0)
     shortened = check_topics(topics, 5, least=2)
     rng = np.random.default_rng(random_state)
     questions = []

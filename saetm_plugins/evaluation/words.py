@@ -328,7 +328,8 @@ def _look_up(words: set[str], word_vectors: Any) -> dict[str, np.ndarray]:
     ValueError
         When a vector is not finite, or of another length than the others.
     """
-    if not (hasattr(word_vectors, "__contains__") and hasattr(word_vectors, "__getitem__")):
+    looks_up = hasattr(word_vectors, "__contains__") and hasattr(word_vectors, "__getitem__")
+    if not looks_up or isinstance(word_vectors, (bytes, bytearray)):
         raise TypeError(
             "word_vectors must be a mapping of words to vectors or gensim KeyedVectors; "
             f"found {type(word_vectors).__name__}"

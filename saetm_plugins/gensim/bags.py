@@ -133,6 +133,7 @@ class CheckedStream:
             raise TypeError(f"{name} must hold one list a document; found {stream!r:.80}")
         self._stream = list(stream) if isinstance(stream, Iterator) else stream
         self._check = check
+        check(list(islice(iter(self._stream), 1)))  # gensim reads one, and takes any error for none
 
     def __iter__(self) -> Iterator[Any]:
         for block in blocks(self._stream, _BLOCK):

@@ -17,7 +17,7 @@ import numpy as np
 from saetm_plugins import evaluation
 from saetm_plugins.octis.compat import import_octis, register_metric
 from saetm_plugins.text import encode_texts, load_encoder
-from saetm_plugins.validation import as_list, check_text, without_tensors
+from saetm_plugins.validation import as_list, check_choice, check_text, without_tensors
 
 import_octis("octis.evaluation_metrics.metrics")
 
@@ -162,10 +162,7 @@ class TopicSignificance(AbstractMetric):
 
     def __init__(self, junk: str = "vacuous"):
         super().__init__()
-        if junk not in evaluation.TopicSignificance._fields:
-            known = ", ".join(evaluation.TopicSignificance._fields)
-            raise ValueError(f"junk must be one of {known}; found {junk!r}")
-        self.junk = junk
+        self.junk = check_choice(junk, "junk", evaluation.TopicSignificance._fields)
 
     def info(self) -> dict[str, str]:
         """Return name and citation."""

@@ -150,7 +150,7 @@ def outputs(draw):
     part = draw(st.sampled_from([*OUTPUT, "none"]))
     if part == "none":
         return draw(st.one_of(st.just(made), junk))
-    what = draw(st.sampled_from(["gone", "other", "junk", "same"]))
+    what = draw(st.sampled_from(["gone", "other", "other", "junk", "same", "same"]))
     if what == "gone":
         del made[part]
     elif what == "junk":
@@ -162,8 +162,8 @@ def outputs(draw):
     return made
 
 
-vectors = st.sampled_from([WORD_VECTORS, WORD_VECTORS, dict(list(WORD_VECTORS.items())[:8])])
-chats = st.just(evaluation.CallableChat(lambda prompt: "2"))
+vectors = st.sampled_from([*[WORD_VECTORS] * 4, dict(list(WORD_VECTORS.items())[:8])])
+chats = Only(st.just(evaluation.CallableChat(lambda prompt: "2")))
 METRICS = {
     "WMDDiversity": {"topk": Choice(5, 3), "word_vectors": vectors},
     "EmbeddingIntruder": {"topk": Choice(5, 3), "word_vectors": vectors, "n_repeats": 2,

@@ -65,3 +65,9 @@ def test_outputs_that_hold_no_topics(output, message):
     for metric in (WMDDiversity(word_vectors={}), EmbeddingIntruder(), TopicSignificance()):
         with pytest.raises((ValueError, TypeError), match=message):
             metric.score(output)
+
+
+def test_a_chat_that_is_none():
+    for chat in (3, "gpt", TopicSignificance):
+        with pytest.raises(TypeError, match="chat must be"):
+            IntruderDetection(chat=chat)
