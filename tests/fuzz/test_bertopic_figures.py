@@ -24,7 +24,7 @@ from hypothesis import given
 from scipy.cluster.hierarchy import linkage
 from scipy.spatial.distance import pdist
 from sklearn.metrics.pairwise import cosine_similarity
-from strategies import Choice, Only, documents, fractions, junk, mostly, texts, values_like
+from strategies import Choice, Only, documents, fractions, junk, mostly, rows, texts, values_like
 
 bertopic = pytest.importorskip("saetm_plugins.bertopic")
 
@@ -46,7 +46,7 @@ def tables(whole):
     columns = st.sampled_from(list(whole.columns))
     same = st.just(whole)
     return Only(st.one_of(
-        same, same, same, some, columns.map(lambda name: whole.drop(columns=name)), junk,
+        *[same] * 5, some, columns.map(lambda name: whole.drop(columns=name)), junk,
     ))  # fmt: skip
 
 
@@ -85,7 +85,11 @@ LEGAL = {
     "hierarchical_topics": tables(TREE),
 }  # fmt: skip
 # What each figure is given always, beside what may be given.
-PLACED = {"docs": LEGAL["docs"], "reduced_embeddings": POINTS}
+same_texts, same_points = st.just(TEXTS), st.just(POINTS)
+PLACED = {
+    "docs": Only(st.one_of(*[same_texts] * 3, documents(TEXTS))),
+    "reduced_embeddings": Only(st.one_of(*[same_points] * 3, mostly(rows(POINTS)))),
+}
 SHOWN = ("topics", "top_n_topics", "custom_labels", "title", "width", "height")
 ANY_DOCUMENTS = ("topics", "embeddings", "sample", "hide_annotations", "hide_document_hover",
                  "custom_labels", "title", "width")  # fmt: skip
@@ -117,7 +121,10 @@ PARTS = {"topics": 0.03, "document_datamap": 0.1, "hierarchical_documents": 0.3,
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_figures(name):
+def test_figures(name, monkeypatch):
+    if name == "document_datamap":  # whose font comes from the network
+        rendering = pytest.importorskip("datamapplot").plot_rendering
+        monkeypatch.setattr(rendering, "get_google_font", lambda name: None, raising=False)
     always, options = FIGURES[name]
 
     def call(**made):
