@@ -166,24 +166,29 @@ def _check_table(value: Any, name: str) -> pd.DataFrame:
 def _check_shown(topic_model: Any, given: dict[str, Any], least: int) -> list[int] | None:
     """Return the topics that are asked for, if they are ones, enough, and in the table."""
     topics = given["topics"]
-    known = set(topic_model.topic_sizes_)
-    if least:
-        known -= {-1} if _WITHOUT_OUTLIERS & given.keys() else set()
-    if topics is not None:
+    known = set(topic_model.topic_sizes_) - ({-1} if _WITHOUT_OUTLIERS & given.keys() else set())
+    if topics is None:
+        shown = len(known - {-1})
+        shown = min(shown, given.get("top_n_topics") or shown)
+    else:
         topics = check_topics(topics)
         if unknown := sorted(set(topics) - known):
             raise ValueError(f"topics holds {unknown[0]}; those to be drawn are {sorted(known)}")
-    shown = len(known - {-1}) if topics is None else len(topics)
-    shown = min(shown, given.get("top_n_topics") or shown) if topics is None else shown
+        without_name = {-1} if "datamap_kwds" in given else set()
+        shown = sum(topic not in without_name for topic in topics)
     if shown < least:
         raise ValueError(f"topics must be {least} or more to be drawn; found {shown}")
-    if "topics_per_class" not in given:
-        return topics
-    # BERTopic breaks on topics that the table has no row of.
-    present = set(given["topics_per_class"].Topic)
+    return _of_table(topic_model, given, topics) if "topics_per_class" in given else topics
+
+
+def _of_table(topic_model: Any, given: dict[str, Any], topics: list[int] | None) -> list[int]:
+    """Return the topics that a table has a row of; BERTopic breaks on others."""
     if topics is None:
         by_size = [topic for topic in topic_model.get_topic_freq().Topic.to_list() if topic != -1]
         topics = sorted(by_size[: given["top_n_topics"]])
+    present = set(given["topics_per_class"].Topic)
+    if not present.intersection(topics):
+        raise ValueError("topics_per_class has no row of the topics to be drawn")
     return [topic for topic in topics if topic in present]
 
 
@@ -202,15 +207,15 @@ def _check_placed(topic_model: Any, given: dict[str, Any]) -> None:
 def _check_levels(given: dict[str, Any]) -> int:
     """Return the number of levels, below the root, of a tree that BERTopic draws in levels.
 
-    It breaks where a level holds the root, as with more levels than half of the merges, or where
-    the merge before the root has the same distance.
+    It breaks where a level holds the root, as with as many levels as merges, or where the merge
+    before the root has the same distance.
     """
     tree = given["hierarchical_topics"]
     if tree is None or len(tree) < 2:
         raise ValueError("hierarchical_topics must hold two merges or more, to be drawn in levels")
     parents = tree.Parent_ID.astype(int)
     tree.loc[parents == parents.max(), "Distance"] = np.inf
-    return min(given["nr_levels"], len(tree) // 2)
+    return min(given["nr_levels"], len(tree) - 1)
 
 
 def _n_topics(topic_model: Any) -> int:

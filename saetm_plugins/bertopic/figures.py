@@ -41,15 +41,15 @@ def _check(draw: Callable[..., Any], least: int, *args: Any, **kwargs: Any) -> d
     return check_drawing(topic_model, dict(list(bound.arguments.items())[1:]), least)
 
 
-def _laid_out(draw: Callable[..., Any]) -> Any:
-    """Return a figure that says so where UMAP finds topics no place: they share no words, say."""
+def _laid_out(draw: Callable[..., Any], name: str) -> Any:
+    """Return a figure that says so where `name` is found no place: topics share no words, say."""
 
     @functools.wraps(draw)
     def laid_out(*args: Any, **kwargs: Any) -> Any:
         try:
             return draw(*args, **kwargs)
-        except (ValueError, TypeError) as error:
-            raise ValueError(f"topics cannot be laid out: {error}") from error
+        except (ValueError, TypeError, UnboundLocalError) as error:  # of UMAP, datamapplot
+            raise ValueError(f"{name} cannot be laid out: {error}") from error
 
     return laid_out
 
@@ -61,7 +61,7 @@ class DrawnTopics(CutTopics):
     argument which cannot be drawn, and leaves tables that it is given as they are.
     """
 
-    visualize_topics = _checked(_laid_out(BERTopic.visualize_topics), least=3)
+    visualize_topics = _checked(_laid_out(BERTopic.visualize_topics, "topics"), least=3)
     visualize_barchart = _checked(BERTopic.visualize_barchart, least=1)
     visualize_heatmap = _checked(BERTopic.visualize_heatmap, least=1)
     visualize_documents = _checked(BERTopic.visualize_documents)
@@ -124,10 +124,10 @@ class DrawnTopics(CutTopics):
         """
         stock = BERTopic.visualize_document_datamap
         given = _check(
-            stock, 0, self, docs, topics, embeddings, reduced_embeddings, *args, **options
+            stock, 1, self, docs, topics, embeddings, reduced_embeddings, *args, **options
         )
         if levels is None:
-            return super().visualize_document_datamap(**given)
+            return _laid_out(super().visualize_document_datamap, "docs")(**given)
         self._check_atoms("visualize_document_datamap")
         if topics is not None or args:
             raise ValueError("levels goes with keywords only, and shows all topics")

@@ -140,7 +140,7 @@ def test_figures_leave_tables_as_they_are(model, corpus, places):
     # BERTopic breaks on a level that holds the root, as of ten levels of four merges one does.
     shown = model.visualize_hierarchical_documents(corpus.documents, tree,
                                                    reduced_embeddings=places)  # fmt: skip
-    assert len(shown.layout.sliders[0].steps) == len(tree) // 2
+    assert len(shown.layout.sliders[0].steps) == len(tree) - 1
 
 
 def test_a_file_is_not_replaced_by_a_folder(model, tmp_path):

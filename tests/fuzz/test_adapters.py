@@ -98,7 +98,7 @@ def test_clusterer_methods(name):
     also = OF_X if "X" in legal else ("n_topics", "live atoms")
     entry = Entry(call, always, options, also, check)
 
-    @examples(0.1 if name == "set_params" else 0.5)
+    @examples(0.1 if name == "set_params" else 0.25)
     @given(arguments(entry))
     def run(changed):
         check_call(entry, *changed)

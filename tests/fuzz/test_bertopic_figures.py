@@ -1,6 +1,7 @@
 """Generated input to BERTopic's figures of the model, and to the merge of several models."""
 
 import copy
+import gc
 
 import hypothesis.strategies as st
 import matplotlib.pyplot as plt
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 from fuzzing import (
     EMBEDDINGS,
+    EXAMPLES,
     FITTED,
     GROUPS,
     SAE,
@@ -46,7 +48,7 @@ def tables(whole):
     columns = st.sampled_from(list(whole.columns))
     same = st.just(whole)
     return Only(st.one_of(
-        *[same] * 5, some, columns.map(lambda name: whole.drop(columns=name)), junk,
+        *[same] * 9, some, columns.map(lambda name: whole.drop(columns=name)), junk,
     ))  # fmt: skip
 
 
@@ -117,11 +119,21 @@ FIGURES = {
         {"document": Choice(TEXTS[0]), "topic_token_distribution": SHARES}, ("normalize",)
     ),
 }  # fmt: skip
-PARTS = {"topics": 0.03, "document_datamap": 0.1, "hierarchical_documents": 0.3, "barchart": 0.5}
+# Each draws a figure; UMAP and datamapplot take seconds to begin with, so with many inputs only.
+PARTS = {
+    "topics": 0.03, "document_datamap": 0.1, "hierarchical_documents": 0.3, "barchart": 0.15,
+    "documents": 0.15, "term_rank": 0.15, "heatmap": 0.15, "hierarchy": 0.3,
+    "topics_per_class": 0.3, "topics_over_time": 0.3, "distribution": 0.3,
+}  # fmt: skip
+SLOW = {"topics", "document_datamap"}
 
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_figures(name, monkeypatch):
+    if name in SLOW and EXAMPLES < 1000:
+        pytest.skip("drawn by make fuzz")
+    if name == "topics":
+        MODEL.visualize_topics()  # UMAP is compiled, which is no hang
     if name == "document_datamap":  # whose font comes from the network
         rendering = pytest.importorskip("datamapplot").plot_rendering
         monkeypatch.setattr(rendering, "get_google_font", lambda name: None, raising=False)
@@ -135,6 +147,8 @@ def test_figures(name, monkeypatch):
             getattr(MODEL, f"visualize_{name}")(**made)
         finally:
             plt.close("all")
+            if name == "document_datamap":
+                gc.collect()  # of large figures, which refer to themselves
             assert all(before[key] is kept for key, kept in vars(MODEL).items())
             assert all(inner[key] is kept for key, kept in state(MODEL.sae_model_).items())
             for value, copied in frames.values():

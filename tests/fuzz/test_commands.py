@@ -146,7 +146,7 @@ def test_options(folder, case, value):
     check_option(folder, COMMANDS, case, value)
 
 
-@examples(0.05)
+@examples(0.02)
 @given(
     case=cases(SLOW),
     value=st.one_of(

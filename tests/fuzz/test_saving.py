@@ -94,10 +94,10 @@ def within(folder, value):
 def test_save(kind, folder):
     save, _ = KINDS[kind]
     path_name = PATHS.get(kind, "path")
-    before = written(folder)
+    before = {path: time for path, time in written(folder).items() if "new" not in path.parts}
 
     def call(**made):
-        place = within(folder / "new", made.pop(path_name))
+        place = within(folder / "new" / kind, made.pop(path_name))
         save(place, **made)
 
     entry = Entry(call, {path_name: places("one", "two", "some/where", "file", "new")},
@@ -106,8 +106,8 @@ def test_save(kind, folder):
     @examples(0.2)
     @given(arguments(entry))
     def run(changed):
-        (folder / "new").mkdir(exist_ok=True)
-        (folder / "new" / "file").write_text("something else")
+        (folder / "new" / kind).mkdir(parents=True, exist_ok=True)
+        (folder / "new" / kind / "file").write_text("something else")
         check_call(entry, *changed, errors=(*REFUSED, OSError))
         now = written(folder)
         assert all(now.get(path) == time for path, time in before.items())
