@@ -489,3 +489,9 @@ def test_models_to_compare_that_do_not_fit(model):
             model.diff(model, **wrong)
     with pytest.raises(ValueError, match="diagonal needs as many topics"):
         model.diff(fewer, diagonal=True)
+
+
+def test_priors_larger_than_inference_takes(model):
+    for name in ("alpha", "eta"):
+        with pytest.raises(ValueError, match=f"{name} must sum to at most 1e"):
+            SaeModel.from_model(model.estimator, **{name: 1e21})

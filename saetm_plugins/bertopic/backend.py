@@ -11,6 +11,7 @@ from bertopic.backend._utils import select_backend
 from saetm_plugins.text import DEFAULT_ENCODER, encode_texts, load_encoder
 
 _LOCAL_BACKENDS = ("SentenceTransformerBackend", "Model2VecBackend", "MultiModalBackend")
+_PLAIN = ("builtins", "numpy", "pandas", "scipy", "collections", "abc", "datetime", "decimal")
 _DEFAULT_NAMES = (DEFAULT_ENCODER, DEFAULT_ENCODER.split("/")[1])
 
 
@@ -37,6 +38,7 @@ def load_backend(embedding_model: Any, language: str | None, verbose: bool = Fal
     None with the default language, and all-MiniLM-L6-v2 by name, also load where the hub is out
     of reach but the packaged copy is installed.
     """
+    check_embedding_model(embedding_model)
     by_default = embedding_model is None and language in (None, "english")
     if by_default or (isinstance(embedding_model, str) and embedding_model in _DEFAULT_NAMES):
         backend = select_backend(load_encoder(), verbose=verbose)
@@ -47,6 +49,22 @@ def load_backend(embedding_model: Any, language: str | None, verbose: bool = Fal
     if has_encode and not known and not isinstance(embedding_model, BaseEmbedder):
         return EncoderBackend(embedding_model)
     return select_backend(embedding_model, language=language, verbose=verbose)
+
+
+def check_embedding_model(embedding_model: Any) -> None:
+    """Refuse plain values, for which BERTopic would take its default model in silence.
+
+    Raises
+    ------
+    TypeError
+    """
+    no_model = type(embedding_model).__module__.split(".")[0] in _PLAIN
+    if embedding_model is None or isinstance(embedding_model, str) or not no_model:
+        return
+    raise TypeError(
+        "embedding_model must be a name, an object with encode(list[str]) or a backend of "
+        f"BERTopic; found {embedding_model!r:.80}"
+    )
 
 
 class WordEncoder:

@@ -27,7 +27,7 @@ from bertopic._utils import check_is_fitted
 from bertopic.backend import BaseEmbedder
 
 from saetm_plugins.atoms.files.hub import resolve_path
-from saetm_plugins.bertopic.backend import load_backend
+from saetm_plugins.bertopic.backend import check_embedding_model, load_backend
 from saetm_plugins.bertopic.base import CutTopics
 from saetm_plugins.bertopic.numbering import NumberedTopicModel
 from saetm_plugins.bertopic.stock_files import read_stock_files
@@ -134,6 +134,7 @@ class SavedTopics(CutTopics):
             When there is no model, or a damaged one; or it is a pickle and that is not allowed.
         """
         folder = check_path(path)
+        check_embedding_model(embedding_model)
         if folder.is_file():
             if not check_flag(allow_pickle, "allow_pickle"):
                 raise ValueError(
@@ -150,7 +151,8 @@ class SavedTopics(CutTopics):
             stock = _create_model_from_files(topics, params, tensors, *more, warn_no_backend=False)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(f"{str(folder)!r} holds a damaged model: {error!r}") from error
-        stock.embedding_model = _find_backend(embedding_model or saved_name, embedding_model)
+        named = saved_name if embedding_model is None else embedding_model
+        stock.embedding_model = _find_backend(named, embedding_model)
         loaded = _as_ours(cls, stock)
         if (folder / FOLDER).is_dir():
             loaded._load_atoms(folder / FOLDER, vectorizer_model)

@@ -21,7 +21,12 @@ from bertopic.dimensionality import BaseDimensionalityReduction
 from saetm_plugins.atoms import SparseAutoencoder
 from saetm_plugins.bertopic import tables, zeroshot
 from saetm_plugins.bertopic.analysis import AnalysedTopics
-from saetm_plugins.bertopic.backend import as_encoder, load_backend, runs_locally
+from saetm_plugins.bertopic.backend import (
+    as_encoder,
+    check_embedding_model,
+    load_backend,
+    runs_locally,
+)
 from saetm_plugins.bertopic.checks import check_parameters, check_slot, check_texts
 from saetm_plugins.bertopic.editing import EditedTopics
 from saetm_plugins.bertopic.figures import DrawnTopics
@@ -135,6 +140,7 @@ random_state, device
         check_count(bertopic.get("top_n_words", 10), "top_n_words")
         for slot in ("vectorizer_model", "ctfidf_model"):  # whose truth BERTopic asks
             check_slot(bertopic.get(slot), slot)
+        check_embedding_model(bertopic.get("embedding_model"))
         self._counts_by_default = bertopic.get("vectorizer_model") is None
         bertopic.setdefault("calculate_probabilities", True)
         super().__init__(

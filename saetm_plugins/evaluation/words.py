@@ -7,6 +7,7 @@ those of SAE-TM (arXiv 2511.16309, section 5) that need no language model.
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
@@ -84,7 +85,7 @@ def topic_coherence(
     measure : {"c_npmi", "c_v", "c_uci", "u_mass"}
     n_words : int, default=10
     n_jobs : int, default=1
-        Processes that gensim starts.
+        Processes that gensim starts, one for each core at most.
 
     Returns
     -------
@@ -106,7 +107,7 @@ def topic_coherence(
     """
     check_choice(measure, "measure", ("c_npmi", "c_v", "c_uci", "u_mass"))
     n_words = check_count(n_words, "n_words", minimum=2)
-    n_jobs = check_count(n_jobs, "n_jobs")
+    n_jobs = min(check_count(n_jobs, "n_jobs"), os.cpu_count() or 1)
     shortened = check_topics(topics, n_words)
     texts = _check_texts(texts)
     words = {word for topic in shortened for word in topic}

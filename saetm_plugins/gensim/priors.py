@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from saetm_plugins.emission.inputs import LARGEST
 from saetm_plugins.validation import check_finite
 
 NEGLIGIBLE = 1e-12  # the eta of an id that stands for no word: a Dirichlet needs more than 0
@@ -97,4 +98,7 @@ def _read_prior(prior: Any, name: str, n_topics: int, shapes: Any) -> np.ndarray
     check_finite(np.atleast_2d(array), name)
     if (array <= 0).any():
         raise ValueError(f"{name} must be positive; found {array.min()}")
+    total = array.sum(axis=-1, dtype=np.float64).max()
+    if total > LARGEST:  # which inference takes a prior for
+        raise ValueError(f"{name} must sum to at most {LARGEST:g}; found {total:g}")
     return array

@@ -164,3 +164,11 @@ def test_models_to_merge_that_are_none(model):
     refused(model, r"models\[1\] is not fitted", lambda: SAEBERTopic.merge_models(
         [model, unfitted]))  # fmt: skip
     refused(model, "min_similarity", lambda: SAEBERTopic.merge_models([model, model], "much"))
+
+
+@pytest.mark.parametrize("wrong", [3, b"name", ["a"], np.zeros(2), len, dict])
+def test_an_embedding_model_that_is_none(model, tmp_path, wrong):
+    message = "embedding_model must be a name"
+    refused(model, message, lambda: SAEBERTopic(5, embedding_model=wrong))
+    model.save(tmp_path / "saved")
+    refused(model, message, lambda: SAEBERTopic.load(tmp_path / "saved", embedding_model=wrong))
