@@ -43,9 +43,14 @@ any_arrays = dtypes.flatmap(
 )
 
 
+def often(good, rest):
+    """Draw from `good` four times in five; one_of() counts what it is given twice once."""
+    return st.integers(0, 4).flatmap(lambda n: good if n else rest)
+
+
 def mostly(good):
     """Draw from `good`, and junk one time in five; one_of() draws each kind of junk as often."""
-    return st.integers(0, 4).flatmap(lambda n: good if n else junk)
+    return often(good, junk)
 
 
 class Choice(tuple):

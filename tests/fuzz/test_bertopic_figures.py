@@ -26,7 +26,18 @@ from hypothesis import given
 from scipy.cluster.hierarchy import linkage
 from scipy.spatial.distance import pdist
 from sklearn.metrics.pairwise import cosine_similarity
-from strategies import Choice, Only, documents, fractions, junk, mostly, rows, texts, values_like
+from strategies import (
+    Choice,
+    Only,
+    documents,
+    fractions,
+    junk,
+    mostly,
+    often,
+    rows,
+    texts,
+    values_like,
+)
 
 bertopic = pytest.importorskip("saetm_plugins.bertopic")
 
@@ -46,10 +57,8 @@ def tables(whole):
     """Draw a table as one is returned, with rows or columns gone: cells are as they were."""
     some = st.lists(st.integers(0, len(whole) - 1), max_size=9).map(lambda kept: whole.iloc[kept])
     columns = st.sampled_from(list(whole.columns))
-    same = st.just(whole)
-    return Only(st.one_of(
-        *[same] * 9, some, columns.map(lambda name: whole.drop(columns=name)), junk,
-    ))  # fmt: skip
+    gone = columns.map(lambda name: whole.drop(columns=name))
+    return Only(often(st.just(whole), st.one_of(some, gone, junk)))
 
 
 def functions(*legal):
@@ -58,8 +67,7 @@ def functions(*legal):
         *(len, np.sum, dict, lambda: 1, lambda found: found, lambda found: found[:1]),
         *(lambda found: None, lambda found: np.full(3, np.nan), lambda found: -np.ones((3, 3))),
     ]
-    good = st.sampled_from([None, *legal])
-    return Only(st.one_of(good, good, st.sampled_from(wrong), junk))
+    return Only(often(st.sampled_from([None, *legal]), st.one_of(st.sampled_from(wrong), junk)))
 
 
 TOPICS = Only(st.one_of(
@@ -87,10 +95,9 @@ LEGAL = {
     "hierarchical_topics": tables(TREE),
 }  # fmt: skip
 # What each figure is given always, beside what may be given.
-same_texts, same_points = st.just(TEXTS), st.just(POINTS)
 PLACED = {
-    "docs": Only(st.one_of(*[same_texts] * 3, documents(TEXTS))),
-    "reduced_embeddings": Only(st.one_of(*[same_points] * 3, mostly(rows(POINTS)))),
+    "docs": Only(often(st.just(TEXTS), documents(TEXTS))),
+    "reduced_embeddings": Only(often(st.just(POINTS), mostly(rows(POINTS)))),
 }
 SHOWN = ("topics", "top_n_topics", "custom_labels", "title", "width", "height")
 ANY_DOCUMENTS = ("topics", "embeddings", "sample", "hide_annotations", "hide_document_hover",
