@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from bertopic import BERTopic
 from bertopic._utils import check_is_fitted
 
 from saetm_plugins.analysis import topic_linkage, topic_names
 from saetm_plugins.analysis.explanation import describe_atoms
+from saetm_plugins.bertopic.arguments import bind, checked
 from saetm_plugins.bertopic.base import CutTopics
 from saetm_plugins.bertopic.checks import (
     check_bins,
@@ -32,6 +34,9 @@ _LABEL_WORDS = 5
 
 class AnalysedTopics(CutTopics):
     """The hierarchy of topics, soft counts over time and class, the atoms of documents."""
+
+    approximate_distribution = checked(BERTopic.approximate_distribution)
+    generate_topic_labels = checked(BERTopic.generate_topic_labels)
 
     def hierarchical_topics(
         self,
@@ -87,6 +92,17 @@ class AnalysedTopics(CutTopics):
         columns = ["Parent_ID", "Parent_Name", "Topics", "Child_Left_ID", "Child_Left_Name"]
         columns += ["Child_Right_ID", "Child_Right_Name", "Distance"]
         return pd.DataFrame(rows[::-1], columns=columns)
+
+    def find_topics(
+        self, search_term: str | None = None, image: Any = None, top_n: int = 5
+    ) -> tuple[list[int], list[float]]:
+        """Return the topics most like a text, or an image; parameters are BERTopic's."""
+        given = bind(BERTopic.find_topics, 0, self, search_term, image, top_n)
+        if (search_term is None) == (image is None):
+            raise ValueError("give either search_term or image")
+        if not self.can_embed():
+            raise ValueError("search_term and image need embedding_model= at construction or load")
+        return super().find_topics(**given)
 
     def topics_over_time(
         self,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 from unittest.mock import patch
@@ -14,31 +13,12 @@ from bertopic._utils import check_is_fitted
 from pandas.io.formats.style import Styler
 
 from saetm_plugins.analysis import taxonomy, taxonomy_layers, topic_linkage
+from saetm_plugins.bertopic.arguments import bind, check_tokens, checked
 from saetm_plugins.bertopic.base import CutTopics
-from saetm_plugins.bertopic.drawing import check_drawing, check_tokens
 from saetm_plugins.bertopic.linkage import measured_distances, measured_linkage
 from saetm_plugins.validation import check_flag
 
 _INTERACTIVE = ("title", "sub_title", "width", "height", "enable_search")
-
-
-def _checked(draw: Callable[..., Any], least: int = 0) -> Any:
-    """Return a figure of BERTopic's, of so many topics at least, that checks its arguments."""
-
-    @functools.wraps(draw)
-    def checked(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return draw(self, **_check(draw, least, self, *args, **kwargs))
-
-    return checked
-
-
-def _check(draw: Callable[..., Any], least: int, *args: Any, **kwargs: Any) -> dict[str, Any]:
-    """Return all arguments of a figure of BERTopic's, checked; the model is the first of them."""
-    bound = inspect.signature(draw).bind(*args, **kwargs)
-    bound.apply_defaults()
-    topic_model, *_ = args
-    check_is_fitted(topic_model)
-    return check_drawing(topic_model, dict(list(bound.arguments.items())[1:]), least)
 
 
 def _laid_out(draw: Callable[..., Any], name: str) -> Any:
@@ -61,14 +41,14 @@ class DrawnTopics(CutTopics):
     argument which cannot be drawn, and leaves tables that it is given as they are.
     """
 
-    visualize_topics = _checked(_laid_out(BERTopic.visualize_topics, "topics"), least=3)
-    visualize_barchart = _checked(BERTopic.visualize_barchart, least=1)
-    visualize_heatmap = _checked(BERTopic.visualize_heatmap, least=1)
-    visualize_documents = _checked(BERTopic.visualize_documents)
-    visualize_hierarchical_documents = _checked(BERTopic.visualize_hierarchical_documents)
-    visualize_topics_over_time = _checked(BERTopic.visualize_topics_over_time)
-    visualize_topics_per_class = _checked(BERTopic.visualize_topics_per_class)
-    visualize_distribution = _checked(BERTopic.visualize_distribution)
+    visualize_topics = checked(_laid_out(BERTopic.visualize_topics, "topics"), least=3)
+    visualize_barchart = checked(BERTopic.visualize_barchart, least=1)
+    visualize_heatmap = checked(BERTopic.visualize_heatmap, least=1)
+    visualize_documents = checked(BERTopic.visualize_documents)
+    visualize_hierarchical_documents = checked(BERTopic.visualize_hierarchical_documents)
+    visualize_topics_over_time = checked(BERTopic.visualize_topics_over_time)
+    visualize_topics_per_class = checked(BERTopic.visualize_topics_per_class)
+    visualize_distribution = checked(BERTopic.visualize_distribution)
 
     def visualize_hierarchy(
         self,
@@ -78,7 +58,7 @@ class DrawnTopics(CutTopics):
         **options: Any,
     ) -> Any:
         """Draw the tree of :meth:`hierarchical_topics`; parameters are BERTopic's."""
-        given = _check(
+        given = bind(
             BERTopic.visualize_hierarchy, 2, self, orientation, topics, top_n_topics, **options
         )
         functions = given["linkage_function"], given["distance_function"]
@@ -123,9 +103,7 @@ class DrawnTopics(CutTopics):
             When `levels` goes with `topics`, or ends in another number of topics.
         """
         stock = BERTopic.visualize_document_datamap
-        given = _check(
-            stock, 1, self, docs, topics, embeddings, reduced_embeddings, *args, **options
-        )
+        given = bind(stock, 1, self, docs, topics, embeddings, reduced_embeddings, *args, **options)
         if levels is None:
             return _laid_out(super().visualize_document_datamap, "docs")(**given)
         self._check_atoms("visualize_document_datamap")
@@ -146,7 +124,7 @@ class DrawnTopics(CutTopics):
 
     def visualize_term_rank(self, *args: Any, **kwargs: Any) -> Any:
         """Draw BERTopic's decline of term scores, which are probabilities here."""
-        given = _check(BERTopic.visualize_term_rank, 0, self, *args, **kwargs)
+        given = bind(BERTopic.visualize_term_rank, 0, self, *args, **kwargs)
         figure = super().visualize_term_rank(**given)
         if self.sae_model_ is not None and self.representation_model is None:
             score = "P(word | topic)"

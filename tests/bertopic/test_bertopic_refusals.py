@@ -172,3 +172,25 @@ def test_an_embedding_model_that_is_none(model, tmp_path, wrong):
     refused(model, message, lambda: SAEBERTopic(5, embedding_model=wrong))
     model.save(tmp_path / "saved")
     refused(model, message, lambda: SAEBERTopic.load(tmp_path / "saved", embedding_model=wrong))
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("approximate_distribution", {"documents": None}, "documents must be a list"),
+        ("approximate_distribution", {"documents": []}, "documents is empty"),
+        ("approximate_distribution", {"documents": ["a"], "stride": 0}, "stride must be at least"),
+        ("approximate_distribution", {"documents": ["a"], "window": 2.5}, "window must be an int"),
+        ("approximate_distribution", {"documents": ["a"], "batch_size": 0}, "batch_size must be"),
+        ("approximate_distribution", {"documents": ["a"], "min_similarity": np.nan}, "min_simil"),
+        ("generate_topic_labels", {"nr_words": "x"}, "nr_words must be an integer"),
+        ("generate_topic_labels", {"separator": 3}, "separator must be a string"),
+        ("generate_topic_labels", {"aspect": "none"}, "aspect is 'none'"),
+        ("find_topics", {}, "give either search_term or image"),
+        ("find_topics", {"search_term": 3}, "search_term must be a string"),
+        ("find_topics", {"search_term": "a", "top_n": -1}, "top_n must be at least 1"),
+        ("find_topics", {"search_term": "a"}, "need embedding_model="),
+    ],
+)
+def test_what_is_read_off_a_model_by_wrong_arguments(model, name, arguments, message):
+    refused(model, message, lambda: getattr(model, name)(**arguments))

@@ -1,4 +1,4 @@
-"""Generated input to BERTopic's figures of the model, and to the merge of several models."""
+"""Generated input to BERTopic's figures and readers of the model, and to the merge of several."""
 
 import copy
 import gc
@@ -15,6 +15,8 @@ from fuzzing import (
     GROUPS,
     SAE,
     TEXTS,
+    WORDS,
+    Encoder,
     Entry,
     arguments,
     check_call,
@@ -40,6 +42,7 @@ from strategies import (
 )
 
 bertopic = pytest.importorskip("saetm_plugins.bertopic")
+load_backend = pytest.importorskip("saetm_plugins.bertopic.backend").load_backend
 
 MODEL = bertopic.SAEBERTopic(4, sae=SAE, word_vectors="corpus").fit(TEXTS, EMBEDDINGS)
 OTHER = copy.copy(MODEL).fit(TEXTS[:20], EMBEDDINGS[:20])
@@ -164,6 +167,35 @@ def test_figures(name, monkeypatch):
     entry = Entry(call, always, {each: LEGAL[each] for each in options}, ("topics",))
 
     @examples(PARTS.get(name, 1))
+    @given(arguments(entry))
+    def run(changed):
+        check_call(entry, *changed)
+
+    run()
+
+
+READERS = {
+    "approximate_distribution": (
+        {"documents": Only(often(st.just(TEXTS), documents(TEXTS)))},
+        {"window": 4, "stride": 1, "min_similarity": 0.1, "batch_size": Choice(1000, None, 3),
+         "padding": False, "use_embedding_model": False, "calculate_tokens": False,
+         "separator": Choice(" ", "-")},
+    ),
+    "generate_topic_labels": (
+        {}, {"nr_words": 3, "topic_prefix": True, "word_length": Choice(None, 3),
+             "separator": Choice("_", ", "), "aspect": Choice(None)},
+    ),
+    "find_topics": ({"search_term": Choice(WORDS[0], TEXTS[0])}, {"top_n": 3}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_readers(name):
+    model = copy.copy(MODEL)
+    model.embedding_model = load_backend(Encoder(), None)
+    entry = Entry(getattr(model, name), *READERS[name])
+
+    @examples(0.3)
     @given(arguments(entry))
     def run(changed):
         check_call(entry, *changed)

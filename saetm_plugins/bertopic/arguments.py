@@ -1,12 +1,15 @@
-"""Checks of what BERTopic's figures are given, by the names of their arguments."""
+"""Checks of what BERTopic's figures and readers are given, by the names of their arguments."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+import inspect
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from bertopic._utils import check_is_fitted
 
 from saetm_plugins.bertopic.checks import check_function, check_texts, check_topics
 from saetm_plugins.validation import (
@@ -19,11 +22,15 @@ from saetm_plugins.validation import (
     without_tensors,
 )
 
-_COUNTS = ("top_n_topics", "n_words", "n_clusters", "nr_levels")
-_OPTIONAL = ("top_n_topics", "n_clusters")
+_COUNTS = (
+    *("top_n_topics", "n_words", "n_clusters", "nr_levels", "window", "stride", "batch_size"),
+    *("top_n", "nr_words", "word_length"),
+)
+_OPTIONAL = ("top_n_topics", "n_clusters", "batch_size", "word_length")
 _FLAGS = (
     *("autoscale", "use_ctfidf", "log_scale", "normalize_frequency", "hide_annotations"),
-    *("hide_document_hover", "interactive", "enable_search", "topic_prefix"),
+    *("hide_document_hover", "interactive", "enable_search", "topic_prefix", "padding"),
+    *("use_embedding_model", "calculate_tokens"),
 )
 _PIXELS = (10, 20_000)
 _CHOICES = {
@@ -38,28 +45,43 @@ _TABLES = {
         *("Child_Right_ID", "Child_Right_Name", "Distance"),
     ),
 }
+_TEXTS = ("sub_title", "search_term")
 _NUMBERS = ("sample", "color_threshold")
 _KEYWORDS = ("datamap_kwds", "int_datamap_kwds")
 _WITHOUT_OUTLIERS = {"n_clusters", "orientation"}  # arguments of figures that have no topic -1
 
 
-def check_drawing(topic_model: Any, given: dict[str, Any], least: int) -> dict[str, Any]:
-    """Return the arguments of a figure: lists, arrays, and tables that may be written to.
+def checked(method: Callable[..., Any], least: int = 0) -> Any:
+    """Return a method of BERTopic's that checks its arguments, and needs so many topics."""
+
+    @functools.wraps(method)
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return method(self, **bind(method, least, self, *args, **kwargs))
+
+    return call
+
+
+def bind(method: Callable[..., Any], least: int, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    """Return all arguments of a method of BERTopic's by name: lists, arrays, copies of tables.
 
     Parameters
     ----------
-    topic_model : BERTopic
-        Fitted.
-    given : dict of str to object
-        All arguments, by name.
+    method : function
     least : int
         How many topics it needs.
+    *args, **kwargs
+        What it is given; a fitted model first, which is not returned.
 
     Raises
     ------
     TypeError, ValueError
         Naming the argument.
     """
+    bound = inspect.signature(method).bind(*args, **kwargs)
+    bound.apply_defaults()
+    topic_model, *_ = args
+    check_is_fitted(topic_model)
+    given = dict(list(bound.arguments.items())[1:])
     checked = {name: _check_one(topic_model, name, value) for name, value in given.items()}
     if "topics" in given:
         checked["topics"] = _check_shown(topic_model, checked, least)
@@ -97,13 +119,18 @@ def _check_one(topic_model: Any, name: str, value: Any) -> Any:
         return check_choice(value, name, _CHOICES[name])
     if name in ("width", "height"):
         return _check_pixels(value, name)
-    if name == "custom_labels":
-        return _check_labels(topic_model, value)
+    if name in ("custom_labels", "aspect"):
+        return _check_labels(topic_model, name, value)
+    if name == "documents":
+        texts = [value] if isinstance(value, str) else check_texts(value, name)
+        if not texts:
+            raise ValueError("documents is empty")
+        return texts
     if name in ("linkage_function", "distance_function"):
         check_function(value, name)
-    elif name == "title" or (name == "sub_title" and value is not None):
+    elif name in ("title", "separator") or (name in _TEXTS and value is not None):
         check_text(value, name)
-    elif name == "min_probability" or (name in _NUMBERS and value is not None):
+    elif name in ("min_probability", "min_similarity") or (name in _NUMBERS and value is not None):
         check_not_negative(value, name)
     elif name in _KEYWORDS and not isinstance(value, Mapping):
         raise TypeError(f"{name} must be a dict; found {value!r:.80}")
@@ -123,13 +150,15 @@ def _check_pixels(value: Any, name: str) -> float:
     return value
 
 
-def _check_labels(topic_model: Any, value: Any) -> Any:
-    """Return a flag, or the name of an aspect that the topics have."""
+def _check_labels(topic_model: Any, name: str, value: Any) -> Any:
+    """Return the name of an aspect that the topics have; or a flag, None for an `aspect`."""
     if not isinstance(value, str):
-        return check_flag(value, "custom_labels")
+        if name == "aspect" and value is not None:
+            raise TypeError(f"aspect must be the name of one; found {value!r:.80}")
+        return None if name == "aspect" else check_flag(value, name)
     if value not in topic_model.topic_aspects_:
         known = ", ".join(map(repr, topic_model.topic_aspects_)) or "none"
-        raise ValueError(f"custom_labels is {value!r:.80}; the model has the aspects: {known}")
+        raise ValueError(f"{name} is {value!r:.80}; the model has the aspects: {known}")
     return value
 
 
