@@ -407,7 +407,8 @@ def one_hot_classes(classes: Any, n_documents: int, name: str = "classes") -> sp
             raise ValueError(f"{name}[{row}] is no class but {value!r:.80}")
         if is_missing(value):
             raise ValueError(f"{name}[{row}] is {value!r}; -1 stands for an unknown class")
-    texts = given.astype(str)
+    # Bytes may be of any encoding; all that counts is which are equal.
+    texts = np.char.decode(given, "latin-1") if given.dtype.kind == "S" else given.astype(str)
     known = np.flatnonzero(texts != "-1")
     names, codes = np.unique(texts[known], return_inverse=True)
     return sp.csr_matrix(

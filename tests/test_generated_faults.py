@@ -12,6 +12,7 @@ from saetm_plugins.atoms import atom_stability, match_directions, sample_ctm
 from saetm_plugins.emission import fit_emissions, infer_doc_atoms
 from saetm_plugins.persistence import pack_csr, unpack_csr
 from saetm_plugins.plotting import map_documents
+from saetm_plugins.validation import one_hot_classes
 
 
 @pytest.fixture(scope="module")
@@ -173,3 +174,11 @@ def test_masked_prevalence_is_refused(model):
     bow = sp.csr_matrix(np.ones((2, len(model.vocabulary_)), dtype=np.float32))
     with pytest.raises(ValueError, match="prevalence is a masked array"):
         infer_doc_atoms(bow, model.emissions_, prevalence=prevalence)
+
+
+def test_classes_may_be_bytes_of_any_encoding(model, corpus):
+    classes = [b"caf\xe9" if row % 2 else b"-1" for row in range(len(corpus.documents))]
+    one_hot = one_hot_classes(classes, len(classes))
+    assert one_hot.shape[1] == 1
+    np.testing.assert_array_equal(one_hot.toarray().ravel(), np.arange(len(classes)) % 2)
+    model.fit(corpus.documents, corpus.embeddings, classes=classes)
