@@ -7,7 +7,7 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-from saetm_plugins import SAETopicModel, analysis, evaluation, train_sae
+from saetm_plugins import SAETopicModel, SparseAutoencoder, analysis, evaluation, train_sae
 from saetm_plugins.atoms import atom_stability, match_directions, sample_ctm
 from saetm_plugins.emission import fit_emissions, infer_doc_atoms
 from saetm_plugins.persistence import pack_csr, unpack_csr
@@ -182,3 +182,8 @@ def test_classes_may_be_bytes_of_any_encoding(model, corpus):
     assert one_hot.shape[1] == 1
     np.testing.assert_array_equal(one_hot.toarray().ravel(), np.arange(len(classes)) % 2)
     model.fit(corpus.documents, corpus.embeddings, classes=classes)
+
+
+def test_weights_that_lack_an_array_are_refused():
+    with pytest.raises(ValueError, match="weights lacks 'encoder'"):
+        SparseAutoencoder({}, activation="topk", k=2)

@@ -107,6 +107,8 @@ class SparseAutoencoder:
         self.settings_ = dict(settings or {})
         if not isinstance(weights, Mapping):
             raise TypeError(f"weights must be arrays by name; found {type(weights).__name__}")
+        if missing := [name for name in _ARRAYS if name not in weights]:
+            raise ValueError(f"weights lacks {missing[0]!r}")
         arrays = {name: _as_weights(weights[name], name) for name in _ARRAYS}
         self.encoder_, self.decoder_ = arrays["encoder"], arrays["decoder"]
         self.encoder_bias_, self.decoder_bias_ = arrays["encoder_bias"], arrays["decoder_bias"]

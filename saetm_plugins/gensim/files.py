@@ -87,8 +87,8 @@ def load_files(cls: Any, path: str | os.PathLike[str], encoder: Any) -> Any:
     check_encoder(encoder)
     if path.is_file():
         raise ValueError(
-            f"{str(path)!r} is one file; a SaeModel is saved as a folder (gensim's pickles are "
-            "loaded by the class that saved them)"
+            f"fname {str(path)!r} is one file; a SaeModel is saved as a folder (gensim's pickles "
+            "are loaded by the class that saved them)"
         )
     config, tensors = load_folder(path, KIND)
     if check_count(config.get("version", 0), "version", minimum=0) > VERSION:
