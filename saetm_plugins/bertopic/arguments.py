@@ -33,6 +33,7 @@ _FLAGS = (
     *("use_embedding_model", "calculate_tokens"),
 )
 _PIXELS = (10, 20_000)
+_STRIP = 100  # times as long as wide
 _CHOICES = {
     "orientation": ("left", "bottom"),
     "level_scale": ("linear", "lin", "log", "logarithmic"),
@@ -87,6 +88,8 @@ def bind(method: Callable[..., Any], least: int, *args: Any, **kwargs: Any) -> d
         checked["topics"] = _check_shown(topic_model, checked, least)
     if "docs" in given:
         _check_placed(topic_model, checked)
+    if "datamap_kwds" in given and checked["reduced_embeddings"] is not None:
+        _check_spread(checked["reduced_embeddings"])
     if "level_scale" in given:
         checked["nr_levels"] = _check_levels(checked)
     return checked
@@ -231,6 +234,16 @@ def _check_placed(topic_model: Any, given: dict[str, Any]) -> None:
             raise ValueError(f"docs holds {len(docs)} texts; the model knows {n_documents}")
     if not placed and (docs is None or not topic_model.can_embed()):
         raise ValueError("docs need embeddings= or reduced_embeddings=, or an embedding_model")
+
+
+def _check_spread(positions: np.ndarray) -> None:
+    """Refuse a strip, for which datamapplot makes a picture of gigabytes."""
+    spread = np.ptp(positions.astype(np.float64), axis=0)
+    if spread.max() >= _STRIP * spread.min():
+        raise ValueError(
+            f"reduced_embeddings must be spread alike in both directions; found {spread[0]:.3g} "
+            f"and {spread[1]:.3g}"
+        )
 
 
 def _check_levels(given: dict[str, Any]) -> int:

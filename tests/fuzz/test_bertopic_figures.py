@@ -92,7 +92,7 @@ LEGAL = {
     "distance_function": functions(
         lambda found: 1 - cosine_similarity(found), lambda found: pdist(np.asarray(found.todense()))
     ),
-    "interactive": Choice(False), "enable_search": False, "topic_prefix": False,
+    "enable_search": False, "topic_prefix": False,
     "sub_title": Choice(None, "under it"), "levels": Choice(None, [2, 3]),
     "datamap_kwds": Choice({}), "int_datamap_kwds": Choice({}), "normalize": False,
     "hierarchical_topics": tables(TREE),
@@ -119,7 +119,7 @@ FIGURES = {
     ),
     "document_datamap": (
         PLACED, ("topics", "custom_labels", "title", "sub_title", "width", "topic_prefix")
-        + ("interactive", "datamap_kwds", "int_datamap_kwds", "enable_search"),
+        + ("datamap_kwds", "int_datamap_kwds", "enable_search"),  # the others need the network
     ),
     "topics_over_time": ({"topics_over_time": tables(TIMES)}, (*SHOWN, "normalize_frequency")),
     "topics_per_class": ({"topics_per_class": tables(CLASSES)}, (*SHOWN, "normalize_frequency")),
