@@ -187,3 +187,14 @@ def test_classes_may_be_bytes_of_any_encoding(model, corpus):
 def test_weights_that_lack_an_array_are_refused():
     with pytest.raises(ValueError, match="weights lacks 'encoder'"):
         SparseAutoencoder({}, activation="topk", k=2)
+
+
+def test_small_numpy_integers_do_not_overflow_in_training(corpus):
+    plain = train_sae(corpus.embeddings, n_atoms=32, k=3, n_steps=5, batch_size=100)
+    found = train_sae(corpus.embeddings, n_atoms=32, k=np.uint8(3), n_steps=5, batch_size=100)
+    np.testing.assert_array_equal(found.decoder_, plain.decoder_)
+
+
+def test_a_folder_without_embeddings_is_named(tmp_path):
+    with pytest.raises(ValueError, match=r"embeddings: folder .* holds no"):
+        train_sae(tmp_path, n_atoms=8)

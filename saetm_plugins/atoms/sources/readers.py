@@ -107,5 +107,8 @@ def open_reader(embeddings: Any) -> Reader:
         path = Path(embeddings)
         if not path.exists():
             raise FileNotFoundError(f"embeddings: no file or folder {str(path)!r}")
-        return ShardReader(path)
+        try:
+            return ShardReader(path)
+        except ValueError as error:
+            raise ValueError(f"embeddings: {error}") from error
     return ArrayReader(embeddings)

@@ -123,8 +123,8 @@ class TrainingConfig:
         check_choice(self.normalization, "normalization", NORMALIZATIONS)
         check_choice(self.precision, "precision", PRECISIONS)
         for name in ("n_atoms", "k", "n_steps", "batch_size"):
-            if getattr(self, name) is not None:
-                check_count(getattr(self, name), name)
+            if getattr(self, name) is not None:  # as an int, which no product overflows
+                object.__setattr__(self, name, check_count(getattr(self, name), name))
         _check_number(self.learning_rate, "learning_rate", above=0, most=1)
         if self.anneal is not None:
             _check_number(self.anneal, "anneal", least=1)
