@@ -132,6 +132,7 @@ class TrainingConfig:
             _check_number(getattr(self, name), name, least=0, most=1)
         if self.sparsity is not None:
             _check_number(self.sparsity, "sparsity", least=0)
+            object.__setattr__(self, "sparsity", float(self.sparsity))  # torch takes no large int
         if self.expansion is not None:
             _check_number(self.expansion, "expansion", above=0)
         if not isinstance(self.compile, bool):
