@@ -6,8 +6,10 @@ DOWNLOADS holds one folder a source, named as in ``SOURCES``: a checkout of a re
 ``owner+name``, an unpacked Debian package (``dpkg -x``) as ``debian/NAME``, and Debian's
 descriptions of packages (``apt-get -o Acquire::Languages=en update``) in ``debian/lists``. A source
 that is not there is left out and named. Each text is a sentence or, one time in four, a paragraph;
-texts are cleaned, deduplicated and shuffled, the same way every time. Reviews of IMDB, titles of
-DBLP and the corpora that benchmarks measure on are in none of the sources.
+texts are cleaned, deduplicated and shuffled, the same way every time. Beside them
+``passages.jsonl`` is written: passages of running text, longer than paragraphs, and passages and
+texts as rows of lemmas without stop words, as corpora prepared for bags of words are. Reviews of
+IMDB, titles of DBLP and the corpora that benchmarks measure on are in none of the sources.
 """
 
 from __future__ import annotations
@@ -27,6 +29,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import simplemma
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
 Reader = Callable[[Path], Iterator[str]]
 
 SENTENCE_END = re.compile(
@@ -38,6 +43,12 @@ SPACE = re.compile(r"\s+")
 LETTERS = re.compile(r"[A-Za-z]")
 LONGEST = 1_200  # characters: about the 256 tokens that the encoder reads
 PARAGRAPHS = 0.25  # share of the paragraphs that stay whole
+PASSAGES = 2_000  # of each kind of running text, shared out among its sources
+WORDY_TEXTS = 100_000  # texts that are told once more as rows of lemmas
+RUNNING = frozenset({
+    "documentation", "facts on countries", "fiction and classics", "news on science and farming",
+    "newswire (Reuters-21578)", "speeches of presidents", "textbooks",
+})  # fmt: skip
 ENGLISH = frozenset(
     [
         "the",
@@ -532,15 +543,55 @@ def gather(downloads: Path) -> tuple[list[dict[str, str]], list[dict[str, object
     return texts, table
 
 
+def passages(source: Source, folder: Path, limit: int) -> list[str]:
+    """Return some passages of a source's running text, each of 300 to 1,200 characters."""
+    rng, found, part = random.Random(source.folder), [], ""
+    length = rng.randint(300, LONGEST)
+    for piece in filter(None, map(clean, source.read(folder))):
+        part = f"{part} {piece}".strip()
+        if len(part) >= length:
+            found.append(part[:LONGEST])
+            part, length = "", rng.randint(300, LONGEST)
+    rng.shuffle(found)
+    return found[:limit]
+
+
+def lemmas(text: str) -> str:
+    """Return a text's lemmas, without stop words, numbers and punctuation."""
+    words = re.findall(r"[a-z]{3,}", text.lower())
+    told = (simplemma.lemmatize(word, lang="en").lower() for word in words)
+    return " ".join(word for word in told if word not in ENGLISH_STOP_WORDS)
+
+
+def gather_passages(downloads: Path, texts: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Return passages of running text, and these and some texts as rows of lemmas, shuffled."""
+    kinds = Counter(source.kind for source in SOURCES)
+    told = []
+    for source in SOURCES:
+        folder = downloads / source.folder.split("#")[0]
+        if source.kind in RUNNING and folder.exists():
+            found = passages(source, folder, PASSAGES // kinds[source.kind])
+            told += [{"text": text, "source": source.folder} for text in found]
+    rows = [row | {"text": lemmas(row["text"])} for row in [*told, *texts[:WORDY_TEXTS]]]
+    told = [row for row in [*told, *rows] if row["text"].count(" ") >= 2]
+    random.Random(1).shuffle(told)
+    return told
+
+
+def write_rows(file: Path, rows: list[dict[str, str]]) -> None:
+    with file.open("w", encoding="utf-8") as stream:
+        for row in rows:
+            stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("downloads", type=Path, help="folder with one folder a source")
     parser.add_argument("--out", type=Path, required=True, help="texts.jsonl: text, source")
     given = parser.parse_args()
     texts, table = gather(given.downloads)
-    with given.out.open("w", encoding="utf-8") as stream:
-        for row in texts:
-            stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+    write_rows(given.out, texts)
+    write_rows(given.out.with_name("passages.jsonl"), gather_passages(given.downloads, texts))
     given.out.with_suffix(".sources.json").write_text(json.dumps(table, indent=1))
     kinds: Counter[str] = Counter()
     for row in table:

@@ -14,12 +14,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from saetm_plugins.arrays import unit_rows
 from saetm_plugins.atoms.autoencoder import SparseAutoencoder
-from saetm_plugins.persistence import check_checksums
+from saetm_plugins.persistence import check_checksums, load_folder
 
 FOLDER = Path(__file__).with_name("foundation")
+FOUNDATION_KIND = "foundation-atoms"
 DESCRIPTIONS = "descriptions.json.gz"
 CARD = "card.json"
+DEFAULT_SIZE = 4096
+"""How many of the atoms are taken where nobody says how many (benchmarks/RESULTS.md)."""
+STEP = "_step"
+"""Ends the name of the tensor with what one step of an atom's int8 weights stands for."""
 
 
 class AtomDescription(NamedTuple):
@@ -69,7 +75,7 @@ def load_foundation(n_atoms: int | None = None) -> SparseAutoencoder:
     Parameters
     ----------
     n_atoms : int, optional
-        One of :func:`foundation_sizes`; None: all.
+        One of :func:`foundation_sizes`; None: 4,096.
 
     Returns
     -------
@@ -82,12 +88,38 @@ def load_foundation(n_atoms: int | None = None) -> SparseAutoencoder:
         When there is no set of that size.
     """
     card, size = foundation_card(), _check_size(n_atoms)
-    sae = SparseAutoencoder.from_pretrained(FOLDER)
-    if size < sae.n_atoms:
-        sae = sae.prefix(size)
+    sae = read_foundation(FOLDER, size)
     sae.thresholds_ = np.full(size, card["thresholds"][str(size)], dtype=np.float32)
     sae.statistics_ = dict(card["statistics"][str(size)])
     return sae
+
+
+def read_foundation(folder: Path, n_atoms: int | None = None) -> SparseAutoencoder:
+    """Return the first, or all, atoms of a folder like the one that ships.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As :func:`load_folder`, or where the weights do not fit each other.
+    """
+    config, tensors = load_folder(folder, FOUNDATION_KIND)
+    try:
+        return unpack_foundation(config, tensors, n_atoms)
+    except (KeyError, TypeError, IndexError) as error:
+        raise ValueError(f"{str(folder)!r} is not a complete {FOUNDATION_KIND}: {error}") from error
+
+
+def unpack_foundation(
+    config: dict[str, Any], tensors: dict[str, np.ndarray], n_atoms: int | None = None
+) -> SparseAutoencoder:
+    """Return the autoencoder whose encoder and decoder are stored in int8, a step an atom."""
+    weights = {name: tensors[name] for name in ("decoder_bias", "mean")}
+    for name in ("encoder", "decoder"):
+        weights[name] = tensors[name][:n_atoms] * tensors[name + STEP][:n_atoms, None]
+    for name in ("encoder_bias", "thresholds"):
+        weights[name] = tensors[name][:n_atoms]
+    weights["decoder"] = unit_rows(weights["decoder"])
+    return SparseAutoencoder(weights, **config)
 
 
 def unexplained(
@@ -152,4 +184,4 @@ def _check_size(n_atoms: int | None) -> int:
             f"n_atoms must be one of {', '.join(map(str, sizes))}, the sizes that ship with the "
             f"package; found {n_atoms!r}"
         )
-    return sizes[-1] if n_atoms is None else n_atoms
+    return DEFAULT_SIZE if n_atoms is None else n_atoms
