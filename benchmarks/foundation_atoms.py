@@ -17,6 +17,7 @@ import argparse
 import gzip
 import itertools
 import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ COARSE = {  # atoms may know what is said there; their words are read by everybo
     "t-davidson+hate-speech-and-offensive-language",
     "taivop+joke-dataset",
 }
+COARSE_WORDS = re.compile(r"\b(bitch|fagg|fuck|kike|nigg|rape|rapist|whore)", re.IGNORECASE)
 README = "README.md"
 CARD_TEXT = """# Foundation atoms
 
@@ -308,6 +310,7 @@ def typical_sentences(
             (texts[row], quoted[row])
             for row in order
             if row in quoted and SHORTEST <= len(texts[row]) <= LONGEST
+            if not COARSE_WORDS.search(texts[row])
         )
         sentences.append(list(itertools.islice(found, N_SENTENCES)))
     return sentences
