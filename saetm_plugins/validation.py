@@ -407,13 +407,18 @@ def one_hot_classes(classes: Any, n_documents: int, name: str = "classes") -> sp
             raise ValueError(f"{name}[{row}] is no class but {value!r:.80}")
         if is_missing(value):
             raise ValueError(f"{name}[{row}] is {value!r}; -1 stands for an unknown class")
-    # Bytes may be of any encoding; all that counts is which are equal.
-    texts = np.char.decode(given, "latin-1") if given.dtype.kind == "S" else given.astype(str)
+    texts = given.astype(str) if given.dtype.kind not in "SO" else _as_texts(given)
     known = np.flatnonzero(texts != "-1")
     names, codes = np.unique(texts[known], return_inverse=True)
     return sp.csr_matrix(
         (np.ones(len(known), np.float32), (known, codes)), shape=(n_documents, len(names))
     )
+
+
+def _as_texts(values: np.ndarray) -> np.ndarray:
+    """Return values as texts; bytes may be of any encoding, as all that counts is what is equal."""
+    told = (v.decode("latin-1") if isinstance(v, bytes) else str(v) for v in values.tolist())
+    return np.array(list(told), dtype=str)
 
 
 def resolve_device(device: Any) -> str:

@@ -182,6 +182,8 @@ def test_classes_may_be_bytes_of_any_encoding(model, corpus):
     assert one_hot.shape[1] == 1
     np.testing.assert_array_equal(one_hot.toarray().ravel(), np.arange(len(classes)) % 2)
     model.fit(corpus.documents, corpus.embeddings, classes=classes)
+    mixed = [*classes[:-1], 3]  # an array of objects
+    np.testing.assert_array_equal(one_hot_classes(mixed, len(mixed)).sum(axis=0), [[1, 199]])
 
 
 def test_weights_that_lack_an_array_are_refused():
