@@ -75,7 +75,8 @@ with warnings.catch_warnings():
 BOW = sp.csr_matrix(FITTED.vectorizer_.transform(TEXTS), dtype=np.float32)
 WORDS = list(FITTED.vocabulary_)
 
-TALLY = Counter()
+TALLY, FIRST_TALLY = Counter(), Counter()
+FIRST = 1000  # inputs; later an argument's few legal values may all have been tried
 REFUSED = (ValueError, TypeError, FileNotFoundError)
 
 
@@ -118,6 +119,8 @@ def time_limit():
 def tell(outcome):
     """Count what became of an input."""
     TALLY[outcome] += 1
+    if TALLY.total() <= FIRST:
+        FIRST_TALLY[outcome] += 1
     event(outcome)
 
 
