@@ -135,6 +135,15 @@ class WordVectorizer(CountVectorizer):
 
         return analyze
 
+    def _validate_vocabulary(self) -> None:
+        """Take `vocabulary` as CountVectorizer does; its errors do not say what they are about."""
+        try:
+            super()._validate_vocabulary()
+        except (TypeError, ValueError, KeyError, IndexError) as error:
+            raise ValueError(
+                f"vocabulary must hold words, each once, or map them to columns: {error}"
+            ) from error
+
     def get_stop_words(self) -> frozenset[str]:
         """Return the stop words."""
         if isinstance(self.stop_words, str) and self.stop_words == "auto":

@@ -62,3 +62,5 @@ def test_bad_parameters_of_the_sampler_are_named():
         sample_ctm(n_topics=0)
     with pytest.raises(ValueError, match="concentration"):
         sample_ctm(concentration=0)
+    with pytest.raises(ValueError, match="n_topics × n_features of shape"):
+        sample_ctm(10, n_topics=1_000_000, n_features=1_000_000)

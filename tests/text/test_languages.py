@@ -162,6 +162,12 @@ def test_languages_can_be_told(sentences):
         model.get_topics(language="en")
 
 
+@pytest.mark.parametrize("vocabulary", [[{}], {"sun": 0, "moon": 0}, int, [], np.eye(2)])
+def test_a_vocabulary_that_is_none_is_refused(vocabulary):
+    with pytest.raises(ValueError, match="vocabulary"):
+        WordVectorizer(vocabulary=vocabulary).fit_transform(["sun and moon"])
+
+
 def test_words_even_over_atoms_are_stop_words():
     import scipy.sparse as sp
 

@@ -99,6 +99,7 @@ def sample_ctm(
     check_random(random_state)
     check_dense_size((n_documents, n_features), "n_documents × n_features", "fewer of them")
     check_dense_size((n_documents, n_topics), "n_documents × n_topics", "fewer of them")
+    check_dense_size((n_topics, n_features), "n_topics × n_features", "fewer of them")
     check_dense_size((n_contributions,), "n_contributions", "fewer of them")
     rng = np.random.default_rng(random_state)
     directions = rng.standard_normal((n_topics, n_features))
