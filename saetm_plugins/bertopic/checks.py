@@ -93,8 +93,8 @@ def check_names(names: Any, name: str) -> list[str]:
 
 def check_ngrams(n_gram_range: Any) -> None:
     """Refuse all but two rising counts, as scikit-learn's vectorizers take them."""
-    if not isinstance(n_gram_range, (tuple, list)) or len(n_gram_range) != 2:
-        raise TypeError(f"n_gram_range must be two integers; found {n_gram_range!r:.80}")
+    if not isinstance(n_gram_range, tuple) or len(n_gram_range) != 2:
+        raise TypeError(f"n_gram_range must be a tuple of two integers; found {n_gram_range!r:.80}")
     least, most = (check_count(n, "n_gram_range") for n in n_gram_range)
     if least > most:
         raise ValueError(f"n_gram_range must rise; found {n_gram_range!r}")

@@ -19,7 +19,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
 
-from saetm_plugins.validation import as_list
+from saetm_plugins.validation import as_list, check_text
 
 KEEP = ("digits", "numbers", "hashtags")
 NAMES = {
@@ -150,6 +150,8 @@ class WordVectorizer(CountVectorizer):
             return stop_words_of(check_languages(self.language))
         if isinstance(self.stop_words, str):
             return frozenset(ENGLISH_STOP_WORDS)
+        for word in self.stop_words or ():
+            check_text(word, "stop_words")
         return frozenset(self.stop_words or ())
 
 

@@ -168,6 +168,11 @@ def test_a_vocabulary_that_is_none_is_refused(vocabulary):
         WordVectorizer(vocabulary=vocabulary).fit_transform(["sun and moon"])
 
 
+def test_stop_words_are_words():
+    with pytest.raises(TypeError, match="stop_words must be a string; found dict"):
+        WordVectorizer(stop_words=[{}]).fit_transform(["sun and moon"])
+
+
 def test_words_even_over_atoms_are_stop_words():
     import scipy.sparse as sp
 

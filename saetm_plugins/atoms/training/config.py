@@ -134,7 +134,7 @@ class TrainingConfig:
             _check_number(self.sparsity, "sparsity", least=0)
             object.__setattr__(self, "sparsity", float(self.sparsity))  # torch takes no large int
         if self.expansion is not None:
-            _check_number(self.expansion, "expansion", above=0)
+            _check_number(self.expansion, "expansion", above=0, most=1e6)
         if not isinstance(self.compile, bool):
             raise TypeError(f"compile must be True or False; found {self.compile!r}")
         levels = tuple(self.levels) if isinstance(self.levels, list | tuple) else ()
