@@ -44,7 +44,7 @@ def kill_at(act, seconds):
     time.sleep(seconds)
     alive = child.is_alive()
     child.kill()
-    child.join()
+    child.join(60)
     return alive
 
 
@@ -217,15 +217,15 @@ def start(out):
     child.start()
     return child
 
-start(whole).join()
+start(whole).join(120)
 alive = 0
 for seconds in moments:  # over one folder: each goes on where the last one was killed
     child = start(out)
     time.sleep(float(seconds))
     alive += child.is_alive()
     child.kill()
-    child.join()
-start(out).join()
+    child.join(60)
+start(out).join(120)
 print(alive)
 """
 
@@ -239,6 +239,7 @@ def test_a_killed_embedding_by_the_real_encoder_goes_on(tmp_path, lines):
         capture_output=True,
         text=True,
         check=False,
+        timeout=200 + 10 * KILLS,
     )
     assert run.returncode == 0, run.stderr[-2000:]
     assert int(run.stdout) >= 1, "none was killed at its work"
@@ -284,10 +285,10 @@ def full_disk(tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
-    if subprocess.run(command, capture_output=True, check=False).returncode != 0:
+    if subprocess.run(command, capture_output=True, check=False, timeout=60).returncode != 0:
         pytest.skip("a small file system cannot be mounted here")
     yield disk
-    subprocess.run(["umount", str(disk)], check=False)
+    subprocess.run(["umount", str(disk)], check=False, timeout=60)
 
 
 def fill(file):

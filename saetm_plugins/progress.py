@@ -1,13 +1,29 @@
 """Progress bars, made only where one is shown.
 
-Making a bar of tqdm takes a lock, a disabled bar too; a process forked while another thread holds
-it would wait for ever at its first one.
+Making a bar of tqdm takes a lock, a disabled bar too, as sentence-transformers makes for each call.
+Forked processes share it with their parent: one that is killed while it holds the lock would leave
+the others waiting for ever, so each forked process gets a lock of its own.
 """
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
+
+
+def _use_own_lock() -> None:
+    if std := sys.modules.get("tqdm.std"):
+        lock, classes = threading.RLock(), [std.tqdm]
+        for bar in classes:  # each class may keep one, and all of them share one between processes
+            bar.set_lock(lock)
+            classes += bar.__subclasses__()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_use_own_lock)
 
 
 def progress_bar(iterable: Iterable[Any] | None = None, *, disable: bool, **options: Any) -> Any:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
 import pytest
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import TfidfVectorizer
 
 N_THEMES = 5
 WORDS_OF_THEME = 12
@@ -49,6 +52,27 @@ def corpus() -> PlantedCorpus:
 def plant_corpus():
     """The function that draws such a corpus, for tests that need another one."""
     return draw_corpus
+
+
+@pytest.fixture(scope="session")
+def chinese_corpus() -> PlantedCorpus:
+    """300 texts in one template, segmented: nouns of their theme in it, most of two letters."""
+    rng = random.Random(0)
+    nouns = [
+        ["火箭", "卫星", "轨道", "太空", "宇航员", "发射", "月球", "望远镜"],
+        ["足球", "比赛", "球队", "进球", "教练", "冠军", "联赛", "球员"],
+        ["医院", "医生", "病人", "治疗", "疫苗", "手术", "药物", "症状"],
+    ]
+    themes = np.arange(300) % 3
+    template = (
+        "今天 的 {} 和 {} 非常 重要 ， 因为 {} 已经 影响 了 {} ， 我们 还 看到 了 {} 的 变化 。"
+    )
+    texts = [template.format(*rng.sample(nouns[theme], 5)) for theme in themes]
+    letters = TfidfVectorizer(analyzer="char", ngram_range=(1, 2)).fit_transform(
+        [text.replace(" ", "") for text in texts]
+    )
+    embeddings = TruncatedSVD(60, random_state=0).fit_transform(letters)
+    return PlantedCorpus(texts, embeddings.astype(np.float32), themes)
 
 
 LIMIT = 30

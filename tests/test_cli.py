@@ -258,7 +258,7 @@ def test_a_missing_extra_is_named_whole(files):
     code = "import sys; sys.modules['sentence_transformers'] = None; "
     code += "from saetm_plugins.cli import main; main()"
     arguments = [sys.executable, "-c", code, "fit", files / "docs.csv", "--out", files / "model"]
-    result = subprocess.run(list(map(str, arguments)), capture_output=True, text=True)
+    result = subprocess.run(list(map(str, arguments)), capture_output=True, text=True, timeout=240)
     assert result.returncode == 1
     assert "pip install 'saetm-plugins[encoder]'" in result.stderr
 
@@ -393,7 +393,7 @@ def test_a_killed_train_sae_goes_on_where_it_stopped(shards, run, tmp_path):
     while process.poll() is None and not list(tmp_path.glob("run/step-*.safetensors")):
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    assert process.wait(timeout=240) == -signal.SIGKILL
     assert not (tmp_path / "resumed").exists()
     taken = max(int(file.stem.split("-")[1]) for file in tmp_path.glob("run/step-*.safetensors"))
     assert taken < 1500

@@ -139,7 +139,7 @@ def test_a_real_process_says_what_is_wrong_with_the_file(files):
     (files / "few.csv").write_text("text,group\na,b\n")
     command = [sys.executable, "-m", "saetm_plugins", "coverage", files / "model",
                files / "few.csv", "--group-column", "group"]  # fmt: skip
-    result = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    result = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=240)
     assert result.returncode == 1
     assert "has 1 rows, the model was fitted to 400" in result.stderr
     assert "Traceback" not in result.stderr

@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_info
 
 import saetm_plugins
 from saetm_plugins import SAETopicModel
+from saetm_plugins.caching import cached_property
 from saetm_plugins.parallel import map_ranges, n_threads, single_threaded
 
 N_TOPICS = 5
@@ -56,10 +57,16 @@ def test_settings_are_as_before_and_seen_unchanged_meanwhile(corpus):
                              .retopic(n + 1), (4, 5)):  # fmt: skip
             pass
     done.set()
-    watcher.join()
+    watcher.join(60)
     assert thread_counts() == before
     assert len(seen) > 2
     assert all(counts == before for counts in seen)
+
+
+def end_after(seconds):
+    """End a forked process: waiting for a thread that is not there must fail, not hang."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # pytest-timeout's handler would be the parent's
+    signal.alarm(seconds)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -69,7 +76,7 @@ def test_a_forked_process_fits_and_transforms(corpus):
     child = os.fork()
     if child == 0:
         code = 1
-        signal.alarm(60)  # a thread that is waited for and is not there must fail, not hang
+        end_after(60)
         try:
             again = SAETopicModel(N_TOPICS).fit(corpus.documents, corpus.embeddings)
             same = np.array_equal(again.doc_topics_, expected)
@@ -107,11 +114,11 @@ def test_a_process_forked_while_another_thread_holds_a_lock_fits(corpus, name):
 
     thread = threading.Thread(target=hold)
     thread.start()
-    held.wait()
+    assert held.wait(60)
     child = os.fork()
     if child == 0:
         code = 1
-        signal.alarm(50)
+        end_after(50)
         try:
             again = SAETopicModel(N_TOPICS, sae=model.sae_)
             again.fit(corpus.documents, corpus.embeddings)
@@ -120,7 +127,64 @@ def test_a_process_forked_while_another_thread_holds_a_lock_fits(corpus, name):
             os._exit(code)
     status = os.waitpid(child, 0)[1]
     let_go.set()
-    thread.join()
+    thread.join(60)
+    assert status == 0
+
+
+KILLED = """
+import multiprocessing, os, signal
+import saetm_plugins
+from tqdm.auto import tqdm
+
+def die():
+    tqdm.get_lock().acquire()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def bar():
+    signal.alarm(20)
+    tqdm([], disable=True)
+
+fork = multiprocessing.get_context("fork")
+tqdm([], disable=True)  # makes the lock
+for target in (die, bar):
+    child = fork.Process(target=target)
+    child.start()
+    child.join()
+    print(child.exitcode)
+bar()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_killed_process_takes_no_lock_of_progress_bars_with_it():
+    run = subprocess.run(
+        [sys.executable, "-c", KILLED], capture_output=True, text=True, timeout=120
+    )
+    assert (run.returncode, run.stdout.split()) == (0, ["-9", "0"]), run.stderr[-800:]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_process_forked_while_a_value_is_computed_computes_it():
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Slow:
+        @cached_property
+        def value(self):
+            begun.set()
+            go_on.wait(60)
+            return 1
+
+    thread = threading.Thread(target=lambda: Slow().value)
+    thread.start()
+    assert begun.wait(60)
+    child = os.fork()
+    if child == 0:
+        end_after(20)
+        go_on.set()
+        os._exit(Slow().value - 1)
+    status = os.waitpid(child, 0)[1]
+    go_on.set()
+    thread.join(60)
     assert status == 0
 
 
@@ -164,7 +228,9 @@ def test_no_openmp_team_of_numba_is_started(corpus):
         "SAETopicModel(4).fit(None, x).transform(None, x)\n"
         "try:\n    print(numba.threading_layer())\nexcept ValueError:\n    print('none')\n"
     )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=240
+    )
     assert found.stdout.strip() == "none"
 
 
@@ -184,7 +250,12 @@ def test_a_package_folder_that_cannot_be_written_needs_no_cache(tmp_path):
     )
     environment = {**os.environ, "HOME": str(tmp_path / "home"), "PYTHONPATH": str(tmp_path)}
     found = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, cwd=tmp_path
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=tmp_path,
+        timeout=240,
     )
     assert found.returncode == 0, found.stderr[-800:]
     assert found.stdout.split() == ["4", str(package / "__init__.py")]

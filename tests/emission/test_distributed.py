@@ -34,7 +34,7 @@ def test_two_processes_equal_one(corpus, tmp_path):
     mine = queue.Queue()
     fit_shard(0, 2, rendezvous, theta[:100], bow[:100], mine)
     rows = [source.get(timeout=60) for source in (mine, mine, results, results)]
-    other.join()
+    other.join(60)
     found = {row[:2]: row[2:] for row in rows}
     whole = fit_emissions(theta, bow, n_iter=5)
     for atom_words, background, history in found.values():

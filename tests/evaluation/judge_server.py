@@ -89,4 +89,4 @@ def serve(reply: Callable[[list[dict], int], Reply]) -> Iterator[JudgeServer]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join()
+        thread.join(60)

@@ -3,6 +3,9 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.decomposition import NMF
 from sklearn.metrics import adjusted_rand_score
 
@@ -46,6 +49,66 @@ def test_singular_vectors_are_right_exactly_and_at_random(matrix, monkeypatch):
     np.testing.assert_allclose(exact[2].T @ exact[2], np.eye(5), atol=1e-4)
     monkeypatch.setattr(SparseSVD, "EXACT", 100)
     np.testing.assert_allclose(SparseSVD(matrix).leading(5)[1], values[:5], rtol=1e-2)
+
+
+def draw_exclusive(seed, n_themes, atoms_per_theme, n_words, silent):
+    """Atoms of themes with words of their own, a share of them without any: of low rank."""
+    rng = np.random.default_rng(seed)
+    themes = np.repeat(np.arange(n_themes), atoms_per_theme)
+    keywords = np.zeros((len(themes), n_themes * n_words), dtype=np.float32)
+    for atom, theme in enumerate(themes):
+        if atom % atoms_per_theme == 0 or rng.random() >= silent:  # each theme has a word
+            keywords[atom, theme * n_words + rng.integers(n_words, size=2)] = rng.choice([0.5, 1])
+    vectors = np.eye(n_themes, 12)[themes] + 0.1 * rng.normal(size=(len(themes), 12))
+    return sp.csr_matrix(keywords), vectors.astype(np.float32), themes
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**20),
+    n_themes=st.integers(2, 5),
+    atoms_per_theme=st.integers(2, 60),
+    n_words=st.integers(1, 4),
+    silent=st.floats(0, 0.5),
+    surplus=st.floats(0, 1),
+)
+def test_more_topics_than_rank_are_each_of_one_theme(surplus, n_themes, **drawn):
+    keywords, vectors, themes = draw_exclusive(n_themes=n_themes, **drawn)
+    n_atoms = len(themes)
+    n_topics = n_themes + int(surplus * min(n_atoms - n_themes, 40))
+    views = AtomViews(np.full(n_atoms, 1 / n_atoms), vectors, keywords)
+    cut = make_merge("nmf").fit(views).cut(n_topics)
+    weights = cut.atom_topics.toarray()
+    np.testing.assert_allclose(weights.sum(axis=1), 1, rtol=1e-4)
+    np.testing.assert_allclose(cut.topic_words.sum(axis=1), 1, rtol=1e-4)
+    assert weights.max(axis=0).min() > 0, "a topic without atoms"
+    spoken = np.diff(keywords.indptr) > 0
+    mass = np.array([weights[spoken & (themes == theme)].sum(axis=0) for theme in range(n_themes)])
+    assert mass.max(axis=0).sum() > 0.999 * spoken.sum()
+    assert set(mass.argmax(axis=0)) == set(range(n_themes))
+
+
+@pytest.mark.parametrize("seed", range(0, 40, 2))
+def test_singular_vectors_of_low_rank_are_found(seed):
+    keywords = draw_exclusive(seed, 2, 20 + 4 * seed, 1, seed / 40)[0]
+    left, values, right = SparseSVD(keywords).leading(8)
+    expected = np.pad(np.linalg.svd(keywords.toarray(), compute_uv=False), (0, 6))[:8]
+    np.testing.assert_allclose(values, expected, atol=1e-3 * expected[0])
+    np.testing.assert_allclose(left.T @ left, np.eye(8), atol=1e-4)
+    assert np.isfinite(right).all()
+
+
+@pytest.mark.parametrize("failure", ["error", "nan"])
+def test_a_solver_that_fails_is_replaced(matrix, monkeypatch, failure):
+    expected = SparseSVD(matrix).leading(5)[1]
+
+    def fail(square):
+        if failure == "error":
+            raise torch.linalg.LinAlgError("failed to converge")
+        return square[0], square * torch.nan
+
+    monkeypatch.setattr(torch.linalg, "eigh", fail)
+    np.testing.assert_allclose(SparseSVD(matrix).leading(5)[1], expected, rtol=1e-5)
 
 
 def test_memberships_are_soft(planted):

@@ -409,11 +409,15 @@ def test_missing_octis_says_how_to_install_it():
         "try: import saetm_plugins.octis\n"
         "except ImportError as error: print(error)"
     )
-    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
+    printed = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=240
+    ).stdout
     assert INSTALL in printed
 
 
 def test_package_does_not_import_octis():
     code = "import sys, saetm_plugins; print('octis' in sys.modules, 'gensim' in sys.modules)"
-    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
+    printed = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=240
+    ).stdout
     assert printed.strip() == "False False"

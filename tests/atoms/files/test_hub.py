@@ -40,7 +40,12 @@ def test_model_loads_by_hub_name_from_the_hubs_own_cache(sae, tmp_path, place, r
     )
     environment = {**os.environ, "HF_HUB_CACHE": str(tmp_path), "HF_HUB_OFFLINE": "1"}
     found = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=240,
     )
     assert found.stdout.strip() == "some/encoder"
 

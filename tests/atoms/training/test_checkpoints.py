@@ -50,7 +50,7 @@ def test_a_killed_process_leaves_a_checkpoint_to_go_on_from(embeddings, tmp_path
     while not list(folder.glob("*.safetensors")) and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.wait(timeout=60)
     assert list(folder.glob("step-*.safetensors"))
     with pytest.raises(ValueError, match=r"n_steps was 100000, is 60"):
         train_sae(embeddings, **OPTIONS, checkpoint_dir=folder)
