@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ import scipy.sparse as sp
 
 from saetm_plugins.arrays import index_of_words, unit_rows
 from saetm_plugins.atoms import SparseAutoencoder
+from saetm_plugins.caching import cached_property
 from saetm_plugins.emission import Emissions, fit_pooled_emissions
 from saetm_plugins.guidance import LabelTargets
 from saetm_plugins.merging import (
@@ -76,6 +76,8 @@ class CorpusSums:
         Documents that hold each word.
     word_embeddings : ndarray of shape (V, d), optional
         Sum of the embeddings of the documents that hold each word.
+    class_mass : csr_matrix of shape (K, C), optional
+        Σ θ_k over the documents of each known class, of all documents; None where none is known.
     """
 
     n_documents: float
@@ -91,13 +93,25 @@ class CorpusSums:
     document_frequency: np.ndarray | None = None
     embedded_document_frequency: np.ndarray | None = None
     word_embeddings: np.ndarray | None = None
+    class_mass: sp.csr_matrix | None = None
 
     def __add__(self, other: CorpusSums) -> CorpusSums:
-        """Return the sums over the documents of both."""
-        sums: dict[str, Any] = {
-            name: None if value is None else value + getattr(other, name)
-            for name, value in self.named()
-        }
+        """Return the sums over the documents of both.
+
+        Raises
+        ------
+        ValueError
+            When only one has words.
+        """
+        if (self.atom_words is None) != (other.atom_words is None):
+            raise ValueError("one of the sums has words and the other has none")
+        sums: dict[str, Any] = {}
+        for name, value in self.named():
+            more = getattr(other, name)
+            if value is None or more is None:  # no class of one's documents is known
+                sums[name] = more if value is None else value
+            else:
+                sums[name] = value + more
         return CorpusSums(**sums)
 
     def __mul__(self, factor: float) -> CorpusSums:
@@ -298,8 +312,9 @@ class AtomModel:
         Of the emissions, see :func:`saetm_plugins.emission.fit_pooled_emissions`.
     label_targets : LabelTargets, optional
         Labels that topics are to have in every cut.
-    class_mass : csr_matrix of shape (K, C), optional
-        Σ θ_k over the documents of each known class; atoms of the same classes merge first.
+    classes : ndarray of shape (C,), optional
+        Names of the known classes, in the order of ``sums.class_mass``; atoms of the same classes
+        merge first.
     class_weight : float
         How much classes count in a merge: 0 not at all, 1 alone.
     """
@@ -314,7 +329,7 @@ class AtomModel:
     n_iter: int | None = None
     device: str = "auto"
     label_targets: LabelTargets | None = None
-    class_mass: sp.csr_matrix | None = None
+    classes: np.ndarray | None = None
     class_weight: float = 0.5
     _merges: dict[str, Merge] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -323,6 +338,9 @@ class AtomModel:
             check_dense_size(
                 (self.n_atoms, len(self.vocabulary)), "P(word | atom)", "fewer atoms or words"
             )
+        mass, names = self.sums.class_mass, self.classes
+        if (None if mass is None else mass.shape[1]) != (None if names is None else len(names)):
+            raise ValueError("sums.class_mass needs one of classes for each of its columns")
 
     @property
     def n_atoms(self) -> int:
@@ -371,7 +389,8 @@ class AtomModel:
             raise ValueError(f"decay={decay} makes {sums.n_documents:.2g} documents of those seen")
         if sums.document_frequency is not None and not sums.document_frequency.any():
             raise ValueError("documents hold no word of the vocabulary, and decay=0 keeps none")
-        return dataclasses.replace(self, sums=sums)
+        classes = None if sums.class_mass is None else self.classes
+        return dataclasses.replace(self, sums=sums, classes=classes)
 
     def with_words(
         self, doc_atoms: sp.csr_matrix, counts: sp.csr_matrix, vocabulary: np.ndarray
@@ -413,11 +432,24 @@ class AtomModel:
             sums=self.sums.with_columns(columns, len(vocabulary)),
         )
 
-    def __add__(self, other: AtomModel) -> AtomModel:
-        """Return the model of both corpora; of different vocabularies, over the union.
+    def with_classes(self, classes: np.ndarray) -> AtomModel:
+        """Return the model over classes that hold all of its own; new ones have no documents."""
+        mass = self.sums.class_mass
+        if self.classes is None or mass is None or np.array_equal(self.classes, classes):
+            return self
+        columns = index_of_words(self.classes, classes)
+        wide = sp.csr_matrix(
+            (mass.data, columns[mass.indices], mass.indptr), (self.n_atoms, len(classes))
+        )
+        wide.sort_indices()
+        sums = dataclasses.replace(self.sums, class_mass=wide)
+        return dataclasses.replace(self, sums=sums, classes=classes)
 
-        Words that one of them did not count are taken not to occur in its documents. Settings are
-        those of the left one.
+    def __add__(self, other: AtomModel) -> AtomModel:
+        """Return the model of both corpora; of different vocabularies or classes, over the union.
+
+        Words that one of them did not count are taken not to occur in its documents, and classes
+        of one without classes are unknown. Settings are those of the left one.
 
         Raises
         ------
@@ -425,17 +457,28 @@ class AtomModel:
             When the autoencoders differ, mixtures were made differently, or only one has words.
         """
         _check_addable(self, other)
-        if self.vocabulary is None:
-            return dataclasses.replace(self, sums=self.sums + other.sums)
-        assert other.vocabulary is not None
-        words = self.vocabulary
-        if not np.array_equal(words, other.vocabulary):
-            words = np.array(sorted({*words, *other.vocabulary}), dtype=object)
-        left, right = self.with_vocabulary(words), other.with_vocabulary(words)
+        left, right = self, other
+        if self.vocabulary is not None and other.vocabulary is not None:
+            words = self.vocabulary
+            if not np.array_equal(words, other.vocabulary):
+                words = np.array(sorted({*words, *other.vocabulary}), dtype=object)
+            left, right = self.with_vocabulary(words), other.with_vocabulary(words)
         vectors = left.word_vectors
         if vectors is not None and right.word_vectors is not None:
             vectors = np.where(np.any(vectors, axis=1)[:, None], vectors, right.word_vectors)
-        return dataclasses.replace(left, sums=left.sums + right.sums, word_vectors=vectors)
+        with_classes = [model for model in (left, right) if model.classes is not None]
+        classes, weight = None, left.class_weight
+        if with_classes:
+            classes = np.unique(np.concatenate([model.classes for model in with_classes]))
+            weight = with_classes[0].class_weight
+            left, right = left.with_classes(classes), right.with_classes(classes)
+        return dataclasses.replace(
+            left,
+            sums=left.sums + right.sums,
+            word_vectors=vectors,
+            classes=classes,
+            class_weight=weight,
+        )
 
     @cached_property
     def prevalence(self) -> np.ndarray:
@@ -491,9 +534,9 @@ class AtomModel:
 
     @cached_property
     def vectors(self) -> np.ndarray:
-        """The paper's T_k, (K, d') float32; without words the centroids."""
+        """The paper's T_k, (K, d') float32; the centroids where most atoms have no keywords."""
         emissions = self.emissions
-        if emissions is None:
+        if emissions is None or not self._have_keywords:
             return self.centroids
         vectors = self.word_vectors
         if vectors is None:
@@ -503,6 +546,8 @@ class AtomModel:
     def choose_merge(self, merge: str) -> str:
         """Return the name of a merge: for "auto" the soft one with words, "kmeans" without.
 
+        Words count where atoms that hold half of the documents or more have keywords.
+
         Raises
         ------
         ValueError
@@ -511,7 +556,14 @@ class AtomModel:
         check_choice(merge, "merge", ("auto", *MERGES))
         if merge != "auto":
             return merge
-        return "nmf" if self.keywords is not None and self.keywords.nnz else "kmeans"
+        return "nmf" if self._have_keywords else "kmeans"
+
+    @cached_property
+    def _have_keywords(self) -> bool:
+        """Whether atoms that hold half of the documents or more have keywords."""
+        if self.keywords is None:
+            return False
+        return bool(2 * self.weights[np.diff(self.keywords.indptr) > 0].sum() >= 1)
 
     def views(self, merge: str) -> AtomViews:
         """Return the inputs of a merge.
@@ -522,8 +574,8 @@ class AtomModel:
         by_documents = merge in ("nmf", "hdbscan")
         vectors = self.centroids if by_documents else self.vectors
         classes = None
-        if self.class_mass is not None and self.class_weight > 0:
-            classes = class_preference(self.class_mass, self.centroids)
+        if self.sums.class_mass is not None and self.class_weight > 0:
+            classes = class_preference(self.sums.class_mass, self.centroids)
             if merge != "nmf":
                 vectors = beside_classes(vectors, classes, self.class_weight)
         words = self.word_vectors

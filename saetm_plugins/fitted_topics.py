@@ -23,7 +23,7 @@ from saetm_plugins.text import check_languages
 from saetm_plugins.topics import Topics
 from saetm_plugins.validation import check_count, check_mixtures_of_atoms
 
-DEFAULT_N_TOPICS = 50
+_DEFAULT_N_TOPICS = 50
 _ENOUGH = 10  # documents for a topic
 
 
@@ -86,11 +86,7 @@ class FittedTopics:
         merge : str
         """
         if n_topics is None:
-            n_live = int((atoms.prevalence > 0).sum())
-            n_rows = doc_atoms.shape[0]
-            if atoms.sums.n_distinct > atoms.sums.n_documents:  # passages of long ones
-                n_rows = max(n_rows, int(atoms.sums.n_distinct))
-            n_topics = min(DEFAULT_N_TOPICS, n_live, max(1, n_rows // _ENOUGH))
+            n_topics = default_n_topics(atoms, doc_atoms.shape[0])
         return cuts.cut(atoms, n_topics, merge)
 
     def merge_topics(self, topics_to_merge: Sequence[Any]) -> Any:
@@ -391,6 +387,24 @@ class FittedTopics:
             )
         if remarks:
             warnings.warn("; ".join(remarks), UserWarning, stacklevel=4)
+
+
+def default_n_topics(atoms: AtomModel, n_documents: int) -> int:
+    """Return the number of topics where none is asked for: 50, or one per ten documents.
+
+    Passages of long texts count as documents, as topics are learned from them: one book is a
+    corpus. Never more than there are live atoms.
+
+    Parameters
+    ----------
+    atoms : AtomModel
+    n_documents : int
+        Fitted documents.
+    """
+    if atoms.sums.n_distinct > atoms.sums.n_documents:  # passages of long ones
+        n_documents = max(n_documents, int(atoms.sums.n_distinct))
+    n_live = int((atoms.prevalence > 0).sum())
+    return min(_DEFAULT_N_TOPICS, n_live, max(1, n_documents // _ENOUGH))
 
 
 def _largest(row: np.ndarray, n: int) -> np.ndarray:

@@ -62,8 +62,8 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
     n_topics : int, "auto" or None, default=None
         Topics of the first cut; :meth:`retopic` changes it at any time. "auto" finds a number that
         the atoms suggest, mostly 10 to 60 (:meth:`~saetm_plugins.merging.WardTree.knee`; the merge
-        "hdbscan" has its own). None means 50, or one per ten documents where that is fewer, and
-        never more than there are live atoms.
+        "hdbscan" has its own). None means 50, or one per ten documents (of long texts, passages)
+        where that is fewer, and never more than there are live atoms.
     sae : "auto", "default", SparseAutoencoder or None, default="auto"
         A trained autoencoder is used frozen; "default" is the one that ships with this package, for
         all-MiniLM-L6-v2; None trains one on the documents' embeddings. "auto" is "default" for
@@ -259,7 +259,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
             passages=read.passage_texts,
             languages=told.codes,
         )
-        codes = None if classes is None else one_hot_classes(classes, read.n_documents)
+        known = None if classes is None else one_hot_classes(classes, read.n_documents)
         blank = find_blank(read.rows, len(embeddings), counts, embeddings) | unreadable
         if (~blank).sum() < 2:
             raise ValueError(
@@ -286,6 +286,9 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
             sae.n_features,
             read.told(blank, row_atoms),
         )
+        if known is not None:
+            of_documents = read.whole(learned_from).astype(np.float64)
+            sums = replace(sums, class_mass=sp.csr_matrix(of_documents.T @ known.codes))
         doc_atoms = read.whole(row_atoms)
         atoms = AtomModel(
             sae,
@@ -297,7 +300,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
             n_iter=self.emission_n_iter,
             device=self.device,
             label_targets=targets,
-            class_mass=None if codes is None else sp.csr_matrix(read.whole(learned_from).T @ codes),
+            classes=None if known is None else known.names,
             class_weight=class_weight,
         )
         atoms = replace(atoms, word_vectors=self._find_word_vectors(atoms, matches))

@@ -69,9 +69,7 @@ KIND = "topic-model"
 VERSION = 2
 _OWN_FOLDER = ("sae",)  # parameters with files of their own
 _SETTINGS = ("sharpening", "random_state", "solver", "n_iter", "device", "class_weight")
-_SPARSE_SUMS = ("atom_pairs", "atom_words")
 _COUNT_TYPES = ("float32", "float64", "int32", "int64")
-_NUMBERS = ("n_documents", "n_distinct", "n_embedded")
 
 
 def save_model(model: Any, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
@@ -118,8 +116,8 @@ def save_model(model: Any, path: str | os.PathLike[str], *, overwrite: bool = Fa
         tensors |= pack_csr("topics.deleted", topics.deleted)
     if atoms.word_vectors is not None:
         tensors["word_vectors"] = _smallest_float(atoms.word_vectors)
-    if atoms.class_mass is not None:
-        tensors |= pack_csr("class_mass", atoms.class_mass)
+    if atoms.classes is not None:
+        config["classes"] = [_as_utf8(name) for name in atoms.classes.tolist()]
     if (targets := atoms.label_targets) is not None:
         config["label_targets"] = {"labels": targets.labels, "words": targets.words}
         tensors["label_vectors"] = targets.vectors
@@ -185,13 +183,16 @@ def _rebuild(cls: type, path: Path, config: Any, tensors: Any, encoder: Any) -> 
     if "label_targets" in config:
         targets = LabelTargets(vectors=tensors["label_vectors"], **config["label_targets"])
     vectors = tensors.get("word_vectors")
+    if "class_mass.data" in tensors:
+        raise ValueError("it was saved before classes had names: fit it again")
+    classes = config.get("classes")
     atoms = AtomModel(
         sae,
         _unpack_sums(tensors),
         vocabulary,
         None if vectors is None else vectors.astype(np.float32),
         label_targets=targets,
-        class_mass=_unpack_csr_if_there("class_mass", tensors),
+        classes=None if classes is None else np.array([check_text(c, "class") for c in classes]),
         **config["atoms"],
     )
     topics = Topics(
@@ -242,7 +243,7 @@ def _pack_sums(sums: CorpusSums) -> dict[str, np.ndarray]:
     for name, value in sums.named():
         if value is None:
             continue
-        if name in _SPARSE_SUMS:
+        if sp.issparse(value):
             tensors |= pack_csr(f"sums.{name}", value)
         else:
             tensors[f"sums.{name}"] = np.atleast_1d(np.asarray(value, dtype=np.float64))
@@ -251,12 +252,13 @@ def _pack_sums(sums: CorpusSums) -> dict[str, np.ndarray]:
 
 def _unpack_sums(tensors: Mapping[str, np.ndarray]) -> CorpusSums:
     found: dict[str, Any] = {}
-    for name in (field.name for field in fields(CorpusSums)):
-        if name in _SPARSE_SUMS:
+    for field in fields(CorpusSums):
+        name, kind = field.name, str(field.type)
+        if "csr_matrix" in kind:
             found[name] = _unpack_csr_if_there(f"sums.{name}", tensors)
         else:
             value = tensors.get(f"sums.{name}")
-            found[name] = float(value[0]) if name in _NUMBERS and value is not None else value
+            found[name] = float(value[0]) if kind == "float" and value is not None else value
     if found["n_distinct"] is None:  # saved before repeated documents were told apart
         found |= {"n_distinct": found["n_documents"], "distinct_atom_mass": found["atom_mass"]}
     return CorpusSums(**found)
@@ -298,8 +300,8 @@ def _check_fit(
             expected["word_vectors"] = (atoms.word_vectors, vectors_shape)
     if topics.deleted is not None:
         expected["deleted"] = (topics.deleted, (n_atoms, topics.deleted.shape[1]))
-    if atoms.class_mass is not None:
-        expected["class_mass"] = (atoms.class_mass, (n_atoms, atoms.class_mass.shape[1]))
+    if atoms.classes is not None:
+        expected["class_mass"] = (sums.class_mass, (n_atoms, len(atoms.classes)))
     if atoms.label_targets is not None:
         label_shape = (len(atoms.label_targets.labels), width)
         expected["label_vectors"] = (atoms.label_targets.vectors, label_shape)
@@ -356,6 +358,11 @@ def _smallest_float(vectors: np.ndarray) -> np.ndarray:
     """Return `vectors` in half precision where that loses nothing, as an encoder's do not."""
     half = vectors.astype(np.float16)
     return half if np.array_equal(half.astype(np.float32), vectors) else vectors
+
+
+def _as_utf8(text: str) -> str:
+    """Return `text` with an escape for half of a surrogate pair, which no file takes."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _plain_parameters(model: Any) -> tuple[dict[str, Any], list[str]]:

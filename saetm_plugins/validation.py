@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -375,8 +375,23 @@ def check_choice(value: Any, name: str, choices: tuple[str, ...]) -> str:
     return value
 
 
-def one_hot_classes(classes: Any, n_documents: int, name: str = "classes") -> sp.csr_matrix:
-    """Return known classes as a one-hot matrix (n, C), float32; rows of unknown ones are empty.
+class OneHotClasses(NamedTuple):
+    """Known classes of documents.
+
+    Attributes
+    ----------
+    names : ndarray of shape (C,), str
+        Sorted.
+    codes : csr_matrix of shape (n, C), float32
+        One where a document is of a class; rows of unknown classes are empty.
+    """
+
+    names: np.ndarray
+    codes: sp.csr_matrix
+
+
+def one_hot_classes(classes: Any, n_documents: int, name: str = "classes") -> OneHotClasses:
+    """Return the known classes of documents and their names.
 
     Parameters
     ----------
@@ -410,9 +425,10 @@ def one_hot_classes(classes: Any, n_documents: int, name: str = "classes") -> sp
     texts = given.astype(str) if given.dtype.kind not in "SO" else _as_texts(given)
     known = np.flatnonzero(texts != "-1")
     names, codes = np.unique(texts[known], return_inverse=True)
-    return sp.csr_matrix(
+    one_hot = sp.csr_matrix(
         (np.ones(len(known), np.float32), (known, codes)), shape=(n_documents, len(names))
     )
+    return OneHotClasses(names, one_hot)
 
 
 def _as_texts(values: np.ndarray) -> np.ndarray:

@@ -77,6 +77,9 @@ def test_decay_lets_all_sums_count_for_less(corpus, parts):
     more = fit(corpus, parts, second).atoms_.sums
     for field in dataclasses.fields(before):
         old, new = getattr(before, field.name), getattr(more, field.name)
+        if field.name == "class_mass":  # no class is known
+            assert old is new is getattr(model.atoms_.sums, field.name) is None
+            continue
         found = getattr(model.atoms_.sums, field.name)
         expected = 0.25 * old + new
         if sp.issparse(found):
@@ -92,6 +95,54 @@ def test_merged_models_are_one_model_of_all_documents(corpus, parts):
     np.testing.assert_allclose(merged.components_, whole.components_, atol=1e-4)
     np.testing.assert_allclose(merged.doc_topics_, whole.doc_topics_, atol=1e-4)
     assert models[0].n_documents_seen_ == 37, "the parts stay as they were"
+
+
+def assert_equal_field(name, found, expected):
+    assert type(found) is type(expected), name
+    if sp.issparse(found):
+        found, expected = found.toarray(), expected.toarray()
+    if isinstance(found, np.ndarray) and found.dtype.kind == "f":
+        np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6, err_msg=name)
+    else:
+        np.testing.assert_array_equal(found, expected, err_msg=name)
+
+
+def test_every_field_of_added_models_is_that_of_one_fit(corpus, parts):
+    """Walks the dataclasses, so that a new field is added up or fails here."""
+    sae, bow, vocabulary, batches = parts
+    names = np.array(["x", "b", "-1", "a", "y"])[corpus.themes]
+    names[batches[0][names[batches[0]] == "x"]] = "-1"  # the first batch knows fewer classes
+
+    def learn(rows):
+        model = SAETopicModel(N_TOPICS, sae=sae, word_vectors={"themeaworda": [3.0, 4.0]})
+        return model.fit(None, corpus.embeddings[rows], bow=bow[rows], vocabulary=vocabulary,
+                         classes=names[rows], class_weight=0.7).atoms_  # fmt: skip
+
+    added = learn(batches[0]) + learn(batches[1]) + learn(batches[2])
+    whole = learn(np.concatenate(batches))
+    assert added.classes.tolist() == ["a", "b", "x", "y"]
+    for field in dataclasses.fields(added):
+        if field.compare and field.name != "sums":
+            assert_equal_field(field.name, getattr(added, field.name), getattr(whole, field.name))
+    for name, value in added.sums.named():
+        assert value is not None, f"this test has no {name}"
+        assert_equal_field(name, value, getattr(whole.sums, name))
+
+
+def test_classes_of_one_half_stay_where_the_other_has_none(corpus, parts):
+    sae, bow, vocabulary, batches = parts
+    first, second = (
+        SAETopicModel(N_TOPICS, sae=sae).fit(
+            None, corpus.embeddings[rows], bow=bow[rows], vocabulary=vocabulary, classes=classes
+        )
+        for rows, classes in ((batches[1], corpus.themes[batches[1]]), (batches[2], None))
+    )
+    for models in ((first, second), (second, first)):
+        merged = SAETopicModel.merge_models(models).atoms_
+        assert merged.classes.tolist() == list("01234")
+        np.testing.assert_array_equal(
+            merged.sums.class_mass.toarray(), first.atoms_.sums.class_mass.toarray()
+        )
 
 
 def test_vocabularies_are_united_with_zero_for_what_was_not_counted(corpus, parts):

@@ -374,7 +374,7 @@ def test_importing_the_core_imports_no_adapter():
 
     code = "import sys, saetm_plugins; print(*sys.modules)"
     loaded = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=240
     ).stdout.split()
     assert not {"bertopic", "gensim", "octis", "sentence_transformers", "numba"} & set(loaded)
 
@@ -433,3 +433,8 @@ class TestPartialFit:
             fitted.partial_fit(corpus.documents[:4], corpus.embeddings[:4], decay=-1)
         after = state_of(fitted)
         assert all(before[name] is after[name] for name in before)
+
+
+def test_three_themes_of_chinese_texts_are_found(chinese_corpus):
+    model = SAETopicModel(n_topics=3).fit(chinese_corpus.documents, chinese_corpus.embeddings)
+    assert normalized_mutual_info_score(chinese_corpus.themes, model.labels_) > 0.95

@@ -238,7 +238,7 @@ def _split(
         return _Half(
             rows,
             replace(
-                fitted.atoms_, sums=sums, class_mass=None, **({} if words is not None else wordless)
+                fitted.atoms_, sums=sums, classes=None, **({} if words is not None else wordless)
             ),
         )
 

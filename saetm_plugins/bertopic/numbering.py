@@ -15,7 +15,7 @@ import scipy.sparse as sp
 
 from saetm_plugins import topics as cuts
 from saetm_plugins.atom_model import AtomModel
-from saetm_plugins.fitted_topics import DEFAULT_N_TOPICS
+from saetm_plugins.fitted_topics import default_n_topics
 from saetm_plugins.model import SAETopicModel
 from saetm_plugins.topics import Topics
 from saetm_plugins.validation import all_or_nothing, check_fraction, is_integer
@@ -88,7 +88,7 @@ class NumberedTopicModel(SAETopicModel):
         deleted = self.topics_.deleted if recut else None
         n_live = int((atoms.prevalence > 0).sum())
         if n_topics is None:
-            n_topics = min(DEFAULT_N_TOPICS, n_live, max(1, doc_atoms.shape[0] // 10))
+            n_topics = default_n_topics(atoms, doc_atoms.shape[0])
         elif not isinstance(n_topics, str) and is_integer(n_topics) and n_topics > n_live:
             warnings.warn(
                 f"n_topics={n_topics} is more than the {n_live} live atoms; there are fewer topics",

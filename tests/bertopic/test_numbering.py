@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from saetm_plugins import SAETopicModel
 from saetm_plugins.bertopic.numbering import NumberedTopicModel
+from saetm_plugins.fitted_topics import default_n_topics
 
 
 @pytest.fixture
@@ -31,6 +33,17 @@ def test_every_topic_owns_a_document_and_the_first_most(model, merge, n_topics):
 def test_the_default_count_is_what_the_corpus_can_carry(corpus):
     model = NumberedTopicModel(n_topics=None).fit(corpus.documents[:100], corpus.embeddings[:100])
     assert model.n_topics_ in (9, 10)  # one may be the largest topic of no document
+
+
+def test_the_default_count_is_that_of_the_core_where_texts_are_read_in_passages(long_texts):
+    rng = np.random.default_rng(0)
+    texts = [long_texts.write(rng, theme, 12) for theme in long_texts.themes * 8]
+    options = {"encoder": long_texts.Encoder(), "n_atoms": 16, "word_vectors": "corpus"}
+    core = SAETopicModel(**options).fit(texts)
+    assert core.n_topics_ > len(texts) // 10
+    model = NumberedTopicModel(**{**options, "sae": core.sae_}).fit(texts)
+    assert default_n_topics(model.atoms_, len(texts)) == core.n_topics_
+    assert len(texts) // 10 < model.n_topics_ <= core.n_topics_
 
 
 def test_a_cut_too_fine_for_the_documents_says_so(model):

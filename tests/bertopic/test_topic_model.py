@@ -8,6 +8,7 @@ from bertopic import BERTopic
 from bertopic.dimensionality import BaseDimensionalityReduction
 from sklearn.cluster import KMeans
 from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.metrics import adjusted_rand_score
 
 from saetm_plugins.bertopic import SAEBERTopic, SAEClusterer, SAERepresentation
 from saetm_plugins.bertopic.representation import top_words
@@ -24,6 +25,11 @@ def test_each_theme_is_a_topic_with_its_words(corpus, representation):
     model = SAEBERTopic(5, representation_model=representation)
     model.fit(corpus.documents, corpus.embeddings)
     assert themes_of(model.get_topics()) == {f"theme{letter}" for letter in "abcde"}
+
+
+def test_three_themes_of_few_counted_words_are_found(chinese_corpus):
+    model = SAEBERTopic(n_topics=3).fit(chinese_corpus.documents, chinese_corpus.embeddings)
+    assert adjusted_rand_score(chinese_corpus.themes, model.topics_) > 0.95
 
 
 def stock(representation: object, clusterer: object) -> BERTopic:
