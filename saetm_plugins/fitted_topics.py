@@ -24,7 +24,8 @@ from saetm_plugins.topics import Topics
 from saetm_plugins.validation import check_count, check_mixtures_of_atoms
 
 _DEFAULT_N_TOPICS = 50
-_ENOUGH = 10  # documents for a topic
+DOCUMENTS_PER_TOPIC = 10
+"""That a topic needs."""
 
 
 class FittedTopics:
@@ -374,10 +375,14 @@ class FittedTopics:
         """Say so where topics are too many for the documents, or own none."""
         n_documents = max(self.n_documents_seen_, self.atoms_.sums.n_distinct)  # or passages
         remarks = []
-        if asked is not None and not isinstance(asked, str) and asked * _ENOUGH > n_documents:
+        if (
+            asked is not None
+            and not isinstance(asked, str)
+            and asked * DOCUMENTS_PER_TOPIC > n_documents
+        ):
             remarks.append(
-                f"n_topics={asked} for {n_documents:g} documents leaves fewer than {_ENOUGH} for a "
-                'topic; "auto" chooses a number that they carry'
+                f"n_topics={asked} for {n_documents:g} documents leaves fewer than "
+                f'{DOCUMENTS_PER_TOPIC} for a topic; "auto" chooses a number that they carry'
             )
         of_all = round(n_documents) <= self.doc_atoms_.shape[0]  # not a last batch alone
         idle = len(np.setdiff1d(np.arange(self.n_topics_), self.labels_)) if of_all else 0
@@ -404,7 +409,7 @@ def default_n_topics(atoms: AtomModel, n_documents: int) -> int:
     if atoms.sums.n_distinct > atoms.sums.n_documents:  # passages of long ones
         n_documents = max(n_documents, int(atoms.sums.n_distinct))
     n_live = int((atoms.prevalence > 0).sum())
-    return min(_DEFAULT_N_TOPICS, n_live, max(1, n_documents // _ENOUGH))
+    return min(_DEFAULT_N_TOPICS, n_live, max(1, n_documents // DOCUMENTS_PER_TOPIC))
 
 
 def _largest(row: np.ndarray, n: int) -> np.ndarray:

@@ -21,6 +21,7 @@ from saetm_plugins.analysis.fitted import (
 from saetm_plugins.analysis.stability import match_topics, share_matched
 from saetm_plugins.atom_model import AtomModel, sum_documents
 from saetm_plugins.emission.inputs import check_counts
+from saetm_plugins.fitted_topics import DOCUMENTS_PER_TOPIC
 from saetm_plugins.mixtures import weights_of_mixtures
 from saetm_plugins.model import SAETopicModel
 from saetm_plugins.progress import progress_bar
@@ -252,7 +253,7 @@ def _check_counts(
     live = min(int((half.atoms.prevalence > 0).sum()) for split in splits for half in split)
     if counts is None:
         n_documents = sum(len(half.rows) for half in splits[0])
-        most = max(min(live, n_documents // 10), 2)
+        most = max(min(live, n_documents // DOCUMENTS_PER_TOPIC), 2)
         return [count for count in _COUNTS if count <= most] or [most]
     listed = as_list(counts, "counts", "numbers of topics")
     chosen = sorted({check_count(count, "counts", minimum=2) for count in listed})

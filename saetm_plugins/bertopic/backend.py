@@ -8,11 +8,10 @@ import numpy as np
 from bertopic.backend import BaseEmbedder
 from bertopic.backend._utils import select_backend
 
-from saetm_plugins.text import DEFAULT_ENCODER, encode_texts, load_encoder
+from saetm_plugins.text import DEFAULT_ENCODER, encode_texts, is_default_encoder, load_encoder
 
 _LOCAL_BACKENDS = ("SentenceTransformerBackend", "Model2VecBackend", "MultiModalBackend")
 _PLAIN = ("builtins", "numpy", "pandas", "scipy", "collections", "abc", "datetime", "decimal")
-_DEFAULT_NAMES = (DEFAULT_ENCODER, DEFAULT_ENCODER.split("/")[1])
 
 
 class EncoderBackend(BaseEmbedder):
@@ -40,7 +39,7 @@ def load_backend(embedding_model: Any, language: str | None, verbose: bool = Fal
     """
     check_embedding_model(embedding_model)
     by_default = embedding_model is None and language in (None, "english")
-    if by_default or (isinstance(embedding_model, str) and embedding_model in _DEFAULT_NAMES):
+    if by_default or (isinstance(embedding_model, str) and is_default_encoder(embedding_model)):
         backend = select_backend(load_encoder(), verbose=verbose)
         backend._hf_model = DEFAULT_ENCODER  # the name that a saved model points to
         return backend
