@@ -376,7 +376,7 @@ def check_choice(value: Any, name: str, choices: tuple[str, ...]) -> str:
 
 
 def one_hot_classes(classes: Any, n_documents: int, name: str = "classes") -> sp.csr_matrix:
-    """Return known classes as a one-hot matrix (n, C), float32; rows of unknown ones are empty.
+    """Return known classes as a one-hot matrix (n, C), float64; rows of unknown ones are empty.
 
     Parameters
     ----------
@@ -410,9 +410,7 @@ def one_hot_classes(classes: Any, n_documents: int, name: str = "classes") -> sp
     texts = given.astype(str) if given.dtype.kind not in "SO" else _as_texts(given)
     known = np.flatnonzero(texts != "-1")
     names, codes = np.unique(texts[known], return_inverse=True)
-    return sp.csr_matrix(
-        (np.ones(len(known), np.float32), (known, codes)), shape=(n_documents, len(names))
-    )
+    return sp.csr_matrix((np.ones(len(known)), (known, codes)), shape=(n_documents, len(names)))
 
 
 def _as_texts(values: np.ndarray) -> np.ndarray:
