@@ -7,7 +7,10 @@ INSTALLED := $(VENV)/.installed
 INSTALLED_TEST := $(VENV)/.installed-test
 INSTALLED_BENCH := $(VENV)/.installed-bench
 
-.PHONY: demo test fuzz lint format bench clean
+LOOPS := tests/test_loops.py tests/test_pairs.py tests/merging/test_ward.py tests/merging/test_nmf.py \
+	tests/emission/test_solver.py tests/emission/test_inference.py tests/atoms/training/test_learners.py
+
+.PHONY: demo test bounds fuzz lint format bench clean
 
 demo: $(INSTALLED)
 	$(VENV)/bin/saetm demo --out saetm-demo
@@ -16,6 +19,11 @@ demo: $(INSTALLED)
 test: $(INSTALLED_TEST)
 	OMP_WAIT_POLICY=PASSIVE $(VENV)/bin/python -m pytest tests integration \
 		--numprocesses auto --maxprocesses 4 --dist loadfile
+
+# The compiled loops with numba's bounds checks; what is compiled for that is kept apart.
+bounds: $(INSTALLED_TEST)
+	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$(abspath $(VENV))/bounds-cache OMP_WAIT_POLICY=PASSIVE \
+		$(VENV)/bin/python -m pytest $(LOOPS)
 
 # Every fuzz test with 20,000 inputs, a thousand damaged files, thirty kills of each kind: hours.
 fuzz: $(INSTALLED_TEST)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+from numba import float32, int64, void
 
-from saetm_plugins.compiling import compiled
+from saetm_plugins.compiling import FLOAT_ROWS, INTS, LONGS, compiled
 
 
-@compiled(fastmath=True)
+@compiled(
+    void(int64, int64, LONGS, INTS, FLOAT_ROWS, FLOAT_ROWS, float32[::1]), fastmath=True
+)  # fmt: skip
 def products_of_pairs(start, stop, indptr, indices, left, right, products):
     """Write ``left[row] @ right[column]`` for the entries of rows `start` to `stop`."""
     for row in range(start, stop):

@@ -15,6 +15,14 @@ def unit_rows(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.where(norms > 0, norms, 1)
 
 
+def column_sums(matrix: sp.csr_matrix | sp.csc_matrix) -> np.ndarray:
+    """Return the sum of each column of a sparse matrix, float64.
+
+    SciPy's own, of float32, stop growing at 2**24, and take their `dtype` only afterwards.
+    """
+    return np.asarray(matrix.T @ np.ones(matrix.shape[0])).ravel()
+
+
 def largest_in_rows(matrix: sp.csr_matrix, n_largest: int) -> sp.csr_matrix:
     """Return `matrix` with only the positive entries among the `n_largest` of each row.
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from saetm_plugins.arrays import index_of_words, unit_rows
+from saetm_plugins.arrays import column_sums, index_of_words, unit_rows
 from saetm_plugins.atoms import SparseAutoencoder
 from saetm_plugins.caching import cached_property
 from saetm_plugins.emission import Emissions, fit_pooled_emissions
@@ -223,7 +223,7 @@ def sum_documents(
         n_documents=float(shares.shape[0]),
         n_distinct=float(n_rows),
         n_embedded=0.0,
-        atom_mass=np.asarray(shares.sum(axis=0, dtype=np.float64)).ravel(),
+        atom_mass=column_sums(shares),
         distinct_atom_mass=mass,
         embedded_atom_mass=np.zeros(n_atoms),
         atom_pairs=_product(weights, sp.csr_matrix(sp.diags(lengths) @ weights)),

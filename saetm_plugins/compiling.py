@@ -1,4 +1,10 @@
-"""The one way in which loops are compiled; imported where loops are, as numba takes its time."""
+"""The one way in which loops are compiled; imported where loops are, as numba takes its time.
+
+Every loop has one signature, written beside it. numba's cache on disk can give two signatures of a
+loop the same file when two processes store them at once, and what is loaded from it then writes
+anywhere in memory. A caller hands over arrays of the dtypes in the signature, C-contiguous; those
+that a loop only reads may be read-only.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +12,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from numba import njit
+from numba import float32, float64, int32, int64, njit, types
 from numba.core.compiler_lock import global_compiler_lock
 
 if hasattr(os, "register_at_fork"):  # no thread compiles while the process forks
@@ -16,23 +22,45 @@ if hasattr(os, "register_at_fork"):  # no thread compiles while the process fork
         after_in_child=global_compiler_lock.release,
     )
 
+# Sums may be reordered, so that they are vectorised; NaN and infinity keep their meaning.
+_FASTMATH = {"reassoc", "contract", "arcp", "nsz", "afn"}
 
-def compiled(*, fastmath: bool = False) -> Callable[[Callable[..., Any]], Any]:
-    """Compile a loop when it is first called, and keep the result on disk where that is possible.
+
+def _only_read(array: types.Array) -> types.Array:
+    return array.copy(readonly=True)
+
+
+INTS = _only_read(int32[::1])
+LONGS = _only_read(int64[::1])
+FLOATS = _only_read(float32[::1])
+DOUBLES = _only_read(float64[::1])
+FLOAT_ROWS = _only_read(float32[:, ::1])
+DOUBLE_ROWS = _only_read(float64[:, ::1])
+"""Arrays that a loop reads, int32 to float64 and 1-D or 2-D; it writes to ``float32[::1]``."""
+
+
+def compiled(signature: Any, *, fastmath: bool = False) -> Callable[[Callable[..., Any]], Any]:
+    """Compile a loop when its module is imported, and keep it on disk where that is possible.
 
     It runs without the interpreter's lock, and divides as NumPy does.
 
     Parameters
     ----------
+    signature : numba signature
+        Of the arguments and the result; others are a TypeError.
     fastmath : bool, default=False
         Let sums be reordered, so that they are vectorised.
     """
-    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": fastmath}
+    options: dict[str, Any] = {
+        "nogil": True,
+        "error_model": "numpy",
+        "fastmath": _FASTMATH if fastmath else False,
+    }
 
     def decorate(loop: Callable[..., Any]) -> Any:
         try:
-            return njit(cache=True, **options)(loop)
+            return njit(signature, cache=True, **options)(loop)
         except RuntimeError:  # neither the package's folder nor a home can be written to
-            return njit(**options)(loop)
+            return njit(signature, **options)(loop)
 
     return decorate

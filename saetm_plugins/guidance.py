@@ -133,7 +133,7 @@ def find_label_targets(
         holders = np.flatnonzero(np.asarray(counts[:, of_label].sum(axis=1)).ravel())
         if not len(holders):
             raise ValueError(f"seed_topics[{label!r}]: its words occur in no document")
-        rows.append(embeddings[holders].mean(axis=0))
+        rows.append(embeddings[holders].mean(axis=0, dtype=np.float64))
     return LabelTargets(labels, np.asarray(rows, dtype=np.float32), words)
 
 

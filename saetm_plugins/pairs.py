@@ -36,7 +36,15 @@ def products_of_pairs(
     from saetm_plugins._pair_kernel import products_of_pairs
 
     products = np.empty(len(indices), dtype=np.float32)
-    products_of_pairs(0, len(left), indptr, indices, left, right, products)
+    products_of_pairs(
+        0,
+        len(left),
+        np.ascontiguousarray(indptr, dtype=np.int64),
+        np.ascontiguousarray(indices, dtype=np.int32),
+        np.ascontiguousarray(left, dtype=np.float32),
+        np.ascontiguousarray(right, dtype=np.float32),
+        products,
+    )
     return products
 
 

@@ -331,7 +331,7 @@ def follow(atoms: AtomModel, doc_atoms: sp.csr_matrix, labels: np.ndarray) -> To
     """
     owned = np.flatnonzero(labels >= 0)
     one_hot = sp.csr_matrix(
-        (np.ones(len(owned), np.float32), (owned, labels[owned])),
+        (np.ones(len(owned)), (owned, labels[owned])),
         shape=(len(labels), int(labels.max()) + 1),
     )
     weights = _scale_rows(sp.csr_matrix(doc_atoms.T @ one_hot), np.ones(atoms.n_atoms))

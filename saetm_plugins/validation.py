@@ -382,7 +382,7 @@ class OneHotClasses(NamedTuple):
     ----------
     names : ndarray of shape (C,), str
         Sorted.
-    codes : csr_matrix of shape (n, C), float32
+    codes : csr_matrix of shape (n, C), float64
         One where a document is of a class; rows of unknown classes are empty.
     """
 
@@ -425,9 +425,7 @@ def one_hot_classes(classes: Any, n_documents: int, name: str = "classes") -> On
     texts = given.astype(str) if given.dtype.kind not in "SO" else _as_texts(given)
     known = np.flatnonzero(texts != "-1")
     names, codes = np.unique(texts[known], return_inverse=True)
-    one_hot = sp.csr_matrix(
-        (np.ones(len(known), np.float32), (known, codes)), shape=(n_documents, len(names))
-    )
+    one_hot = sp.csr_matrix((np.ones(len(known)), (known, codes)), shape=(n_documents, len(names)))
     return OneHotClasses(names, one_hot)
 
 

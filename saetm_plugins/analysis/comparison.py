@@ -23,6 +23,7 @@ from saetm_plugins.analysis.resampling import (
     percentile_interval,
     permuted_sums,
 )
+from saetm_plugins.arrays import column_sums
 from saetm_plugins.validation import as_list, check_count, check_fraction
 
 if TYPE_CHECKING:
@@ -304,7 +305,7 @@ def _coverages(
     present = documents.present(level, threshold)
     sides = []
     for side in (pairs.a, pairs.b):
-        means = [np.asarray(present[rows].mean(axis=0)).ravel()[units] for rows in side]
+        means = [column_sums(present[rows])[units] / len(rows) for rows in side]
         sides.append(pairs.weights @ np.stack(means))
     return sides
 

@@ -12,6 +12,7 @@ import scipy.sparse as sp
 
 from saetm_plugins.analysis.documents import check_level, read_documents
 from saetm_plugins.analysis.fitted import atom_words, topic_words
+from saetm_plugins.arrays import column_sums
 from saetm_plugins.validation import check_count, check_fraction
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def topic_correlations(
     min_documents = check_count(min_documents, "min_documents")
     documents = read_documents(model, doc_topics, doc_atoms)
     present = documents.present(level, threshold)
-    counts = np.asarray(present.sum(axis=0, dtype=np.float64)).ravel()
+    counts = column_sums(present)
     kept = np.flatnonzero(counts >= min_documents)
     present = sp.csr_matrix(present[:, kept], dtype=np.float64)
     first, second, both = _pairs(present, min_documents if level == "atoms" else 0)

@@ -354,9 +354,7 @@ class _Ranking:
 
 def _presence(doc_phrases: sp.csr_matrix, of: np.ndarray, n_topics: int) -> np.ndarray:
     """Return how much more of a topic's documents hold each phrase than of all others, (T, P)."""
-    owner = sp.csr_matrix(
-        (np.ones(len(of), np.float32), (of, np.arange(len(of)))), shape=(n_topics, len(of))
-    )
+    owner = sp.csr_matrix((np.ones(len(of)), (of, np.arange(len(of)))), shape=(n_topics, len(of)))
     inside = np.asarray((owner @ doc_phrases).todense(), dtype=np.float64)
     size = np.bincount(of, minlength=n_topics)[:, None].astype(np.float64)
     every = inside.sum(axis=0, keepdims=True)

@@ -136,7 +136,9 @@ def unexplained(
     """
     embeddings = np.asarray(embeddings, dtype=np.float32)
     missing = np.square(embeddings - sae.reconstruct(embeddings)).sum(dtype=np.float64)
-    about = embeddings.mean(axis=0) if centre is None else centre
+    about = (
+        embeddings.mean(axis=0, dtype=np.float64).astype(np.float32) if centre is None else centre
+    )
     return float(missing / np.square(embeddings - about).sum(dtype=np.float64))
 
 

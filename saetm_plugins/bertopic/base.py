@@ -21,6 +21,7 @@ from bertopic._utils import check_is_fitted
 from bertopic.backend import BaseEmbedder
 from bertopic.cluster import BaseCluster
 
+from saetm_plugins.arrays import column_sums
 from saetm_plugins.bertopic import tables, zeroshot
 from saetm_plugins.bertopic.backend import WordEncoder
 from saetm_plugins.bertopic.checks import check_texts
@@ -211,8 +212,8 @@ class CutTopics(BERTopic):
         model = self.sae_model_
         mass = np.asarray(model.atom_topics_.T.multiply(model.atom_prevalence_).todense())
         if self._outliers:
-            lost = model.doc_atoms_[model.labels_ == -1].sum(axis=0)
-            mass = np.vstack([np.asarray(lost), mass])
+            lost = column_sums(model.doc_atoms_[model.labels_ == -1])
+            mass = np.vstack([lost, mass])
         total = np.maximum(mass.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
         return np.asarray(mass @ model.atoms_.centroids / total, dtype=np.float32)
 

@@ -299,7 +299,7 @@ def _observe(probabilities: np.ndarray, counts: np.ndarray, background: np.ndarr
 
 
 def _one_hot(codes: np.ndarray, n_columns: int) -> sp.csr_matrix:
-    ones = np.ones(len(codes), dtype=np.float32)
+    ones = np.ones(len(codes))  # float64: sums over documents
     return sp.csr_matrix((ones, (np.arange(len(codes)), codes)), shape=(len(codes), n_columns))
 
 

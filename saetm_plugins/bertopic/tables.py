@@ -33,7 +33,7 @@ def count_by_topic(
     csr_matrix of shape (n_topics + outliers, V), float64
     """
     one_hot = sp.csr_matrix(
-        (np.ones(len(labels), dtype=bow.dtype), (labels + outliers, np.arange(len(labels)))),
+        (np.ones(len(labels)), (labels + outliers, np.arange(len(labels)))),
         shape=(n_topics + outliers, len(labels)),
     )
     return sp.csr_matrix(one_hot @ bow, dtype=np.float64)

@@ -72,8 +72,8 @@ def fit_adam(
     background_words = torch.softmax(background.detach(), dim=0).cpu().numpy()
     live = np.bincount(theta.indices, minlength=theta.shape[1]) > 0
     atom_words[~live] = background_words
-    tokens = np.asarray(weighted.sum(axis=1)).ravel()
-    mass = (1 - background_weight) * np.asarray(theta.T @ tokens, dtype=np.float64)
+    tokens = np.asarray(weighted.sum(axis=1), dtype=np.float64).ravel()
+    mass = (1 - background_weight) * np.asarray(theta.T @ tokens)
     return Emissions(
         atom_words=atom_words,
         background=background_words,

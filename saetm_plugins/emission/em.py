@@ -78,17 +78,14 @@ class NumbaEM:
     ) -> NumbaEM:
         """Start from known distributions, (K, V) and (V,), instead of the corpus' unigram."""
         engine = cls(word_totals, 0, background_weight, prior)
-        engine.word_atoms = np.ascontiguousarray(atom_words.T)
-        engine.background = background
+        engine.word_atoms = np.ascontiguousarray(atom_words.T, dtype=np.float32)
+        engine.background = np.ascontiguousarray(background, dtype=np.float32)
         engine.scale = np.ones(len(atom_words), np.float32)
         return engine
 
     def load(self, corpus: Corpus) -> Block:
         """Lay out documents for :meth:`sweep`, :meth:`accumulate` and :meth:`score`."""
         theta, bow = corpus.doc_atoms, corpus.bow
-        n_atoms = theta.shape[1]
-        # A quarter less memory to read per pass: what the inner loops wait for is θ.
-        narrow = np.uint16 if n_atoms <= np.iinfo(np.uint16).max else np.int32
         per_count = 2 * theta.nnz / theta.shape[0]
         return Block(
             (
@@ -96,10 +93,10 @@ class NumbaEM:
                 bow.indices.astype(np.int32, copy=False),
                 bow.data,
                 theta.indptr.astype(np.int64, copy=False),
-                theta.indices.astype(narrow),
+                theta.indices.astype(np.int32, copy=False),
                 theta.data,
             ),
-            balanced_ranges(np.diff(bow.indptr) * per_count + 2.0 * n_atoms),
+            balanced_ranges(np.diff(bow.indptr) * per_count + 2.0 * theta.shape[1]),
         )
 
     def sweep(self, block: Block) -> float:
@@ -148,7 +145,8 @@ class NumbaEM:
     def sums(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the pass's statistics: Σ θ n / q per word and atom (V, K), Σ n / q per word."""
         if self._sums is None:
-            self._sums = np.zeros_like(self.word_atoms), np.zeros_like(self.mean)
+            # Float32 would stop growing at 2**24 documents.
+            self._sums = np.zeros(self.word_atoms.shape), np.zeros(len(self.mean))
         return self._sums
 
     def update(self, log_likelihood: float) -> float:
@@ -247,4 +245,6 @@ def _logs(values: np.ndarray) -> np.ndarray:
 def _log_likelihood(block: Block, probs: np.ndarray, first: int, last: int) -> float:
     """Return Σ n log q over the words [first, last); `probs`, all q, are overwritten there."""
     entries = slice(*block.arrays[0][[first, last]])
-    return float(np.dot(block.arrays[2][entries], _logs(probs[entries])))
+    logs = _logs(probs[entries])
+    logs *= block.arrays[2][entries]
+    return float(logs.sum(dtype=np.float64))

@@ -97,15 +97,17 @@ def _infer(
     place = np.zeros(counts.shape[1], np.int32)
     place[used] = np.arange(len(used), dtype=np.int32)
     # Only the rows of words at hand, so that one document costs little.
-    word_atoms = np.ascontiguousarray(emissions.atom_words.T[used])
+    word_atoms = np.ascontiguousarray(emissions.atom_words.T[used], dtype=np.float32)
+    background = emissions.background[used].astype(np.float32, copy=False)
     pi = np.float32(emissions.background_weight)
-    mixed = (word_atoms @ prevalence) * (1 - pi) + pi * emissions.background[used]
+    # Not a product by BLAS, which rounds a row by how many others there are.
+    mixed = np.einsum("uk,k->u", word_atoms, prevalence) * (1 - pi) + pi * background
     bag = (
         counts.indptr.astype(np.int64),
         place[counts.indices],
         counts.data,
     )
-    model = (word_atoms, emissions.background[used], mixed.astype(np.float32), prevalence)
+    model = (word_atoms, background, mixed.astype(np.float32), prevalence)
     atoms = np.empty((n_docs, kept), np.int32)
     weights = np.empty((n_docs, kept), np.float32)
     map_ranges(

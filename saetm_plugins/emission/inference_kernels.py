@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
+from numba import float32, int32, int64, types, void
 
-from saetm_plugins.compiling import compiled
+from saetm_plugins.compiling import FLOAT_ROWS, FLOATS, INTS, LONGS, compiled
+
+_BAG = types.Tuple((LONGS, INTS, FLOATS))
+_MODEL = types.Tuple((FLOAT_ROWS, FLOATS, FLOATS, FLOATS))
+_SETTINGS = types.Tuple((float32, float32, int64, int64))
 
 _SMALLEST = np.float32(1e-4)  # a smaller share of a document is not worth a stored entry
 
 
-@compiled(fastmath=True)
+@compiled(void(INTS, FLOATS, _MODEL, float32, float32, float32[::1]), fastmath=True)
 def explain_all(words, counts, model, pi, prior, theta):
     """One EM step from the prevalence over all atoms: fill `theta` (K,), unnormalised."""
     word_atoms, _, mixed, prevalence = model
@@ -24,7 +29,7 @@ def explain_all(words, counts, model, pi, prior, theta):
         theta[k] = prevalence[k] * (theta[k] + prior)
 
 
-@compiled()
+@compiled(float32(float32[::1], int64))
 def nth_largest(values, n):
     """Return the `n`-th largest entry; reorders `values` (Hoare's selection).
 
@@ -52,26 +57,26 @@ def nth_largest(values, n):
     return values[n - 1]
 
 
-@compiled()
+@compiled(void(FLOATS, int32[::1]))
 def strongest(theta, atoms):
     """Fill `atoms` with the places of the largest entries of `theta`; of equals, the first."""
     n = atoms.shape[0]
     threshold = nth_largest(theta.copy(), n)
     found = 0
     for k in range(theta.shape[0]):
-        if theta[k] > threshold:
+        if found < n and theta[k] > threshold:  # more are only where an entry is NaN
             atoms[found] = k
             found += 1
     for k in range(theta.shape[0]):
         if found < n and theta[k] == threshold:
             atoms[found] = k
             found += 1
-    while found < n:  # only where an entry is NaN: an index must lie within `theta` even then
+    while found < n:  # the same: an index must lie within `theta` even then
         atoms[found] = found
         found += 1
 
 
-@compiled(fastmath=True)
+@compiled(void(float32[::1]), fastmath=True)
 def normalize_in_place(theta):
     """Scale `theta` to sum to 1; where all of it is too small for float32, all are alike."""
     total = np.float32(0)
@@ -81,7 +86,9 @@ def normalize_in_place(theta):
         theta[k] = theta[k] / total if total > 0 else np.float32(1) / theta.shape[0]
 
 
-@compiled(fastmath=True)
+@compiled(
+    void(FLOATS, FLOAT_ROWS, FLOATS, FLOATS, int64, float32[::1], float32[::1]), fastmath=True
+)
 def mix(counts, local, floors, pulls, n_iter, theta, responses):
     """Run the passes of EM after the first over the candidates of a document, in place.
 
@@ -104,7 +111,9 @@ def mix(counts, local, floors, pulls, n_iter, theta, responses):
         normalize_in_place(theta)
 
 
-@compiled(fastmath=True)
+@compiled(
+    void(int64, int64, _BAG, _MODEL, _SETTINGS, int32[:, ::1], float32[:, ::1]), fastmath=True
+)
 def infer_documents(first, last, bag, model, settings, atoms, weights):
     """Infer the documents [first, last): fill `atoms` and `weights` (N, kept).
 

@@ -9,20 +9,29 @@ time of numba's own parallel loops and survives forks and concurrent callers.
 from __future__ import annotations
 
 import numpy as np
+from numba import float32, float64, int64, types, void
 
-from saetm_plugins.compiling import compiled
+from saetm_plugins.compiling import DOUBLE_ROWS, DOUBLES, FLOAT_ROWS, FLOATS, INTS, LONGS, compiled
+
+_BLOCK = types.Tuple((LONGS, INTS, FLOATS, LONGS, INTS, FLOATS))
+_STATE = types.Tuple((FLOAT_ROWS, FLOATS, FLOATS, FLOATS))
+_WRITTEN_STATE = types.Tuple((float32[:, ::1], FLOATS, FLOATS, FLOATS))
 
 _TINY = np.float32(1e-25)  # smaller expected counts become 0: denormal floats are slow
 
 
-@compiled()
+@compiled(
+    float64(
+        int64, int64, INTS, FLOATS, LONGS, INTS, FLOATS, FLOATS, float32, float64[::1], float32[::1]
+    )
+)
 def gather_word(start, stop, docs, counts, doc_ptr, atoms, weights, row, floor, responses, probs):
-    """Sum θ_dk n_d / q_d over one word's documents into `responses` (K,).
+    """Sum θ_dk n_d / q_d over one word's documents into `responses` (K,), float64.
 
     `row` (K,) is (1 − π) B_kw and `floor` is π P0_w. Fills ``probs[start:stop]`` with q_d and
     returns Σ n_d / q_d.
     """
-    total = np.float32(0)
+    total = 0.0
     for p in range(start, stop):
         first, last = doc_ptr[docs[p]], doc_ptr[docs[p] + 1]
         q = floor
@@ -37,24 +46,30 @@ def gather_word(start, stop, docs, counts, doc_ptr, atoms, weights, row, floor, 
     return total
 
 
-@compiled(fastmath=True)
+@compiled(void(FLOATS, FLOATS, float32, float32[::1]), fastmath=True)
 def scale_row(values, scale, factor, row):
     """Fill `row` (K,) with ``values * scale * factor``."""
     for k in range(row.shape[0]):
         row[k] = values[k] * scale[k] * factor
 
 
-@compiled(fastmath=True)
+@compiled(void(FLOATS, DOUBLES, float32, float32[::1], float64[::1]), fastmath=True)
 def expected_row(row, responses, pseudo, expected, atom_mass):
     """M-step of one word: its expected counts plus `pseudo`, summed into `atom_mass`."""
     for k in range(row.shape[0]):
-        count = row[k] * responses[k]
+        count = np.float32(row[k] * responses[k])
         count = (count if count > _TINY else np.float32(0)) + pseudo
         expected[k] = count
         atom_mass[k] += count
 
 
-@compiled(fastmath=True)
+@compiled(
+    void(
+        int64, int64, _BLOCK, _WRITTEN_STATE, float32, float32,
+        float32[::1], float64[::1], float32[::1],
+    ),
+    fastmath=True,
+)  # fmt: skip
 def em_words(first, last, block, state, pi, prior, word_mass, atom_mass, probs):
     """One EM pass over the words [first, last): E-step and M-step, in place.
 
@@ -67,7 +82,7 @@ def em_words(first, last, block, state, pi, prior, word_mass, atom_mass, probs):
     word_ptr, docs, counts, doc_ptr, atoms, weights = block
     word_atoms, scale, background, mean = state
     row = np.empty(word_atoms.shape[1], np.float32)
-    responses = np.empty(word_atoms.shape[1], np.float32)
+    responses = np.empty(word_atoms.shape[1], np.float64)
     for v in range(first, last):
         scale_row(word_atoms[v], scale, np.float32(1) - pi, row)
         responses[:] = 0
@@ -88,7 +103,10 @@ def em_words(first, last, block, state, pi, prior, word_mass, atom_mass, probs):
         expected_row(row, responses, prior * mean[v], word_atoms[v], atom_mass)
 
 
-@compiled(fastmath=True)
+@compiled(
+    void(int64, int64, _BLOCK, _STATE, float32, float64[:, ::1], float64[::1], float32[::1]),
+    fastmath=True,
+)
 def gather_words(first, last, block, state, pi, responses, ratios, probs):
     """E-step alone over the words [first, last): adds to `responses` (V, K) and `ratios` (V,)."""
     word_ptr, docs, counts, doc_ptr, atoms, weights = block
@@ -111,7 +129,13 @@ def gather_words(first, last, block, state, pi, responses, ratios, probs):
         )
 
 
-@compiled(fastmath=True)
+@compiled(
+    void(
+        int64, int64, _WRITTEN_STATE, float32, float32, DOUBLE_ROWS, DOUBLES,
+        float32[::1], float64[::1],
+    ),
+    fastmath=True,
+)  # fmt: skip
 def update_words(first, last, state, pi, prior, responses, ratios, word_mass, atom_mass):
     """M-step alone over the words [first, last), in place."""
     word_atoms, scale, background, mean = state
@@ -122,7 +146,7 @@ def update_words(first, last, state, pi, prior, responses, ratios, word_mass, at
         expected_row(row, responses[v], prior * mean[v], word_atoms[v], atom_mass)
 
 
-@compiled(fastmath=True)
+@compiled(void(int64, int64, _BLOCK, _STATE, float32, float32[::1]), fastmath=True)
 def explain_words(first, last, block, state, pi, probs):
     """Fill `probs` (nnz,) with the probability of the words [first, last) of every document."""
     word_ptr, docs, _, doc_ptr, atoms, weights = block

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 import scipy.sparse as sp
 
+from saetm_plugins.arrays import column_sums
 from saetm_plugins.emission.inputs import Corpus
 from saetm_plugins.progress import progress_bar
 
@@ -88,7 +89,7 @@ def choose_passes(
     """
     rng = np.random.default_rng(random_state)
     seen, unseen = hold_out(sample_words(corpus.bow, rng), rng)
-    totals = np.asarray(seen.sum(axis=0), dtype=np.float64).ravel()
+    totals = column_sums(seen)
     if not totals.sum() > 0 or unseen.nnz == 0:
         return 1
     engine = start(totals)

@@ -151,7 +151,7 @@ def fit_emissions_blocks(
         Something to iterate over again and again, such as a
         :class:`~saetm_plugins.emission.BlockFolder`, or a function that returns a fresh iterator;
         yields pairs (doc_atoms, bow) as :func:`fit_emissions` takes them. One block and two
-        matrices (V, K) are in memory at a time.
+        matrices (V, K), one of them float64, are in memory at a time.
     n_iter : int, optional
         Passes. None: until a pass gains less than `tol`.
     background_weight, word_weights, prior, tol, device, backend, process_group, verbose

@@ -64,8 +64,9 @@ class TorchEM:
         self._background = self._mean.clone()
         self._word_atoms = self._mean[:, None].repeat(1, n_atoms)
         self._atom_mass = torch.zeros(n_atoms, dtype=torch.float64, device=device)
-        self._responses = torch.zeros_like(self._word_atoms)
-        self._ratios = torch.zeros_like(self._mean)
+        # Float32 would stop growing at 2**24 documents.
+        self._responses = torch.zeros_like(self._word_atoms, dtype=torch.float64)
+        self._ratios = torch.zeros_like(self._mean, dtype=torch.float64)
         # What a chunk may gather at once: a few tensors of 4 bytes an entry are alive together.
         self._entries = 1 << (26 if device.type == "cuda" else 20)
 
@@ -113,9 +114,9 @@ class TorchEM:
                 counts, probs = counts * told, torch.where(told, probs, 1.0)
                 log_likelihood += (counts * probs.log()).sum(dtype=torch.float64)
                 ratio = counts / probs
-                self._ratios.index_add_(0, words, ratio)
+                self._ratios.index_add_(0, words, ratio.double())
                 self._responses.view(-1).index_add_(
-                    0, entries.view(-1), (weights * ratio[:, None]).view(-1)
+                    0, entries.view(-1), (weights * ratio[:, None]).view(-1).double()
                 )
         return float(log_likelihood)
 

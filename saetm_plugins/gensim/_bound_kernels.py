@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+from numba import float64, int64, types, void
 
-from saetm_plugins.compiling import compiled
+from saetm_plugins.compiling import DOUBLE_ROWS, DOUBLES, LONGS, compiled
+
+_BAG = types.Tuple((LONGS, LONGS, DOUBLES))
 
 
-@compiled()
+@compiled(float64(float64))
 def digamma(x):
     """Return ψ(x) for x > 0, to about 1e-10 (recurrence, then the asymptotic series)."""
     result = 0.0
@@ -19,7 +22,7 @@ def digamma(x):
     return result + np.log(x) - 0.5 / x - series
 
 
-@compiled()
+@compiled(void(DOUBLES, float64[::1]))
 def exp_log_theta(gamma, result):
     """Fill `result` (T,) with exp E[log θ] under Dirichlet(`gamma`)."""
     total = 0.0
@@ -30,7 +33,7 @@ def exp_log_theta(gamma, result):
         result[t] = np.exp(digamma(gamma[t]) - base)
 
 
-@compiled(fastmath=True)
+@compiled(float64(DOUBLES, DOUBLES), fastmath=True)
 def word_probability(row, theta):
     """Return Σ_t θ_t β_tw."""
     q = 0.0
@@ -39,7 +42,11 @@ def word_probability(row, theta):
     return q
 
 
-@compiled()
+@compiled(
+    void(
+        int64, int64, _BAG, DOUBLE_ROWS, DOUBLES, DOUBLES, int64, float64, float64[:, ::1]
+    )
+)  # fmt: skip
 def tighten(first, last, bag, word_topics, floors, alpha, n_iter, threshold, gamma):
     """Raise the bound of the documents [first, last) over their `gamma` (N, T), in place.
 
@@ -69,7 +76,7 @@ def tighten(first, last, bag, word_topics, floors, alpha, n_iter, threshold, gam
                 break
 
 
-@compiled()
+@compiled(float64(int64, int64, _BAG, DOUBLE_ROWS, DOUBLES, DOUBLE_ROWS))
 def score_words(first, last, bag, word_topics, floors, gamma):
     """Return Σ n log(π P0 + (1 − π) Σ_t exp(E[log θ_t] + E[log β_tw])) of the documents."""
     doc_ptr, words, counts = bag

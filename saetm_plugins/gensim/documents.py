@@ -69,7 +69,7 @@ class TopicsOfDocuments(WordsOfTopics):
         self._check_trained()
         collect_sstats = check_flag(collect_sstats, "collect_sstats")
         gammas = [np.empty((0, self.num_topics), dtype=np.float32)]
-        sstats = np.zeros((self.num_topics, self.word_columns.n_words), dtype=np.float32)
+        sstats = np.zeros((self.num_topics, self.word_columns.n_words))
         for block in blocks_beside(chunk, documents, embeddings, self.chunksize):
             counts, doc_atoms, gamma = self._infer(*block)
             gammas.append(gamma)

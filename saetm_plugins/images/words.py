@@ -66,7 +66,8 @@ def count_zero_shot_words(
             f"{pictures.shape[1]}; zero-shot words need one space"
         )
     is_known = np.asarray(pictures.any(axis=1))
-    means = pictures[is_known].mean(axis=0) @ texts.T if is_known.any() else 0
+    known = pictures[is_known]
+    means = known.mean(axis=0, dtype=np.float64).astype(np.float32) @ texts.T if len(known) else 0
     n_words = min(n_words, len(texts))
     blocks = []
     for first, last in even_ranges(len(pictures), _BLOCK):

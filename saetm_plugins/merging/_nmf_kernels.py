@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+from numba import float32, int64, void
 
-from saetm_plugins.compiling import compiled
+from saetm_plugins.compiling import FLOAT_ROWS, FLOATS, INTS, LONGS, compiled
 
 
-@compiled(fastmath=True)
+@compiled(
+    void(
+        int64, int64, LONGS, INTS, FLOATS, FLOAT_ROWS, FLOAT_ROWS, FLOATS, float32[:, ::1]
+    ),
+    fastmath=True,
+)  # fmt: skip
 def update_rows(start, stop, indptr, indices, data, other, gram, inverse, factor):
     """One pass of coordinate descent over rows `start` to `stop` of ``factor`` (n, T), in place.
 

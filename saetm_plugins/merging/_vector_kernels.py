@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from numba import float32, int64, void
 
-from saetm_plugins.compiling import compiled
+from saetm_plugins.compiling import FLOAT_ROWS, compiled
 
 
-@compiled()
+@compiled(void(int64, int64, FLOAT_ROWS, float32, float32[::1]))
 def mass_thresholds(start, stop, atom_words, top_p, thresholds):
     """Find for each atom the probability above which lies `top_p` of the mass."""
     n_words = atom_words.shape[1]

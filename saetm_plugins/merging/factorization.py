@@ -191,8 +191,10 @@ def _update_factor(
     inverse = np.divide(1, norms, where=norms > 0, out=np.zeros_like(norms))
     factor[:, norms <= 0] = 0  # a topic that lost one factor loses both
 
+    indptr, indices = csr.indptr.astype(np.int64), csr.indices.astype(np.int32, copy=False)
+
     def update(_: int, first: int, last: int) -> None:
-        update_rows(first, last, csr.indptr, csr.indices, csr.data, other, gram, inverse, factor)
+        update_rows(first, last, indptr, indices, csr.data, other, gram, inverse, factor)
 
     map_ranges(update, ranges)
 

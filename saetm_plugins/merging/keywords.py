@@ -229,8 +229,8 @@ def _vector_nearness(
 
 def _products_of_pairs(pairs: sp.csr_matrix, left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Return the dot product of row and column vector at each entry of `pairs`, float32."""
-    indptr, indices = pairs.indptr.astype(np.int64), pairs.indices.astype(np.int32, copy=False)
-    left, right = np.ascontiguousarray(left), np.ascontiguousarray(right)
+    indptr, indices = pairs.indptr.astype(np.int64), pairs.indices
+    left, right = (np.ascontiguousarray(part, dtype=np.float32) for part in (left, right))
     products = map_ranges(
         lambda _, first, last: products_of_pairs(
             indptr[first : last + 1] - indptr[first],

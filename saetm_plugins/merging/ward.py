@@ -13,9 +13,10 @@ import numpy as np
 
 from saetm_plugins.arrays import unit_rows
 from saetm_plugins.merging.base import Merge, TopicCut, hard_cut
+from saetm_plugins.parallel import even_ranges, map_ranges
 from saetm_plugins.validation import check_dense_size
 
-_ROWS = 256  # points at a time
+_ROWS = 16  # points at a time: they stay in the first cache level
 _COUNTS = 4  # times the root of the points: as many clusters are looked at for a knee
 
 
@@ -28,6 +29,11 @@ class WardTree:
     weights : ndarray of shape (n,)
         Positive; scaled to mean 1, so that equal weights give SciPy's own Ward linkage.
 
+    Raises
+    ------
+    ValueError
+        When a point or a weight is not finite.
+
     Attributes
     ----------
     linkage : ndarray of shape (n - 1, 4), float64
@@ -38,7 +44,7 @@ class WardTree:
     def __init__(self, points: np.ndarray, weights: np.ndarray):
         from saetm_plugins.merging._ward_kernels import join_chain, label_joins
 
-        points = np.asarray(points, dtype=np.float32)
+        points = np.ascontiguousarray(points, dtype=np.float32)
         weights = np.asarray(weights, dtype=np.float64) / np.mean(weights)
         joins = join_chain(_ward_distances(points, weights), weights)
         joins = joins[np.argsort(joins[:, 2], kind="stable")]
@@ -113,20 +119,18 @@ class WardMerge(Merge):
 def _ward_distances(points: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return the (n, n) squared Ward distances ``2 w_i w_j / (w_i + w_j) |x_i - x_j|²``.
 
-    By blocks of rows: nothing of this size but the result, 8 bytes a pair, is in memory.
+    Exactly symmetric, and the same on every machine up to the order of a sum: a product by BLAS
+    would be neither. Nothing of this size but the result, 8 bytes a pair, is in memory.
     """
+    from saetm_plugins.merging._ward_kernels import fill_distances
+
     n_points = len(points)
     check_dense_size((n_points, n_points), "Ward's distances", 'merge="kmeans"', bytes_each=8)
-    norms = np.einsum("ij,ij->i", points, points)
     distances = np.empty((n_points, n_points), dtype=np.float64)
-    for first in range(0, n_points, _ROWS):
-        rows = slice(first, first + _ROWS)
-        block = distances[rows]
-        block[:] = points[rows] @ points.T
-        block *= -2
-        block += norms[rows, None] + norms
-        np.maximum(block, 0, out=block)
-        block *= 2 * weights[rows, None] * weights / (weights[rows, None] + weights)
+    map_ranges(
+        lambda _, first, last: fill_distances(first, last, points, weights, distances),
+        even_ranges(n_points, _ROWS),
+    )
     return distances
 
 

@@ -19,6 +19,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
 
+from saetm_plugins.arrays import column_sums
 from saetm_plugins.validation import as_list, check_text
 
 KEEP = ("digits", "numbers", "hashtags")
@@ -500,7 +501,7 @@ def find_even_words(
     even = np.zeros(counts.shape[1], dtype=bool)
     if len(frequent) == 0:
         return even
-    prevalence = np.asarray(doc_atoms.sum(axis=0), dtype=np.float64).ravel()
+    prevalence = column_sums(doc_atoms)
     live = prevalence > 0
     prior = prevalence[live] / prevalence.sum()
     mass = np.asarray((presence[:, frequent].T @ doc_atoms).todense())[:, live] + prior

@@ -75,7 +75,8 @@ def measure(sae: SparseAutoencoder, documents: np.ndarray) -> dict[str, float]:
         return float(np.einsum("nd,nd->", missing, missing, dtype=np.float64))
 
     error = sum(map_ranges(squared_error, even_ranges(len(documents), 2048)))
-    variance = np.square(documents - documents.mean(axis=0)).sum(dtype=np.float64)
+    mean = documents.mean(axis=0, dtype=np.float64).astype(np.float32)
+    variance = np.square(documents - mean).sum(dtype=np.float64)
     return {
         "fvu": float(error / variance) if variance > 0 else 0.0,
         "l0": codes.nnz / len(documents),

@@ -12,11 +12,20 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.sparse as sp
+from numba import boolean, float32, int64, types, void
 
-from saetm_plugins.compiling import compiled
+from saetm_plugins.compiling import FLOAT_ROWS, FLOATS, INTS, LONGS, compiled
+
+_ERRORS = float32[:, :, ::1]
+_GROUPED = types.Tuple((INTS, INTS, INTS))
 
 
-@compiled(fastmath=True)
+@compiled(
+    float32[::1](
+        FLOAT_ROWS, FLOAT_ROWS, FLOATS, LONGS, INTS, FLOATS, LONGS, _ERRORS, float32[::1]
+    ),
+    fastmath=True,
+)  # fmt: skip
 def backpropagate_codes(
     batch, decoder, decoder_bias, indptr, indices, values, level_ends, errors, squared_errors
 ):
@@ -88,10 +97,19 @@ def group_by_atom(indptr, indices, n_atoms):
     """
     slots = np.arange(len(indices), dtype=np.int32)
     grouped = sp.csr_matrix((slots, indices, indptr), (len(indptr) - 1, n_atoms)).tocsc()
-    return grouped.indptr, grouped.data, grouped.indices
+    return tuple(
+        part.astype(np.int32, copy=False)
+        for part in (grouped.indptr, grouped.data, grouped.indices)
+    )
 
 
-@compiled(fastmath=True)
+@compiled(
+    void(
+        int64, int64, FLOAT_ROWS, _ERRORS, FLOATS, FLOATS, LONGS, _GROUPED, float32,
+        float32[:, ::1], float32[:, ::1], float32[::1]
+    ),
+    fastmath=True,
+)  # fmt: skip
 def accumulate_gradients(
     start, stop, batch, errors, values, value_gradients, level_ends, grouped, scale, encoder,
     decoder, bias
@@ -136,7 +154,13 @@ def accumulate_gradients(
         bias[atom] = total
 
 
-@compiled(fastmath=True)
+@compiled(
+    void(
+        int64, int64, float32[:, ::1], FLOAT_ROWS, float32[:, ::1], float32[:, ::1],
+        float32, float32, float32, int64, boolean
+    ),
+    fastmath=True,
+)  # fmt: skip
 def adam_rows(start, stop, weights, gradients, first, second, rate, beta1, beta2, step, unit_norm):
     """Take one Adam step on rows of a matrix, in place (Kingma & Ba 2015, algorithm 1).
 

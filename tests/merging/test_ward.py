@@ -1,0 +1,131 @@
+"""The Ward tree: SciPy's own where weights are equal, and a chain that stays in its array."""
+
+import numpy as np
+import pytest
+from scipy.cluster.hierarchy import linkage
+from scipy.spatial.distance import pdist, squareform
+
+from saetm_plugins.arrays import unit_rows
+from saetm_plugins.merging._ward_kernels import join_chain, label_joins
+from saetm_plugins.merging.ward import WardTree, _ward_distances
+
+
+def draw_points(seed, most=900):
+    """Draw points many of which coincide, up to a rounding or a little more."""
+    rng = np.random.default_rng(seed)
+    n, d = int(rng.integers(most // 4, most)), int(rng.choice([3, 32, 384]))
+    n_distinct = max(2, int(n * rng.choice([0.02, 0.1, 0.5, 1])))
+    distinct = rng.normal(size=(n_distinct, d)).astype(np.float32)
+    noise = rng.normal(size=(n, d)) * rng.choice([0, 1e-7, 1e-6, 1e-5])
+    return unit_rows(distinct[rng.integers(0, n_distinct, n)] + noise.astype(np.float32))
+
+
+def same_trees(tree, other):
+    """Tell whether two linkages agree in heights, and in cuts where no two joins tie."""
+    heights = tree[:, 2]
+    if not np.allclose(heights, other[:, 2], rtol=1e-6, atol=1e-12):
+        return False
+    clear = np.flatnonzero(np.diff(heights) > 1e-5 * heights[1:]) + 1
+    for n_joins in clear[:: max(1, len(clear) // 20)]:
+        found, expected = cut(tree, n_joins), cut(other, n_joins)
+        if len(np.unique(found * len(found) + expected)) != found.max() + 1:
+            return False
+    return True
+
+
+def cut(tree, n_joins):
+    """Return the cluster of each point after the first `n_joins` joins of a linkage."""
+    n = len(tree) + 1
+    parent = np.arange(2 * n - 1)
+    for row in range(n_joins):
+        parent[tree[row, :2].astype(int)] = n + row
+    while (parent != parent[parent]).any():
+        parent = parent[parent]
+    return np.unique(parent[:n], return_inverse=True)[1]
+
+
+def linkage_in_order(points, order):
+    """Return SciPy's tree of the points in another order, with their own numbers."""
+    tree = linkage(points[order], "ward")
+    leaves = tree[:, :2] < len(points)
+    tree[:, :2][leaves] = order[tree[:, :2][leaves].astype(int)]
+    return tree
+
+
+def assert_greedy(tree, points):
+    """Every join is of two clusters that are nearest by Ward's distance when it happens."""
+    squares = squareform(pdist(points.astype(np.float64), "sqeuclidean"))
+    np.fill_diagonal(squares, np.inf)
+    n = len(points)
+    sizes, node = np.ones(n), np.arange(2 * n - 1)
+    for row, (left, right, height, _) in enumerate(tree):
+        a, b = node[int(left)], node[int(right)]
+        least = squares.min()
+        assert height**2 <= least * (1 + 1e-6) + 1e-20
+        assert np.isclose(squares[a, b], height**2, rtol=1e-6, atol=1e-20)
+        total = sizes + sizes[a] + sizes[b]
+        joined = (sizes + sizes[a]) * squares[a] + (sizes + sizes[b]) * squares[b]
+        joined = (joined - sizes * height**2) / total
+        joined[[a, b]] = np.inf
+        squares[a] = squares[:, a] = joined
+        squares[b] = squares[:, b] = np.inf
+        sizes[a] += sizes[b]
+        node[n + row] = a
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_tree_of_points_that_nearly_coincide_is_scipys(seed):
+    points = draw_points(seed, most=200)
+    tree = WardTree(points, np.ones(len(points))).linkage
+    assert_greedy(tree, points)
+    doubles, n = points.astype(np.float64), len(points)
+    scipys = linkage(doubles, "ward")
+    orders = [np.random.default_rng(i).permutation(n) for i in range(3)]
+    if all(same_trees(scipys, linkage_in_order(doubles, order)) for order in orders):  # no ties
+        assert same_trees(scipys, tree)
+
+
+@pytest.mark.parametrize("seed", [10, 21])  # whose chains left their array
+def test_distances_are_symmetric_and_equal_points_are_at_distance_zero(seed):
+    points = draw_points(seed)
+    weights = np.random.default_rng(seed).random(len(points)) + 0.01
+    distances = _ward_distances(points, weights)
+    np.testing.assert_array_equal(distances, distances.T)
+    same = _ward_distances(np.repeat(points[:3], 100, axis=0), np.ones(300))
+    assert (same.reshape(3, 100, 3, 100)[range(3), :, range(3)] == 0).all()
+
+
+def circle(n):
+    """Distances by which each of three points is nearest to the next, round and round."""
+    distances = np.full((n, n), 9.0)
+    distances[[0, 1, 2], [1, 2, 0]] = [3.0, 2.0, 1.0]
+    return distances
+
+
+DAMAGED = {
+    "asymmetric": circle(3),
+    "asymmetric in a crowd": circle(40),
+    "NaN": np.full((5, 5), np.nan),
+    "infinity": np.full((5, 5), np.inf),
+    "half of it NaN": np.where(np.arange(6) < 3, np.nan, 1.0) * np.ones((6, 1)),
+    "not square": np.ones((5, 4)),
+    "empty": np.ones((0, 0)),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_chain_stays_in_its_array_whatever_the_distances(damage):
+    distances = DAMAGED[damage].copy()
+    with pytest.raises(ValueError, match="Ward's distances must be"):
+        join_chain(distances, np.ones(len(distances)))
+
+
+def test_points_that_are_not_finite_are_refused():
+    with pytest.raises(ValueError, match="finite"):
+        WardTree(np.array([[0.0], [np.nan], [1.0]]), np.ones(3))
+
+
+@pytest.mark.parametrize("point", [-1.0, 3.0, np.nan, 1e300])
+def test_joins_of_unknown_points_are_refused(point):
+    with pytest.raises(ValueError, match="of two of the points"):
+        label_joins(np.array([[0.0, 1.0, 0.1], [0.0, point, 0.2]]))
