@@ -545,8 +545,8 @@ def _guess_encodings(path: Path, place: int) -> Iterator[tuple[str, str]]:
                 (found["confidence"] * weight, found["encoding"], word[0] if word else "")
             )
     # chardet's confidences differ little for few texts; encodings are not as common as each other.
-    for _, encoding, word in sorted(likely, reverse=True, key=lambda each: each[0]):
-        yield encoding, word
+    for _, encoding, example in sorted(likely, reverse=True, key=lambda each: each[0]):
+        yield encoding, example
 
 
 def _import(module: str, needed_by: str) -> Any:

@@ -138,7 +138,9 @@ def _is_datetime(series: pd.Series) -> bool:
 def _refuse(times: pd.Series, wrong: np.ndarray, at: Callable[[int], str], problem: str) -> None:
     """Raise an error that names the first entry that is wrong."""
     for row in np.flatnonzero(wrong)[:1]:
-        raise ValueError(f"{at(row)} is {times.iloc[row]!r}, {problem}")
+        value = times.iloc[row]
+        shown = repr(value) if isinstance(value, str) else value
+        raise ValueError(f"{at(row)} is {shown}, {problem}")
 
 
 def _parse_texts(series: pd.Series, known: np.ndarray, at: Callable[[int], str]) -> pd.Series:

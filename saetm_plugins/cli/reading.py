@@ -99,7 +99,7 @@ def read_time_column(
         name,
         unit=unit,
         format=time_format,
-        at=lambda row: f"{name}, row {frame.index[row] + 1},",
+        at=lambda row: f"{name}, row {frame.index[row] + 1}",
     )
 
 
