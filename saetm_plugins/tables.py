@@ -34,6 +34,10 @@ def read_table(
     *,
     sep: str | None = None,
     encoding: str | None = None,
+    encoding_errors: str = "strict",
+    quoting: str | None = None,
+    sheet: str | int | None = None,
+    header_row: int = 1,
     **columns: str | None,
 ) -> pd.DataFrame:
     """Read the texts of a file, and further columns by which documents are told apart.
@@ -41,10 +45,12 @@ def read_table(
     Parameters
     ----------
     file : path
-        See :func:`saetm_plugins.text_files.open_table`, also for `sep` and `encoding`.
+        See :func:`saetm_plugins.text_files.open_table`.
     text_column : str or None, default="text"
         Read as text: ``007``, ``NA`` and ``None`` stay as they are; empty and null cells are "".
         None reads no texts.
+    sep, encoding, encoding_errors, quoting, sheet, header_row
+        As of :func:`saetm_plugins.text_files.open_table`.
     **columns : str, optional
         Further columns, by the name that an error is to use: ``id_column="id"``; None is left
         out. Cells of a CSV are numbers or ISO dates where the whole column is and writing them
@@ -66,7 +72,15 @@ def read_table(
     wanted = {argument: column for argument, column in asked.items() if column is not None}
     if not wanted:
         raise ValueError("text_column is None, and no other column is asked for")
-    with open_table(file, sep=sep, encoding=encoding) as table:
+    with open_table(
+        file,
+        sep=sep,
+        encoding=encoding,
+        encoding_errors=encoding_errors,
+        quoting=quoting,
+        sheet=sheet,
+        header_row=header_row,
+    ) as table:
         rows = list(table.rows(**wanted))
         if not rows:
             raise ValueError(f"file {table.name} holds no rows")
@@ -131,7 +145,7 @@ def document_table(
         raise ValueError(f"labels has shape {blank.shape} for {len(mixtures)} documents")
     topics, shares = _largest_shares(mixtures, min(n_next + 1, n_topics))
     topic_names = np.array(name_topics_by_words(model), dtype=object)
-    columns: dict[str, Any] = {"id": pd.Series(names, dtype=object).convert_dtypes()}
+    columns: dict[str, Any] = {"id": _narrow(pd.Series(names, dtype=object))}
     for rank in range(topics.shape[1]):
         suffix = "" if rank == 0 else f"_{rank + 1}"
         absent = blank | ((shares[:, rank] <= 0) & (rank > 0))
@@ -255,7 +269,7 @@ def _typed(table: TextTable, cells: Sequence[Any]) -> pd.Series:
 
     values = pd.Series(cells, dtype=object)
     if table.kind not in ("csv", "tsv"):
-        return values.convert_dtypes()
+        return _narrow(values)
     values = values.where(values != "", None)
     filled = [cell for cell in cells if cell != ""]
     if filled and all(re.fullmatch(r"0|-?[1-9]\d{0,17}", cell) for cell in filled):
@@ -268,6 +282,13 @@ def _typed(table: TextTable, cells: Sequence[Any]) -> pd.Series:
         except ValueError:  # a 30th of February, or several time zones
             pass
     return values.astype("string")
+
+
+def _narrow(values: pd.Series) -> pd.Series:
+    """Give objects a type of pandas, if none changes: large integers would, as floats."""
+    narrow = values.convert_dtypes()
+    known = values.notna()
+    return narrow if narrow[known].tolist() == values[known].tolist() else values
 
 
 def _is_written_float(cell: str) -> bool:

@@ -43,7 +43,8 @@ def main(monkeypatch, capfd):
 
 def test_commands_that_read_a_file_take_the_same_options():
     commands = typer.main.get_command(cli.app).commands
-    read = {"text_column", "id_column", "embeddings", "sep", "encoding"}
+    read = {"text_column", "id_column", "embeddings", "sep", "encoding", "encoding_errors"}
+    read |= {"quoting", "sheet", "header_row", "no_header"}
     for name in ("coverage", "compare", "trends", "suggest", "stability", "search", "export",
                  "transform", "explore", "name"):  # fmt: skip
         assert read <= {option.name for option in commands[name].params}, name
@@ -143,3 +144,29 @@ def test_a_real_process_says_what_is_wrong_with_the_file(files):
     assert result.returncode == 1
     assert "has 1 rows, the model was fitted to 400" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_times_are_read_as_said_and_errors_name_column_and_row(files, main, tmp_path):
+    frame = pd.read_csv(files / "docs.csv", dtype=str)
+    days = pd.date_range("2019-01-04", periods=400, freq="7D")
+    frame["day"], frame["epoch"] = (
+        days.strftime("%d.%m.%Y"),
+        days.astype("datetime64[s]").astype(int),
+    )
+    frame[::-1].to_csv(tmp_path / "docs.csv", index=False)
+    common = ["trends", files / "model", tmp_path / "docs.csv", "--id-column", "id"]
+    tables = []
+    for options in (["day", "--time-format", "%d.%m.%Y"], ["epoch"], ["epoch", "--time-unit", "s"]):
+        out = tmp_path / f"{len(tables)}.csv"
+        code, _, err = main(*common, "--time-column", *options, "--out", out)
+        assert not code, err
+        assert ("epoch' is read as seconds since 1970" in " ".join(err.split())) == (
+            len(options) < 2
+        )
+        tables.append(pd.read_csv(out))
+    assert tables[0]["period"].tolist()[0] == 2019
+    assert tables[0].equals(tables[1])
+    assert tables[0].equals(tables[2])
+    code, _, err = main(*common, "--time-column", "day")
+    assert code == 1
+    assert "error: --time-column 'day', row 400 is '04.01.2019', neither" in " ".join(err.split())

@@ -1,3 +1,4 @@
+import json
 from copy import copy
 
 import numpy as np
@@ -211,3 +212,30 @@ def test_a_missing_column_names_its_argument_and_no_rows_are_refused(tmp_path):
 def test_one_column_can_be_text_and_id(tmp_path):
     (tmp_path / "a.csv").write_text("text\n007\n")
     assert read_table(tmp_path / "a.csv", id_column="text")["text"].tolist() == ["007"]
+
+
+def test_large_integers_beside_missing_ones_stay_exact(tmp_path, fitted):
+    ids = [9007199254740993, None, 2**70]
+    (tmp_path / "a.json").write_text(json.dumps([{"text": "a", "id": key} for key in ids]))
+    table = read_table(tmp_path / "a.json", id_column="id")
+    assert table["id"].isna().tolist() == [False, True, False]
+    assert table["id"].dropna().tolist() == [9007199254740993, 2**70]
+    named = document_table(fitted, fitted.doc_topics_[:3], ids=table["id"])["id"]
+    assert named.dropna().tolist() == [9007199254740993, 2**70]
+
+
+def test_groups_and_ids_of_a_csv_stay_as_they_stand(tmp_path):
+    cells = [
+        "NA",
+        "null",
+        "None",
+        "nan",
+        "TRUE",
+        "1,5",
+        "01/02/2020",
+        "1e5",
+        "12345678901234567890",
+    ]
+    for cell in cells:
+        (tmp_path / "a.csv").write_text(f'text,id\na,"{cell}"\nb,"{cell}"\n')
+        assert read_table(tmp_path / "a.csv", id_column="id")["id"].tolist() == [cell, cell]

@@ -1,7 +1,13 @@
+import bz2
+import gzip
 import io
 import json
+import lzma
+import re
 import sys
 import tracemalloc
+import warnings
+import zipfile
 
 import openpyxl
 import pandas as pd
@@ -178,7 +184,7 @@ def test_a_column_that_stands_there_twice_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.csv", 'id,text\n1,one\n2,"two\n3,three\n4,four\n', r"line 3: a quote is opened and"),
+        ("a.csv", 'id,text\n1,"a, b"\n2,"two\n3,three\n', r"line 3: a quote is opened and never"),
         ("a.csv", "id,text\n1,one, and more\n", r"line 2: 3 cells for 2 columns \(id, text\)"),
         ("a.jsonl", '{"text": "one"}\n{"text": \n', "line 2: not JSON"),
         ("a.jsonl", '{"text": "one"}\n["two"]\n', "line 2: must be an object.*found list"),
@@ -225,3 +231,152 @@ def test_a_file_larger_than_memory_is_read_row_by_row(tmp_path, kind):
         tracemalloc.stop()
     assert n_texts == 2000
     assert peak < 8e6
+
+
+def warned(file, column="text", **options):
+    """Return the texts, and the warnings as one text."""
+    with warnings.catch_warnings(record=True) as given:
+        warnings.simplefilter("always")
+        found = read(file, column, **options)
+    return found, " ".join(str(each.message) for each in given)
+
+
+def test_a_few_bytes_that_are_not_utf8_spoil_no_other_text(tmp_path):
+    texts = ["café au lait", "plain", "thé vert à la menthe"]
+    content = ("text\n" + "\n".join(texts)).encode().replace(b"plain", b"pl\xe1in")
+    (tmp_path / "a.csv").write_bytes(content)
+    found, said = warned(tmp_path / "a.csv")
+    assert found == [texts[0], "pl\ufffdin", texts[2]]
+    assert "U+FFFD stands for characters that cannot be read, in row 2" in said
+    with pytest.raises(ValueError, match="byte 21 cannot be decoded; tried utf-8"):
+        read(tmp_path / "a.csv", encoding="utf-8")
+    assert warned(tmp_path / "a.csv", encoding="utf-8", encoding_errors="replace") == (found, said)
+    with pytest.raises(ValueError, match="encoding_errors must be one of strict, replace"):
+        read(tmp_path / "a.csv", encoding_errors="ignore")
+
+
+LANGUAGES = {
+    "german": ("cp1252", "Für das Frühstück hätte ich gern größere Portionen."),
+    "french": ("cp1252", "Où êtes-vous allés cet été ? Le paquet était abîmé."),
+    "spanish": ("cp1252", "La habitación era pequeña, pero el baño estaba limpio."),
+    "portuguese": ("cp1252", "A entrega não chegou, as instruções são difíceis."),
+    "italian": ("cp1252", "La qualità è ottima, però la città era più cara."),
+    "swedish": ("cp1252", "Jag är mycket nöjd med köpet, men färgen är fel."),
+    "polish": ("cp1250", "Obsługa była uprzejma, jednak jedzenie okazało się zimne."),
+    "czech": ("cp1250", "Zásilka přišla rychle, ale krabice byla poškozená."),
+    "hungarian": ("cp1250", "Az étel hűvös és ízetlen, a gyűrű törött volt."),
+    "turkish": ("cp1254", "Kargo hızlı geldi, ama ürünü hiç beğenmedim."),
+    "russian": ("cp1251", "Посылка пришла быстро, но коробка была помята."),
+    "greek": ("cp1253", "Το δέμα ήρθε γρήγορα, αλλά το κουτί ήταν σχισμένο."),
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("english", [0, 500])
+def test_encodings_of_windows_are_told_by_the_language(tmp_path, language, english):
+    encoding, text = LANGUAGES[language]
+    texts = ["an English sentence about dogs and cats"] * english + [text] * 5
+    (tmp_path / "a.csv").write_text("text\n" + "\n".join(f'"{t}"' for t in texts), encoding)
+    found, said = warned(tmp_path / "a.csv")
+    assert found == texts
+    assert f"read as {encoding}" in said
+
+
+def test_half_a_surrogate_pair_is_replaced_and_its_row_named(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"text": "\\ud83d\\ude00"}\n{"text": "cut \\ud83d off"}\n')
+    found, said = warned(tmp_path / "a.jsonl")
+    assert found == ["\U0001f600", "cut \ufffd off"]
+    assert "in row 2" in said
+
+
+@pytest.mark.parametrize("orient", ["records", "columns", "index", "split", "table"])
+def test_json_as_pandas_writes_it(tmp_path, orient):
+    frame = pd.DataFrame({"id": ["007", "NA", None], "text": ["one", None, "2020-01-01"]})
+    frame.to_json(tmp_path / "a.json", orient=orient)
+    with open_table(tmp_path / "a.json") as table:
+        assert list(table.rows(i="id", t="text")) == [
+            ["007", "one"], ["NA", None], [None, "2020-01-01"],
+        ]  # fmt: skip
+
+
+def test_json_rows_within_an_object_and_columns_in_another_order(tmp_path):
+    (tmp_path / "a.json").write_text('{"meta": {"n": 1}, "tags": [], "data": [{"text": "one"}]}')
+    assert read(tmp_path / "a.json") == ["one"]
+    (tmp_path / "b.json").write_text(
+        '{"id": {"a": 1, "b": 2}, "text": {"b": "two", "a": "one", "c": "three"}}'
+    )
+    with open_table(tmp_path / "b.json") as table:
+        assert list(table.rows(i="id", t="text")) == [[1, "one"], [2, "two"], [None, "three"]]
+    pd.DataFrame({"text": ["one"]}).to_json(tmp_path / "c.json", orient="values")
+    with pytest.raises(ValueError, match="must hold a list of objects"):
+        read(tmp_path / "c.json")
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+def test_compressed_files(tmp_path, monkeypatch, pack):
+    for kind in ("csv", "jsonl"):
+        content = write(tmp_path, kind).read_bytes()
+        (tmp_path / f"a.{kind}.packed").write_bytes(pack(content))
+        assert read(tmp_path / f"a.{kind}.packed") == AWKWARD
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(pack(content))))
+    assert read("-") == AWKWARD
+    (tmp_path / "cut.csv.gz").write_bytes(pack(content)[:-20])
+    with pytest.raises(ValueError, match=r"cut\.csv\.gz' cannot be unpacked"):
+        read(tmp_path / "cut.csv.gz")
+
+
+def test_a_zip_holds_one_file(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.write(write(tmp_path, "csv"), "folder/texts.csv")
+        archive.writestr("__MACOSX/texts.csv", "")
+    assert read(tmp_path / "a.zip") == AWKWARD
+    with zipfile.ZipFile(tmp_path / "a.zip", "a") as archive:
+        archive.writestr("more.csv", "text\n")
+    with pytest.raises(ValueError, match=r"must hold one file; it holds folder/texts\.csv, more"):
+        read(tmp_path / "a.zip")
+
+
+def test_excel_cells_that_begin_with_an_equals_sign_and_line_breaks(tmp_path):
+    cells = ["= the best", "two_x000D_\nlines", "1+1", "=1+1", "=A9"]
+    book = openpyxl.Workbook()
+    for cell in ["text", *cells]:
+        book.active.append([cell])
+    book.active["A5"].data_type = "s"
+    book.save(tmp_path / "a.xlsx")
+    _add_result(tmp_path / "a.xlsx", "A6", "")
+    found, said = warned(tmp_path / "a.xlsx")
+    assert found == ["= the best", "two\r\nlines", "1+1", "=1+1", ""]
+    assert "a formula without a result is read as a text in row 1" in said
+    _add_result(tmp_path / "a.xlsx", "A2", "7 stars")
+    assert warned(tmp_path / "a.xlsx") == (["7 stars", *found[1:]], "")
+
+
+def _add_result(path, cell, result):
+    """Give a formula its result, as Excel does when it saves."""
+    with zipfile.ZipFile(path) as archive:
+        files = {name: archive.read(name).decode() for name in archive.namelist()}
+    sheet = "xl/worksheets/sheet1.xml"
+    files[sheet] = re.sub(
+        rf'(<c r="{cell}")[^>]*>(<f>[^<]*</f>)<v ?/>',
+        rf'\1 t="str">\2<v>{result}</v>',
+        files[sheet].replace("<v></v>", "<v/>"),
+    )
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+
+
+def test_another_sheet_and_titles_above_the_names(tmp_path):
+    frame = pd.DataFrame({"text": ["one", "two"]})
+    with pd.ExcelWriter(tmp_path / "a.xlsx") as writer:
+        frame.to_excel(writer, sheet_name="First", index=False)
+        frame[::-1].to_excel(writer, sheet_name="Second", index=False, startrow=2)
+    found, said = warned(tmp_path / "a.xlsx")
+    assert found == ["one", "two"]
+    assert "has the sheets First, Second; only First is read" in said
+    for sheet in ("Second", 2, "2"):
+        found = warned(tmp_path / "a.xlsx", sheet=sheet, header_row=3)
+        assert found == (["two", "one"], "")
+    assert read(tmp_path / "a.xlsx", "1", sheet=1, header_row=0) == ["text", "one", "two"]
+    with pytest.raises(ValueError, match=r"sheet 'Third' is not in .*; it has First, Second"):
+        read(tmp_path / "a.xlsx", sheet="Third")

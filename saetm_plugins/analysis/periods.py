@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import numbers
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
-from saetm_plugins.analysis.groups import warn_of_missing
+from saetm_plugins.analysis.times import read_times
 from saetm_plugins.validation import check_count, is_integer
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _MOST_VALUES = 25  # distinct numbers that are periods of their own
 _MOST_PERIODS = 100_000
@@ -54,8 +51,8 @@ def cut_into_periods(times: Any, bins: Any, n_documents: int, name: str = "times
     Parameters
     ----------
     times : array-like of length n
-        Dates (also as ISO texts), years, or other numbers; a missing one (None, NaN, NaT) is
-        warned of and its document in no period.
+        As of :func:`saetm_plugins.analysis.times.parse_times`; numbers stay numbers where `bins`
+        are. A missing one is warned of and its document in no period.
     bins : "auto", int, str or sequence
         "auto": each value, where there are few distinct whole numbers; else years, decades,
         months and so on, at most about 20. An int: so many periods of the same length. A text:
@@ -71,7 +68,9 @@ def cut_into_periods(times: Any, bins: Any, n_documents: int, name: str = "times
         When `times` are of another length, no times, infinite or all missing, or `bins` is not
         legal.
     """
-    values, known = read_times(times, n_documents, name)
+    edges = [] if isinstance(bins, str) or not hasattr(bins, "__len__") else list(bins)
+    as_numbers = bool(edges) and all(isinstance(edge, numbers.Real) for edge in edges)
+    values, known = read_times(times, n_documents, name, as_numbers=as_numbers)
     if isinstance(bins, str) and bins != "auto":
         if values.dtype.kind != "M":
             raise ValueError(f"bins={bins!r} is a length of dates; {name} holds numbers")
@@ -84,67 +83,6 @@ def cut_into_periods(times: Any, bins: Any, n_documents: int, name: str = "times
             raise ValueError(f"bins must be at most {_MOST_PERIODS:,} periods; found {n_bins:,}")
         return _equal(values, known, n_bins)
     return _between(values, known, _read_edges(bins, values))
-
-
-def read_times(times: Any, n_documents: int, name: str = "times") -> tuple[np.ndarray, np.ndarray]:
-    """Return times as an array of float64 or datetime64, and which are known.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As :func:`cut_into_periods`.
-    """
-    import pandas as pd
-
-    no_list = isinstance(times, str | bytes | set | dict) or sp.issparse(times)
-    if no_list or not hasattr(times, "__len__") or getattr(times, "ndim", 1) != 1:
-        raise TypeError(f"{name} must hold a time for each document; found {type(times).__name__}")
-    series = pd.Series(times).reset_index(drop=True)
-    if len(series) != n_documents:
-        raise ValueError(f"{name} has {len(series)} entries for {n_documents} documents")
-    if isinstance(series.dtype, pd.PeriodDtype):
-        series = series.dt.to_timestamp()
-    known = series.notna().to_numpy()
-    warn_of_missing(int((~known).sum()), n_documents, name)
-    if pd.api.types.is_bool_dtype(series.dtype):
-        raise TypeError(f"{name} must hold dates, years or numbers; found True and False")
-    if not pd.api.types.is_numeric_dtype(series.dtype) and not _is_datetime(series):
-        series = _parse(series, known, name)
-    if _is_datetime(series):
-        if series.dt.tz is not None:
-            series = series.dt.tz_convert("UTC").dt.tz_localize(None)
-        return series.to_numpy(), known
-    values = series.to_numpy(dtype=np.float64, na_value=np.nan)
-    if np.isinf(values).any():
-        raise ValueError(f"{name}[{int(np.flatnonzero(np.isinf(values))[0])}] is infinite")
-    return values, known
-
-
-def _is_datetime(series: pd.Series) -> bool:
-    import pandas as pd
-
-    return pd.api.types.is_datetime64_any_dtype(series.dtype)
-
-
-def _parse(series: pd.Series, known: np.ndarray, name: str) -> pd.Series:
-    """Read texts and objects as numbers where all are, else as dates."""
-    import pandas as pd
-
-    for row, value in enumerate(series):
-        if hasattr(value, "__len__") and not isinstance(value, str | bytes):
-            found = type(value).__name__
-            raise TypeError(f"{name}[{row}] must be a date, a year or a number; found {found}")
-    numbers = pd.to_numeric(series, errors="coerce")
-    if numbers[known].notna().all():
-        return numbers.astype(np.float64)
-    dates = pd.to_datetime(series, errors="coerce", format="ISO8601", utc=True)
-    unread = np.flatnonzero(known & dates.isna().to_numpy())
-    if len(unread):
-        raise ValueError(
-            f"{name}[{unread[0]}] is {series.iloc[unread[0]]!r}, neither a number nor an ISO date "
-            "(for others: pandas.to_datetime(…, format=…))"
-        )
-    return dates
 
 
 def _auto(values: np.ndarray, known: np.ndarray) -> Periods:

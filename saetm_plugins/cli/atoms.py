@@ -8,11 +8,12 @@ from typing import Annotated, Any
 import typer
 
 from saetm_plugins.cli.images import open_picture_folder
-from saetm_plugins.cli.options import Encoding, Overwrite, Sep, TextColumn, Texts
+from saetm_plugins.cli.options import Format, Overwrite, TextColumn, Texts, expand_options
 from saetm_plugins.cli.shared import check_model_folder, console
 from saetm_plugins.console import print_line
 
 
+@expand_options
 def embed(
     file: Texts,
     out: Annotated[Path, typer.Option(help="Folder for the shards; goes on where it stopped.")],
@@ -30,8 +31,8 @@ def embed(
     batch_size: Annotated[
         int | None, typer.Option(help="Texts the encoder gets at a time: 64; pictures: 32.")
     ] = None,
-    sep: Sep = None,
-    encoding: Encoding = None,
+    *,
+    form: Format,
 ) -> None:
     """Embed the texts of a file, or a folder of pictures, into shards that train-sae reads."""
     from saetm_plugins.atoms.sources.embedding import embed_file
@@ -43,7 +44,7 @@ def embed(
     if images is not None:
         embed_images(images, out, **options)
     else:
-        embed_file(file, out, text_column=text_column, sep=sep, encoding=encoding, **options)
+        embed_file(file, out, text_column=text_column, **form.reading(), **options)
     print_line(console, "Saved to", out)
 
 

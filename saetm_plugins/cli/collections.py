@@ -8,9 +8,18 @@ from typing import Annotated
 
 import typer
 
-from saetm_plugins.cli.options import Model, NewRows, Output, Seed, Texts, expand_options
+from saetm_plugins.cli.options import (
+    Model,
+    NewRows,
+    Output,
+    Seed,
+    Texts,
+    TimeFormat,
+    TimeUnit,
+    expand_options,
+)
 from saetm_plugins.cli.output import check_out, give_out
-from saetm_plugins.cli.reading import read_collection
+from saetm_plugins.cli.reading import read_collection, read_time_column
 from saetm_plugins.cli.shared import console
 
 GroupColumn = Annotated[str, typer.Option(help="The column with each document's group.")]
@@ -98,6 +107,8 @@ def trends(
     bins: Annotated[
         str, typer.Option(help='A number of periods, a length ("10Y", "M"), or "auto".')
     ] = "auto",
+    time_unit: TimeUnit = None,
+    time_format: TimeFormat = None,
     threshold: Threshold = 0.0,
     random_state: Seed = 0,
     *,
@@ -110,7 +121,7 @@ def trends(
     check_out(output)
     fitted = SAETopicModel.load(model, encoder=rows.encoder)
     read = read_collection(model, fitted, file, rows, time_column=time_column)
-    times = read.frame[time_column]
+    times = read_time_column(read.frame, time_column, time_unit, time_format)
     cut = int(bins) if bins.isdigit() else bins
     with console.status("Resampling"), warnings.catch_warnings():
         warnings.simplefilter("once")

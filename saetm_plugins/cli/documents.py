@@ -161,9 +161,7 @@ def transform(
         shares = fitted.transform(None, picture_embeddings(rows.embeddings), images=images)
         ids = picture_names(images)
     else:
-        documents, ids = read_documents(
-            file, rows.text_column, rows.id_column, rows.sep, rows.encoding
-        )
+        documents, ids = read_documents(file, rows.text_column, rows.id_column, rows.reading())
         shares = fitted.transform(documents, load_embeddings(rows.embeddings), chunk=split)
     table = pd.DataFrame(shares, columns=[f"share_{topic}" for topic in range(shares.shape[1])])
     table.insert(0, "id", range(len(table)) if ids is None else ids.to_numpy())

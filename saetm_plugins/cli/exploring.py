@@ -15,9 +15,11 @@ from saetm_plugins.cli.options import (
     Rows,
     Seed,
     Texts,
+    TimeFormat,
+    TimeUnit,
     expand_options,
 )
-from saetm_plugins.cli.reading import read_collection
+from saetm_plugins.cli.reading import read_collection, read_time_column
 from saetm_plugins.cli.shared import console, refuse_existing
 from saetm_plugins.console import print_line
 
@@ -45,6 +47,8 @@ def explore(
     time_column: Annotated[
         str | None, typer.Option(help="Dates, years or numbers: its share over time.")
     ] = None,
+    time_unit: TimeUnit = None,
+    time_format: TimeFormat = None,
     levels: Levels = None,
     title: Annotated[str | None, typer.Option(help="By default the file's name.")] = None,
     encoder: Encoder = None,
@@ -72,6 +76,9 @@ def explore(
     read = read_collection(
         model, fitted, file, rows, group_column=group_column, time_column=time_column
     )
+    times = None
+    if time_column is not None:
+        times = read_time_column(read.frame, time_column, time_unit, time_format)
     write_page(
         fitted,
         read.need_texts(),
@@ -80,7 +87,7 @@ def explore(
         embeddings=read.embeddings,
         ids=read.ids,
         groups=None if group_column is None else read.frame[group_column],
-        times=None if time_column is None else read.frame[time_column],
+        times=times,
         group_label=group_column or "group",
         time_label=time_column or "time",
         title=file.stem if title is None else title,

@@ -20,14 +20,14 @@ from saetm_plugins.cli.options import (
     Chunk,
     Embeddings,
     Encoder,
-    Encoding,
+    Format,
     IdColumn,
     Model,
     Overwrite,
     Seed,
-    Sep,
     TextColumn,
     Texts,
+    expand_options,
 )
 from saetm_plugins.cli.shared import (
     check_model_folder,
@@ -54,6 +54,7 @@ def demo(
     run_demo(out, console)
 
 
+@expand_options
 def fit(
     file: Texts,
     out: Annotated[Path, typer.Option(help="Folder for the model and its tables.")],
@@ -81,9 +82,9 @@ def fit(
     language: Annotated[
         str, typer.Option(help='Of the texts, "german" or "de", or "auto".')
     ] = "auto",
-    sep: Sep = None,
-    encoding: Encoding = None,
     overwrite: Overwrite = False,
+    *,
+    form: Format,
 ) -> None:
     """Fit a topic model to texts or pictures; save it, topics.csv and documents.csv."""
     from saetm_plugins import SAETopicModel
@@ -106,11 +107,12 @@ def fit(
         model.fit(images=images, embeddings=picture_embeddings(embeddings), **words)
         ids = picture_names(images)
     else:
-        documents, ids = read_documents(file, text_column, id_column, sep, encoding)
+        documents, ids = read_documents(file, text_column, id_column, form.reading())
         model.fit(documents, load_embeddings(embeddings), chunk=split)
     _save(model, out, overwrite, ids)
 
 
+@expand_options
 def assign(
     model: Model,
     file: Texts,
@@ -120,9 +122,9 @@ def assign(
     embeddings: Embeddings = None,
     encoder: Encoder = None,
     chunk: Chunk = "fitted",
-    sep: Sep = None,
-    encoding: Encoding = None,
     overwrite: Overwrite = False,
+    *,
+    form: Format,
 ) -> None:
     """Write which topics each text of a file, or picture of a folder, is about."""
     from saetm_plugins import SAETopicModel
@@ -138,7 +140,7 @@ def assign(
         doc_atoms = fitted.transform_atoms(None, picture_embeddings(embeddings), images=images)
         ids = picture_names(images)
     else:
-        documents, ids = read_documents(file, text_column, id_column, sep, encoding)
+        documents, ids = read_documents(file, text_column, id_column, form.reading())
         check_table_path(out, len(documents), name="out")
         doc_atoms = fitted.transform_atoms(documents, load_embeddings(embeddings), chunk=split)
     labels, mixtures = fitted.topics_of(doc_atoms)

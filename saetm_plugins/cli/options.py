@@ -19,8 +19,8 @@ Model = Annotated[Path, typer.Argument(help="A saved model.", show_default=False
 Texts = Annotated[
     Path,
     typer.Argument(
-        help="CSV, TSV, XLSX, Parquet, JSON or JSONL with one text a row, a folder of .txt files "
-        "or of pictures, or - for standard input.",
+        help="CSV, TSV, XLSX, Parquet, JSON or JSONL with one text a row, also compressed; a "
+        "folder of .txt files or of pictures; or - for standard input.",
         show_default=False,
     ),
 ]
@@ -31,6 +31,18 @@ IdColumn = Annotated[
 Sep = Annotated[str | None, typer.Option(help="Separator of a CSV file; found out by default.")]
 Encoding = Annotated[
     str | None, typer.Option(help="Of a file of text, latin-1 say; found out by default.")
+]
+EncodingErrors = Annotated[
+    str, typer.Option(help='"replace" reads bytes that are not in the encoding as U+FFFD.')
+]
+Quoting = Annotated[
+    str | None,
+    typer.Option(help='Of a CSV file: "csv", or "none", quotes are characters; found out.'),
+]
+Sheet = Annotated[str | None, typer.Option(help="Of an Excel file, its name or number.")]
+HeaderRow = Annotated[int, typer.Option(help="The line, or row of a sheet, that names columns.")]
+NoHeader = Annotated[
+    bool, typer.Option("--no-header", help="No row names the columns: they are 1, 2 and so on.")
 ]
 Embeddings = Annotated[
     Path | None, typer.Option(help=".npy, one row a text; of pictures also shards of embed.")
@@ -44,6 +56,13 @@ Chunk = Annotated[
         help='Long texts in passages: "auto" where the encoder reads no further, a number of '
         'tokens, or "none" for their beginnings alone.'
     ),
+]
+TimeUnit = Annotated[
+    str | None,
+    typer.Option(help="Of times that are numbers: s, ms, us or ns since 1970, or days of excel."),
+]
+TimeFormat = Annotated[
+    str | None, typer.Option(help="How times are written: %d.%m.%Y; ISO dates are found out.")
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
@@ -61,14 +80,30 @@ New = Annotated[
 
 
 @dataclass(frozen=True)
-class Rows:
+class Format:
+    """What is to be known of a file where it is not found out, as ``read_table`` takes it."""
+
+    sep: Sep = None
+    encoding: Encoding = None
+    encoding_errors: EncodingErrors = "strict"
+    quoting: Quoting = None
+    sheet: Sheet = None
+    header_row: HeaderRow = 1
+    no_header: NoHeader = False
+
+    def reading(self) -> dict[str, Any]:
+        """Return the arguments of :func:`saetm_plugins.text_files.open_table`."""
+        given = {field.name: getattr(self, field.name) for field in fields(Format)}
+        return given | {"header_row": 0 if given.pop("no_header") else self.header_row}
+
+
+@dataclass(frozen=True)
+class Rows(Format):
     """How a file's rows are read: which columns, in which format, with which embeddings."""
 
     text_column: TextColumn = "text"
     id_column: IdColumn = None
     embeddings: Embeddings = None
-    sep: Sep = None
-    encoding: Encoding = None
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ def read_collection(
     model: Any,
     file: Path,
     rows: Rows,
-    **columns: str | None,
+    **columns: Any,
 ) -> Collection:
     """Read a file beside a model; rows are the model's by their ids, else by their order.
 
@@ -60,8 +60,8 @@ def read_collection(
     else:
         if id_column is None and file.is_dir():
             id_column = "id"  # the files' names
-        options = {"sep": rows.sep, "encoding": rows.encoding, "id_column": id_column}
-        frame, has_texts = _read(file, text_column, options | columns)
+        columns["id_column"] = id_column
+        frame, has_texts = _read(file, text_column, columns, rows.reading())
         vectors = load_embeddings(rows.embeddings)
     new = isinstance(rows, NewRows) and rows.new
     if vectors is not None and len(vectors) != len(frame):
@@ -69,7 +69,7 @@ def read_collection(
     n_fitted = model.doc_atoms_.shape[0]
     if not new and id_column is not None and (folder / "documents.csv").is_file():
         order = _order_by_id(folder, frame[id_column], id_column, rows)
-        frame = frame.iloc[order].reset_index(drop=True)
+        frame = frame.iloc[order]  # the index says which row of the file each is
         vectors = None if vectors is None else vectors[order]
     if not new and len(frame) != n_fitted:
         raise ValueError(
@@ -87,6 +87,22 @@ def read_collection(
     return Collection(frame, texts, ids, vectors, doc_atoms)
 
 
+def read_time_column(
+    frame: pd.DataFrame, column: str, unit: str | None, time_format: str | None
+) -> pd.Series:
+    """Return the times in a column of a file; a message names the column and the row."""
+    from saetm_plugins.analysis.times import parse_times
+
+    name = f"time_column {column!r}"
+    return parse_times(
+        frame[column].reset_index(drop=True),
+        name,
+        unit=unit,
+        format=time_format,
+        at=lambda row: f"{name}, row {frame.index[row] + 1}",
+    )
+
+
 def _name_pictures(images: Images, columns: dict[str, str | None]) -> pd.DataFrame:
     """Return the columns that a folder of pictures has."""
     import pandas as pd
@@ -99,17 +115,19 @@ def _name_pictures(images: Images, columns: dict[str, str | None]) -> pd.DataFra
     return frame
 
 
-def _read(file: Path, text_column: str, options: dict[str, Any]) -> tuple[pd.DataFrame, bool]:
+def _read(
+    file: Path, text_column: str, columns: dict[str, Any], reading: dict[str, Any]
+) -> tuple[pd.DataFrame, bool]:
     """Read the columns, and the texts where the file has them."""
     from saetm_plugins.tables import read_table
 
     try:
-        return read_table(file, text_column, **options), True
+        return read_table(file, text_column, **reading, **columns), True
     except ValueError as error:
-        asked = any(value is not None for name, value in options.items() if "column" in name)
+        asked = any(column is not None for column in columns.values())
         if text_column != "text" or not asked or not str(error).startswith("text_column "):
             raise
-    return read_table(file, None, **options), False
+    return read_table(file, None, **reading, **columns), False
 
 
 def _order_by_id(folder: Path, ids: pd.Series, id_column: str, rows: Rows) -> list[int]:

@@ -33,14 +33,14 @@ def check_model_folder(out: Path, kind: str, overwrite: bool) -> None:
 
 
 def read_documents(
-    file: Path, text_column: str, id_column: str | None, sep: str | None, encoding: str | None
+    file: Path, text_column: str, id_column: str | None, reading: dict[str, Any]
 ) -> tuple[list[str], pd.Series | None]:
     """Return the texts of a file and their ids; those of a folder are its files' names."""
     from saetm_plugins.tables import read_table
 
     if id_column is None and file.is_dir():
         id_column = "id"
-    frame = read_table(file, text_column, sep=sep, encoding=encoding, id_column=id_column)
+    frame = read_table(file, text_column, id_column=id_column, **reading)
     return frame[text_column].tolist(), None if id_column is None else frame[id_column]
 
 

@@ -32,6 +32,7 @@ def embed_file(
     sep: str | None = None,
     encoding: str | None = None,
     verbose: bool = True,
+    **reading: Any,
 ) -> Path:
     """Embed the texts of a file into a folder of ``.npy`` shards that :func:`train_sae` reads.
 
@@ -57,6 +58,8 @@ def embed_file(
         Of a CSV and of a file of text; found out by default.
     verbose : bool, default=True
         Show a progress bar.
+    **reading
+        Further arguments of :func:`saetm_plugins.text_files.open_table`.
 
     Returns
     -------
@@ -77,7 +80,7 @@ def embed_file(
     shard_size = check_count(shard_size, "shard_size")
     batch_size = check_count(batch_size, "batch_size")
     check_choice(dtype, "dtype", DTYPES)
-    with open_table(file, sep=sep, encoding=encoding) as table:
+    with open_table(file, sep=sep, encoding=encoding, **reading) as table:
         n_texts = sum(1 for _ in table.texts(text_column))
         if n_texts == 0:
             raise ValueError(f"file {table.name} holds no rows")
@@ -85,7 +88,7 @@ def embed_file(
         source = "-" if str(file) == "-" else str(file.resolve())
         facts = {"file": source, "text_column": text_column, "n_texts": n_texts}
         facts |= {"encoder": name, "shard_size": shard_size, "dtype": dtype}
-        facts |= {"sep": sep, "encoding": encoding}
+        facts |= {"sep": sep, "encoding": encoding, **reading}
         out.mkdir(parents=True, exist_ok=True)
         claim_folder(out, facts)
         with progress_bar(
