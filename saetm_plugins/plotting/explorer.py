@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from saetm_plugins.analysis.evidence import spans
+from saetm_plugins.analysis.explanation import spans
 from saetm_plugins.analysis.fitted import as_topic_model, atom_words
 from saetm_plugins.analysis.groups import read_groups
 from saetm_plugins.analysis.levels import TopicLevels, topic_levels, topic_similarity
