@@ -84,21 +84,10 @@ def topic_correlations(
 def npmi(
     count_a: np.ndarray, count_b: np.ndarray, both: np.ndarray, n: float, *, always: float = 0.0
 ) -> np.ndarray:
-    """Return ln(p_ab / (p_a p_b)) / -ln p_ab, normalised pointwise mutual information.
+    """Return normalised pointwise mutual information, ln(p_ab / (p_a p_b)) / -ln p_ab.
 
-    Parameters
-    ----------
-    count_a, count_b, both : ndarray
-        In how many documents each of two things occurs, and both.
-    n : float
-        Number of documents.
-    always : float, default=0.0
-        The value of two that are in all documents, for which the formula has no value.
-
-    Returns
-    -------
-    ndarray
-        -1 for those that are never together.
+    ``count_a``, ``count_b``, ``both``: in how many of `n` documents each of two things occurs, and
+    both. -1 for things that are never together; `always` for those that are in all documents.
     """
     met = both > 0
     joint, a, b = (np.where(met, counts, 1.0) / n for counts in (both, count_a, count_b))

@@ -138,12 +138,8 @@ def join_topics_upwards(similarity: np.ndarray, counts: Sequence[int] = ()) -> n
     """Join the most similar two clusters of T topics until one is left (average linkage).
 
     Between two of the levels, whose sizes are `counts`, every cluster of the finer one is joined,
-    so that all parents have at least two children.
-
-    Returns
-    -------
-    ndarray of shape (T - 1, 3), float64
-        A topic of either cluster (its smallest number), and their mean similarity, in order.
+    so that all parents have at least two children. A row (T - 1, 3) is a topic of either cluster
+    (its smallest number), and their mean similarity.
     """
     similarity = np.array(similarity, dtype=np.float64)
     np.fill_diagonal(similarity, -np.inf)

@@ -83,11 +83,6 @@ class OpenAIChat:
         Questions asked at once.
     prices : Prices or (float, float), optional
         Per million prompt and completion tokens, for the cost estimate.
-
-    Raises
-    ------
-    ImportError
-        When ``openai`` is not installed.
     """
 
     def __init__(
@@ -160,11 +155,6 @@ class PipelineChat:
         A ``text-generation`` pipeline, or the name or folder of a model for one.
     max_tokens : int, default=32
         Longest answer, in tokens.
-
-    Raises
-    ------
-    ImportError
-        When ``transformers`` is not installed.
     """
 
     prices: Prices | None = None

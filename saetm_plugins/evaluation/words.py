@@ -37,7 +37,7 @@ def check_topics(topics: Topics, n_words: int, *, least: int = 1) -> list[list[s
 
 
 def topic_diversity(topics: Topics, n_words: int = 10) -> float:
-    """Return the share of unique words among the top words of all topics.
+    """Return the share of unique words among the top words of all topics, 1 if none occurs twice.
 
     Dieng, Ruiz & Blei, "Topic modeling in embedding spaces", TACL 2020, section 6.
 
@@ -45,11 +45,6 @@ def topic_diversity(topics: Topics, n_words: int = 10) -> float:
     ----------
     topics : list of lists of str
     n_words : int, default=10
-
-    Returns
-    -------
-    float
-        1 when no word occurs twice.
     """
     shortened = check_topics(topics, n_words)
     return len({word for words in shortened for word in words}) / (n_words * len(shortened))
@@ -80,11 +75,6 @@ def topic_coherence(
     Returns
     -------
     ndarray of shape (T,), float64
-
-    Raises
-    ------
-    ImportError
-        When gensim is not installed.
 
     Warns
     -----
@@ -243,15 +233,6 @@ def wmd_diversity(topics: Topics, word_vectors: Any, n_words: int = 20) -> float
         Words it lacks are left out, and topics without a known word. Vectors are not scaled: the
         figure is in their units.
     n_words : int, default=20
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    ImportError
-        When POT is not installed.
     """
     shortened = check_topics(topics, n_words, least=2)
     try:
