@@ -199,6 +199,7 @@ def _read_searched(
     shown = given if texts is None else as_list(texts, "texts", "texts, one per document")
     names = None if ids is None else as_list(ids, "ids", "one name per document")
     check_names(shown or [], "texts")
+    check_names(names or [], "ids")
     for name, values in (("texts", shown), ("ids", names), ("embeddings", embeddings)):
         if values is not None and len(values) != doc_atoms.shape[0]:
             raise ValueError(f"{name} has {len(values)} entries for {doc_atoms.shape[0]} documents")
@@ -309,7 +310,9 @@ def _best_rows(
 
     if groups is None:
         return best(np.arange(len(scores))), None
-    flags = pd.Series(as_list(groups, "groups", "a label for each document"))
+    given = as_list(groups, "groups", "a label for each document")
+    check_names(given, "groups")
+    flags = pd.Series(given)
     if pd.api.types.is_bool_dtype(flags) and len(flags) == len(scores):
         return best(np.flatnonzero(flags)), None
     found = read_groups(groups, len(scores))
