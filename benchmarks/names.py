@@ -31,7 +31,7 @@ from saetm_plugins.analysis import (
     topic_levels,
     topic_linkage,
 )
-from saetm_plugins.analysis.phrases import name_key
+from saetm_plugins.analysis.names.phrases import name_key
 from saetm_plugins.evaluation import topic_coherence
 from saetm_plugins.text import default_vectorizer, load_encoder
 

@@ -7,7 +7,7 @@ import requests
 
 from saetm_plugins import SAETopicModel
 from saetm_plugins.analysis import name_scores, name_topics, taxonomy
-from saetm_plugins.analysis.phrases import name_key
+from saetm_plugins.analysis.names.phrases import name_key
 from saetm_plugins.bertopic import SAEBERTopic
 from saetm_plugins.gensim import SaeModel
 

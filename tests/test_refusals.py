@@ -368,7 +368,7 @@ METRICS = {
     r"topics\[0\] must hold words; found None": lambda: evaluation.topic_diversity([None]),
     r"topics\[0\] must hold words": lambda: evaluation.topic_diversity([[None] * 10]),
     "topics must hold at least 1": lambda: evaluation.topic_diversity([]),
-    "texts must be": lambda: evaluation.topic_coherence(TOPICS, None, n_words=3),
+    "texts must hold lists": lambda: evaluation.topic_coherence(TOPICS, None, n_words=3),
     r"texts\[0\] must hold tokens": lambda: evaluation.topic_coherence(TOPICS, [None], n_words=3),
     r"texts\[0\] must": lambda: evaluation.topic_coherence(TOPICS, ["abcdef"], n_words=3),
     "n_words": lambda: evaluation.topic_coherence([["a"]], [["a"]], n_words=1),

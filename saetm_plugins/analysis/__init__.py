@@ -1,14 +1,14 @@
-"""What is read off a fitted model: groups, eras, correlations; pandas DataFrames out.
+"""Analyses of a fitted model: groups, eras, correlations, search, names; DataFrames out.
 
-Everything takes any fitted model of ours first (see :func:`as_topic_model`) and changes nothing
-in it.
+Each function takes a fitted model of any kind first (see :func:`as_topic_model`) and, except
+:func:`name_topics`, changes nothing in it. A wrong argument raises a TypeError or ValueError that
+names it.
 """
 
 from saetm_plugins.analysis.comparison import compare_groups
 from saetm_plugins.analysis.correlations import topic_correlations
 from saetm_plugins.analysis.documents import atoms_of_topics
-from saetm_plugins.analysis.evidence import spans
-from saetm_plugins.analysis.explanation import explain_document
+from saetm_plugins.analysis.explanation import explain_document, explain_text, spans
 from saetm_plugins.analysis.export import export_documents
 from saetm_plugins.analysis.fitted import (
     as_topic_model,
@@ -30,7 +30,6 @@ from saetm_plugins.analysis.taxonomy import (
     taxonomy_layers,
     taxonomy_newick,
 )
-from saetm_plugins.analysis.text_explanation import explain_text
 from saetm_plugins.analysis.topic_counts import SuggestedCount, document_npmi, suggest_n_topics
 from saetm_plugins.analysis.trends import topic_trends, trend_tests
 

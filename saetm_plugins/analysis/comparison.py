@@ -1,33 +1,31 @@
-"""What one collection is about and another is not: a row a topic (or atom), with its uncertainty.
+"""Compare two groups of documents by their topics or atoms, with intervals and tests.
 
-At the level of atoms this is the diff of data sets of *Interpretable Embeddings with Sparse
+At the level of atoms this is the comparison of data sets of *Interpretable Embeddings with Sparse
 Autoencoders* (arXiv 2512.10092).
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
+import pandas as pd
 from scipy import stats
 
 from saetm_plugins.analysis.documents import Documents, check_level, read_documents, row_blocks
+from saetm_plugins.analysis.explanation import main_topics
 from saetm_plugins.analysis.fitted import atom_words, topic_words
 from saetm_plugins.analysis.groups import Groups, read_groups, warn_of_few
 from saetm_plugins.analysis.resampling import (
+    Values,
     bootstrap_means,
     percentile_interval,
     permuted_sums,
 )
 from saetm_plugins.arrays import column_sums
 from saetm_plugins.validation import as_list, check_count, check_fraction
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _LEAST_PERMUTATIONS = 9_999
 _PER_TOPIC = 40  # permutations for each, so that one alone can have q < .05
@@ -64,24 +62,24 @@ def compare_groups(
 ) -> pd.DataFrame:
     """Compare two groups of documents by their topics: what is in a and not in b.
 
-    Documents are what is drawn and permuted, so they must be independent of each other: with
-    several from one source, give the sources as `strata`, or compare the sources' means.
+    Documents are drawn and permuted, so they must be independent of each other: if several are
+    from one source, give the sources as `strata`, or compare the sources' means.
 
     Parameters
     ----------
     model, groups, doc_topics, doc_atoms, n_words
         As of :func:`topic_shares`.
     a, b : label, or list of labels
-        Groups; several are taken together. `b` None means all other documents whose group is
-        known. Documents in both are left out.
+        Groups; several count as one. `b` None means all other documents whose group is known.
+        Documents in both are left out.
     level : {"topics", "atoms"}, default="topics"
         "atoms" compares the atoms that are active in any of the documents: finer, and independent
         of the cut.
     strata : array-like of length n, optional
-        Labels of a confounder to keep fixed, such as source or length (numbers: cut them into
-        quantiles first, ``pandas.qcut``). Shares are then means over strata that hold both a and
-        b, weighed as Cochran, Mantel and Haenszel do (n_a n_b / (n_a + n_b)), and permutations
-        stay within a stratum.
+        Labels of a confounder to keep fixed, such as source or length (cut numbers into quantiles
+        first, ``pandas.qcut``). Shares are then means over strata that hold both a and b, with
+        the weights of Cochran, Mantel and Haenszel (n_a n_b / (n_a + n_b)), and permutations stay
+        within a stratum.
     threshold : float, default=0
         Of the coverage, see :func:`coverage`.
     ids : sequence of length n, optional
@@ -106,16 +104,10 @@ def compare_groups(
         share_a / share_b with one average document added to each side; ``low``, ``high``, the
         bootstrap's percentile interval of the difference; ``p``, two-sided, of a permutation test
         of the difference; ``q``, Benjamini and Hochberg's; ``documents_a``, ``documents_b``,
-        the documents with the largest share of the topic (largest activation of the atom), none
-        that lack it. With ``level="atoms"`` a column ``atom`` comes first; ``topic`` is the one
-        the atom has the largest weight in (-1: none).
-
-        Coverage needs atoms: it is missing where `doc_topics` are given alone, at threshold 0.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When there is no such group, nothing to compare with, or no stratum holds both.
+        the documents with the largest share of the topic (largest activation of the atom). With
+        ``level="atoms"`` a column ``atom`` comes first; ``topic`` is the one the atom has the
+        largest weight in (-1: none). Coverage is missing if `doc_topics` are given alone and
+        `threshold` is 0.
     """
     check_level(level)
     check_fraction(confidence, "confidence")
@@ -123,15 +115,15 @@ def compare_groups(
     n_resamples = check_count(n_resamples, "n_resamples")
     n_documents = check_count(n_documents, "n_documents", minimum=0)
     documents = read_documents(model, doc_topics, doc_atoms)
-    names = _read_ids(ids, len(documents))
+    names = None if ids is None else as_list(ids, "ids", "one name per document")
+    if names is not None and len(names) != len(documents):
+        raise ValueError(f"ids has {len(names)} values for {len(documents)} documents")
     rows_a, rows_b = _sides(read_groups(groups, len(documents)), a, b)
     pairs = _stratify(rows_a, rows_b, strata, len(documents))
     units = _units(documents, level, rows_a, rows_b)
-    n_permutations = (
-        max(_LEAST_PERMUTATIONS, _PER_TOPIC * len(units) - 1)
-        if n_permutations is None
-        else check_count(n_permutations, "n_permutations")
-    )
+    if n_permutations is None:
+        n_permutations = max(_LEAST_PERMUTATIONS, _PER_TOPIC * len(units) - 1)
+    n_permutations = check_count(n_permutations, "n_permutations")
 
     def values(rows: np.ndarray) -> np.ndarray:
         return documents.shares(rows, level)[:, units]
@@ -192,8 +184,8 @@ def _stratify(rows_a: np.ndarray, rows_b: np.ndarray, strata: Any, n_documents: 
     kept = [(in_a, in_b) for in_a, in_b in pairs if len(in_a) and len(in_b)]
     if not kept:
         raise ValueError(
-            f"none of the {len(pairs)} strata holds documents of both a and b: what differs "
-            "between them cannot be told from the strata"
+            f"none of the {len(pairs)} strata holds documents of both a and b, so a and b cannot "
+            "be compared within strata"
         )
     n_left_out = len(rows_a) + len(rows_b) - sum(len(in_a) + len(in_b) for in_a, in_b in kept)
     if n_left_out:
@@ -215,27 +207,18 @@ def _units(documents: Documents, level: str, rows_a: np.ndarray, rows_b: np.ndar
     return np.flatnonzero(np.asarray(doc_atoms[rows].sum(axis=0)).ravel() > 0)
 
 
-def _mean_shares(
-    values: Callable[[np.ndarray], np.ndarray], pairs: Strata
-) -> tuple[np.ndarray, np.ndarray]:
+def _mean_shares(values: Values, pairs: Strata) -> list[np.ndarray]:
     """Return the weighted means over strata of the mean shares of a and of b."""
-    sides = []
-    for side in (pairs.a, pairs.b):
-        means = [
-            sum(values(block).sum(axis=0, dtype=np.float64) for block in row_blocks(rows))
-            / len(rows)
-            for rows in side
-        ]
-        sides.append(pairs.weights @ np.stack(means))
-    return sides[0], sides[1]
+
+    def mean(rows: np.ndarray) -> np.ndarray:
+        sums = [values(block).sum(axis=0, dtype=np.float64) for block in row_blocks(rows)]
+        return sum(sums) / len(rows)
+
+    return [pairs.weights @ np.stack(list(map(mean, side))) for side in (pairs.a, pairs.b)]
 
 
 def _interval(
-    values: Callable[[np.ndarray], np.ndarray],
-    pairs: Strata,
-    n_resamples: int,
-    confidence: float,
-    seed: np.random.SeedSequence,
+    values: Values, pairs: Strata, n_resamples: int, confidence: float, seed: np.random.SeedSequence
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the percentile interval of share_a - share_b; both sides are drawn in each stratum."""
     signed = np.concatenate([pairs.weights, -pairs.weights])
@@ -245,7 +228,7 @@ def _interval(
 
 
 def _permutation_test(
-    values: Callable[[np.ndarray], np.ndarray],
+    values: Values,
     pairs: Strata,
     observed: np.ndarray,
     n_permutations: int,
@@ -256,14 +239,9 @@ def _permutation_test(
     With the weights of Cochran, Mantel and Haenszel the difference is, but for constants, the sum
     over the documents of a.
     """
-    harmonic = sum(
-        len(in_a) * len(in_b) / (len(in_a) + len(in_b))
-        for in_a, in_b in zip(pairs.a, pairs.b, strict=True)
-    )
-    strata = [
-        (np.concatenate([in_a, in_b]), len(in_a))
-        for in_a, in_b in zip(pairs.a, pairs.b, strict=True)
-    ]
+    sides = list(zip(pairs.a, pairs.b, strict=True))
+    harmonic = sum(len(in_a) * len(in_b) / (len(in_a) + len(in_b)) for in_a, in_b in sides)
+    strata = [(np.concatenate([in_a, in_b]), len(in_a)) for in_a, in_b in sides]
     expected, variance, largest = _moments(values, strata)
     slack = _ROUNDING * np.maximum(largest, expected)
     reached = np.zeros(len(observed), dtype=np.int64)
@@ -277,7 +255,7 @@ def _permutation_test(
 
 
 def _moments(
-    values: Callable[[np.ndarray], np.ndarray], strata: list[tuple[np.ndarray, int]]
+    values: Values, strata: list[tuple[np.ndarray, int]]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return mean and variance of the permuted sums, and the largest value of any document."""
     expected: Any = 0.0
@@ -303,11 +281,11 @@ def _coverages(
     if documents.doc_atoms is None and level == "topics" and threshold == 0:
         return [np.full(len(units), np.nan)] * 2
     present = documents.present(level, threshold)
-    sides = []
-    for side in (pairs.a, pairs.b):
-        means = [column_sums(present[rows])[units] / len(rows) for rows in side]
-        sides.append(pairs.weights @ np.stack(means))
-    return sides
+    means = [
+        [column_sums(present[rows])[units] / len(rows) for rows in side]
+        for side in (pairs.a, pairs.b)
+    ]
+    return [pairs.weights @ np.stack(side) for side in means]
 
 
 def _log_ratio(share_a: np.ndarray, share_b: np.ndarray, pairs: Strata) -> np.ndarray:
@@ -320,26 +298,15 @@ def _log_ratio(share_a: np.ndarray, share_b: np.ndarray, pairs: Strata) -> np.nd
 
 
 def _describe(documents: Documents, level: str, units: np.ndarray, n_words: int) -> pd.DataFrame:
-    import pandas as pd
-
     model = documents.model
     if level == "topics":
         return pd.DataFrame({"topic": units, "words": topic_words(model, n_words)})
-    weights = sp.csr_matrix(model.atom_topics_[units])
-    topics = np.where(
-        weights.max(axis=1).toarray().ravel() > 0, weights.toarray().argmax(axis=1), -1
-    )
-    return pd.DataFrame(
-        {"atom": units, "topic": topics, "words": atom_words(model, n_words, units)}
-    )
+    columns = {"atom": units, "topic": main_topics(model, units)}
+    return pd.DataFrame({**columns, "words": atom_words(model, n_words, units)})
 
 
 def _typical(
-    values: Callable[[np.ndarray], np.ndarray],
-    rows: np.ndarray,
-    n_units: int,
-    n_documents: int,
-    names: list[Any] | None,
+    values: Values, rows: np.ndarray, n_units: int, n_documents: int, names: list[Any] | None
 ) -> list[list[Any]]:
     """Return the documents among `rows` with the largest shares of each topic, largest first."""
     best_shares = np.zeros((0, n_units), dtype=np.float32)
@@ -355,12 +322,3 @@ def _typical(
         chosen = best_rows[best_shares[:, unit] > 0, unit].tolist()
         found.append(chosen if names is None else [names[row] for row in chosen])
     return found
-
-
-def _read_ids(ids: Any, n_documents: int) -> list[Any] | None:
-    if ids is None:
-        return None
-    names = as_list(ids, "ids", "one name per document")
-    if len(names) != n_documents:
-        raise ValueError(f"ids has {len(names)} values for {n_documents} documents")
-    return names

@@ -5,18 +5,16 @@ Shares of a document sum to 1, so they always correlate negatively; presence doe
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import scipy.sparse as sp
 
 from saetm_plugins.analysis.documents import check_level, read_documents
 from saetm_plugins.analysis.fitted import atom_words, topic_words
 from saetm_plugins.arrays import column_sums
 from saetm_plugins.validation import check_count, check_fraction
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def topic_correlations(
@@ -53,15 +51,7 @@ def topic_correlations(
         each and both occur; ``npmi``, normalised pointwise mutual information, from -1 (never
         together) over 0 (as by chance) to 1 (only together); ``phi``, the correlation of the two
         presences, 0 for a topic that is in all documents.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When the mixtures do not fit the model, or there are topics alone, no atoms, at
-        threshold 0.
     """
-    import pandas as pd
-
     check_level(level)
     check_fraction(threshold, "threshold")
     min_documents = check_count(min_documents, "min_documents")
@@ -71,49 +61,52 @@ def topic_correlations(
     kept = np.flatnonzero(counts >= min_documents)
     present = sp.csr_matrix(present[:, kept], dtype=np.float64)
     first, second, both = _pairs(present, min_documents if level == "atoms" else 0)
-    count_a, count_b, n = counts[kept[first]], counts[kept[second]], float(len(documents))
-    table = pd.DataFrame(
-        {
-            "a": kept[first],
-            "b": kept[second],
-            "documents_a": count_a.astype(np.int64),
-            "documents_b": count_b.astype(np.int64),
-            "documents_both": both.astype(np.int64),
-            "npmi": _npmi(count_a, count_b, both, n),
-            "phi": _phi(count_a, count_b, both, n),
-        }
-    )
-    name = "topic" if level == "topics" else "atom"
+    a, b = kept[first], kept[second]
+    n = float(len(documents))
+    unit = level.removesuffix("s")
     describe = topic_words if level == "topics" else atom_words
     words = np.array(describe(documents.model, n_words), dtype=object)
-    table.insert(2, "words_a", words[table["a"]])
-    table.insert(3, "words_b", words[table["b"]])
-    table = table.rename(columns={"a": f"{name}_a", "b": f"{name}_b"})
+    table = pd.DataFrame(
+        {
+            f"{unit}_a": a,
+            f"{unit}_b": b,
+            "words_a": words[a],
+            "words_b": words[b],
+            "documents_a": counts[a].astype(np.int64),
+            "documents_b": counts[b].astype(np.int64),
+            "documents_both": both.astype(np.int64),
+            "npmi": npmi(counts[a], counts[b], both, n),
+            "phi": _phi(counts[a], counts[b], both, n),
+        }
+    )
     return table.sort_values(["npmi", "phi"], ascending=False, kind="stable", ignore_index=True)
+
+
+def npmi(
+    count_a: np.ndarray, count_b: np.ndarray, both: np.ndarray, n: float, *, always: float = 0.0
+) -> np.ndarray:
+    """Return normalised pointwise mutual information, ln(p_ab / (p_a p_b)) / -ln p_ab.
+
+    ``count_a``, ``count_b``, ``both``: in how many of `n` documents each of two things occurs, and
+    both. -1 for things that are never together; `always` for those that are in all documents.
+    """
+    met = both > 0
+    joint, a, b = (np.where(met, counts, 1.0) / n for counts in (both, count_a, count_b))
+    information = np.log(joint) - np.log(a) - np.log(b)
+    surprise = -np.log(joint)
+    values = np.divide(information, surprise, out=np.full(joint.shape, always), where=surprise > 0)
+    return np.where(met, values, -1.0)
 
 
 def _pairs(present: sp.csr_matrix, least: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return pairs of columns, and in how many rows both are."""
     together = sp.csr_matrix(present.T @ present)
-    if least > 0:  # of thousands of atoms only those that meet
+    if least > 0:  # of thousands of atoms only those that occur together
         found = sp.triu(together, k=1).tocoo()
         kept = found.data >= least
         return found.row[kept], found.col[kept], found.data[kept]
     first, second = np.triu_indices(present.shape[1], k=1)
     return first, second, together.toarray()[first, second]
-
-
-def _npmi(count_a: np.ndarray, count_b: np.ndarray, both: np.ndarray, n: float) -> np.ndarray:
-    """ln(p_ab / (p_a p_b)) / -ln p_ab; its limits are -1 at p_ab = 0, and 0 where both are in all.
-
-    (Where both are in all documents, being together is what chance alone would have it.)
-    """
-    met = both > 0
-    joint = np.where(met, both, 1.0) / n
-    information = np.log(joint) - np.log(count_a / n) - np.log(count_b / n)
-    surprise = -np.log(joint)
-    values = np.divide(information, surprise, out=np.zeros_like(joint), where=surprise > 0)
-    return np.where(met, values, -1.0)
 
 
 def _phi(count_a: np.ndarray, count_b: np.ndarray, both: np.ndarray, n: float) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The documents an analysis reads: which atoms and topics each holds, a block of rows at a time."""
+"""The documents of an analysis: which atoms and topics each holds, a block of rows at a time."""
 
 from __future__ import annotations
 
@@ -93,25 +93,25 @@ def read_documents(model: Any, doc_topics: Any = None, doc_atoms: Any = None) ->
     Raises
     ------
     TypeError, ValueError
-        When `model` is not a fitted model of ours, the mixtures do not fit it, or there are none.
+        When `model` is no fitted model, the mixtures do not fit it, or there are none.
     """
-    fitted = as_topic_model(model)
+    model = as_topic_model(model)
     if doc_topics is None and doc_atoms is None:
-        return Documents(fitted, document_atoms(fitted), fitted.doc_topics_)
+        return Documents(model, document_atoms(model), model.doc_topics_)
     if doc_atoms is not None:
         if not sp.issparse(doc_atoms):
             raise TypeError(
                 "doc_atoms must be a sparse matrix, as model.transform_atoms returns; found "
                 f"{type(doc_atoms).__name__}"
             )
-        doc_atoms = _check_atoms(doc_atoms, fitted.sae_.n_atoms)
+        doc_atoms = _check_atoms(doc_atoms, model.sae_.n_atoms)
     if doc_topics is not None:
-        doc_topics = check_doc_topics(doc_topics, fitted.n_topics_)
+        doc_topics = check_doc_topics(doc_topics, model.n_topics_)
         if doc_atoms is not None and len(doc_topics) != doc_atoms.shape[0]:
             raise ValueError(
                 f"doc_topics has {len(doc_topics)} rows, doc_atoms {doc_atoms.shape[0]}"
             )
-    return Documents(fitted, doc_atoms, doc_topics)
+    return Documents(model, doc_atoms, doc_topics)
 
 
 def atoms_of_topics(model: Any) -> sp.csr_matrix:

@@ -1,4 +1,4 @@
-"""What every analysis begins with: the fitted model behind an adapter, its names, its mixtures."""
+"""What every analysis begins with: the fitted model, its topics' names and words, its mixtures."""
 
 from __future__ import annotations
 
@@ -14,15 +14,19 @@ from sklearn.feature_extraction.text import CountVectorizer
 from saetm_plugins.model import SAETopicModel
 from saetm_plugins.persistence import CONFIG_NAME
 from saetm_plugins.tables import name_topics_by_words, words_of_topics
-from saetm_plugins.text import check_bow, check_documents
-from saetm_plugins.validation import as_list, check_count, check_embeddings, is_integer
+from saetm_plugins.text import check_bow
+from saetm_plugins.validation import as_list, check_count, is_integer
 
-_HOLDERS = ("sae_model_", "model_")  # of adapters: public attributes with the estimator
-_SAVED_IN = (".", "model", "saetm/model")  # an estimator's, a SaeModel's, a SAEBERTopic's folder
+_HOLDERS = ("sae_model_", "model_")  # attributes of adapters that hold the estimator
+_SAVED_IN = (".", "model", "saetm/model")  # in an estimator's, a SaeModel's, a SAEBERTopic's folder
 
 
 def as_topic_model(model: Any) -> SAETopicModel:
     """Return the fitted SAETopicModel that `model` is, holds or was saved as.
+
+    Every analysis calls this first, so that all kinds of models are unwrapped in one place. An
+    adapter that embeds texts itself has a method ``for_analysis()``, which returns its estimator
+    with that encoder.
 
     Parameters
     ----------
@@ -36,16 +40,14 @@ def as_topic_model(model: Any) -> SAETopicModel:
     NotFittedError
         When it is not fitted.
     FileNotFoundError, ValueError
-        When a folder holds no model of ours, or a damaged one.
+        When the folder holds no model, or a damaged one.
     """
     if isinstance(model, str | os.PathLike):
         return SAETopicModel.load(_find_saved(Path(model)))
-    found = model
-    if not isinstance(model, SAETopicModel) and not isinstance(model, type):
-        holders = [name for name in _HOLDERS if _has(model, name)]
-        found = getattr(model, holders[0], None) if holders else model
-        if holders and found is None:
-            raise NotFittedError(f"model is a {type(model).__name__} without fitted atoms")
+    held = [getattr(model, name) for name in _HOLDERS if hasattr(model, name)]
+    found = held[0] if held else model
+    if held and found is None:
+        raise NotFittedError(f"model is a {type(model).__name__} without fitted atoms")
     if not isinstance(found, SAETopicModel):
         raise TypeError(
             "model must be a fitted SAETopicModel, SAEBERTopic or SaeModel, or a folder that one "
@@ -53,39 +55,17 @@ def as_topic_model(model: Any) -> SAETopicModel:
         )
     if not hasattr(found, "topics_"):
         raise NotFittedError(f"model is a {type(model).__name__} that is not fitted; call fit")
-    return found
-
-
-def open_model(model: Any) -> Any:
-    """Return `model`, checked; of a folder the estimator saved in it, read once.
-
-    Raises
-    ------
-    TypeError, NotFittedError, FileNotFoundError, ValueError
-        As :func:`as_topic_model`.
-    """
-    found = as_topic_model(model)
-    return found if isinstance(model, str | os.PathLike) else model
+    return model.for_analysis() if hasattr(model, "for_analysis") else found
 
 
 def topic_names(model: Any) -> list[str]:
-    """Return a name for each topic: its label, else its three first words, else its number.
+    """Return a name for each topic: its label, else its first three words, else its number.
 
     Parameters
     ----------
     model : as of :func:`as_topic_model`
-        Labels set in a SAEBERTopic (``custom_labels_``) go before those of its atoms.
-
-    Returns
-    -------
-    list of str, length n_topics
     """
-    fitted = as_topic_model(model)
-    names = name_topics_by_words(fitted)
-    labels = getattr(model, "custom_labels_", None)
-    if isinstance(labels, list) and len(labels) >= len(names):
-        return [str(label) for label in labels[len(labels) - len(names) :]]  # -1 comes first
-    return names
+    return name_topics_by_words(as_topic_model(model))
 
 
 def topic_words(model: Any, n_words: int = 10) -> list[str]:
@@ -95,10 +75,6 @@ def topic_words(model: Any, n_words: int = 10) -> list[str]:
     ----------
     model : as of :func:`as_topic_model`
     n_words : int, default=10
-
-    Returns
-    -------
-    list of str, length n_topics
     """
     n_words = check_count(n_words, "n_words")
     return [", ".join(words) for words in words_of_topics(as_topic_model(model), n_words)]
@@ -113,25 +89,28 @@ def atom_words(model: Any, n_words: int = 10, atoms: Any = None) -> list[str]:
     n_words : int, default=10
     atoms : sequence of int, optional
         None means all.
-
-    Returns
-    -------
-    list of str
     """
-    fitted = as_topic_model(model)
+    model = as_topic_model(model)
     n_words = check_count(n_words, "n_words")
-    n_atoms = fitted.sae_.n_atoms
-    chosen = list(range(n_atoms)) if atoms is None else as_list(atoms, "atoms", "numbers of atoms")
+    chosen = range(model.sae_.n_atoms) if atoms is None else check_atoms(model, atoms)
+    if model.atom_words_ is None:
+        return [""] * len(chosen)
+    return join_words(model.vocabulary_, (model.atom_words_[atom] for atom in chosen), n_words)
+
+
+def join_words(vocabulary: np.ndarray, rows: Any, n_words: int) -> list[str]:
+    """Return the `n_words` words of the largest values of each row (V,), joined by commas."""
+    best = (np.argsort(-row, kind="stable")[:n_words] for row in rows)
+    return [", ".join(map(str, vocabulary[columns])) for columns in best]
+
+
+def check_atoms(model: SAETopicModel, atoms: Any) -> list[int]:
+    """Return numbers of atoms as a list, or raise a ValueError where there is no such atom."""
+    chosen = as_list(atoms, "atoms", "numbers of atoms")
+    n_atoms = model.sae_.n_atoms
     if not all(is_integer(atom) and 0 <= atom < n_atoms for atom in chosen):
         raise ValueError(f"atoms must be numbers of atoms, 0 to {n_atoms - 1}; found {atoms!r:.80}")
-    if fitted.atom_words_ is None:
-        return [""] * len(chosen)
-    described = []
-    for atom in chosen:
-        row = fitted.atom_words_[atom]
-        best = np.argsort(-row, kind="stable")[:n_words]
-        described.append(", ".join(str(fitted.vocabulary_[word]) for word in best))
-    return described
+    return chosen
 
 
 def document_atoms(model: Any, documents: Any = None, embeddings: Any = None) -> sp.csr_matrix:
@@ -141,91 +120,24 @@ def document_atoms(model: Any, documents: Any = None, embeddings: Any = None) ->
     ----------
     model : as of :func:`as_topic_model`
     documents : iterable of str, optional
-        Encoded as the model encodes texts, by a SAEBERTopic's ``embedding_model`` if it has one.
+        Without `embeddings` they are encoded as the fitted documents were.
     embeddings : array-like of shape (n, d), optional
 
     Returns
     -------
     csr_matrix of shape (n, n_atoms), float32
         Rows sum to 1.
-
-    Raises
-    ------
-    ValueError
-        When no documents are given and the model holds none.
     """
-    fitted = as_topic_model(model)
-    if documents is None and embeddings is None:
-        doc_atoms = getattr(fitted, "doc_atoms_", None)
-        if doc_atoms is None or doc_atoms.shape[0] == 0:
-            raise ValueError(
-                "the model holds no documents of its own: pass documents=, embeddings=, "
-                "doc_topics= or doc_atoms="
-            )
-        return doc_atoms
-    if embeddings is not None:
-        return fitted.transform_atoms(documents, embeddings)
-    reader = model if callable(getattr(model, "transform_atoms", None)) else fitted
-    return reader.transform_atoms(check_documents(documents))
-
-
-def embed_texts(model: Any, texts: Any) -> np.ndarray:
-    """Return embeddings of texts, (n, d) float32, as the model's documents were embedded.
-
-    Parameters
-    ----------
-    model : as of :func:`as_topic_model`
-        A SAEBERTopic's ``embedding_model`` goes before the encoder of its atoms.
-    texts : iterable of str
-
-    Raises
-    ------
-    TypeError, ValueError
-        When they are no texts, or the model's encoder is not known.
-    """
-    fitted = as_topic_model(model)
-    embed = getattr(getattr(model, "embedding_model", None), "embed_documents", None)
-    if callable(embed):
-        texts = check_documents(texts)
-        return check_embeddings(embed(texts), n_rows=len(texts), width=fitted.sae_.n_features)
-    return fitted.encode(texts)
-
-
-def count_in_vocabulary(
-    model: Any, n_documents: int, documents: list[str] | None = None, bow: Any = None
-) -> sp.csr_matrix | None:
-    """Return how often each of the model's words stands in each document.
-
-    Parameters
-    ----------
-    model : as of :func:`as_topic_model`
-    n_documents : int
-    documents : list of str, optional
-        Counted as the model counts; by plain words where it was fitted to ready-made counts.
-    bow : sparse matrix of shape (n_documents, V), optional
-        Ready-made counts.
-
-    Returns
-    -------
-    csr_matrix of shape (n_documents, V), float32; None in a model without words, and without texts
-
-    Raises
-    ------
-    ValueError
-        When `bow` or `documents` are of another shape, or hold no word of the model.
-    """
-    fitted = as_topic_model(model)
-    if fitted.vocabulary_ is None or (documents is None and bow is None):
-        return None
-    if bow is not None:
-        return check_bow(bow, fitted.vocabulary_, n_documents)[0]
-    vectorizer = fitted.vectorizer_ or getattr(model, "vectorizer_model", None)
-    if vectorizer is None or not _counts_words(vectorizer, fitted.vocabulary_):
-        vectorizer = CountVectorizer(vocabulary=list(fitted.vocabulary_))
-    counts = sp.csr_matrix(vectorizer.transform(documents), dtype=np.float32)
-    if counts.nnz == 0:
-        raise ValueError("documents hold no word of the model's vocabulary")
-    return counts
+    model = as_topic_model(model)
+    if documents is not None or embeddings is not None:
+        return model.transform_atoms(documents, embeddings=embeddings)
+    doc_atoms = getattr(model, "doc_atoms_", None)
+    if doc_atoms is None or doc_atoms.shape[0] == 0:
+        raise ValueError(
+            "the model holds no documents of its own: pass documents=, embeddings=, "
+            "doc_topics= or doc_atoms="
+        )
+    return doc_atoms
 
 
 def mixtures(model: Any, documents: Any = None, embeddings: Any = None) -> np.ndarray:
@@ -240,27 +152,34 @@ def mixtures(model: Any, documents: Any = None, embeddings: Any = None) -> np.nd
     -------
     ndarray of shape (n, n_topics), float32
     """
-    if isinstance(model, str | os.PathLike):
-        model = as_topic_model(model)  # loaded once
+    model = as_topic_model(model)
     doc_atoms = document_atoms(model, documents, embeddings)
-    fitted = as_topic_model(model)
     if documents is None and embeddings is None:
-        return fitted.doc_topics_
-    return fitted.topics_of(doc_atoms)[1]
+        return model.doc_topics_
+    return model.topics_of(doc_atoms)[1]
 
 
-def _counts_words(vectorizer: Any, words: np.ndarray) -> bool:
-    try:
-        return np.array_equal(vectorizer.get_feature_names_out(), words)
-    except (AttributeError, NotFittedError):  # a vectorizer of someone else's, or a new one
-        return False
+def count_in_vocabulary(
+    model: SAETopicModel, n_documents: int, documents: list[str] | None = None, bow: Any = None
+) -> sp.csr_matrix | None:
+    """Return how often each word of the model occurs in each document, (n, V), float32.
 
-
-def _has(model: Any, name: str) -> bool:
-    try:
-        return hasattr(model, name)
-    except Exception:  # a property of something else altogether
-        return False
+    Texts are counted as the model counts, or by plain words if it was fitted to ready-made counts.
+    None for a model without words, and without texts and counts.
+    """
+    if model.vocabulary_ is None or (documents is None and bow is None):
+        return None
+    if bow is not None:
+        return check_bow(bow, model.vocabulary_, n_documents)[0]
+    vectorizer = model.vectorizer_
+    if vectorizer is None or not np.array_equal(
+        vectorizer.get_feature_names_out(), model.vocabulary_
+    ):
+        vectorizer = CountVectorizer(vocabulary=list(model.vocabulary_))
+    counts = sp.csr_matrix(vectorizer.transform(documents), dtype=np.float32)
+    if counts.nnz == 0:
+        raise ValueError("documents hold no word of the model's vocabulary")
+    return counts
 
 
 def _find_saved(path: Path) -> Path:
@@ -268,4 +187,4 @@ def _find_saved(path: Path) -> Path:
     for inner in _SAVED_IN:
         if (path / inner / CONFIG_NAME).is_file() and (path / inner / "sae").is_dir():
             return path / inner
-    return path  # whose error names what is missing
+    return path  # loading it names what is missing

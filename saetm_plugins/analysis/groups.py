@@ -1,22 +1,21 @@
-"""Groups of documents, however they are given, as one membership matrix."""
+"""Groups of documents, read from labels, lists of labels or a matrix, as a membership matrix."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import scipy.sparse as sp
 
-from saetm_plugins.validation import check_names, without_tensors
-
-if TYPE_CHECKING:
-    import pandas as pd
+from saetm_plugins.validation import check_names
 
 FEW = 10
-"""Groups of fewer documents are flagged: their shares say little."""
+"""Groups of fewer documents are flagged, as their shares are uncertain."""
+_LISTS = (list, tuple, set, frozenset)
 
 
 @dataclass(frozen=True)
@@ -35,6 +34,15 @@ class Groups:
     names: list[Any]
     members: sp.csr_matrix
     known: np.ndarray
+
+    @classmethod
+    def of_codes(cls, names: list[Any], codes: np.ndarray) -> Groups:
+        """Make groups of the number of the group of each document, -1 where unknown."""
+        rows = np.flatnonzero(codes >= 0)
+        members = sp.csr_matrix(
+            (np.ones(len(rows)), (codes[rows], rows)), shape=(len(names), len(codes))
+        )
+        return cls(names, members, codes >= 0)
 
     @property
     def sizes(self) -> np.ndarray:
@@ -58,16 +66,8 @@ def read_groups(groups: Any, n_documents: int, name: str = "groups") -> Groups:
     n_documents : int
     name : str
         The argument's name in the caller's signature, for errors.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When there is not one entry for each document, or nobody is in any group.
     """
-    import pandas as pd
-
     if hasattr(groups, "detach"):
-        without_tensors(groups, name)
         groups = groups.detach().cpu().numpy()
     if isinstance(groups, str | bytes) or not (hasattr(groups, "__len__") or sp.issparse(groups)):
         raise TypeError(
@@ -84,10 +84,7 @@ def read_groups(groups: Any, n_documents: int, name: str = "groups") -> Groups:
         return _from_matrix(groups, name)
     if not hasattr(groups, "dtype") or groups.dtype == object:
         check_names(list(groups), name)
-    labels = groups if isinstance(groups, pd.Series) else _as_series(groups)
-    if any(isinstance(label, list | tuple | set | frozenset) for label in labels):
-        return _from_lists(labels, name)
-    return _from_labels(labels, name)
+    return _from_labels(_as_series(groups), name)
 
 
 def warn_of_few(names: Iterable[Any], sizes: np.ndarray, what: str = "groups") -> None:
@@ -96,8 +93,8 @@ def warn_of_few(names: Iterable[Any], sizes: np.ndarray, what: str = "groups") -
     if few:
         shown = ", ".join(few[:5]) + (f" and {len(few) - 5} more" if len(few) > 5 else "")
         warnings.warn(
-            f"{what} with fewer than {FEW} documents are kept, but their shares say little: "
-            f"{shown}",
+            f"{what} with fewer than {FEW} documents are kept, but their shares are "
+            f"uncertain: {shown}",
             UserWarning,
             stacklevel=3,
         )
@@ -116,75 +113,54 @@ def warn_of_missing(n_missing: int, n_documents: int, name: str) -> None:
 
 
 def _as_series(groups: Any) -> pd.Series:
-    import pandas as pd
-
-    if isinstance(groups, np.ndarray | pd.Index | pd.api.extensions.ExtensionArray):
-        return pd.Series(groups)
+    if isinstance(groups, np.ndarray | pd.Series | pd.Index | pd.api.extensions.ExtensionArray):
+        return pd.Series(groups).reset_index(drop=True)
     values = np.empty(len(groups), dtype=object)  # lists of labels must stay lists
     values[:] = list(groups)
     return pd.Series(values)
 
 
 def _from_labels(labels: pd.Series, name: str) -> Groups:
-    import pandas as pd
-
-    if isinstance(labels.dtype, pd.CategoricalDtype):
-        labels = labels.cat.remove_unused_categories()
-        codes, names = labels.cat.codes.to_numpy(), list(labels.cat.categories)
-    else:
-        codes, names = _sorted_codes(labels, name)
-    known = codes >= 0
-    warn_of_missing(int((~known).sum()), len(codes), name)
-    return _from_codes(np.flatnonzero(known), codes[known], names, known)
-
-
-def _from_lists(labels: pd.Series, name: str) -> Groups:
-    import pandas as pd
-
-    # An empty list is known to be in no group; None is not known.
-    known = np.array([isinstance(label, list | tuple | set | frozenset) for label in labels])
-    known |= labels.notna().to_numpy()
-    lists = [label if _is_list(label) else [label] for label in labels[known]]
-    rows = np.repeat(np.flatnonzero(known), [len(label) for label in lists])
-    flat = _as_series([label for several in lists for label in several])
+    """Return groups of a label for each document, or of a list of labels for each."""
+    several = np.array([isinstance(label, _LISTS) for label in labels])
+    known = several | labels.notna().to_numpy()  # an empty list is known to be in no group
     warn_of_missing(int((~known).sum()), len(known), name)
-    if not len(flat):
-        raise ValueError(f"{name} puts no document in any group")
-    codes, names = _sorted_codes(flat, name)
+    rows, labels = np.flatnonzero(known), labels[known]
+    if several.any():
+        lists = [label if isinstance(label, _LISTS) else [label] for label in labels]
+        rows = np.repeat(rows, list(map(len, lists)))
+        labels = _as_series([label for each in lists for label in each])
+        if not len(labels):
+            raise ValueError(f"{name} puts no document in any group")
+    codes, names = _sorted_codes(labels, name)
     if (codes < 0).any():
-        row = int(rows[np.flatnonzero(codes < 0)[0]])
-        raise ValueError(f"{name}[{row}] holds a missing label: {labels.iloc[row]!r}")
-    pairs = pd.DataFrame({"row": rows, "code": codes}).drop_duplicates()
-    return _from_codes(pairs["row"].to_numpy(), pairs["code"].to_numpy(), names, known)
-
-
-def _from_codes(rows: np.ndarray, codes: np.ndarray, names: list[Any], known: np.ndarray) -> Groups:
+        raise ValueError(f"{name}[{rows[codes < 0][0]}] holds a missing label")
     members = sp.csr_matrix((np.ones(len(rows)), (codes, rows)), shape=(len(names), len(known)))
-    members.sort_indices()
+    members.sum_duplicates()
+    members.data[:] = 1.0
     return Groups(names, members, known)
 
 
 def _sorted_codes(labels: pd.Series, name: str) -> tuple[np.ndarray, list[Any]]:
-    import pandas as pd
-
+    """Return the position of each label among the sorted names, and these."""
+    if isinstance(labels.dtype, pd.CategoricalDtype):
+        labels = labels.cat.remove_unused_categories()
+        return labels.cat.codes.to_numpy(), list(labels.cat.categories)
     try:
-        codes, names = pd.factorize(labels)
+        codes, found = pd.factorize(labels)
     except TypeError as error:
         raise TypeError(f"{name} must hold labels that can be hashed: {error}") from None
-    names = [value.item() if isinstance(value, np.generic) else value for value in names]
+    names = [value.item() if isinstance(value, np.generic) else value for value in found]
     try:
         order = sorted(range(len(names)), key=names.__getitem__)
     except TypeError:  # labels of several types
         order = sorted(range(len(names)), key=lambda code: str(names[code]))
-    rank = np.empty(len(names) + 1, dtype=np.int64)
-    rank[order], rank[-1] = np.arange(len(names)), -1
+    rank = np.full(len(names) + 1, -1)  # the last one is that of missing labels
+    rank[order] = np.arange(len(names))
     return rank[codes], [names[code] for code in order]
 
 
 def _from_matrix(matrix: Any, name: str) -> Groups:
-    import pandas as pd
-
-    names = list(matrix.columns) if isinstance(matrix, pd.DataFrame) else None
     if not _is_binary(matrix):
         raise ValueError(
             f"{name} must hold zeros and ones (or True and False) where it is a matrix of "
@@ -195,23 +171,22 @@ def _from_matrix(matrix: Any, name: str) -> Groups:
     members.eliminate_zeros()
     members.sum_duplicates()
     members.data[:] = 1.0
-    names = list(range(members.shape[0])) if names is None else names
+    names = list(
+        matrix.columns if isinstance(matrix, pd.DataFrame) else range(len(members.indptr) - 1)
+    )
     filled = np.flatnonzero(np.diff(members.indptr))
     if len(filled) == 0:
         raise ValueError(f"{name} puts no document in any group")
     if len(filled) < len(names):
-        empty = [names[group] for group in range(len(names)) if group not in set(filled)]
+        empty = [names[group] for group in np.flatnonzero(np.diff(members.indptr) == 0)]
         warnings.warn(
             f"{name} without documents are left out: {empty[:10]}", UserWarning, stacklevel=4
         )
-    members = sp.csr_matrix(members[filled])
     known = np.ones(members.shape[1], dtype=bool)
-    return Groups([names[group] for group in filled], members, known)
+    return Groups([names[group] for group in filled], sp.csr_matrix(members[filled]), known)
 
 
 def _is_binary(matrix: Any) -> bool:
-    import pandas as pd
-
     if sp.issparse(matrix):
         return bool(np.isin(matrix.data, (0, 1)).all())
     if isinstance(matrix, pd.DataFrame) and any(
@@ -221,7 +196,3 @@ def _is_binary(matrix: Any) -> bool:
         return False
     values = np.asarray(matrix)
     return values.dtype.kind in "bfiu" and bool(np.isin(values, (0, 1)).all())
-
-
-def _is_list(label: Any) -> bool:
-    return isinstance(label, list | tuple | set | frozenset)

@@ -1,7 +1,7 @@
 """Nested levels of topics: the topics of one cut, joined upwards until a few are left.
 
 Stage 3 gives flat cuts; the paper (arXiv 2511.16309) names the missing hierarchy as a limit. Here
-the finest level is a cut like any other, and each coarser one joins topics of the one below it, so
+the finest level is a cut like any other, and each coarser one joins topics of the level below, so
 every topic has one parent and shares add up exactly.
 """
 
@@ -19,7 +19,7 @@ from saetm_plugins import topics as cuts
 from saetm_plugins.analysis.fitted import as_topic_model
 from saetm_plugins.arrays import unit_rows
 from saetm_plugins.topics import Topics, check_topics
-from saetm_plugins.validation import check_count
+from saetm_plugins.validation import as_list, check_count
 
 _SMALLEST_LEVEL = 4  # by default: fewer topics than these are no overview
 _STEP = 4  # children of a topic by default, on average
@@ -62,27 +62,24 @@ def topic_levels(model: Any, levels: Sequence[int] | None = None) -> TopicLevels
     ----------
     model : as of :func:`saetm_plugins.analysis.as_topic_model`
     levels : sequence of int, optional
-        Numbers of topics, rising; each at least double the one before, so that every topic can
-        have two children. None: the model's cut, and above it a quarter as many topics at a time.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When `levels` do not rise, do not double, or are more than there are live atoms.
+        Numbers of topics, each at least double the one before, so that every topic can have two
+        children. None: the model's cut, and above it a quarter as many topics at a time.
     """
-    fitted = as_topic_model(model)
-    counts = _check_levels(fitted, levels)
-    finest = fitted.topics_
+    model = as_topic_model(model)
+    counts = _check_levels(model, levels)
+    finest = model.topics_
     if counts[-1] != len(finest):
-        finest = cuts.cut(fitted.atoms_, counts[-1], fitted.merge, deleted=finest.deleted)
-    joins = join_topics_upwards(topic_similarity(fitted, finest), counts)
+        finest = cuts.cut(model.atoms_, counts[-1], model.merge, deleted=finest.deleted)
+    joins = join_topics_upwards(topic_similarity(model, finest), counts)
     topics, parents = [finest], []
     groups = np.arange(len(finest))  # of the finest topics, at the level above
     for count in reversed(counts[:-1]):
-        above = _number_by_share(groups_of(joins, len(finest), count), finest.prevalence)
-        parents.append(_parents_of(groups, above))
+        above = _number_by_share(_groups_of(joins, len(finest), count), finest.prevalence)
+        parent = np.empty(int(groups.max()) + 1, dtype=np.int64)
+        parent[groups] = above
+        parents.append(parent)
         joined = finest.with_labels([None] * len(finest))
-        topics.append(cuts.join_topics(fitted.atoms_, joined, above))
+        topics.append(cuts.join_topics(model.atoms_, joined, above))
         groups = above
     return TopicLevels(tuple(reversed(topics)), tuple(reversed(parents)))
 
@@ -96,9 +93,7 @@ def default_levels(n_topics: int) -> list[int]:
 
 
 def topic_linkage(model: Any, topics: Sequence[int] | None = None) -> np.ndarray:
-    """Return the binary tree in which the topics of the present cut join.
-
-    The joins are those of :func:`topic_levels` with its default levels.
+    """Return the binary tree of the joins of :func:`topic_levels` with its default levels.
 
     Parameters
     ----------
@@ -112,12 +107,11 @@ def topic_linkage(model: Any, topics: Sequence[int] | None = None) -> np.ndarray
         SciPy's linkage: the two clusters joined, their dissimilarity (never less than that of a
         join before), the number of topics.
     """
-    fitted = as_topic_model(model)
-    every = range(fitted.n_topics_)
-    chosen = np.array(
-        check_topics(every if topics is None else topics, len(every), "topics"), dtype=np.int64
-    )
-    similarity = topic_similarity(fitted, fitted.topics_)[np.ix_(chosen, chosen)]
+    model = as_topic_model(model)
+    chosen = np.arange(model.n_topics_)
+    if topics is not None:
+        chosen = np.array(check_topics(topics, model.n_topics_, "topics"), dtype=np.int64)
+    similarity = topic_similarity(model, model.topics_)[np.ix_(chosen, chosen)]
     n_topics = len(chosen)
     joins = join_topics_upwards(similarity, default_levels(n_topics))
     node, size = np.arange(n_topics), np.ones(n_topics)
@@ -131,16 +125,7 @@ def topic_linkage(model: Any, topics: Sequence[int] | None = None) -> np.ndarray
 
 
 def topic_similarity(model: Any, topics: Topics) -> np.ndarray:
-    """Return how alike topics are: the cosine of their documents' mean embeddings, (T, T).
-
-    The corpus' mean is subtracted first, without which all means of documents are alike.
-
-    Parameters
-    ----------
-    model : SAETopicModel
-    topics : Topics
-        A cut of its atoms.
-    """
+    """Return the cosines (T, T) of the mean embeddings of the topics of a cut, less the corpus'."""
     atoms = model.atoms_
     mass = sp.csr_matrix(topics.atom_topics.T.multiply(atoms.prevalence))
     total = np.maximum(np.asarray(mass.sum(axis=1)), np.finfo(np.float32).tiny)
@@ -150,21 +135,11 @@ def topic_similarity(model: Any, topics: Topics) -> np.ndarray:
 
 
 def join_topics_upwards(similarity: np.ndarray, counts: Sequence[int] = ()) -> np.ndarray:
-    """Join the most similar two clusters of topics until one is left (average linkage).
+    """Join the most similar two clusters of T topics until one is left (average linkage).
 
-    On the way to each of `counts` clusters no topic or cluster of the level below stays alone, so
-    that all parents have two children at least.
-
-    Parameters
-    ----------
-    similarity : ndarray of shape (T, T)
-    counts : sequence of int
-        Sizes of levels, rising; the last one is T.
-
-    Returns
-    -------
-    ndarray of shape (T - 1, 3), float64
-        A topic of either cluster (its smallest number), and their mean similarity, in order.
+    Between two of the levels, whose sizes are `counts`, every cluster of the finer one is joined,
+    so that all parents have at least two children. A row (T - 1, 3) is a topic of either cluster
+    (its smallest number), and their mean similarity.
     """
     similarity = np.array(similarity, dtype=np.float64)
     np.fill_diagonal(similarity, -np.inf)
@@ -188,7 +163,7 @@ def join_topics_upwards(similarity: np.ndarray, counts: Sequence[int] = ()) -> n
     return joins
 
 
-def groups_of(joins: np.ndarray, n_topics: int, n_groups: int) -> np.ndarray:
+def _groups_of(joins: np.ndarray, n_topics: int, n_groups: int) -> np.ndarray:
     """Return the cluster of each topic, named by its smallest one, after joining to `n_groups`."""
     groups = np.arange(n_topics)
     for kept, gone in joins[: n_topics - n_groups, :2].astype(np.int64):
@@ -197,7 +172,7 @@ def groups_of(joins: np.ndarray, n_topics: int, n_groups: int) -> np.ndarray:
 
 
 def _leave_none_alone(similarity: np.ndarray, alone: np.ndarray, n_joins: int) -> np.ndarray:
-    """Allow those joins after which `n_joins` - 1 suffice for every topic to be joined.
+    """Allow the joins after which `n_joins` - 1 suffice to join all topics that are alone.
 
     Two topics that are alone need one join, and so does a last one.
     """
@@ -208,36 +183,22 @@ def _leave_none_alone(similarity: np.ndarray, alone: np.ndarray, n_joins: int) -
 
 def _number_by_share(groups: np.ndarray, prevalence: np.ndarray) -> np.ndarray:
     """Number groups of topics by their share, the largest 0."""
-    names, groups = np.unique(groups, return_inverse=True)
-    rank = np.empty(len(names), dtype=np.int64)
-    rank[np.argsort(-np.bincount(groups, weights=prevalence), kind="stable")] = np.arange(
-        len(names)
-    )
-    return rank[groups]
-
-
-def _parents_of(groups: np.ndarray, above: np.ndarray) -> np.ndarray:
-    """Return the group of the level above that each group is part of."""
-    parents = np.empty(int(groups.max()) + 1, dtype=np.int64)
-    parents[groups] = above
-    return parents
+    groups = np.unique(groups, return_inverse=True)[1]
+    order = np.argsort(-np.bincount(groups, weights=prevalence), kind="stable")
+    return np.argsort(order)[groups]
 
 
 def _check_levels(model: Any, levels: Any) -> list[int]:
     if levels is None:
         return default_levels(model.n_topics_)
-    if isinstance(levels, str | bytes) or not isinstance(levels, Sequence | np.ndarray):
-        raise TypeError(f"levels must be a list of numbers of topics; found {levels!r}")
-    counts = [check_count(count, "levels") for count in levels]
+    counts = [check_count(n, "levels") for n in as_list(levels, "levels", "numbers of topics")]
     if not counts:
         raise ValueError("levels is empty; give numbers of topics, such as [8, 40, 200]")
     for above, below in pairwise(counts):
-        if below <= above:
-            raise ValueError(f"levels must rise; found {above} before {below} in {counts}")
         if below < 2 * above:
             raise ValueError(
-                f"levels must at least double, so that every topic has two children; found {above} "
-                f"before {below} in {counts}"
+                "levels must rise, each at least double the one before, so that every topic has "
+                f"two children; found {above} before {below}"
             )
     n_live = int((model.atom_prevalence_ > 0).sum())
     if counts[-1] > n_live and counts[-1] != model.n_topics_:

@@ -1,7 +1,7 @@
 """Bootstrap and permutations of mean mixtures, as products of matrices a block at a time.
 
 SciPy's ``bootstrap`` and ``permutation_test`` would hold every resample of every document; here a
-block of documents is weighed by how often each resample draws it, and the sums are added up.
+block of documents is weighted by how often each resample draws it, and the sums are added up.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from saetm_plugins.parallel import map_ranges
 
 Rows = np.ndarray
 Values = Callable[[Rows], np.ndarray]
+"""From row numbers to their values (len(rows), T), float32."""
 _AT_ONCE = 8  # blocks in memory, whatever the number of threads
 _WEIGHTS_AT_ONCE = 4_194_304  # resamples × documents of a block
 _PERMUTATIONS = 1000  # at once
@@ -26,22 +27,7 @@ _PERMUTATIONS = 1000  # at once
 def bootstrap_means(
     values: Values, groups: list[Rows], n_resamples: int, seed: np.random.SeedSequence
 ) -> Iterator[np.ndarray]:
-    """Yield the means of `n_resamples` draws with replacement from each group.
-
-    Parameters
-    ----------
-    values : callable
-        Returns the (len(rows), T) float32 values of some rows.
-    groups : list of ndarray of int
-        The rows of each group.
-    n_resamples : int
-    seed : SeedSequence
-
-    Yields
-    ------
-    ndarray of shape (n_resamples, T), float64
-        One group's.
-    """
+    """Yield, for each group of rows, the means (n_resamples, T) of draws with replacement."""
     size = max(1, min(BLOCK_ROWS, _WEIGHTS_AT_ONCE // n_resamples))
     totals_seed, draws_seed = seed.spawn(2)
     rng = np.random.default_rng(totals_seed)
@@ -73,21 +59,9 @@ def permuted_sums(
     n_permutations: int,
     seed: np.random.SeedSequence,
 ) -> Iterator[np.ndarray]:
-    """Yield sums over random subsets: of each stratum, as many rows as it says.
+    """Yield sums over random subsets of rows, up to 1,000 permutations (rows) × T at a time.
 
-    Parameters
-    ----------
-    values : callable
-        Returns the (len(rows), T) float32 values of some rows.
-    strata : list of (ndarray of int, int)
-        The rows of each stratum, and how many of them a permutation takes.
-    n_permutations : int
-    seed : SeedSequence
-
-    Yields
-    ------
-    ndarray of shape (up to 1000, T), float64
-        Of so many permutations.
+    A permutation takes, of the rows of each stratum, as many as the stratum says.
     """
     parts = [(row_blocks(rows), n_taken) for rows, n_taken in strata]
     blocks = [part for stratum, _ in parts for part in stratum]

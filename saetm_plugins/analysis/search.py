@@ -1,7 +1,7 @@
-"""Documents by meaning: to a phrase, a topic, atoms, words or another document.
+"""Search of documents by a phrase, a topic, atoms, words or another document.
 
 Jiang et al., "Interpretable embeddings with sparse autoencoders" (arXiv 2512.10092), search by
-features of an autoencoder and show them. Here every match says which atoms made it.
+features of an autoencoder. Every match here names the atoms that made it.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from saetm_plugins.analysis.documents import read_documents
 from saetm_plugins.analysis.fitted import (
     as_topic_model,
     atom_words,
+    check_atoms,
     document_atoms,
-    embed_texts,
-    open_model,
     topic_names,
 )
+from saetm_plugins.analysis.groups import read_groups
 from saetm_plugins.arrays import index_of_words, unit_rows
 from saetm_plugins.model import SAETopicModel
 from saetm_plugins.parallel import even_ranges
@@ -33,12 +34,10 @@ from saetm_plugins.validation import (
     check_embeddings,
     check_fraction,
     check_names,
-    check_text,
     is_integer,
 )
 
-_ROWS = 16_384  # documents at a time: what atoms say of them is dense
-_WAYS = ("query", "topic", "atoms", "words", "like")
+_ROWS = 16_384  # documents at a time: their reconstructions from atoms are dense
 
 
 def find_documents(
@@ -65,15 +64,14 @@ def find_documents(
     Give one of `query`, `topic`, `atoms`, `words` and `like`. Searched are the fitted documents,
     of which the model keeps the atoms, or those given.
 
-    A phrase is encoded, and compared with what each document's atoms say of its embedding: the
-    mean of the atoms' centroids, weighted by how near the document lies to each. This forgets what
-    is peculiar to a document, so it finds more of the documents that are about the phrase, and
-    fewer of those that merely use its words; with `embeddings` both count.
+    A phrase is encoded and compared with the reconstruction of each document from its atoms: the
+    mean of the atoms' centroids, weighted by the document's cosines with the atoms. This leaves
+    out what is peculiar to a document, so it finds more documents that are about the phrase and
+    fewer that merely use its words. With `embeddings` both count.
 
     Parameters
     ----------
-    model : SAETopicModel, SAEBERTopic, SaeModel, SAEClusterer, or path
-        Fitted; see :func:`saetm_plugins.analysis.as_topic_model`.
+    model : as of :func:`saetm_plugins.analysis.as_topic_model`
     query : str or array-like of shape (d,), optional
         A phrase, or its embedding.
     topic : int, optional
@@ -91,7 +89,7 @@ def find_documents(
     documents : iterable of str, optional
         Other texts to search in; encoded unless `embeddings` or `doc_atoms` are given.
     embeddings : array-like of shape (n_documents, d), optional
-        Of the searched documents, fitted or other: cosines with them then count as well.
+        Of the searched documents, fitted or other; cosines with them then count as well.
     doc_atoms : csr_matrix of shape (n_documents, n_atoms), optional
         Of the searched documents, as ``model.transform_atoms`` returns.
     ids : sequence of length n_documents, optional
@@ -99,8 +97,8 @@ def find_documents(
     texts : sequence of str of length n_documents, optional
         Shown beside the matches; by default `documents`.
     atom_weight : float, optional
-        How much the atoms count beside the embeddings' cosine: 0 not at all, 1 alone. By default
-        0.5 with `embeddings`; without, they are all there is.
+        Weight of the atoms against the embeddings' cosine, from 0 to 1. By default 0.5 with
+        `embeddings`, 1 without.
     n_atoms : int, default=3
         Atoms named with each match, at most.
     n_words : int, default=4
@@ -109,27 +107,20 @@ def find_documents(
     Returns
     -------
     DataFrame
-        A row a document, best first: ``document``, its row number; ``id`` and ``group`` where
-        there are any; ``score``: of phrases and likeness a cosine, of topics and atoms the share
-        of the document, of words the mean log of how much likelier they are than in the average
-        document; ``topic`` and ``name``, its main topic; ``atoms``, a list of those that made the
-        match, the most helpful first, and their ``words``; ``text`` where there is one.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When not exactly one thing is searched for, it is not known to the model, or an argument
-        is of another length than the documents.
+        A row a document, best first: ``document``, its row number; ``id`` and ``group`` if given;
+        ``score``: for phrases and `like` a cosine, for topics and atoms the share of the document,
+        for words the mean log ratio of their probability to that in the average document;
+        ``topic`` and ``name``, its main topic; ``atoms``, a list of those that made the match, the
+        most helpful first, and their ``words``; ``text`` if given.
     """
-    model = open_model(model)
-    fitted = as_topic_model(model)
+    model = as_topic_model(model)
     n = check_count(n, "n")
     n_atoms = check_count(n_atoms, "n_atoms", minimum=0)
-    asked = [name for name, value in zip(_WAYS, (query, topic, atoms, words, like), strict=True)
-             if value is not None]  # fmt: skip
+    ways = {"query": query, "topic": topic, "atoms": atoms, "words": words, "like": like}
+    asked = [name for name, value in ways.items() if value is not None]
     if len(asked) != 1:
         raise ValueError(
-            f"give one of {', '.join(_WAYS)}; found {' and '.join(asked) or 'none of them'}"
+            f"give one of {', '.join(ways)}; found {' and '.join(asked) or 'none of them'}"
         )
     searched = _read_searched(model, documents, embeddings, doc_atoms, ids, texts)
     if atom_weight is None:
@@ -139,22 +130,41 @@ def find_documents(
         raise ValueError(f"atom_weight={atom_weight} needs embeddings of the documents")
 
     if topic is not None:
-        match = _match_topic(fitted, check_topics([topic], fitted.n_topics_, "topic")[0])
+        match = _match_topic(model, check_topics([topic], model.n_topics_, "topic")[0])
     elif atoms is not None:
-        match = _match_atoms(fitted, atoms)
+        match = _match_atoms(model, atoms)
     elif words is not None:
-        match = _match_words(fitted, words)
+        match = _match_words(model, words)
     else:
         vector = _query_vector(model, searched, query if like is None else like, asked[0])
-        match = _match_vector(fitted, vector, atom_weight)
-    scores = _score(match, searched)
-    left_out = int(like) if is_integer(like) else None
-    rows, labels = _best_rows(scores, groups, n, left_out)
-    return _describe(model, searched, rows, labels, scores, match, n_atoms, n_words)
+        match = _match_vector(model, vector, atom_weight)
+    scores = np.empty(searched.doc_atoms.shape[0], dtype=np.float32)
+    for first, last in even_ranges(len(scores), _ROWS):
+        vectors = None if searched.embeddings is None else searched.embeddings[first:last]
+        scores[first:last] = match.score(searched.doc_atoms[first:last], vectors)
+    rows, labels = _best_rows(scores, groups, n, int(like) if is_integer(like) else None)
+
+    found = searched.doc_atoms[rows]
+    gains = match.gains(found)
+    helpful = [_largest_entries(gains[row], n_atoms) for row in range(len(rows))]
+    names = [*topic_names(model), ""]
+    topics = model.topics_of(found)[0] if len(rows) else np.empty(0, dtype=np.int64)
+    columns = {
+        "document": rows,
+        "id": None if searched.ids is None else [searched.ids[row] for row in rows],
+        "group": labels,
+        "score": scores[rows],
+        "topic": topics,
+        "name": [names[topic] for topic in topics],
+        "atoms": [atoms.tolist() for atoms in helpful],
+        "words": ["; ".join(filter(None, atom_words(model, n_words, each))) for each in helpful],
+        "text": None if searched.texts is None else [searched.texts[row] for row in rows],
+    }
+    return pd.DataFrame({name: column for name, column in columns.items() if column is not None})
 
 
 class _Searched(NamedTuple):
-    """The documents that are searched, and what they are called."""
+    """The searched documents, their names and texts."""
 
     doc_atoms: sp.csr_matrix
     embeddings: np.ndarray | None
@@ -174,95 +184,81 @@ class _Match(NamedTuple):
 
 
 def _read_searched(
-    model: Any, documents: Any, embeddings: Any, doc_atoms: Any, ids: Any, texts: Any
+    model: SAETopicModel, documents: Any, embeddings: Any, doc_atoms: Any, ids: Any, texts: Any
 ) -> _Searched:
-    fitted = as_topic_model(model)
     given = None if documents is None else check_documents(documents)
-    if embeddings is None and doc_atoms is None and given is not None:
-        embeddings = embed_texts(model, given)
+    if given is not None and embeddings is None and doc_atoms is None:
+        embeddings = model.encode(given)
     if embeddings is not None:
-        embeddings = check_embeddings(
-            embeddings,
-            n_rows=None if given is None else len(given),
-            width=fitted.sae_.n_features,
-        )
+        n_rows = None if given is None else len(given)
+        embeddings = check_embeddings(embeddings, n_rows=n_rows, width=model.sae_.n_features)
     if doc_atoms is None:
-        doc_atoms = document_atoms(fitted, embeddings=embeddings)
-    elif not sp.issparse(doc_atoms) or doc_atoms.shape[1] != fitted.sae_.n_atoms:
-        raise ValueError(
-            f"doc_atoms must be a sparse matrix with {fitted.sae_.n_atoms} columns; found "
-            f"{type(doc_atoms).__name__} of shape {getattr(doc_atoms, 'shape', None)}"
-        )
-    n_documents = doc_atoms.shape[0]
+        doc_atoms = document_atoms(model, embeddings=embeddings)
+    else:
+        doc_atoms = read_documents(model, doc_atoms=doc_atoms).doc_atoms
     shown = given if texts is None else as_list(texts, "texts", "texts, one per document")
     names = None if ids is None else as_list(ids, "ids", "one name per document")
     check_names(shown or [], "texts")
     check_names(names or [], "ids")
     for name, values in (("texts", shown), ("ids", names), ("embeddings", embeddings)):
-        if values is not None and len(values) != n_documents:
-            raise ValueError(f"{name} has {len(values)} entries for {n_documents} documents")
+        if values is not None and len(values) != doc_atoms.shape[0]:
+            raise ValueError(f"{name} has {len(values)} entries for {doc_atoms.shape[0]} documents")
     return _Searched(sp.csr_matrix(doc_atoms), embeddings, names, shown)
 
 
-def _query_vector(model: Any, searched: _Searched, query: Any, name: str) -> np.ndarray:
+def _query_vector(model: SAETopicModel, searched: _Searched, query: Any, name: str) -> np.ndarray:
     """Return the embedding (d,) of what is searched for."""
-    fitted = as_topic_model(model)
     if isinstance(query, str):
         if not query.strip():
             raise ValueError(f"{name} is an empty text")
-        return _embed(model, query, name)
+        try:
+            return model.encode([query])[0]
+        except ValueError as error:
+            raise ValueError(f"{name} cannot be embedded as the documents were: {error}") from error
     if name == "like" and is_integer(query):
         n_documents = searched.doc_atoms.shape[0]
         if not 0 <= query < n_documents:
             raise ValueError(f"like={query} of {n_documents} documents")
         if searched.embeddings is not None:
             return searched.embeddings[query]
-        return _reconstruct(fitted, _cosines(fitted, searched.doc_atoms[query]))[0]
+        return _reconstruct(model, _cosines(model, searched.doc_atoms[query]))[0]
     if np.ndim(query) != 1:
         raise TypeError(f"{name} must be a text or an embedding; found {query!r}")
-    return check_embeddings([query], name=name, width=fitted.sae_.n_features)[0]
+    return check_embeddings([query], name=name, width=model.sae_.n_features)[0]
 
 
-def _embed(model: Any, text: str, name: str) -> np.ndarray:
-    try:
-        return embed_texts(model, [text])[0]
-    except ValueError as error:
-        raise ValueError(f"{name} cannot be embedded as the documents were: {error}") from error
-
-
-def _match_vector(fitted: SAETopicModel, vector: np.ndarray, atom_weight: float) -> _Match:
-    """Match the embedding `vector` by cosine with documents, and with what their atoms say."""
+def _match_vector(model: SAETopicModel, vector: np.ndarray, atom_weight: float) -> _Match:
+    """Match an embedding by its cosine with documents, and with their reconstructions."""
     unit = unit_rows(vector[None])[0]
-    sums = fitted.atoms_.sums
+    sums = model.atoms_.sums
     mean = sums.embedding / max(sums.n_embedded, 1e-300)
-    towards = np.asarray(fitted.atoms_.centroids @ unit - mean @ unit, dtype=np.float32)
+    towards = np.asarray(model.atoms_.centroids @ unit - mean @ unit, dtype=np.float32)
 
     def score(doc_atoms: sp.csr_matrix, embeddings: np.ndarray | None) -> np.ndarray:
-        told = unit_rows(_reconstruct(fitted, _cosines(fitted, doc_atoms))) @ unit
+        by_atoms = unit_rows(_reconstruct(model, _cosines(model, doc_atoms))) @ unit
         if embeddings is None or atom_weight == 1:
-            return told
-        return atom_weight * told + (1 - atom_weight) * (unit_rows(embeddings) @ unit)
+            return by_atoms
+        return atom_weight * by_atoms + (1 - atom_weight) * (unit_rows(embeddings) @ unit)
 
     def gains(doc_atoms: sp.csr_matrix) -> sp.csr_matrix:
-        return _scale_columns(_cosines(fitted, doc_atoms), towards)
+        return _scale_columns(_cosines(model, doc_atoms), towards)
 
     return _Match(score, gains)
 
 
-def _match_topic(fitted: SAETopicModel, topic: int) -> _Match:
-    weights = fitted.atom_topics_[:, [topic]].toarray().ravel()
+def _match_topic(model: SAETopicModel, topic: int) -> _Match:
+    weights = model.atom_topics_[:, [topic]].toarray().ravel()
     return _Match(
-        lambda doc_atoms, _: fitted.topics_of(doc_atoms)[1][:, topic],
+        lambda doc_atoms, _: model.topics_of(doc_atoms)[1][:, topic],
         lambda doc_atoms: _scale_columns(doc_atoms, weights),
     )
 
 
-def _match_atoms(fitted: SAETopicModel, atoms: Any) -> _Match:
-    numbers = [atoms] if is_integer(atoms) else as_list(atoms, "atoms", "numbers of atoms")
-    n_atoms = fitted.sae_.n_atoms
-    if not numbers or not all(is_integer(a) and 0 <= a < n_atoms for a in numbers):
-        raise ValueError(f"atoms must be numbers of atoms, 0 to {n_atoms - 1}; found {numbers}")
-    chosen = np.zeros(n_atoms, dtype=np.float32)
+def _match_atoms(model: SAETopicModel, atoms: Any) -> _Match:
+    numbers = check_atoms(model, [atoms] if is_integer(atoms) else atoms)
+    if not numbers:
+        raise ValueError("atoms is empty")
+    chosen = np.zeros(model.sae_.n_atoms, dtype=np.float32)
     chosen[np.asarray(numbers, dtype=np.int64)] = 1
     return _Match(
         lambda doc_atoms, _: np.asarray(doc_atoms @ chosen),
@@ -270,24 +266,22 @@ def _match_atoms(fitted: SAETopicModel, atoms: Any) -> _Match:
     )
 
 
-def _match_words(fitted: SAETopicModel, words: Any) -> _Match:
+def _match_words(model: SAETopicModel, words: Any) -> _Match:
     """Match words by their likelihood under P(w | d) = π P0_w + (1 - π) Σ_k θ_dk B_kw."""
-    if fitted.atom_words_ is None:
+    if model.atom_words_ is None:
         raise ValueError("words need a model with words; this one was fitted without documents")
     wanted = words.split() if isinstance(words, str) else as_list(words, "words", "words")
-    for word in wanted:
-        check_text(word, "words: each")
-    columns = index_of_words(wanted, fitted.vocabulary_)
+    columns = index_of_words(wanted, model.vocabulary_)
     unknown = [word for word, column in zip(wanted, columns, strict=True) if column < 0]
     if len(unknown) == len(wanted):
         raise ValueError(f"words holds no word of the vocabulary; found {wanted}")
     if unknown:
         warnings.warn(f"words not in the vocabulary are left out: {unknown}", stacklevel=3)
     columns = columns[columns >= 0]
-    emissions = fitted.emissions_
+    emissions = model.emissions_
     by_atom = (1 - emissions.background_weight) * emissions.atom_words[:, columns]
     by_background = emissions.background_weight * emissions.background[columns]
-    average = np.maximum(fitted.atom_prevalence_ @ by_atom + by_background, 1e-30)
+    average = np.maximum(model.atom_prevalence_ @ by_atom + by_background, 1e-30)
 
     def probabilities(doc_atoms: sp.csr_matrix) -> np.ndarray:
         return np.maximum(doc_atoms @ by_atom + by_background, 1e-30)
@@ -302,79 +296,29 @@ def _match_words(fitted: SAETopicModel, words: Any) -> _Match:
     return _Match(score, gains)
 
 
-def _score(match: _Match, searched: _Searched) -> np.ndarray:
-    n_documents = searched.doc_atoms.shape[0]
-    scores = np.empty(n_documents, dtype=np.float32)
-    for first, last in even_ranges(n_documents, _ROWS):
-        embeddings = None if searched.embeddings is None else searched.embeddings[first:last]
-        scores[first:last] = match.score(searched.doc_atoms[first:last], embeddings)
-    return scores
-
-
 def _best_rows(
     scores: np.ndarray, groups: Any, n: int, left_out: int | None
 ) -> tuple[np.ndarray, list[Any] | None]:
-    """Return the best documents, of each group where there are any, and their groups."""
+    """Return the best documents, of each group if there are any, and their groups."""
     allowed = np.ones(len(scores), dtype=bool)
     if left_out is not None:
         allowed[left_out] = False
+
+    def best(rows: np.ndarray) -> np.ndarray:
+        rows = rows[allowed[rows]].astype(np.int64)
+        return rows[np.argsort(-scores[rows], kind="stable")[:n]]
+
     if groups is None:
-        return _best(scores, np.flatnonzero(allowed), n), None
+        return best(np.arange(len(scores))), None
     given = as_list(groups, "groups", "a label for each document")
     check_names(given, "groups")
-    labels = groups.reset_index(drop=True) if isinstance(groups, pd.Series) else pd.Series(given)
-    if not all(map(pd.api.types.is_hashable, given)):
-        raise TypeError("groups must hold one label for each document; found a list or table")
-    if len(labels) != len(scores):
-        raise ValueError(f"groups has {len(labels)} entries for {len(scores)} documents")
-    if labels.isna().all():
-        raise ValueError("groups is missing for all documents")
-    if pd.api.types.is_bool_dtype(labels):
-        return _best(scores, np.flatnonzero(allowed & labels.to_numpy()), n), None
-    found, of = [], []
-    for group, members in labels[allowed].groupby(labels[allowed]):
-        rows = _best(scores, members.index.to_numpy(), n)
-        found.append(rows)
-        of += [group] * len(rows)
-    return np.concatenate(found), of
-
-
-def _best(scores: np.ndarray, rows: np.ndarray, n: int) -> np.ndarray:
-    return rows[np.argsort(-scores[rows], kind="stable")[:n]]
-
-
-def _describe(
-    model: Any,
-    searched: _Searched,
-    rows: np.ndarray,
-    labels: list[Any] | None,
-    scores: np.ndarray,
-    match: _Match,
-    n_atoms: int,
-    n_words: int,
-) -> pd.DataFrame:
-    fitted = as_topic_model(model)
-    doc_atoms = searched.doc_atoms[rows]
-    gains = match.gains(doc_atoms)
-    helpful = [_largest_entries(gains[row], n_atoms) for row in range(len(rows))]
-    words = [atom_words(fitted, n_words, found) for found in helpful]
-    names = [*topic_names(model), ""]
-    topics = fitted.topics_of(doc_atoms)[0] if len(rows) else np.empty(0, dtype=np.int64)
-    columns: dict[str, Any] = {"document": rows}
-    if searched.ids is not None:
-        columns["id"] = [searched.ids[row] for row in rows]
-    if labels is not None:
-        columns["group"] = labels
-    columns |= {
-        "score": scores[rows],
-        "topic": topics,
-        "name": [names[topic] for topic in topics],
-        "atoms": [found.tolist() for found in helpful],
-        "words": ["; ".join(filter(None, each)) for each in words],
-    }
-    if searched.texts is not None:
-        columns["text"] = [searched.texts[row] for row in rows]
-    return pd.DataFrame(columns)
+    flags = pd.Series(given)
+    if pd.api.types.is_bool_dtype(flags) and len(flags) == len(scores):
+        return best(np.flatnonzero(flags)), None
+    found = read_groups(groups, len(scores))
+    rows = [best(found.rows(group)) for group in range(len(found.names))]
+    labels = [name for name, of_group in zip(found.names, rows, strict=True) for _ in of_group]
+    return np.concatenate(rows), labels
 
 
 def _largest_entries(row: sp.csr_matrix, n: int) -> np.ndarray:
@@ -383,16 +327,16 @@ def _largest_entries(row: sp.csr_matrix, n: int) -> np.ndarray:
     return row.indices[order[row.data[order] > 0]]
 
 
-def _cosines(fitted: SAETopicModel, doc_atoms: sp.csr_matrix) -> sp.csr_matrix:
+def _cosines(model: SAETopicModel, doc_atoms: sp.csr_matrix) -> sp.csr_matrix:
     """Undo the sharpening of mixtures: rows are cosines with atoms, up to a factor."""
     cosines = sp.csr_matrix(doc_atoms, dtype=np.float32, copy=True)
-    np.power(cosines.data, 1 / fitted.atoms_.sharpening, out=cosines.data)
+    np.power(cosines.data, 1 / model.atoms_.sharpening, out=cosines.data)
     return cosines
 
 
-def _reconstruct(fitted: SAETopicModel, cosines: sp.csr_matrix) -> np.ndarray:
-    """Return the direction (n, d) in which the atoms put each document among the embeddings."""
-    return np.asarray(cosines @ fitted.atoms_.centroids)
+def _reconstruct(model: SAETopicModel, cosines: sp.csr_matrix) -> np.ndarray:
+    """Return the direction (n, d) of each document's embedding according to its atoms."""
+    return np.asarray(cosines @ model.atoms_.centroids)
 
 
 def _scale_columns(matrix: sp.csr_matrix, factors: np.ndarray) -> sp.csr_matrix:

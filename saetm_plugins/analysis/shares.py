@@ -1,4 +1,4 @@
-"""How much of each collection is about a topic: mean shares, and the paper's document coverage.
+"""Mean shares of topics in groups of documents, and the paper's document coverage.
 
 Girrbach & Akata (arXiv 2511.16309, section 6) compare collections of images by the share of their
 documents in which a topic is active, and rank topics by how much it varies between collections.
@@ -6,9 +6,10 @@ documents in which a topic is active, and rank topics by how much it varies betw
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import scipy.sparse as sp
 
 from saetm_plugins.analysis.documents import BLOCK_ROWS, Documents, read_documents
@@ -17,9 +18,6 @@ from saetm_plugins.analysis.groups import FEW, Groups, read_groups, warn_of_few
 from saetm_plugins.analysis.resampling import bootstrap_means, percentile_interval
 from saetm_plugins.parallel import even_ranges
 from saetm_plugins.validation import check_count, check_fraction
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def topic_shares(
@@ -37,7 +35,7 @@ def topic_shares(
 
     Parameters
     ----------
-    model : SAETopicModel, SAEBERTopic, SaeModel, or path of a saved one
+    model : as of :func:`saetm_plugins.analysis.as_topic_model`
     groups : array-like of length n, or matrix of shape (n, G)
         A label for each document (a column of a DataFrame), True or False, a list of labels each,
         or a matrix of zeros and ones (documents × groups): a document may be in several groups.
@@ -46,7 +44,7 @@ def topic_shares(
     doc_atoms : csr_matrix of shape (n, n_atoms), optional
         The same as atoms, as ``model.transform_atoms`` returns.
     n_resamples : int, default=0
-        Draws of the bootstrap; with any, there are columns ``low`` and ``high``.
+        Draws of the bootstrap; above 0 there are columns ``low`` and ``high``.
     confidence : float, default=0.95
         Of the interval between them.
     random_state : int, default=0
@@ -57,11 +55,6 @@ def topic_shares(
     DataFrame
         A row a topic and group: ``topic, words, group, share, n_documents, few_documents``; the
         last is True for groups of fewer than 10 documents.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When `groups` does not fit the documents, or the model holds none and none are given.
     """
     documents = read_documents(model, doc_topics, doc_atoms)
     found = read_groups(groups, len(documents))
@@ -86,7 +79,7 @@ def coverage(
     doc_atoms: Any = None,
     n_words: int = 10,
 ) -> pd.DataFrame:
-    """Return in what share of the documents of each group a topic is active (paper, section 6).
+    """Return the share of each group's documents in which a topic is active (paper, section 6).
 
     coverage(t, D) is the share of documents in D that have any active atom of topic t; an atom
     that a soft merge splits counts for the topic with its largest weight (see
@@ -103,15 +96,10 @@ def coverage(
     -------
     DataFrame
         As of :func:`topic_shares`, with ``coverage`` in place of ``share``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As of :func:`topic_shares`; also when `threshold` is 0 and there are topics alone, no atoms.
     """
+    check_fraction(threshold, "threshold")
     documents = read_documents(model, doc_topics, doc_atoms)
     found = read_groups(groups, len(documents))
-    check_fraction(threshold, "threshold")
     covered = group_coverage(documents, found, threshold)
     return _table(topic_words(documents.model, n_words), found, covered, "coverage")
 
@@ -128,7 +116,7 @@ def rank_topics_by_variance(
 ) -> pd.DataFrame:
     """Rank topics by how much their coverage varies between groups (paper, section 6).
 
-    Topics that are everywhere are dropped: those whose mean coverage is above `max_mean`.
+    Topics that are everywhere, whose mean coverage is above `max_mean`, are left out.
 
     Parameters
     ----------
@@ -141,31 +129,18 @@ def rank_topics_by_variance(
     DataFrame
         A row a topic: ``topic, words, mean, variance, highest, lowest``; mean and (population)
         variance over the groups, and the groups of most and least coverage. Most varied first.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As of :func:`coverage`; also when there is one group only.
     """
-    documents = read_documents(model, doc_topics, doc_atoms)
-    found = read_groups(groups, len(documents))
-    if len(found.names) < 2:
-        raise ValueError(f"groups has one group only, {found.names[0]!r}: nothing varies")
-    check_fraction(threshold, "threshold")
-    warn_of_few(found.names, found.sizes)
-    table = _table(
-        topic_words(documents.model, n_words),
-        found,
-        group_coverage(documents, found, threshold),
-        "coverage",
-    )
+    given = {"doc_topics": doc_topics, "doc_atoms": doc_atoms, "n_words": n_words}
+    table = coverage(model, groups, threshold, **given)
+    sizes = table.drop_duplicates("group").set_index("group")["n_documents"]
+    if len(sizes) < 2:
+        raise ValueError(f"groups has one group only, {sizes.index[0]!r}: nothing varies")
+    warn_of_few(sizes.index, sizes)
     return rank_by_variance(table, "coverage", max_mean)
 
 
 def rank_by_variance(table: pd.DataFrame, column: str, max_mean: float) -> pd.DataFrame:
-    """Rank the topics of a table of :func:`coverage` or :func:`topic_shares`; see above."""
-    import pandas as pd
-
+    """Rank the topics of a table of :func:`coverage` or :func:`topic_shares`."""
     check_fraction(max_mean, "max_mean", closed=True)
     wide = table.pivot(index="topic", columns="group", values=column)
     wide = wide[list(dict.fromkeys(table["group"]))]
@@ -221,8 +196,6 @@ def _dense_sums(doc_topics: np.ndarray, groups: Groups) -> np.ndarray:
 
 
 def _table(words: list[str], groups: Groups, values: np.ndarray, name: str = "share") -> Any:
-    import pandas as pd
-
     n_groups, n_topics = values.shape
     sizes = np.tile(groups.sizes, n_topics)
     names = pd.Series(groups.names * n_topics)

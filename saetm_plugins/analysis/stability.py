@@ -1,4 +1,4 @@
-"""Do topics come back? Another model, another seed, another sample of the documents.
+"""Stability: topics that return in another model, with another seed, or in another sample.
 
 Greene, O'Callaghan & Cunningham, "How many topics? Stability analysis for topic models", ECML PKDD
 2014, match topics of two models one to one by their top words; here their documents count too.
@@ -14,14 +14,11 @@ import pandas as pd
 import scipy.sparse as sp
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
-from sklearn.metrics.cluster import contingency_matrix
 
 from saetm_plugins.analysis.fitted import (
     as_topic_model,
     count_in_vocabulary,
     document_atoms,
-    embed_texts,
-    open_model,
     topic_names,
     topic_words,
 )
@@ -34,13 +31,14 @@ from saetm_plugins.validation import (
     check_count,
     check_embeddings,
     check_fraction,
-    check_text,
     is_integer,
 )
 
+_ALL = slice(None)
+
 
 class TopicStability(NamedTuple):
-    """How far topics come back.
+    """How stable topics are.
 
     Attributes
     ----------
@@ -50,8 +48,8 @@ class TopicStability(NamedTuple):
         ``stable_documents`` by either; ``ari`` and ``nmi`` of the documents' main topics.
     topics : DataFrame
         A row a topic: ``topic, name, words``; ``stability``, the share of comparisons in which it
-        has a counterpart; ``word_overlap`` and ``document_overlap`` with it, on average; of one
-        comparison also ``counterpart`` (-1: none left to match).
+        has a counterpart; ``word_overlap`` and ``document_overlap`` with it, on average; for one
+        comparison also ``counterpart`` (-1: the other model has too few topics).
     """
 
     runs: pd.DataFrame
@@ -73,62 +71,52 @@ def topic_stability(
 ) -> TopicStability:
     """Return the share of topics with a counterpart in other models of the same documents.
 
-    Topics are matched one to one so that their overlap is largest in all (Hungarian method). The
-    overlap of words is the share of top words in common; that of documents the Dice coefficient,
-    2 |A ∩ B| / (|A| + |B|), of those whose main topic it is.
+    Topics are matched one to one so that the sum of overlaps is largest (Hungarian method). The
+    overlap of words is the share of top words in common; the overlap of documents is the Dice
+    coefficient, 2 |A ∩ B| / (|A| + |B|), of those whose main topic it is.
 
     Parameters
     ----------
-    model : SAETopicModel, SAEBERTopic, SaeModel, SAEClusterer, or path
-        Fitted.
+    model : as of :func:`saetm_plugins.analysis.as_topic_model`
     other : like `model`, optional
         The model to compare with. None fits others, as `model` was, on the documents.
     documents : iterable of str, optional
-        Needed to fit others with words. Beside `other`: documents to compare the two on, by
-        default those that both were fitted to.
+        Needed to fit others with words. With `other`: documents to compare the two on, by default
+        those that both were fitted to.
     embeddings : array-like of shape (n, d), optional
-        Those of the documents; without them they are encoded, once.
+        Of the documents; None encodes them, once.
     bow : sparse matrix of shape (n, V), optional
         Counts of the model's words, in place of `documents`.
     seeds : int or sequence of int, default=3
-        How many seeds to fit with, or which; everything random changes, the autoencoder included
-        (unless one was given to the model).
+        How many seeds to fit with, or which; a seed changes everything random, the autoencoder
+        included (unless one was given to the model).
     bootstraps : int, default=0
         How many samples of the documents, drawn with replacement, to fit to.
     n_words : int, default=10
         Top words that are compared.
     least_overlap : float, default=0.5
-        From which overlap on a topic counts as found again.
+        Overlap from which on a topic has a counterpart.
     verbose : bool, default=False
         Show a progress bar.
-
-    Returns
-    -------
-    TopicStability
-
-    Raises
-    ------
-    TypeError, ValueError
-        When an argument is not legal, the documents are not those of both models, or there is
-        nothing to fit others to.
     """
-    model = open_model(model)
-    fitted = as_topic_model(model)
+    model = as_topic_model(model)
     n_words = check_count(n_words, "n_words")
     check_fraction(least_overlap, "least_overlap", closed=True)
     if other is None:
-        drawn = check_seeds(seeds, fitted.random_state)
+        drawn = _read_seeds(seeds, model.random_state)
         bootstraps = check_count(bootstraps, "bootstraps", minimum=0)
         if not drawn and not bootstraps:
             raise ValueError("seeds and bootstraps are both 0: there is nothing to compare with")
         corpus = _Corpus.of(model, documents, embeddings, bow)
-        labels = fitted.topics_of(document_atoms(fitted, embeddings=corpus.embeddings))[0]
-        found = _refits(fitted, corpus, drawn, bootstraps)
+        labels = model.topics_of(document_atoms(model, embeddings=corpus.embeddings))[0]
         compared = progress_bar(
-            found, total=len(drawn) + bootstraps, disable=not verbose, desc="Fitting"
+            _refits(model, corpus, drawn, bootstraps),
+            total=len(drawn) + bootstraps,
+            disable=not verbose,
+            desc="Fitting",
         )
     else:
-        other = open_model(other)
+        other = as_topic_model(other)
         labels = _main_topics(model, documents, embeddings)
         others = _main_topics(other, documents, embeddings)
         if len(labels) != len(others):
@@ -136,14 +124,29 @@ def topic_stability(
                 f"other was fitted to {len(others)} documents, model to {len(labels)}; pass "
                 "documents= or embeddings= to compare them on the same ones"
             )
-        compared = [("other", as_topic_model(other), others)]
-    words = words_of_topics(fitted, n_words)
+        compared = [("other", other, others)]
+    words = words_of_topics(model, n_words)
     runs, matches = [], []
     for run, another, its_labels in compared:
         match = match_topics(words, words_of_topics(another, n_words), labels, its_labels)
-        runs.append(_summarize(run, another.n_topics_, match, labels, its_labels, least_overlap))
+        runs.append(
+            {
+                "run": run,
+                "n_topics": another.n_topics_,
+                **share_matched(match, least_overlap),
+                "ari": adjusted_rand_score(labels, its_labels),
+                "nmi": normalized_mutual_info_score(labels, its_labels),
+            }
+        )
         matches.append(match)
-    return TopicStability(pd.DataFrame(runs), _by_topic(model, matches, n_words, least_overlap))
+    topics = pd.DataFrame({"topic": np.arange(model.n_topics_), "name": topic_names(model)})
+    topics["words"] = topic_words(model, n_words)
+    topics["stability"] = np.mean([_is_stable(match, least_overlap) for match in matches], axis=0)
+    for column in ("word_overlap", "document_overlap"):
+        topics[column] = np.mean([match[column] for match in matches], axis=0)
+    if len(matches) == 1:
+        topics["counterpart"] = matches[0]["counterpart"]
+    return TopicStability(pd.DataFrame(runs), topics)
 
 
 def match_topics(
@@ -166,11 +169,6 @@ def match_topics(
     DataFrame
         A row a topic of the first: ``counterpart`` (-1 where the other has too few topics),
         ``word_overlap`` (missing without words), ``document_overlap``; both 0 without counterpart.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When words are no lists of words, or labels are no topics of theirs.
     """
     words, other_words = _check_words(words, "words"), _check_words(other_words, "other_words")
     labels = _check_labels(labels, "labels", len(words))
@@ -181,27 +179,21 @@ def match_topics(
     by_words = _word_overlap(words, other_words)
     together = by_documents if by_words is None else (by_words + by_documents) / 2
     rows, columns = linear_sum_assignment(together, maximize=True)
-    found = pd.DataFrame({"counterpart": np.full(len(words), -1), "word_overlap": 0.0})
-    found["document_overlap"] = 0.0
+    start = {"counterpart": -1, "word_overlap": 0.0, "document_overlap": 0.0}
+    found = pd.DataFrame(start, index=range(len(words)))
     found.loc[rows, "counterpart"] = columns
     found.loc[rows, "document_overlap"] = by_documents[rows, columns]
     if by_words is None:
-        found["word_overlap"] = np.nan
-    else:
-        found.loc[rows, "word_overlap"] = by_words[rows, columns]
+        return found.assign(word_overlap=np.nan)
+    found.loc[rows, "word_overlap"] = by_words[rows, columns]
     return found
 
 
 def _check_words(words: Any, name: str) -> list[list[str]]:
-    topics = [
-        as_list(row, f"{name}[{i}]", "words")
-        for i, row in enumerate(as_list(words, name, "lists of words"))
-    ]
-    for row, own in enumerate(topics):
-        for word in own:
-            check_text(word, f"{name}[{row}]: each")
-    if not topics:
-        raise ValueError(f"{name} holds no topics")
+    what = "lists of words, one per topic"
+    topics = [as_list(row, name, what) for row in as_list(words, name, what)]
+    if not topics or not all(isinstance(word, str) for row in topics for word in row):
+        raise TypeError(f"{name} must hold {what}; found {words!r:.80}")
     return topics
 
 
@@ -214,34 +206,25 @@ def _check_labels(labels: Any, name: str, n_topics: int) -> np.ndarray:
 
 def share_matched(match: pd.DataFrame, least_overlap: float) -> dict[str, float]:
     """Return the shares of topics with a counterpart: by both, by words, by documents."""
-    kept = {
-        "stable": is_stable(match, least_overlap),
-        "stable_words": match["word_overlap"] >= least_overlap,
-        "stable_documents": match["document_overlap"] >= least_overlap,
+    by_words = match["word_overlap"] >= least_overlap
+    return {
+        "stable": float(_is_stable(match, least_overlap).mean()),
+        "stable_words": np.nan if match["word_overlap"].isna().all() else float(by_words.mean()),
+        "stable_documents": float((match["document_overlap"] >= least_overlap).mean()),
     }
-    shares = {name: float(found.mean()) for name, found in kept.items()}
-    if match["word_overlap"].isna().all():
-        shares["stable_words"] = np.nan
-    return shares
 
 
-def is_stable(match: pd.DataFrame, least_overlap: float) -> pd.Series:
-    """Tell which topics have a counterpart, by words (where there are any) and by documents."""
+def _is_stable(match: pd.DataFrame, least_overlap: float) -> pd.Series:
+    """Tell which topics have a counterpart, by words (if there are any) and by documents."""
     by_words = match["word_overlap"].isna() | (match["word_overlap"] >= least_overlap)
     return by_words & (match["document_overlap"] >= least_overlap)
 
 
-def check_seeds(seeds: Any, base: Any) -> list[int]:
-    """Return seeds as a list; a number of them follow on the model's own, `base`.
-
-    Raises
-    ------
-    TypeError, ValueError
-    """
+def _read_seeds(seeds: Any, base: Any) -> list[int]:
+    """Return seeds as a list; a number of them follow on the model's own, `base`."""
     if is_integer(seeds):
-        seeds = check_count(seeds, "seeds", minimum=0)
         first = int(base) + 1 if is_integer(base) else 1
-        return list(range(first, first + int(seeds)))
+        return list(range(first, first + check_count(seeds, "seeds", minimum=0)))
     listed = as_list(seeds, "seeds", "a count or a list of seeds")
     if not all(is_integer(seed) and 0 <= seed < 2**32 for seed in listed):
         raise TypeError(f"seeds must be a count or a list of seeds; found {seeds!r:.80}")
@@ -249,65 +232,58 @@ def check_seeds(seeds: Any, base: Any) -> list[int]:
 
 
 class _Corpus(NamedTuple):
-    """What models are fitted to again."""
+    """The documents to which models are fitted again."""
 
     embeddings: np.ndarray
     counts: sp.csr_matrix | None
 
     @classmethod
-    def of(cls, model: Any, documents: Any, embeddings: Any, bow: Any) -> _Corpus:
-        fitted = as_topic_model(model)
+    def of(cls, model: SAETopicModel, documents: Any, embeddings: Any, bow: Any) -> _Corpus:
         texts = None if documents is None else check_documents(documents)
         if embeddings is None and texts is None:
             raise ValueError(
                 "documents or embeddings are needed to fit others; or pass another model"
             )
         if embeddings is None:
-            embeddings = embed_texts(model, texts)
-        embeddings = check_embeddings(
-            embeddings,
-            n_rows=None if texts is None else len(texts),
-            width=fitted.sae_.n_features,
-        )
+            embeddings = model.encode(texts)
+        n_rows = None if texts is None else len(texts)
+        embeddings = check_embeddings(embeddings, n_rows=n_rows, width=model.sae_.n_features)
         return cls(embeddings, count_in_vocabulary(model, len(embeddings), texts, bow))
 
-    def fit(self, fitted: SAETopicModel, seed: int, rows: np.ndarray | None = None) -> Any:
+    def fit(
+        self, model: SAETopicModel, seed: int, rows: np.ndarray | slice = _ALL
+    ) -> SAETopicModel:
         """Fit a model with the settings of another to the documents, or to some."""
-        settings = {name: getattr(fitted, name) for name in SAETopicModel().get_params()}
-        settings |= {"random_state": seed, "n_topics": fitted.n_topics_, "verbose": False}
-        counts, embeddings = self.counts, self.embeddings
-        if rows is not None:
-            embeddings = embeddings[rows]
-            counts = None if counts is None else counts[rows]
-        words = {} if counts is None else {"bow": counts, "vocabulary": fitted.vocabulary_}
-        return SAETopicModel(**settings).fit(None, embeddings, **words)
+        settings = {name: getattr(model, name) for name in SAETopicModel().get_params()}
+        settings |= {"random_state": seed, "n_topics": model.n_topics_, "verbose": False}
+        if model.atoms_.word_vectors is None:  # it was fitted without, whatever its encoder
+            settings["word_vectors"] = "corpus"
+        words = {}
+        if self.counts is not None:
+            words = {"bow": self.counts[rows], "vocabulary": model.vocabulary_}
+        return SAETopicModel(**settings).fit(None, embeddings=self.embeddings[rows], **words)
 
 
 def _refits(
-    fitted: SAETopicModel, corpus: _Corpus, seeds: list[int], bootstraps: int
+    model: SAETopicModel, corpus: _Corpus, seeds: list[int], bootstraps: int
 ) -> Iterator[tuple[str, SAETopicModel, np.ndarray]]:
     """Yield a name, a model fitted anew and its main topics of the documents."""
     for seed in seeds:
-        model = corpus.fit(fitted, seed)
-        yield f"seed {seed}", model, model.labels_
-    base = fitted.random_state if is_integer(fitted.random_state) else 0
+        again = corpus.fit(model, seed)
+        yield f"seed {seed}", again, again.labels_
+    base = model.random_state if is_integer(model.random_state) else 0
     n_documents = len(corpus.embeddings)
     for number in range(1, bootstraps + 1):
         rows = np.random.default_rng([base, number]).integers(n_documents, size=n_documents)
-        model = corpus.fit(fitted, base, np.sort(rows))
-        yield (
-            f"bootstrap {number}",
-            model,
-            model.topics_of(model.atoms_.mixtures(corpus.embeddings))[0],
-        )
+        again = corpus.fit(model, base, np.sort(rows))
+        labels = again.topics_of(again.atoms_.mixtures(corpus.embeddings))[0]
+        yield f"bootstrap {number}", again, labels
 
 
-def _main_topics(model: Any, documents: Any, embeddings: Any) -> np.ndarray:
-    fitted = as_topic_model(model)
+def _main_topics(model: SAETopicModel, documents: Any, embeddings: Any) -> np.ndarray:
     if documents is None and embeddings is None:
-        return np.asarray(fitted.labels_)
-    source = fitted if embeddings is not None else model
-    return fitted.topics_of(document_atoms(source, documents, embeddings))[0]
+        return np.asarray(model.labels_)
+    return model.topics_of(document_atoms(model, documents, embeddings))[0]
 
 
 def _document_overlap(
@@ -315,10 +291,8 @@ def _document_overlap(
 ) -> np.ndarray:
     """Return the Dice coefficient (T, U) of the documents of each two topics."""
     both = (labels >= 0) & (other_labels >= 0)
-    shared = np.zeros((n_topics, n_others))
-    if both.any():
-        first, second = np.unique(labels[both]), np.unique(other_labels[both])
-        shared[np.ix_(first, second)] = contingency_matrix(labels[both], other_labels[both])
+    pairs = (np.ones(both.sum()), (labels[both], other_labels[both]))
+    shared = sp.coo_matrix(pairs, shape=(n_topics, n_others)).toarray()
     sizes = np.bincount(labels[labels >= 0], minlength=n_topics)[:, None]
     sizes = sizes + np.bincount(other_labels[other_labels >= 0], minlength=n_others)
     return 2 * shared / np.maximum(sizes, 1)
@@ -332,34 +306,3 @@ def _word_overlap(
         return None
     sets, others = [set(row) for row in words], [set(row) for row in other_words]
     return np.array([[len(a & b) / max(len(a), len(b)) for b in others] for a in sets])
-
-
-def _summarize(
-    run: str,
-    n_topics: int,
-    match: pd.DataFrame,
-    labels: np.ndarray,
-    other_labels: np.ndarray,
-    least_overlap: float,
-) -> dict[str, Any]:
-    return {
-        "run": run,
-        "n_topics": n_topics,
-        **share_matched(match, least_overlap),
-        "ari": adjusted_rand_score(labels, other_labels),
-        "nmi": normalized_mutual_info_score(labels, other_labels),
-    }
-
-
-def _by_topic(
-    model: Any, matches: list[pd.DataFrame], n_words: int, least_overlap: float
-) -> pd.DataFrame:
-    names = topic_names(model)
-    found = pd.DataFrame({"topic": np.arange(len(names)), "name": names})
-    found["words"] = topic_words(model, n_words)
-    found["stability"] = np.mean([is_stable(match, least_overlap) for match in matches], axis=0)
-    for column in ("word_overlap", "document_overlap"):
-        found[column] = np.mean([match[column] for match in matches], axis=0)
-    if len(matches) == 1:
-        found["counterpart"] = matches[0]["counterpart"]
-    return found

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from saetm_plugins import topics as cuts
-from saetm_plugins.analysis.fitted import as_topic_model
-from saetm_plugins.analysis.levels import TopicLevels, topic_levels
+from saetm_plugins.analysis.fitted import as_topic_model, join_words
+from saetm_plugins.analysis.levels import topic_levels
 from saetm_plugins.analysis.names import name_levels
 from saetm_plugins.topics import Topics
 from saetm_plugins.validation import check_count
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _COLUMNS = ("level", "topic", "parent", "name", "share", "words")
 
@@ -31,18 +29,18 @@ def taxonomy(
 ) -> pd.DataFrame:
     """Return nested levels of topics: a row a topic and level.
 
-    The topics of the finest level are joined upwards, so every topic has one parent, every parent
-    two children at least, and shares add up. Nothing is trained; the model is not changed.
+    The topics of the finest level are joined upwards: every topic has one parent, every parent has
+    at least two children, and shares add up. Nothing is trained; the model is not changed.
 
     Parameters
     ----------
     model : as of :func:`saetm_plugins.analysis.as_topic_model`
     levels : sequence of int, optional
-        Numbers of topics, rising, such as ``[8, 40, 200]``; each at least double the one before.
-        None: the model's own cut, and above it a quarter as many topics at a time.
+        Numbers of topics, such as ``[8, 40, 200]``; see
+        :func:`saetm_plugins.analysis.topic_levels`.
     documents : list of str, optional
         The fitted documents: topics without a label are then named by their phrases, see
-        :func:`saetm_plugins.analysis.name_levels`; else by their words.
+        :func:`saetm_plugins.analysis.name_levels`; without, by their words.
     namer : chat or callable, optional
         A language model that names topics, see :func:`saetm_plugins.analysis.name_topics`.
     n_words : int, default=10
@@ -52,40 +50,16 @@ def taxonomy(
     DataFrame
         Columns ``level`` (0 is the coarsest), ``topic``, ``parent`` (its number in the level above,
         missing in the first), ``name`` (no two alike), ``share``, ``words``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When `levels` do not rise or are more than there are live atoms, or `documents` are of
-        another number than the model was fitted to.
     """
-    fitted = as_topic_model(model)
+    model = as_topic_model(model)
     n_words = check_count(n_words, "n_words")
     tree = topic_levels(model, levels)
-    return levels_table(fitted, tree, name_levels(model, tree, documents, namer=namer), n_words)
-
-
-def levels_table(
-    model: Any, tree: TopicLevels, names: Sequence[Sequence[str]], n_words: int = 10
-) -> pd.DataFrame:
-    """Return levels that were joined and named already as the table of :func:`taxonomy`."""
-    import pandas as pd
-
+    names = name_levels(model, tree, documents, namer=namer)
     parts = []
     for level, topics in enumerate(tree.topics):
         parent = tree.parents[level - 1] if level else [None] * len(topics)
-        parts.append(
-            pd.DataFrame(
-                {
-                    "level": level,
-                    "topic": np.arange(len(topics)),
-                    "parent": pd.array(parent, dtype="Int64"),
-                    "name": list(names[level]),
-                    "share": topics.prevalence,
-                    "words": words_of(model, topics, n_words),
-                }
-            )
-        )
+        words = words_of(model, topics, n_words)
+        parts.append(_table(level, parent, names[level], topics.prevalence, words))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -106,31 +80,16 @@ def drill_down(model: Any, topic: int, n: int = 2, *, n_words: int = 10) -> pd.D
     DataFrame
         The columns of :func:`taxonomy`; ``level`` is 1 and ``parent`` the topic; shares add up to
         the topic's.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When the topic does not exist or has fewer than `n` atoms.
     """
-    import pandas as pd
-
-    fitted = as_topic_model(model)
+    model = as_topic_model(model)
     n_words = check_count(n_words, "n_words")
-    marked = fitted.topics_.with_labels(["" for _ in range(fitted.n_topics_)])
-    split = cuts.split_topic(fitted.atoms_, marked, topic, n)
+    marked = model.topics_.with_labels([""] * model.n_topics_)
+    split = cuts.split_topic(model.atoms_, marked, topic, n)
     parts = split.select([part for part, label in enumerate(split.labels) if label is None])
-    words = words_of(fitted, parts, n_words)
-    share = parts.prevalence * fitted.topic_prevalence_[topic]
-    return pd.DataFrame(
-        {
-            "level": 1,
-            "topic": np.arange(len(parts)),
-            "parent": pd.array([topic] * len(parts), dtype="Int64"),
-            "name": [" ".join(line.split(", ")[:3]) for line in words],
-            "share": share.astype(np.float32),
-            "words": words,
-        }
-    )
+    words = words_of(model, parts, n_words)
+    names = [" ".join(line.split(", ")[:3]) for line in words]
+    share = (parts.prevalence * model.topic_prevalence_[topic]).astype(np.float32)
+    return _table(1, [topic] * len(parts), names, share, words)
 
 
 def taxonomy_layers(
@@ -148,25 +107,16 @@ def taxonomy_layers(
         given.
     doc_topics : ndarray of shape (n, T), optional
         Mixtures of the finest level's topics; None means those of the fitted documents.
-
-    Returns
-    -------
-    list of ndarray of shape (n,), object
-
-    Raises
-    ------
-    ValueError
-        When the finest level has another number of topics than there are mixtures of.
     """
-    fitted = as_topic_model(model)
+    model = as_topic_model(model)
     finest = int(table["level"].max())
-    mixtures = fitted.doc_topics_ if doc_topics is None else np.asarray(doc_topics)
+    mixtures = model.doc_topics_ if doc_topics is None else np.asarray(doc_topics)
     n_topics = int((table["level"] == finest).sum())
     if mixtures.shape[1] != n_topics:
         raise ValueError(
             f"table's finest level has {n_topics} topics; the mixtures have {mixtures.shape[1]}"
         )
-    topic = mixtures.argmax(axis=1) if doc_topics is not None else np.asarray(fitted.labels_)
+    topic = mixtures.argmax(axis=1) if doc_topics is not None else np.asarray(model.labels_)
     layers = []
     for level in range(finest, -1, -1):
         rows = table[table["level"] == level].set_index("topic")
@@ -227,21 +177,24 @@ def words_of(model: Any, topics: Topics, n_words: int) -> list[str]:
     """Return the most probable words of topics, joined by commas; "" without words."""
     if topics.words is None:
         return [""] * len(topics)
-    best = np.argsort(-topics.words, axis=1, kind="stable")[:, :n_words]
-    return [", ".join(map(str, model.vocabulary_[row])) for row in best]
+    return join_words(model.vocabulary_, topics.words, n_words)
+
+
+def _table(
+    level: int, parent: Any, names: Sequence[str], share: np.ndarray, words: list[str]
+) -> pd.DataFrame:
+    columns = (level, np.arange(len(words)), pd.array(parent, dtype="Int64"), names, share, words)
+    return pd.DataFrame(dict(zip(_COLUMNS, columns, strict=True)))
 
 
 def _children(table: pd.DataFrame) -> dict[tuple[int, int | None], list[Any]]:
     """Return the rows of a taxonomy by their level and parent; those of the first by (0, None)."""
-    if not hasattr(table, "columns"):
-        raise TypeError(f"table must be what taxonomy returns; found {type(table).__name__}")
-    missing = [column for column in _COLUMNS if column not in table]
-    if missing:
-        raise ValueError(f"table is no taxonomy: it lacks the columns {', '.join(missing)}")
+    if not hasattr(table, "columns") or not set(_COLUMNS).issubset(table.columns):
+        raise TypeError(f"table must be what taxonomy returns; found {table!r:.80}")
     found: dict[tuple[int, int | None], list[Any]] = {}
     for row in table.rename(columns={"name": "name_"}).itertuples(index=False):
         parent = int(row.parent) if row.level else None
         found.setdefault((int(row.level), parent), []).append(row)
     if (0, None) not in found:
-        raise ValueError("table is no taxonomy: it holds no topic of level 0")
+        raise ValueError("table must be what taxonomy returns; it holds no topic of level 0")
     return found

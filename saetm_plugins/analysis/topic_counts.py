@@ -1,4 +1,4 @@
-"""How many topics? What is gained and lost with each count, and the best compromise."""
+"""How many topics? What each count gains and loses, and the best compromise."""
 
 from __future__ import annotations
 
@@ -12,12 +12,8 @@ import scipy.sparse as sp
 from sklearn.metrics import adjusted_rand_score
 
 from saetm_plugins import topics as cuts
-from saetm_plugins.analysis.fitted import (
-    as_topic_model,
-    count_in_vocabulary,
-    document_atoms,
-    open_model,
-)
+from saetm_plugins.analysis.correlations import npmi
+from saetm_plugins.analysis.fitted import as_topic_model, count_in_vocabulary, document_atoms
 from saetm_plugins.analysis.stability import match_topics, share_matched
 from saetm_plugins.atom_model import AtomModel, sum_documents
 from saetm_plugins.emission.inputs import check_counts
@@ -36,7 +32,7 @@ _ROWS = 256  # documents at a time: their words' probabilities are dense
 
 
 class SuggestedCount(NamedTuple):
-    """A number of topics, why, and the figures behind it.
+    """A number of topics, the reason, and the figures behind it.
 
     Attributes
     ----------
@@ -72,26 +68,26 @@ def suggest_n_topics(
     random_state: int = 0,
     verbose: bool = False,
 ) -> SuggestedCount:
-    """Cut a fitted model into several numbers of topics and say which serves best.
+    """Cut a fitted model into several numbers of topics and recommend one.
 
     Nothing is trained: the atoms are those of the model. For stability and likelihood the
     documents are split in halves; words, keywords and cuts are learned on each, the topics of the
-    halves matched (:func:`topic_stability`), and each half's words predicted by the topics of the
-    other. Few topics are coherent, distinct and come back, many predict words better; the count
-    with the best of both is recommended. That is relative to the counts tried.
+    halves are matched (:func:`topic_stability`), and each half's words are predicted by the topics
+    of the other. Few topics are coherent, distinct and stable, many predict words better; the
+    count with the best compromise is recommended. It depends on the counts tried.
 
     Parameters
     ----------
-    model : SAETopicModel, SAEBERTopic, SaeModel, SAEClusterer, or path
-        Fitted; not changed.
+    model : as of :func:`saetm_plugins.analysis.as_topic_model`
+        It is not changed.
     counts : iterable of int, optional
-        Numbers of topics, ``range(10, 101, 10)`` say; by default 5 to 300, as far as there are
+        Numbers of topics, such as ``range(10, 101, 10)``; by default 5 to 300, as far as there are
         atoms for them and ten documents for each topic.
     documents : iterable of str, optional
         The texts of the fitted documents; with `embeddings`, of others. Without texts and `bow`
         stability alone decides.
     embeddings : array-like of shape (n, d), optional
-        Of documents to use in the place of the fitted ones, or theirs.
+        Of the documents; those of other documents replace the fitted ones.
     bow : sparse matrix of shape (n, V), optional
         Counts of the model's words, in place of `documents`.
     merge : str, optional
@@ -105,38 +101,27 @@ def suggest_n_topics(
     random_state : int, default=0
     verbose : bool, default=False
         Show a progress bar.
-
-    Returns
-    -------
-    SuggestedCount
-
-    Raises
-    ------
-    TypeError, ValueError
-        When an argument is not legal, a count is above the number of live atoms, or there are too
-        few documents.
     """
-    model = open_model(model)
-    fitted = as_topic_model(model)
+    model = as_topic_model(model)
     n_splits = check_count(n_splits, "n_splits")
-    n_words = check_count(n_words, "n_words")
+    n_words = check_count(n_words, "n_words", minimum=2)
     check_fraction(least_overlap, "least_overlap", closed=True)
-    merge = fitted.merge if merge is None else merge
-    fitted.atoms_.choose_merge(merge)
+    merge = model.merge if merge is None else merge
+    model.atoms_.choose_merge(merge)
     texts = None if documents is None else check_documents(documents)
-    doc_atoms = _fitted_atoms(fitted, texts, embeddings)
+    doc_atoms = _read_atoms(model, texts, embeddings)
     words = count_in_vocabulary(model, doc_atoms.shape[0], texts, bow)
     if embeddings is not None:
         embeddings = check_embeddings(embeddings, n_rows=doc_atoms.shape[0])
     rng = np.random.default_rng(check_count(random_state, "random_state", minimum=0))
-    splits = [_split(fitted, doc_atoms, words, embeddings, rng) for _ in range(n_splits)]
-    chosen = _check_counts(counts, fitted, splits)
+    splits = [_split(model, doc_atoms, words, embeddings, rng) for _ in range(n_splits)]
+    chosen = _check_counts(counts, splits)
 
     rows = []
     for n_topics in progress_bar(chosen, disable=not verbose, desc="Cutting"):
         row: dict[str, Any] = {"n_topics": n_topics}
         if words is not None:
-            topics = fitted.cut_atoms(fitted.atoms_, doc_atoms, n_topics, merge)
+            topics = model.cut_atoms(model.atoms_, doc_atoms, n_topics, merge)
             top = _top_words(topics, n_words)
             row["coherence"] = float(document_npmi(top, words).mean())
             row["diversity"] = len(np.unique(top)) / top.size
@@ -155,60 +140,45 @@ def suggest_n_topics(
 def document_npmi(topic_words: np.ndarray, bow: sp.csr_matrix) -> np.ndarray:
     """Return the mean normalised pointwise mutual information of each topic's words, (T,).
 
-    Words count as met where they stand in one document (Bouma 2009; Röder et al. 2015 take
+    Words are together when they stand in one document (Bouma 2009; Röder et al. 2015 count in
     windows instead, see :func:`saetm_plugins.evaluation.topic_coherence`, which needs the texts).
-    -1 for words that never meet, 1 for words that always do.
+    -1 for words that are never together, 1 for words that always are.
 
     Parameters
     ----------
     topic_words : ndarray of shape (T, n_words), int
         Columns of `bow`.
     bow : csr_matrix of shape (n, V)
-
-    Raises
-    ------
-    ValueError
-        When `bow` holds no counts, or `topic_words` no columns of it.
     """
     bow, topic_words = check_counts(bow), np.asarray(topic_words)
     inside = topic_words.ndim == 2 and topic_words.dtype.kind in "iu" and topic_words.size > 0
     if not inside or topic_words.min() < 0 or topic_words.max() >= bow.shape[1]:
         raise ValueError(f"topic_words must be columns of bow, which has {bow.shape[1]}")
-    used, places = np.unique(topic_words, return_inverse=True)
-    places = places.reshape(topic_words.shape)
+    used, positions = np.unique(topic_words, return_inverse=True)
+    positions = positions.reshape(topic_words.shape)
     presence = sp.csc_matrix(bow)[:, used]
     presence.data = np.ones_like(presence.data, dtype=np.float64)
-    together = np.asarray((presence.T @ presence).todense()) / bow.shape[0]
-    each = np.diag(together)
+    together = np.asarray((presence.T @ presence).todense())
+    counts = np.diag(together)
     first, second = np.triu_indices(topic_words.shape[1], k=1)
-    left, right = places[:, first], places[:, second]
-    joint = together[left, right]
-    expected = each[left] * each[right]
-    met = (joint > 0) & (joint < 1)
-    npmi = np.where(joint > 0, 1.0, -1.0)  # in every document: as often as can be
-    np.divide(
-        np.log(joint, where=met, out=np.zeros_like(joint))
-        - np.log(expected, where=met, out=np.zeros_like(joint)),
-        -np.log(joint, where=met, out=-np.ones_like(joint)),
-        where=met,
-        out=npmi,
-    )
-    return npmi.mean(axis=1)
+    left, right = positions[:, first], positions[:, second]
+    each = npmi(counts[left], counts[right], together[left, right], bow.shape[0], always=1.0)
+    return each.mean(axis=1)
 
 
 class _Half(NamedTuple):
-    """Some of the documents, and what is learned from them."""
+    """Half of the documents, and the atoms with what is learned from them."""
 
     rows: np.ndarray
     atoms: AtomModel
 
 
-def _fitted_atoms(fitted: SAETopicModel, texts: list[str] | None, embeddings: Any) -> Any:
-    doc_atoms = document_atoms(fitted, embeddings=embeddings)
+def _read_atoms(model: SAETopicModel, texts: list[str] | None, embeddings: Any) -> sp.csr_matrix:
+    doc_atoms = document_atoms(model, embeddings=embeddings)
     if texts is not None and len(texts) != doc_atoms.shape[0]:
-        whose = "embeddings hold" if embeddings is not None else "the model was fitted to"
+        source = "embeddings hold" if embeddings is not None else "the model was fitted to"
         raise ValueError(
-            f"documents has {len(texts)} texts; {whose} {doc_atoms.shape[0]} (other documents "
+            f"documents has {len(texts)} texts; {source} {doc_atoms.shape[0]} (other documents "
             "need embeddings=)"
         )
     if doc_atoms.shape[0] < 20:
@@ -217,39 +187,31 @@ def _fitted_atoms(fitted: SAETopicModel, texts: list[str] | None, embeddings: An
 
 
 def _split(
-    fitted: SAETopicModel,
+    model: SAETopicModel,
     doc_atoms: sp.csr_matrix,
     words: sp.csr_matrix | None,
     embeddings: np.ndarray | None,
     rng: np.random.Generator,
 ) -> tuple[_Half, _Half]:
     """Learn words, keywords and centroids on each half of the documents."""
-    if embeddings is None:  # they are not kept; what the atoms say of them is near enough
-        embeddings = np.asarray(doc_atoms @ fitted.atoms_.centroids)
-    order = rng.permutation(doc_atoms.shape[0])
+    if embeddings is None:  # they are not kept; their reconstruction is near enough
+        embeddings = np.asarray(doc_atoms @ model.atoms_.centroids)
+    known: dict[str, Any] = {"classes": None}
+    if words is None:
+        known |= {"vocabulary": None, "word_vectors": None}
 
     def learn(rows: np.ndarray) -> _Half:
-        sums = sum_documents(
-            weights_of_mixtures(doc_atoms[rows]),
-            None if words is None else words[rows],
-            embeddings[rows],
-            fitted.sae_.n_features,
-        )
-        wordless: dict[str, Any] = {"vocabulary": None, "word_vectors": None}
-        return _Half(
-            rows,
-            replace(
-                fitted.atoms_, sums=sums, classes=None, **({} if words is not None else wordless)
-            ),
-        )
+        weights = weights_of_mixtures(doc_atoms[rows])
+        counts = None if words is None else words[rows]
+        sums = sum_documents(weights, counts, embeddings[rows], model.sae_.n_features)
+        return _Half(rows, replace(model.atoms_, sums=sums, **known))
 
+    order = rng.permutation(doc_atoms.shape[0])
     middle = len(order) // 2
     return learn(np.sort(order[:middle])), learn(np.sort(order[middle:]))
 
 
-def _check_counts(
-    counts: Any, fitted: SAETopicModel, splits: list[tuple[_Half, _Half]]
-) -> list[int]:
+def _check_counts(counts: Any, splits: list[tuple[_Half, _Half]]) -> list[int]:
     live = min(int((half.atoms.prevalence > 0).sum()) for split in splits for half in split)
     if counts is None:
         n_documents = sum(len(half.rows) for half in splits[0])
@@ -273,27 +235,25 @@ def _compare(
     n_words: int,
     least_overlap: float,
 ) -> dict[str, float]:
-    """Cut both halves and see how far their topics agree, and predict the other's words."""
-    halves = [cuts.cut(half.atoms, n_topics, half.atoms.choose_merge(merge)) for half in split]
-    found = [topics.mixtures(doc_atoms) for topics in halves]
-    labels = [main for main, _ in found]
-    top: list[list[list[str]]] = [[[] for _ in range(len(topics))] for topics in halves]
-    if words is not None:
-        top = [[list(map(str, row)) for row in _top_words(t, n_words)] for t in halves]
-    match = match_topics(top[0], top[1], labels[0], labels[1])
+    """Cut both halves; return how far their topics agree and how well each predicts the other."""
+    top: list[Any] = []
+    labels: list[np.ndarray] = []
+    predicted: list[float] = []
+    for half, other in (split, split[::-1]):
+        topics = cuts.cut(half.atoms, n_topics, half.atoms.choose_merge(merge))
+        main, mixtures = topics.mixtures(doc_atoms)
+        labels.append(main)
+        if words is None:
+            top.append([[]] * len(topics))
+            continue
+        top.append([list(map(str, row)) for row in _top_words(topics, n_words)])
+        rows = other.rows
+        predicted.append(_log_likelihood(half.atoms, topics, mixtures[rows], words[rows]))
     figures = {
-        "stability": share_matched(match, least_overlap)["stable"],
+        "stability": share_matched(match_topics(*top, *labels), least_overlap)["stable"],
         "ari": float(adjusted_rand_score(*labels)),
     }
-    if words is not None:
-        predicted = [
-            _log_likelihood(half.atoms, topics, mixtures[other.rows], words[other.rows])
-            for half, other, topics, (_, mixtures) in zip(
-                split, split[::-1], halves, found, strict=True
-            )
-        ]
-        figures["log_likelihood"] = float(np.mean(predicted))
-    return figures
+    return figures | ({"log_likelihood": float(np.mean(predicted))} if predicted else {})
 
 
 def _log_likelihood(
@@ -312,7 +272,7 @@ def _log_likelihood(
         probabilities = doc_topics[first : first + _ROWS] @ topics.words
         probabilities = probabilities[block.row, block.col] * (1 - emissions.background_weight)
         probabilities += background[block.col]
-        known = probabilities > 0  # a word that only the held-out documents have tells nothing
+        known = probabilities > 0  # words of the held-out documents alone are left out
         total += float(block.data[known] @ np.log(probabilities[known], dtype=np.float64))
         counted += float(block.data[known].sum())
     return total / max(counted, 1.0)
@@ -328,31 +288,24 @@ def _top_words(topics: Topics, n_words: int) -> np.ndarray:
 
 
 def _scores(table: pd.DataFrame) -> np.ndarray:
-    quality = np.mean([_scaled(table[name]) for name in QUALITY if name in table], axis=0)
-    if "log_likelihood" not in table:
+    low, high = table.min(), table.max()
+    scaled = ((table - low) / (high - low).where(high > low)).fillna(1.0)
+    quality = np.mean([scaled[name] for name in QUALITY if name in scaled], axis=0)
+    if "log_likelihood" not in scaled:
         return quality
-    return (quality + _scaled(table["log_likelihood"])) / 2
-
-
-def _scaled(values: pd.Series) -> np.ndarray:
-    low, high = values.min(), values.max()
-    return ((values - low) / (high - low) if high > low else values * 0 + 1).to_numpy()
+    return (quality + scaled["log_likelihood"].to_numpy()) / 2
 
 
 def _reason(table: pd.DataFrame, row: int) -> str:
-    """Say what the recommended count has and what the others would give."""
-    said = []
+    """Describe the recommended count beside the best values of others."""
+    parts = []
     n_topics = table["n_topics"].to_numpy()
-    for name in (name for name in (*QUALITY, "log_likelihood") if name in table):
+    for name in table.columns.intersection([*QUALITY, "log_likelihood"], sort=False):
         best = int(table[name].to_numpy().argmax())
-        here = f"{name.replace('_', '-')} {table[name][row]:.3f}"
-        said.append(
-            f"{here} (the best)"
-            if best == row
-            else f"{here} (best {table[name][best]:.3f} at {n_topics[best]})"
-        )
+        others = "the best" if best == row else f"best {table[name][best]:.3f} at {n_topics[best]}"
+        parts.append(f"{name.replace('_', '-')} {table[name][row]:.3f} ({others})")
     reason = f"{n_topics[row]} topics are the best compromise of {len(table)} counts: "
-    reason += "; ".join(said)
+    reason += "; ".join(parts)
     if len(table) > 1 and row in (0, len(table) - 1):
         side = "fewer" if row == 0 else "more"
         reason += f". It is the end of the range: try {side} topics, too"

@@ -5,10 +5,10 @@ The paper (arXiv 2511.16309, section 6) follows topics through the eras of Japan
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
+import pandas as pd
 from scipy import stats
 
 from saetm_plugins.analysis.documents import read_documents
@@ -18,9 +18,6 @@ from saetm_plugins.analysis.periods import Periods, cut_into_periods
 from saetm_plugins.analysis.resampling import bootstrap_means, percentile_interval
 from saetm_plugins.analysis.shares import group_coverage, group_shares
 from saetm_plugins.validation import check_choice, check_count, check_fraction
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _LEAST_PERIODS = 4  # with fewer, no order of them is surprising
 
@@ -64,14 +61,7 @@ def topic_trends(
         n_documents, words``. `low` and `high` bound the share. A period without documents has
         ``n_documents`` 0, and no share. Coverage is missing where `doc_topics` are given alone,
         at threshold 0.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When `times` do not fit the documents, or `bins` is not legal.
     """
-    import pandas as pd
-
     check_fraction(confidence, "confidence")
     check_fraction(threshold, "threshold")
     n_resamples = check_count(n_resamples, "n_resamples")
@@ -115,8 +105,8 @@ def trend_tests(
 ) -> pd.DataFrame:
     """Test which topics rise or fall from period to period.
 
-    Periods are what is ranked, so a topic that lives by one large source in one year is not
-    taken for a trend; with few periods only a steady course is significant.
+    Periods are ranked, not documents, so one large source in one year is no trend; with few
+    periods only a steady course is significant. At least 4 must hold documents.
 
     Parameters
     ----------
@@ -129,18 +119,11 @@ def trend_tests(
     Returns
     -------
     DataFrame
-        A row a topic, the surest trend first: ``topic, rho, p, q, peak, change``; `rho`, the rank
+        A row a topic, the smallest `q` first: ``topic, rho, p, q, peak, change``; `rho`, the rank
         correlation, 0 for a share that never changes; `p`, two-sided; `q`, Benjamini and
         Hochberg's; `peak`, the period of the largest share; `change`, of the share from the first
         to the last period along the line of Theil and Sen.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As of :func:`topic_trends`; also with fewer than 4 periods that hold documents.
     """
-    import pandas as pd
-
     check_choice(method, "method", ("spearman", "mann-kendall"))
     documents = read_documents(model, doc_topics, doc_atoms)
     periods = cut_into_periods(times, bins, len(documents))
@@ -176,10 +159,5 @@ def _as_groups(periods: Periods) -> tuple[np.ndarray, Groups]:
     filled = np.flatnonzero(periods.sizes)
     position = np.full(len(periods.names) + 1, -1)
     position[filled] = np.arange(len(filled))
-    codes = position[periods.codes]
-    known = codes >= 0
-    rows = np.flatnonzero(known)
-    members = sp.csr_matrix(
-        (np.ones(len(rows)), (codes[rows], rows)), shape=(len(filled), len(codes))
-    )
-    return filled, Groups([periods.names[period] for period in filled], members, known)
+    names = [periods.names[period] for period in filled]
+    return filled, Groups.of_codes(names, position[periods.codes])

@@ -293,6 +293,16 @@ class CutTopics(BERTopic):
         texts = documents if isinstance(embedded, Passages) else None
         return self.sae_model_.transform_atoms(texts, embedded)
 
+    def for_analysis(self) -> Any:
+        """Return a copy of ``sae_model_`` that embeds texts by the embedding model.
+
+        It is what functions of :mod:`saetm_plugins.analysis` read.
+        """
+        model = copy.copy(self.sae_model_)
+        if self.can_embed():
+            model.encoder = self._encoders()[1]
+        return model
+
     def _check_atoms(self, method: str) -> None:
         check_is_fitted(self)
         if self.sae_model_ is None:

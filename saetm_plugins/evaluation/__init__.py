@@ -1,18 +1,20 @@
-"""Evaluation: how good topics are, on plain lists of words and plain matrices.
+"""Evaluation of topics, from plain lists of words and plain matrices.
 
-Measures a library has are that library's (coherence: gensim; NMI, F1: scikit-learn; optimal
-transport: POT), loaded when called; SAE-TM (arXiv 2511.16309), section 5, says which matter.
+Coherence is gensim's, NMI and F1 are scikit-learn's, optimal transport is POT's; they are imported
+when called. SAE-TM (arXiv 2511.16309), section 5, says which measures matter. A wrong argument
+raises a TypeError or ValueError that names it.
 """
 
 from saetm_plugins.evaluation.chat import (
     AnswerCache,
     CallableChat,
+    CostEstimate,
     JudgeError,
     OpenAIChat,
     PipelineChat,
     Prices,
 )
-from saetm_plugins.evaluation.judge import CostEstimate, TopicJudge
+from saetm_plugins.evaluation.judge import TopicJudge
 from saetm_plugins.evaluation.mixtures import (
     TopicSignificance,
     classification_f1,

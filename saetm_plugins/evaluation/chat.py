@@ -1,6 +1,6 @@
-"""Language models that answer one question: an OpenAI-compatible endpoint, or a local pipeline.
+"""Chats with language models: an OpenAI-compatible endpoint, a local pipeline, or a function.
 
-Both are their libraries' own; what is here is one face for the two and the memory of answers.
+They have one interface, :class:`Chat`, and their answers are kept in an :class:`AnswerCache`.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from saetm_plugins.validation import check_count
 
 Messages = list[dict[str, str]]
 CACHE_VERSION = 1
+_CHARACTERS_PER_TOKEN = 4  # the usual rule of thumb for English; only for the estimate
 
 
 class JudgeError(RuntimeError):
-    """The judge is down, too slow, or does not answer what was asked."""
+    """The language model is down, too slow, or does not answer the question."""
 
 
 class Prices(NamedTuple):
@@ -31,13 +32,27 @@ class Prices(NamedTuple):
     completion: float
 
 
+class CostEstimate(NamedTuple):
+    """What questions would cost, before they are asked.
+
+    ``n_questions``: those whose answers are not in the cache.
+    ``prompt_tokens``, ``completion_tokens``: estimated; repeated questions are not counted.
+    ``cost``: in the currency of the chat's prices; None when it has none.
+    """
+
+    n_questions: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost: float | None
+
+
 class Chat(Protocol):
-    """What a judge needs of a language model."""
+    """The interface of a language model."""
 
     name: str
-    """Model and settings, in full: answers are remembered under it."""
+    """Model and settings, in full: the cache keeps answers under it."""
     max_workers: int
-    """How many questions may be under way at once."""
+    """How many questions may be asked at once."""
     prices: Prices | None
 
     def answer(self, messages: Messages) -> str:
@@ -47,8 +62,8 @@ class Chat(Protocol):
 class OpenAIChat:
     """A model behind any OpenAI-compatible endpoint, through the ``openai`` client.
 
-    The client itself retries connection errors, time-outs, rate limits (429, honouring
-    ``Retry-After``) and server errors, with exponential back-off.
+    The client retries connection errors, time-outs, rate limits (429, honouring ``Retry-After``)
+    and server errors, with exponential back-off.
 
     Parameters
     ----------
@@ -61,17 +76,13 @@ class OpenAIChat:
     max_tokens : int, default=32
         Longest answer, in tokens.
     timeout : float, default=60
-        Seconds for one try, from the question to the last byte of the answer.
+        Seconds that the client waits for the endpoint: for the connection and between two parts
+        of an answer.
     max_retries : int, default=5
     max_workers : int, default=8
-        Questions under way at once.
+        Questions asked at once.
     prices : Prices or (float, float), optional
         Per million prompt and completion tokens, for the cost estimate.
-
-    Raises
-    ------
-    ImportError
-        When ``openai`` is not installed.
     """
 
     def __init__(
@@ -92,14 +103,12 @@ class OpenAIChat:
         except ImportError as error:
             raise ImportError("this judge needs the openai client: pip install openai") from error
         self._openai = openai
-        from saetm_plugins.evaluation.bounded_http import bounded_client  # httpx is openai's
-
         self._client = openai.OpenAI(
             base_url=base_url,
             api_key=api_key,
             timeout=timeout,
             max_retries=max_retries,
-            http_client=bounded_client(timeout),
+            http_client=openai.DefaultHttpxClient(follow_redirects=False),
         )
         self.model = model
         self.temperature = temperature
@@ -114,8 +123,8 @@ class OpenAIChat:
         Raises
         ------
         JudgeError
-            When the endpoint stays unreachable, too slow, over its limit, answers no chat, more
-            than a MiB or elsewhere (redirects are not followed).
+            When the endpoint stays unreachable, too slow or over its limit, redirects elsewhere, or
+            is no chat endpoint.
         """
         try:
             completion = self._client.chat.completions.create(
@@ -146,11 +155,6 @@ class PipelineChat:
         A ``text-generation`` pipeline, or the name or folder of a model for one.
     max_tokens : int, default=32
         Longest answer, in tokens.
-
-    Raises
-    ------
-    ImportError
-        When ``transformers`` is not installed.
     """
 
     prices: Prices | None = None
@@ -181,17 +185,17 @@ class PipelineChat:
 
 
 class CallableChat:
-    """A function that is given a prompt and returns an answer, as a chat.
+    """A function from a prompt to an answer.
 
     Parameters
     ----------
     function : callable
-        From one str, the instructions and the question, to a str. What it raises is taken for
-        "no answer".
+        From one str, the instructions and the question, to a str. An error that it raises counts
+        as no answer.
     """
 
     prices: Prices | None = None
-    max_workers = 1  # a function need not stand two threads
+    max_workers = 1  # a function may not be safe for two threads
 
     def __init__(self, function: Callable[[str], str]):
         self.function = function
@@ -216,18 +220,26 @@ class CallableChat:
         return answer
 
 
+def as_chat(chat: Any, name: str = "chat") -> Chat:
+    """Return a chat as it is, and a function from a prompt to an answer as a chat."""
+    if not isinstance(chat, type):
+        if all(hasattr(chat, each) for each in ("name", "answer", "max_workers", "prices")):
+            return chat
+        if callable(chat):
+            return CallableChat(chat)
+    raise TypeError(
+        f"{name} must be a chat (OpenAIChat, PipelineChat) or a function from a prompt to an "
+        f"answer; found {chat!r:.80}"
+    )
+
+
 class AnswerCache:
-    """Answers remembered on disk (SQLite), so that no question is paid for twice.
+    """Answers kept on disk (SQLite), so that no question is paid for twice.
 
     Parameters
     ----------
     path : path
         The file; made when it does not exist.
-
-    Raises
-    ------
-    ValueError
-        When the file was written by another version, or is not a cache of ours.
     """
 
     def __init__(self, path: str | os.PathLike[str]):
@@ -250,7 +262,7 @@ class AnswerCache:
             )
 
     def get(self, keys: Sequence[str]) -> dict[str, str]:
-        """Return the answers known among `keys`."""
+        """Return the known answers of `keys`."""
         with closing(self._connect()) as connection:
             rows = (
                 connection.execute("SELECT answer FROM answers WHERE key = ?", (key,)).fetchone()
@@ -259,7 +271,7 @@ class AnswerCache:
             return {key: row[0] for key, row in zip(keys, rows, strict=True) if row is not None}
 
     def put(self, key: str, answer: str) -> None:
-        """Remember one answer."""
+        """Keep one answer."""
         with closing(self._connect()) as connection, connection:
             connection.execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", (key, answer))
 
@@ -268,6 +280,28 @@ class AnswerCache:
 
 
 def question_key(chat_name: str, messages: Messages, repeat: int) -> str:
-    """Return the key of one question to one model; `repeat` tells equal questions apart."""
+    """Return the key of one question to one model; `repeat` numbers equal questions."""
     text = json.dumps([chat_name, messages, repeat], sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def estimate_cost(
+    chat: Chat,
+    questions: Sequence[tuple[Messages, int]],
+    tokens_per_answer: int,
+    cache: AnswerCache | None = None,
+) -> CostEstimate:
+    """Estimate what asking questions, as messages and the number of the repeat, would cost."""
+    keys = [question_key(chat.name, *question) for question in questions]
+    known = {} if cache is None else cache.get(keys)
+    asked = [
+        messages for key, (messages, _) in zip(keys, questions, strict=True) if key not in known
+    ]
+    characters = sum(len(message["content"]) for messages in asked for message in messages)
+    prompt_tokens = -(-characters // _CHARACTERS_PER_TOKEN)
+    completion_tokens = tokens_per_answer * len(asked)
+    cost = None
+    if chat.prices is not None:
+        cost = prompt_tokens * chat.prices.prompt + completion_tokens * chat.prices.completion
+        cost /= 1e6
+    return CostEstimate(len(asked), prompt_tokens, completion_tokens, cost)

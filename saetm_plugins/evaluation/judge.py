@@ -1,7 +1,7 @@
 """Evaluation by a language model: C_I (intruder detection) and C_R (coherence rating).
 
-The two judged measures of SAE-TM, arXiv 2511.16309, section 5. The wording of the questions is
-ours, so figures compare between models judged here, not with the paper's tables.
+The two judged measures of SAE-TM, arXiv 2511.16309, section 5. The questions are worded anew, so
+compare figures between models judged here, not with the paper's tables.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -17,8 +18,11 @@ import numpy as np
 from saetm_plugins.evaluation.chat import (
     AnswerCache,
     Chat,
+    CostEstimate,
     JudgeError,
     Messages,
+    as_chat,
+    estimate_cost,
     question_key,
 )
 from saetm_plugins.evaluation.words import Topics, check_topics
@@ -28,30 +32,15 @@ SYSTEM = (
     "You judge topics found in a collection of documents. "
     "You answer with nothing but what is asked for."
 )
-CHARACTERS_PER_TOKEN = 4  # the usual rule of thumb for English; only for the estimate
-TOKENS_PER_ANSWER = 4
-
-
-class CostEstimate(NamedTuple):
-    """What a judgement would take, before it is made.
-
-    ``n_questions``: those whose answers are not in the cache.
-    ``prompt_tokens``, ``completion_tokens``: estimated, re-asking not counted.
-    ``cost``: in the currency of the chat's prices; None when it has none.
-    """
-
-    n_questions: int
-    prompt_tokens: int
-    completion_tokens: int
-    cost: float | None
+_TOKENS_PER_ANSWER = 4
 
 
 class Question(NamedTuple):
     """One question of one topic.
 
-    ``topic``: its row. ``messages``: what is asked. ``choices``: the legal answers, None for a
-    number from 0 to 100. ``key_word``: the right answer, None where there is none.
-    ``repeat``: tells equal questions apart.
+    ``topic``: its row. ``messages``: the question. ``choices``: the legal answers, None for a
+    number from 0 to 100. ``key_word``: the right answer, None if there is none.
+    ``repeat``: numbers equal questions.
     """
 
     topic: int
@@ -61,38 +50,22 @@ class Question(NamedTuple):
     repeat: int
 
 
-_OF_A_CHAT = ("name", "answer", "max_workers", "prices")
-
-
 class TopicJudge:
-    """Asks a language model about topics; remembers answers, asks again when one is no answer.
+    """Asks a language model about topics, and asks again when an answer is not legal.
 
     Parameters
     ----------
-    chat : OpenAIChat, PipelineChat, or any object with their attributes
+    chat : OpenAIChat, PipelineChat, an object with their attributes, or a function
     cache : path, optional
-        File of remembered answers; a judgement that was cut short goes on from there.
+        File that keeps answers; an interrupted judgement can be resumed with it.
     n_attempts : int, default=3
         How often a question is asked until the answer is legal.
-
-    Raises
-    ------
-    TypeError
-        When `chat` lacks an attribute.
-    ValueError
-        When the cache was written by another version.
     """
 
     def __init__(
         self, chat: Chat, cache: str | os.PathLike[str] | None = None, n_attempts: int = 3
     ):
-        missing = [name for name in _OF_A_CHAT if not hasattr(chat, name)]
-        if missing or isinstance(chat, type):
-            raise TypeError(
-                "chat must be an OpenAIChat, a PipelineChat, or have their attributes; "
-                f"found {type(chat).__name__}" + (f" without {missing[0]}" if missing else "")
-            )
-        self.chat = chat
+        self.chat = as_chat(chat)
         self.cache = None if cache is None else AnswerCache(cache)
         self.n_attempts = check_count(n_attempts, "n_attempts")
 
@@ -117,8 +90,8 @@ class TopicJudge:
         Raises
         ------
         JudgeError
-            When the judge is down, too slow, or keeps giving no legal answer. Answers so far are
-            in the cache.
+            When the judge is down, too slow, or keeps giving answers that are not legal. Answers
+            so far are in the cache.
         """
         questions = intruder_questions(topics, n_repeats, random_state)
         answers = self._ask_all(questions)
@@ -146,22 +119,10 @@ class TopicJudge:
         return np.asarray([float(answer) for answer in answers])
 
     def estimate_cost(self, topics: Topics, n_repeats: int = 3, n_words: int = 10) -> CostEstimate:
-        """Estimate what C_I and C_R of `topics` would take; asks nothing."""
+        """Estimate what C_I and C_R of `topics` would cost; asks nothing."""
         questions = intruder_questions(topics, n_repeats, 0) + rating_questions(topics, n_words)
-        if self.cache is not None:
-            keys = [self._key(question) for question in questions]
-            known = self.cache.get(keys)
-            questions = [
-                question for key, question in zip(keys, questions, strict=True) if key not in known
-            ]
-        characters = sum(len(m["content"]) for q in questions for m in q.messages)
-        prompt_tokens = -(-characters // CHARACTERS_PER_TOKEN)
-        completion_tokens = TOKENS_PER_ANSWER * len(questions)
-        cost = None
-        if self.chat.prices is not None:
-            prices = self.chat.prices
-            cost = (prompt_tokens * prices.prompt + completion_tokens * prices.completion) / 1e6
-        return CostEstimate(len(questions), prompt_tokens, completion_tokens, cost)
+        asked = [(question.messages, question.repeat) for question in questions]
+        return estimate_cost(self.chat, asked, _TOKENS_PER_ANSWER, self.cache)
 
     def _ask_all(self, questions: Sequence[Question]) -> list[str]:
         """Answer all questions, from the cache or by asking several at once."""
@@ -185,11 +146,8 @@ class TopicJudge:
         parse: Callable[[str], str] = parse_rating
         wanted = "one number from 0 to 100"
         if question.choices is not None:
+            parse = partial(parse_choice, choices=question.choices)
             wanted = "one of the words " + ", ".join(question.choices)
-
-            def parse(text: str, choices: tuple[str, ...] = question.choices) -> str:
-                return parse_choice(text, choices)
-
         messages = list(question.messages)
         for _ in range(self.n_attempts):
             text = self.chat.answer(messages)
@@ -212,13 +170,7 @@ class TopicJudge:
 
 
 def intruder_questions(topics: Topics, n_repeats: int, random_state: int) -> list[Question]:
-    """Make the questions of C_I, `n_repeats` for each topic in turn.
-
-    Raises
-    ------
-    ValueError
-        When a topic has fewer than five words, or no word can intrude on a topic.
-    """
+    """Make the questions of C_I, `n_repeats` for each topic in turn."""
     n_repeats = check_count(n_repeats, "n_repeats")
     if random_state is not None:
         random_state = check_count(random_state, "random_state", minimum=0)
@@ -256,13 +208,7 @@ def rating_questions(topics: Topics, n_words: int) -> list[Question]:
 
 
 def parse_choice(text: str, choices: Sequence[str]) -> str:
-    """Return the one of `choices` that `text` is, quotes, markup and case aside.
-
-    Raises
-    ------
-    ValueError
-        When `text` is anything more or else.
-    """
+    """Return the one of `choices` that `text` is, quotes, markup and case aside."""
     bare = text.strip(" \t\r\n\"'`*_.!:“”‘’").casefold()
     for choice in choices:
         if bare == choice.casefold():
@@ -271,13 +217,7 @@ def parse_choice(text: str, choices: Sequence[str]) -> str:
 
 
 def parse_rating(text: str) -> str:
-    """Return the number from 0 to 100 that `text` is (``85``, ``85.5``, ``85/100``, ``85%``).
-
-    Raises
-    ------
-    ValueError
-        When `text` is anything more or else.
-    """
+    """Return the number from 0 to 100 that `text` is (``85``, ``85.5``, ``85/100``, ``85%``)."""
     bare = text.strip(" \t\r\n\"'`*_")
     match = re.fullmatch(r"(\d{1,3}(?:\.\d+)?)\s*(?:/\s*100|%|\.)?", bare)
     if match is None or float(match[1]) > 100:

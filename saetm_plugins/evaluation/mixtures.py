@@ -1,6 +1,6 @@
-"""Evaluation by mixtures: what documents' topic shares and topics' word shares say.
+"""Evaluation by the documents' shares of topics and the topics' shares of words.
 
-Labels and clusters are scored by scikit-learn; topic significance is AlSumait, Barbará, Gentle &
+scikit-learn scores labels and clusters. Topic significance is by AlSumait, Barbará, Gentle &
 Domeniconi, "Topic significance ranking of LDA generative models", ECML PKDD 2009.
 """
 
@@ -28,11 +28,10 @@ from saetm_plugins.validation import (
 
 
 class TopicSignificance(NamedTuple):
-    """How far each topic is from three kinds of junk; Kullback–Leibler divergences in nats.
+    """The Kullback–Leibler divergence of each topic (T,) from three kinds of junk topics, in nats.
 
-    ``uniform`` (T,): its words from equally probable words.
-    ``vacuous`` (T,): its words from the words of the whole corpus.
-    ``background`` (T,): its documents from a topic equally present in all of them.
+    ``uniform``: of its words from equally probable words. ``vacuous``: of its words from the words
+    of the whole corpus. ``background``: of its documents from a topic equally present in all.
     A topic without mass (no document, no words) has 0.
     """
 
@@ -58,12 +57,6 @@ def topic_significance(topic_words: Any, doc_topics: Any) -> TopicSignificance:
     -------
     TopicSignificance
         ``vacuous`` is infinite for a topic with words that no document's topics have.
-
-    Raises
-    ------
-    ValueError
-        When a matrix is empty, negative or not finite, `doc_topics` is zero, or they disagree
-        about T.
     """
     words = _check_shares(topic_words, "topic_words")
     shares = _check_shares(doc_topics, "doc_topics")
@@ -89,11 +82,6 @@ def coverage(labels: Any) -> float:
     Parameters
     ----------
     labels : array-like of shape (N,), int
-
-    Raises
-    ------
-    ValueError
-        When there are no documents, or a label is no number.
     """
     given = _check_labels(labels, "labels")
     if given.dtype.kind not in "fiub":
@@ -106,18 +94,12 @@ def normalized_mutual_information(classes: Any, labels: Any) -> float:
 
     Parameters
     ----------
-    classes : array-like of shape (N,)
-    labels : array-like of shape (N,)
+    classes, labels : array-like of shape (N,)
 
     Returns
     -------
     float
         Between 0 and 1.
-
-    Raises
-    ------
-    ValueError
-        When there are no documents, a class or label is None or NaN, or the lengths differ.
     """
     return float(normalized_mutual_info_score(*_check_pairs(classes, labels)))
 
@@ -129,13 +111,7 @@ def purity(classes: Any, labels: Any) -> float:
 
     Parameters
     ----------
-    classes : array-like of shape (N,)
-    labels : array-like of shape (N,)
-
-    Raises
-    ------
-    ValueError
-        As :func:`normalized_mutual_information`.
+    classes, labels : array-like of shape (N,)
     """
     counts = contingency_matrix(*_check_pairs(classes, labels))
     return float(counts.max(axis=0).sum() / counts.sum())
@@ -154,12 +130,6 @@ def classification_f1(
     classes : array-like of shape (N,)
     n_folds : int, default=5
     random_state : int, default=0
-
-    Raises
-    ------
-    ValueError
-        When a class has fewer documents than there are folds, there is only one class, or mixtures
-        are not finite or not as many as classes.
     """
     n_folds = check_count(n_folds, "n_folds", minimum=2)
     features = _check_shares(doc_topics, "doc_topics", signed=True)
@@ -185,9 +155,8 @@ def _check_shares(matrix: Any, name: str, *, signed: bool = False) -> np.ndarray
     if sp.issparse(matrix):
         check_indices(matrix, name)
         matrix = matrix.toarray()
-    matrix = without_tensors(matrix, name)
     try:
-        dense = np.asarray(matrix, dtype=np.float64)
+        dense = np.asarray(without_tensors(matrix, name), dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} must hold real numbers: {error}") from None
     if dense.ndim != 2:
@@ -209,15 +178,12 @@ def _check_labels(values: Any, name: str) -> np.ndarray:
         given = np.asarray(values)
     except ValueError as error:
         raise ValueError(f"{name} must hold one value per document: {error}") from None
-    if given.ndim != 1 or len(given) == 0:
-        raise ValueError(f"{name} must hold one value per document; found shape {given.shape}")
-    if given.dtype.kind == "c":
-        raise ValueError(f"{name} must hold classes or topics; found complex numbers")
+    if given.ndim != 1 or len(given) == 0 or given.dtype.kind == "c":
+        found = f"shape {given.shape}, dtype {given.dtype}"
+        raise ValueError(f"{name} must hold one value per document; found {found}")
     for row, value in enumerate(given.tolist()):
-        if np.ndim(value) or sp.issparse(value):
-            raise ValueError(f"{name}[{row}] must be one value; found {type(value).__name__}")
-        if is_missing(value):
-            raise ValueError(f"{name}[{row}] is {value!r}")
+        if np.ndim(value) or sp.issparse(value) or is_missing(value):
+            raise ValueError(f"{name}[{row}] is {value!r:.80}, not one class or topic")
     return given.astype(str) if given.dtype.kind == "O" else given
 
 
@@ -238,6 +204,5 @@ def _normalize_rows(matrix: np.ndarray) -> np.ndarray:
 
 def _divergence(rows: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Return KL(row ‖ other) of each row, in nats."""
-    inside = rows > 0
-    ratio = np.divide(rows, other, out=np.ones_like(rows), where=inside)
+    ratio = np.divide(rows, other, out=np.ones_like(rows), where=rows > 0)
     return (rows * np.log(ratio)).sum(axis=1)

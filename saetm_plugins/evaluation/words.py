@@ -1,7 +1,6 @@
-"""Evaluation by words: what a topic's most probable words say about it.
+"""Evaluation by the most probable words of topics.
 
-Everything here takes topics as lists of words, most probable first, as every topic model gives
-them, so it serves our estimator, its adapters and other libraries' models alike. The measures are
+Topics are lists of words, most probable first, as every topic model gives them. The measures are
 those of SAE-TM (arXiv 2511.16309, section 5) that need no language model.
 """
 
@@ -9,7 +8,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -21,15 +20,7 @@ Topics = Sequence[Sequence[str]]
 
 
 def check_topics(topics: Topics, n_words: int, *, least: int = 1) -> list[list[str]]:
-    """Return the first `n_words` words of each topic.
-
-    Raises
-    ------
-    TypeError
-        When `topics` is not a list of lists of words.
-    ValueError
-        When there are fewer than `least` topics, or a topic has fewer than `n_words` words.
-    """
+    """Return the first `n_words` words of each topic."""
     n_words = check_count(n_words, "n_words")
     shortened = []
     for row, given in enumerate(as_list(topics, "topics", "lists of words")):
@@ -46,7 +37,7 @@ def check_topics(topics: Topics, n_words: int, *, least: int = 1) -> list[list[s
 
 
 def topic_diversity(topics: Topics, n_words: int = 10) -> float:
-    """Return the share of unique words among the top words of all topics.
+    """Return the share of unique words among the top words of all topics, 1 if none occurs twice.
 
     Dieng, Ruiz & Blei, "Topic modeling in embedding spaces", TACL 2020, section 6.
 
@@ -54,11 +45,6 @@ def topic_diversity(topics: Topics, n_words: int = 10) -> float:
     ----------
     topics : list of lists of str
     n_words : int, default=10
-
-    Returns
-    -------
-    float
-        1 when no word occurs twice.
     """
     shortened = check_topics(topics, n_words)
     return len({word for words in shortened for word in words}) / (n_words * len(shortened))
@@ -71,34 +57,24 @@ def topic_coherence(
     n_words: int = 10,
     n_jobs: int = 1,
 ) -> np.ndarray:
-    """Return each topic's coherence in a reference corpus; gensim's ``CoherenceModel`` does it.
+    """Return each topic's coherence in a reference corpus, by gensim's ``CoherenceModel``.
 
     Röder, Both & Hinneburg, "Exploring the space of topic coherence measures", WSDM 2015.
 
     Parameters
     ----------
     topics : list of lists of str
-        A word that `texts` lack counts as never together with the others: as one that occurs once,
-        in a further text of its own.
+        A word that `texts` lack counts as one that occurs once, in a further text without others.
     texts : list of lists of str
         Tokens of the reference corpus.
     measure : {"c_npmi", "c_v", "c_uci", "u_mass"}
     n_words : int, default=10
     n_jobs : int, default=1
-        Processes that gensim starts, one for each core at most.
+        Processes of gensim, at most one for each core.
 
     Returns
     -------
     ndarray of shape (T,), float64
-
-    Raises
-    ------
-    ImportError
-        When gensim is not installed.
-    ValueError
-        When `n_words` is 1: one word has nothing to be coherent with.
-    TypeError
-        When `texts` are not lists of tokens.
 
     Warns
     -----
@@ -144,8 +120,8 @@ def _gensim_coherence(
         from gensim.models import CoherenceModel
     except ImportError as error:
         raise ImportError("coherence needs gensim: pip install 'saetm-plugins[gensim]'") from error
-    # Only words of topics are counted, and windows are as wide with the others in them: gensim
-    # skips tokens unknown to the dictionary only after the windows are cut.
+    # Only words of topics are counted, in windows over all words: gensim skips tokens that the
+    # dictionary lacks only after it has cut the windows.
     model = CoherenceModel(
         topics=topics,
         texts=texts,
@@ -173,8 +149,8 @@ def embedding_intruder_accuracy(
 ) -> float:
     """Return how often the word farthest from a topic's top words is the intruder among them.
 
-    A stand-in for the intruder task without a judge: the top words of a topic are mixed with a
-    top word of another topic, and the word with the lowest mean cosine to the rest is picked.
+    The intruder task without a judge: the top words of a topic are mixed with a top word of another
+    topic, and the word with the lowest mean cosine to the rest is picked.
 
     Parameters
     ----------
@@ -192,11 +168,6 @@ def embedding_intruder_accuracy(
     -------
     float
         Between 0 and 1; chance is ``1 / (n_words + 1)``.
-
-    Raises
-    ------
-    ValueError
-        When there are fewer than two topics, or `word_vectors` holds none of their words.
     """
     shortened = check_topics(topics, n_words, least=2)
     n_repeats = check_count(n_repeats, "n_repeats")
@@ -229,18 +200,13 @@ def embedding_coherence(topics: Topics, word_vectors: Any, n_words: int = 10) ->
     topics : list of lists of str
     word_vectors : mapping of str to vector, or gensim ``KeyedVectors``
         Words it lacks are left out. Vectors of many encoders lie in a narrow cone, in which all
-        cosines are large: subtract their mean before.
+        cosines are large: subtract their mean first.
     n_words : int, default=10
 
     Returns
     -------
     ndarray of shape (T,), float64
         0 for a topic with fewer than two known words.
-
-    Raises
-    ------
-    ValueError
-        When `n_words` is 1, or `word_vectors` holds none of the words.
     """
     n_words = check_count(n_words, "n_words", minimum=2)
     shortened = check_topics(topics, n_words)
@@ -264,20 +230,9 @@ def wmd_diversity(topics: Topics, word_vectors: Any, n_words: int = 20) -> float
     ----------
     topics : list of lists of str
     word_vectors : mapping of str to vector, or gensim ``KeyedVectors``
-        Words it lacks are left out; a topic without any known word is left out too. Vectors are
-        used as they are: the figure is in their units, comparable between models only.
+        Words it lacks are left out, and topics without a known word. Vectors are not scaled: the
+        figure is in their units.
     n_words : int, default=20
-
-    Returns
-    -------
-    float
-
-    Raises
-    ------
-    ImportError
-        When POT is not installed.
-    ValueError
-        When fewer than two topics have a known word.
     """
     shortened = check_topics(topics, n_words, least=2)
     try:
@@ -302,13 +257,7 @@ def wmd_diversity(topics: Topics, word_vectors: Any, n_words: int = 20) -> float
 
 
 def _unit_vectors(words: set[str], word_vectors: Any) -> Mapping[str, np.ndarray]:
-    """Look up `words` and scale their vectors to length 1; words without a direction are left out.
-
-    Raises
-    ------
-    ValueError
-        When none is known.
-    """
+    """Look up `words` and scale their vectors to length 1, without those of length 0."""
     found = {}
     for word, vector in _look_up(words, word_vectors).items():
         length = np.linalg.norm(vector)
@@ -320,15 +269,7 @@ def _unit_vectors(words: set[str], word_vectors: Any) -> Mapping[str, np.ndarray
 
 
 def _look_up(words: set[str], word_vectors: Any) -> dict[str, np.ndarray]:
-    """Return the vectors of those `words` that are known, in float64.
-
-    Raises
-    ------
-    TypeError
-        When `word_vectors` is no mapping and no ``KeyedVectors``.
-    ValueError
-        When a vector is not finite, or of another length than the others.
-    """
+    """Return the vectors of those `words` that are known, in float64."""
     looks_up = hasattr(word_vectors, "__contains__") and hasattr(word_vectors, "__getitem__")
     if not looks_up or isinstance(word_vectors, (bytes, bytearray)):
         raise TypeError(
@@ -352,12 +293,10 @@ def _look_up(words: set[str], word_vectors: Any) -> dict[str, np.ndarray]:
 
 
 def _check_texts(texts: Any) -> Sequence[Sequence[str]]:
-    """Return lists of tokens as they are, or out of what else holds them in an order."""
-    if isinstance(texts, (str, bytes)) or not isinstance(texts, Iterable):
-        raise TypeError(f"texts must be lists of tokens; found {texts!r:.80}")
-    listed = [as_list(tokens, f"texts[{row}]", "tokens") for row, tokens in enumerate(texts)]
+    """Return lists of tokens."""
+    given = as_list(texts, "texts", "lists of tokens")
+    listed = [as_list(tokens, f"texts[{row}]", "tokens") for row, tokens in enumerate(given)]
     for row, tokens in enumerate(listed):
-        if not all(isinstance(token, str) for token in tokens):
-            odd = next(token for token in tokens if not isinstance(token, str))
-            raise TypeError(f"texts[{row}] must hold tokens; found {odd!r:.80}")
+        if odd := [token for token in tokens if not isinstance(token, str)]:
+            raise TypeError(f"texts[{row}] must hold tokens; found {odd[0]!r:.80}")
     return listed

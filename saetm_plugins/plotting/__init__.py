@@ -1,4 +1,7 @@
-"""Figures of what :mod:`saetm_plugins.analysis` reads off a model (plotly), and a page of it."""
+"""Figures (plotly) of the tables of :mod:`saetm_plugins.analysis`, and pages to explore a model.
+
+A wrong argument raises a TypeError or ValueError that names it.
+"""
 
 from saetm_plugins.plotting.comparison import plot_comparison
 from saetm_plugins.plotting.correlations import plot_correlations

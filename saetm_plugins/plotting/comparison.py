@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from saetm_plugins.plotting.style import (
     NEUTRAL,
     PALETTE,
-    check_shown,
     label_topics,
     lay_out,
     need_columns,
     title_or,
 )
-from saetm_plugins.validation import check_fraction
-
-if TYPE_CHECKING:
-    import pandas as pd
+from saetm_plugins.validation import check_count, check_fraction
 
 
 def plot_comparison(
@@ -49,18 +47,13 @@ def plot_comparison(
     Returns
     -------
     plotly.graph_objects.Figure
-
-    Raises
-    ------
-    TypeError, ValueError
-        When `table` is not such a table.
     """
     columns = ("topic", "words", "share_a", "share_b", "difference", "low", "high", "q")
     need_columns(table, columns, "compare_groups")
     check_fraction(alpha, "alpha")
     from plotly import graph_objects as go
 
-    shown = table.head(check_shown(n_topics)).sort_values("difference", kind="stable")
+    shown = table.head(check_count(n_topics, "n_topics")).sort_values("difference", kind="stable")
     labels = label_topics(shown, names, "atom" if "atom" in shown else "topic")
     shown = shown.assign(label=labels)
     figure = go.Figure()

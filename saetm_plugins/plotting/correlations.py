@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from saetm_plugins.plotting.style import check_shown, label_topics, lay_out, need_columns, title_or
-from saetm_plugins.validation import check_choice
-
-if TYPE_CHECKING:
-    import pandas as pd
+from saetm_plugins.plotting.style import label_topics, lay_out, need_columns, title_or
+from saetm_plugins.validation import check_choice, check_count
 
 
 def plot_correlations(
@@ -40,11 +38,6 @@ def plot_correlations(
     Returns
     -------
     plotly.graph_objects.Figure
-
-    Raises
-    ------
-    TypeError, ValueError
-        When `table` is not such a table.
     """
     key = "atom" if "atom_a" in getattr(table, "columns", ()) else "topic"
     columns = (
@@ -55,7 +48,7 @@ def plot_correlations(
     need_columns(table, columns, "topic_correlations")
     from plotly import graph_objects as go
 
-    units = _most_frequent(table, key, check_shown(n_topics))
+    units = _most_frequent(table, key, check_count(n_topics, "n_topics"))
     matrix, counts = _as_matrices(table, key, units["number"].to_numpy(), value)
     order = _seriate(matrix)
     matrix, counts, units = matrix[order][:, order], counts[order][:, order], units.iloc[order]
@@ -85,8 +78,6 @@ def plot_correlations(
 
 
 def _most_frequent(table: pd.DataFrame, key: str, n_units: int) -> pd.DataFrame:
-    import pandas as pd
-
     both = [
         table[[f"{key}_{side}", f"words_{side}", f"documents_{side}"]].set_axis(
             ["number", "words", "documents"], axis=1

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from saetm_plugins.analysis.shares import rank_by_variance
-from saetm_plugins.plotting.style import (
-    PALETTE,
-    check_shown,
-    label_topics,
-    lay_out,
-    need_columns,
-    title_or,
-)
-
-if TYPE_CHECKING:
-    import pandas as pd
+from saetm_plugins.plotting.style import PALETTE, label_topics, lay_out, need_columns, title_or
+from saetm_plugins.validation import check_count
 
 _MOST_BARS = len(PALETTE)
 
@@ -50,19 +43,13 @@ def plot_coverage(
     Returns
     -------
     plotly.graph_objects.Figure
-
-    Raises
-    ------
-    TypeError, ValueError
-        When `table` is not such a table, or no topic is left.
     """
-    columns = ("topic", "words", "group", "n_documents", "few_documents")
+    value = "coverage" if "coverage" in getattr(table, "columns", ()) else "share"
+    columns = ("topic", "words", "group", value, "n_documents", "few_documents")
     need_columns(table, columns, "coverage or topic_shares")
     if table.duplicated(["topic", "group"]).any():
         raise ValueError("table holds a topic of a group twice")
-    value = "coverage" if "coverage" in table else "share"
-    need_columns(table, (value,), "coverage or topic_shares")
-    ranked = rank_by_variance(table, value, max_mean).head(check_shown(n_topics))
+    ranked = rank_by_variance(table, value, max_mean).head(check_count(n_topics, "n_topics"))
     if len(ranked) == 0:
         raise ValueError(f"no topic has a mean {value} of at most max_mean={max_mean}")
     labels = dict(zip(ranked["topic"], label_topics(ranked, names), strict=True))

@@ -1,8 +1,8 @@
-"""The page to explore topics in: one HTML file that needs neither a server nor the network.
+"""The page to explore topics: one HTML file that needs neither a server nor the network.
 
-The page's parts are in ``page/``; what it shows is made here, as JSON, and put in compressed. Text
-of the data never becomes markup: it is base64 within the file and plain text in the page, whose
-content security policy lets no other script run than its own.
+The parts of the page are in ``page/``; its content is made here, as compressed JSON. Text of the
+data never becomes markup: it is base64 within the file and plain text in the page, whose content
+security policy lets no script run but its own.
 """
 
 from __future__ import annotations
@@ -19,21 +19,19 @@ from contextlib import suppress
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
 
-from saetm_plugins.analysis.evidence import spans
+from saetm_plugins.analysis.explanation import spans
 from saetm_plugins.analysis.fitted import as_topic_model, atom_words
-from saetm_plugins.analysis.groups import read_groups
+from saetm_plugins.analysis.groups import Groups, read_groups
 from saetm_plugins.analysis.levels import TopicLevels, topic_levels, topic_similarity
 from saetm_plugins.analysis.names import name_levels
 from saetm_plugins.analysis.periods import cut_into_periods
 from saetm_plugins.analysis.taxonomy import words_of
-from saetm_plugins.images.reading import Images, UnreadableImage, open_images
-from saetm_plugins.persistence import check_parent
-from saetm_plugins.plotting.pictures import data_uri
+from saetm_plugins.images.reading import UnreadableImage, open_images
+from saetm_plugins.plotting.pages import check_page, data_uri, write_page
 from saetm_plugins.plotting.positions import map_documents
 from saetm_plugins.text import check_documents
 from saetm_plugins.validation import as_list, check_count, check_embeddings, check_text
@@ -49,7 +47,6 @@ _WORDS = 12
 _MOST_GROUPS = 20
 _PALETTE = 8  # hues of the page
 _NAME_SHOWN = 80
-_BLOCK = 8192  # documents at a time
 
 
 def explore(
@@ -90,9 +87,9 @@ def explore(
     levels : sequence of int, optional
         As of :func:`saetm_plugins.analysis.taxonomy`.
     embeddings : array-like of shape (n, d), optional
-        What the map is made from; None takes what the atoms say of the documents.
+        What the map is made from; None uses the documents' reconstruction from atoms.
     positions : array-like of shape (n, 2), optional
-        A map made before; None makes one with :func:`map_documents`.
+        A ready-made map; None makes one with :func:`map_documents`.
     ids : iterable of length n, optional
         What documents are called; by default their row numbers.
     groups, times : array-like of length n, optional
@@ -107,40 +104,31 @@ def explore(
     title, group_label, time_label : str
         Shown in the page.
     evidence : bool, default=False
-        Mark in topics' typical documents the sentences that speak most for their main topic; the
+        Mark in topics' typical documents the sentences in which their main topic weighs most; the
         model's encoder reads these documents again.
     max_documents : int, default=20_000
-        Of more, so many are drawn at random (a warning says so); shares are of all.
+        Of more, this number is drawn at random (a warning says so); shares are of all.
     random_state : int, default=0
     overwrite : bool, default=False
-
-    Returns
-    -------
-    Path
 
     Raises
     ------
     FileExistsError
         When the file exists and `overwrite` is False.
-    TypeError, ValueError
-        When `documents` (or what goes with them) are of another number than the model was fitted
-        to, or another argument is not legal; nothing is written then.
     """
-    path = _check_path(path, overwrite)
+    path = check_page(path, (".html", ".htm"), overwrite)
     labels = {"title": title, "group_label": group_label, "time_label": time_label}
     for name, label in labels.items():
         check_text(label, name)
-    fitted = as_topic_model(model)
-    n_documents = fitted.doc_atoms_.shape[0]
+    model = as_topic_model(model)
+    n_documents = model.doc_atoms_.shape[0]
     texts = _read_texts(documents, images, n_documents)
     max_documents = check_count(max_documents, "max_documents")
     random_state = check_count(random_state, "random_state", minimum=0)
-    columns = {
-        "ids": _of_length(ids, n_documents, "ids"),
-        "images": _of_length(
-            None if images is None else open_images(images), n_documents, "images"
-        ),
-    }
+    if ids is not None:
+        ids = _of_length(as_list(ids, "ids", "one value per document"), n_documents, "ids")
+    if images is not None:
+        images = _of_length(open_images(images), n_documents, "images")
     by_group = None if groups is None else _Shares.of_groups(groups, n_documents, group_label)
     by_time = None if times is None else _Shares.of_times(times, n_documents, time_label)
     vectors = None
@@ -148,35 +136,36 @@ def explore(
         vectors = check_embeddings(embeddings, n_rows=n_documents)
     if positions is not None:
         positions = check_embeddings(positions, name="positions", n_rows=n_documents, width=2)
-    tree = topic_levels(fitted, levels)
+    tree = topic_levels(model, levels)
     named = None if documents is None else texts
     names = name_levels(
         model, tree, named, namer=namer, embeddings=vectors, encoder=encoder, **naming
     )
     rows = _sample(n_documents, max_documents, random_state)
     if positions is None:
-        near = (
-            fitted.doc_atoms_[rows] @ fitted.atoms_.centroids if vectors is None else vectors[rows]
-        )
-        place = map_documents(np.asarray(near), random_state=random_state)
+        if vectors is None:
+            near = np.asarray(model.doc_atoms_[rows] @ model.atoms_.centroids)
+        else:
+            near = vectors[rows]
+        place = map_documents(near, random_state=random_state)
     else:
         low, high = positions.min(axis=0), positions.max(axis=0)
         place = (positions[rows] - low) / np.maximum(high - low, 1e-9)
-    content = _content(fitted, tree, names, rows, place, by_group, by_time)
-    content["ids"] = _names_of(columns["ids"], rows)
+    content = _content(model, tree, names, rows, place, by_group, by_time)
+    content["ids"] = [str(row) if ids is None else str(ids[row]) for row in rows]
     if evidence and documents is not None:
         content["evidence"] = _evidence(model, texts, rows, content["levels"][-1])
-    content["pictures"] = _pictures(columns["images"], rows, content["levels"])
-    _write(path, _page_below(content, [texts[row] for row in rows], title))
+    content["pictures"] = _pictures(images, rows, content["levels"])
+    write_page(path, _page_below(content, [texts[row] for row in rows], title).encode("utf-8"))
     return path
 
 
-class _Shares:
-    """Groups or periods of documents: their names, members, and which one each document is in."""
+class _Shares(NamedTuple):
+    """Groups or periods of documents, as the page shows them."""
 
-    def __init__(self, label: str, names: list[str], members: Any, codes: np.ndarray):
-        self.label, self.names, self.codes = str(label), names, codes
-        self._members = members  # (G, n)
+    label: str
+    groups: Groups
+    codes: np.ndarray  # the number of each document's group, -1 for none
 
     @classmethod
     def of_groups(cls, groups: Any, n_documents: int, label: str) -> _Shares:
@@ -184,26 +173,21 @@ class _Shares:
         found = read_groups(groups, n_documents)
         largest = np.sort(np.argsort(-found.sizes, kind="stable")[:_MOST_GROUPS])
         codes = np.full(n_documents, -1)
-        for place, group in enumerate(largest):
-            codes[found.rows(group)] = place
-        names = [str(found.names[group]) for group in largest]
-        return cls(label, names, found.members[largest], codes)
+        for number, group in enumerate(largest):
+            codes[found.rows(group)] = number
+        names = [found.names[group] for group in largest]
+        return cls(label, Groups(names, found.members[largest], found.known), codes)
 
     @classmethod
     def of_times(cls, times: Any, n_documents: int, label: str) -> _Shares:
         """Read times, see :func:`saetm_plugins.analysis.periods.cut_into_periods`."""
         found = cut_into_periods(times, "auto", n_documents)
-        known = np.flatnonzero(found.codes >= 0)
-        members = sp.csr_matrix(
-            (np.ones(len(known)), (found.codes[known], known)),
-            shape=(len(found.names), n_documents),
-        )
-        return cls(label, [str(name) for name in found.names], members, found.codes)
+        return cls(label, Groups.of_codes(found.names, found.codes), found.codes)
 
     def of_topics(self, doc_topics: np.ndarray) -> np.ndarray:
         """Return the mean share of each topic in each group, (G, T)."""
-        sizes = np.asarray(self._members.sum(axis=1))
-        return np.asarray(self._members @ doc_topics) / np.maximum(sizes, 1)
+        sizes = np.asarray(self.groups.members.sum(axis=1))
+        return np.asarray(self.groups.members @ doc_topics) / np.maximum(sizes, 1)
 
 
 def _content(
@@ -215,7 +199,7 @@ def _content(
     by_group: _Shares | None,
     by_time: _Shares | None,
 ) -> dict[str, Any]:
-    """Return what the page shows, but for texts, ids and pictures."""
+    """Return what the page shows, except texts, ids and pictures."""
     labels, doc_topics = tree.topics[-1].mixtures(model.doc_atoms_)
     levels: list[list[dict[str, Any]]] = []
     for level in range(len(tree)):
@@ -248,7 +232,8 @@ def _content(
         content[key] = None
         if shares is not None:
             of = shares.codes[rows].tolist()
-            content[key] = {"label": shares.label, "names": shares.names, "of": of}
+            shown_names = [str(name) for name in shares.groups.names]
+            content[key] = {"label": shares.label, "names": shown_names, "of": of}
     return content
 
 
@@ -342,14 +327,13 @@ def _pictures(images: Any, rows: np.ndarray, levels: Any) -> dict[str, str]:
 
 
 def _evidence(model: Any, texts: list[str], rows: np.ndarray, topics: Any) -> dict[str, list[int]]:
-    """Return which characters of typical documents speak most for the topic, by place in the page.
+    """Return where in typical documents the topic weighs most, by their place in the page.
 
     The page counts characters as JavaScript does, in UTF-16.
     """
-    fitted = as_topic_model(model)
     found = {}
     for place in sorted({place for topic in topics for place in topic["typical"]}):
-        text, topic = texts[rows[place]], int(fitted.labels_[rows[place]])
+        text, topic = texts[rows[place]], int(model.labels_[rows[place]])
         if topic < 0 or not text.strip():
             continue
         best = spans(model, text, topic).iloc[0]
@@ -418,17 +402,6 @@ def _packed(values: Any, dtype: Any) -> str:
     return base64.b64encode(little.tobytes()).decode("ascii")
 
 
-def _check_path(path: str | os.PathLike[str], overwrite: bool) -> Path:
-    checked = check_parent(path)
-    if checked.suffix.lower() not in (".html", ".htm"):
-        raise ValueError(f"path must end in .html; found {str(checked)!r}")
-    if checked.is_dir():
-        raise ValueError(f"path {str(checked)!r} is a folder")
-    if checked.exists() and not overwrite:
-        raise FileExistsError(f"path {str(checked)!r} exists; pass overwrite=True to replace it")
-    return checked
-
-
 def _read_texts(documents: Any, images: Any, n_documents: int) -> list[str]:
     if documents is None:
         if images is None:
@@ -443,18 +416,9 @@ def _read_texts(documents: Any, images: Any, n_documents: int) -> list[str]:
 
 
 def _of_length(values: Any, n_documents: int, name: str) -> Any:
-    if values is None:
-        return None
-    found = (
-        values if isinstance(values, Images) else as_list(values, name, "one value per document")
-    )
-    if len(found) != n_documents:
-        raise ValueError(f"{name} has {len(found)} entries for {n_documents} documents")
-    return found
-
-
-def _names_of(ids: list[Any] | None, rows: np.ndarray) -> list[str]:
-    return [str(row) if ids is None else str(ids[row]) for row in rows]
+    if len(values) != n_documents:
+        raise ValueError(f"{name} has {len(values)} entries for {n_documents} documents")
+    return values
 
 
 def _sample(n_documents: int, most: int, random_state: int) -> np.ndarray:
@@ -468,14 +432,3 @@ def _sample(n_documents: int, most: int, random_state: int) -> np.ndarray:
     )
     chosen = np.random.default_rng(random_state).choice(n_documents, most, replace=False)
     return np.sort(chosen)
-
-
-def _write(path: Path, page: str) -> None:
-    """Write the file, all or nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_text(page, encoding="utf-8", newline="\n")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)

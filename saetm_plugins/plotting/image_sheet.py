@@ -1,4 +1,4 @@
-"""A sheet of pictures: a row of typical ones for each topic, or atom, with its words and size."""
+"""A sheet of pictures: a row of typical ones for each topic or atom, with its words and size."""
 
 from __future__ import annotations
 
@@ -11,16 +11,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from saetm_plugins.analysis.fitted import as_topic_model, atom_words, topic_names, topic_words
+from saetm_plugins.analysis.fitted import as_topic_model, atom_words, topic_words
 from saetm_plugins.images.reading import Images, UnreadableImage, open_images
-from saetm_plugins.persistence import check_parent
-from saetm_plugins.plotting.pictures import data_uri
+from saetm_plugins.plotting.pages import check_page, data_uri, write_page
 from saetm_plugins.validation import as_list, check_choice, check_count, check_text
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_SUFFIXES = (".png", ".html")
 _GAP = 6  # pixels
 _TEXT_WIDTH = 300
 _INK, _QUIET = "#2A2F36", "#6B7280"
@@ -30,8 +28,8 @@ _MOST_PIXELS = 100_000_000  # of a PNG
 class SheetRow(NamedTuple):
     """A topic or an atom on the sheet.
 
-    ``number``; ``name``: its label, or ""; ``words``; ``n_images``: those whose largest topic it
-    is, for an atom those it is active in; ``share``: of all; ``pictures``: rows of typical ones.
+    ``name``: its label, or "". ``n_images``: the pictures whose largest topic it is, or in which
+    the atom is active. ``share``: of all. ``pictures``: the numbers of typical ones.
     """
 
     number: int
@@ -55,7 +53,7 @@ def image_sheet(
     title: str | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Write a sheet to look at topics of pictures: a row each, of those most typical of it.
+    """Write a sheet of pictures: a row of the most typical ones for each topic.
 
     Parameters
     ----------
@@ -77,49 +75,33 @@ def image_sheet(
     title : str, optional
     overwrite : bool, default=False
 
-    Returns
-    -------
-    Path
-
     Raises
     ------
     FileExistsError
         When the file exists and `overwrite` is False.
-    TypeError, ValueError
-        When `images` are of another number than the model was fitted to, a topic does not exist,
-        or another argument is not legal; nothing is written then.
     """
-    path = check_parent(path)
-    if path.suffix.lower() not in _SUFFIXES:
-        raise ValueError(f"path must end in {' or '.join(_SUFFIXES)}; found {str(path)!r}")
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"{str(path)!r} exists; pass overwrite=True to replace it")
+    path = check_page(path, (".png", ".html"), overwrite)
     check_choice(level, "level", ("topics", "atoms"))
     n_images, n_words = check_count(n_images, "n_images"), check_count(n_words, "n_words")
     size = check_count(size, "size")
     if title is not None:
         check_text(title, "title")
-    fitted, pictures = as_topic_model(model), open_images(images)
-    n_fitted = fitted.doc_atoms_.shape[0]
+    model, pictures = as_topic_model(model), open_images(images)
+    n_fitted = model.doc_atoms_.shape[0]
     if len(pictures) != n_fitted:
         raise ValueError(f"images holds {len(pictures)}; the model was fitted to {n_fitted}")
     make = _topic_rows if level == "topics" else _atom_rows
-    rows = make(fitted, topics, n_images, n_words)
+    rows = make(model, topics, n_images, n_words)
     if title is None:
         title = f"{len(rows)} {level} of {n_fitted:,} pictures"
     write = _write_png if path.suffix.lower() == ".png" else _write_html
-    content = write(rows, pictures, title, level, n_images, size)
-    partial = path.with_name(f".{path.name}.partial")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial.write_bytes(content)
-    os.replace(partial, path)
+    write_page(path, write(rows, pictures, title, level, n_images, size))
     return path
 
 
 def _topic_rows(model: Any, topics: Any, n_images: int, n_words: int) -> list[SheetRow]:
     numbers = _chosen(topics, range(model.n_topics_), model.n_topics_)
     words = topic_words(model, n_words) if model.components_ is not None else None
-    names, labels = topic_names(model), model.topic_labels_
     rows = []
     for topic in numbers:
         # A picture stands in the row of its largest topic, if it has one.
@@ -128,7 +110,7 @@ def _topic_rows(model: Any, topics: Any, n_images: int, n_words: int) -> list[Sh
         rows.append(
             SheetRow(
                 topic,
-                names[topic] if labels[topic] is not None else "",
+                model.topic_labels_[topic] or "",
                 "" if words is None else words[topic],
                 int((model.labels_ == topic).sum()),
                 float(model.topic_prevalence_[topic]),
@@ -215,8 +197,7 @@ def _write_png(
         fitting = max(1, (size - 16) // 19)
         lines = wrap(heading, middle, _TEXT_WIDTH - 4 * _GAP)[:fitting]
         for number, line in enumerate(lines):
-            is_last = number == len(lines) - 1
-            shown = line.rstrip(",") if is_last else line
+            shown = line.rstrip(",") if number == len(lines) - 1 else line
             draw.text((2 * _GAP, y + 19 * number), shown, _INK, middle)
         draw.text((2 * _GAP, y + 19 * len(lines) + 2), below, _QUIET, small)
         for column, number in enumerate(row.pictures):

@@ -34,18 +34,13 @@ def map_documents(vectors: Any, *, method: str = "auto", random_state: int = 0) 
     -------
     ndarray of shape (n, 2), float32
         Scaled to 0 … 1.
-
-    Raises
-    ------
-    ValueError
-        When `vectors` are no vectors of finite numbers, or `method` is none of these.
     """
     check_choice(method, "method", ("auto", "umap", "tsne", "pca"))
     check_random(random_state)
     points = unit_rows(check_embeddings(vectors, name="vectors"))
     n_documents, width = points.shape
     kept = min(_DIMENSIONS, width, n_documents)
-    if (points == points[0]).all():  # nothing to tell them apart by
+    if (points == points[0]).all():
         return np.full((n_documents, 2), 0.5, dtype=np.float32)
     points = PCA(kept, random_state=random_state).fit_transform(points) if kept > 1 else points
     if method == "auto":

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from saetm_plugins.validation import as_names, check_count, check_text
+import pandas as pd
 
-if TYPE_CHECKING:
-    import pandas as pd
+from saetm_plugins.validation import as_names, check_text
 
 # Okabe and Ito's colours, told apart by the colour-blind too; then darker and lighter ones.
 PALETTE = (
@@ -69,12 +68,7 @@ def lay_out(figure: Any, title: str, height: int, width: int | None = 900, **lay
 
 
 def need_columns(table: Any, columns: Sequence[str], maker: str, name: str = "table") -> None:
-    """Raise unless `table`, the argument `name`, is a DataFrame with rows and these columns.
-
-    Raises
-    ------
-    TypeError, ValueError
-    """
+    """Raise unless `table`, the argument `name`, is a DataFrame with rows and these columns."""
     if not hasattr(table, "columns"):
         raise TypeError(f"{name} must be what {maker} returns; found {type(table).__name__}")
     missing = [column for column in columns if column not in table]
@@ -82,8 +76,3 @@ def need_columns(table: Any, columns: Sequence[str], maker: str, name: str = "ta
         raise ValueError(f"{name} must be what {maker} returns; it lacks {', '.join(missing)}")
     if len(table) == 0:
         raise ValueError(f"{name} has no rows")
-
-
-def check_shown(n_topics: int) -> int:
-    """Return how many topics to show, at least 1."""
-    return check_count(n_topics, "n_topics")

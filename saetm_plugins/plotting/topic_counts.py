@@ -27,11 +27,6 @@ def plot_topic_counts(suggestion: Any, *, title: str | None = None) -> Any:
     Returns
     -------
     plotly.graph_objects.Figure
-
-    Raises
-    ------
-    TypeError, ValueError
-        When `suggestion` is something else.
     """
     import plotly.graph_objects as go
     from plotly.subplots import make_subplots
@@ -46,9 +41,8 @@ def plot_topic_counts(suggestion: Any, *, title: str | None = None) -> Any:
     panels = {name: text for name, text in _PANELS.items() if name in table}
     figure = make_subplots(
         rows=len(panels),
-        cols=1,
         shared_xaxes=True,
-        subplot_titles=list(panels.values()),
+        subplot_titles=[*panels.values()],
         vertical_spacing=0.06,
     )
     counts = table["n_topics"]
@@ -71,10 +65,5 @@ def plot_topic_counts(suggestion: Any, *, title: str | None = None) -> Any:
     spread = counts.max() > 10 * counts.min()
     figure.update_xaxes(type="log" if spread else "linear", tickvals=counts, tickformat="d")
     figure.update_xaxes(title="topics", row=len(panels))
-    figure.update_layout(
-        template="plotly_white",
-        title=title,
-        height=170 * len(panels) + 120,
-        width=820,
-    )
-    return figure
+    height = 170 * len(panels) + 120
+    return figure.update_layout(template="plotly_white", title=title, height=height, width=820)

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from saetm_plugins.plotting.style import (
     NEUTRAL,
     PALETTE,
-    check_shown,
     fade,
     label_topics,
     lay_out,
     need_columns,
     title_or,
 )
-from saetm_plugins.validation import as_list, check_choice
-
-if TYPE_CHECKING:
-    import pandas as pd
+from saetm_plugins.validation import as_list, check_choice, check_count
 
 
 def plot_trends(
@@ -54,11 +51,6 @@ def plot_trends(
     Returns
     -------
     plotly.graph_objects.Figure
-
-    Raises
-    ------
-    TypeError, ValueError
-        When `table` is not such a table, or holds no such topic.
     """
     columns = ("topic", "period", "share", "coverage", "low", "high", "n_documents", "words")
     need_columns(table, columns, "topic_trends")
@@ -70,20 +62,15 @@ def plot_trends(
         raise ValueError(f"table holds no {value}")
     from plotly import graph_objects as go
 
-    chosen = _choose(table, topics, check_shown(n_topics), value)
+    chosen = _choose(table, topics, check_count(n_topics, "n_topics"), value)
     periods = [str(period) for period in dict.fromkeys(table["period"])]
     figure = go.Figure()
     draw = _add_lines if kind == "lines" else _add_stack
     draw(figure, table, chosen, periods, value, names)
     _mark_empty(figure, table, periods)
     axis = "mean share" if value == "share" else "documents with the topic"
-    lay_out(
-        figure,
-        title_or(title, "Topics through time"),
-        height=520,
-        width=1000,
-        hovermode="x unified",
-    )
+    automatic = title_or(title, "Topics through time")
+    lay_out(figure, automatic, height=520, width=1000, hovermode="x unified")
     figure.update_yaxes(title=axis, tickformat=".0%", rangemode="tozero")
     figure.update_xaxes(
         type="category", categoryorder="array", categoryarray=periods, showgrid=False
@@ -109,12 +96,7 @@ def _choose(
 
 
 def _add_lines(
-    figure: Any,
-    table: pd.DataFrame,
-    chosen: list[int],
-    periods: list[str],
-    value: str,
-    names: Sequence[str] | None,
+    figure: Any, table: pd.DataFrame, chosen: list[int], periods: list[str], value: str, names: Any
 ) -> None:
     for i, topic in enumerate(chosen):
         rows = table[table["topic"] == topic]
@@ -148,12 +130,7 @@ def _add_lines(
 
 
 def _add_stack(
-    figure: Any,
-    table: pd.DataFrame,
-    chosen: list[int],
-    periods: list[str],
-    value: str,
-    names: Sequence[str] | None,
+    figure: Any, table: pd.DataFrame, chosen: list[int], periods: list[str], value: str, names: Any
 ) -> None:
     wide = table.pivot(index="topic", columns="period", values=value)
     wide = wide[list(dict.fromkeys(table["period"]))]

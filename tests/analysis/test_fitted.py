@@ -1,4 +1,4 @@
-"""Every kind of model of ours leads to the one estimator behind it."""
+"""Every kind of fitted model leads to the estimator behind it."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,9 @@ def topic_model(corpus, fitted):
 
 def test_adapters_and_folders_lead_to_the_estimator(corpus, fitted, topic_model, tmp_path):
     assert as_topic_model(fitted) is fitted
-    assert as_topic_model(topic_model) is topic_model.sae_model_
+    behind = as_topic_model(topic_model)
+    assert behind.doc_topics_ is topic_model.sae_model_.doc_topics_
+    assert behind.encoder is topic_model.embedding_model.embedding_model
     gensim_model = fitted.to_gensim()
     assert as_topic_model(gensim_model) is gensim_model.sae_model_
     clusterer = SAEClusterer(5, sae=fitted.sae_).fit(corpus.embeddings)

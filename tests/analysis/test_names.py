@@ -5,8 +5,8 @@ import pytest
 
 from saetm_plugins import SAETopicModel
 from saetm_plugins.analysis import name_scores, name_topics, taxonomy
-from saetm_plugins.analysis.chat_naming import clean_name
-from saetm_plugins.analysis.phrases import find_phrases, name_key
+from saetm_plugins.analysis.names.by_chat import clean_name
+from saetm_plugins.analysis.names.phrases import find_phrases, name_key
 from saetm_plugins.evaluation import JudgeError
 
 N_TOPICS = 10

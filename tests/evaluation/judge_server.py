@@ -13,12 +13,13 @@ from typing import NamedTuple
 
 class Reply(NamedTuple):
     """``text``: the answer. ``status``: HTTP's. ``delay``: seconds before it. ``raw``: a body as
-    it is, in place of a chat completion."""
+    it is, in place of a chat completion. ``location``: where a redirect leads."""
 
     text: str = ""
     status: int = 200
     delay: float = 0.0
     raw: str | None = None
+    location: str | None = None
 
 
 class JudgeServer(ThreadingHTTPServer):
@@ -71,6 +72,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         if reply.status == 429:
             self.send_header("Retry-After", "0")
+        if reply.location is not None:
+            self.send_header("Location", reply.location)
         self.end_headers()
         self.wfile.write(body)
 

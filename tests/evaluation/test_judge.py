@@ -102,6 +102,17 @@ def test_slow_judge_times_out():
         TopicJudge(chat_to(server, timeout=0.2)).coherence_rating(TOPICS[:1])
 
 
+def test_redirects_are_not_followed():
+    with serve(good_judge) as other:
+        leading_away = Reply(status=307, raw="", location=f"{other.base_url}/chat/completions")
+        with (
+            serve(lambda *_: leading_away) as server,
+            pytest.raises(JudgeError, match="gave no answer after 1 tries"),
+        ):
+            TopicJudge(chat_to(server)).coherence_rating(TOPICS[:1])
+        assert not other.requests
+
+
 def test_judge_that_is_down_is_named():
     with serve(good_judge) as server:
         chat = chat_to(server)

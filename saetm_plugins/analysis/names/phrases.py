@@ -1,4 +1,4 @@
-"""Noun phrases of a corpus, found by the words around them: what topics can be named after."""
+"""Noun phrases of a corpus, found by the words around them; they serve as names of topics."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 LONGEST = 3  # words of a phrase
-_TOKENS_READ = 600  # of a document: what it is about stands early
+_TOKENS_READ = 600  # of a document: its first words say what it is about
 _LEAST_LETTERS = 3
 _LONGEST_ACRONYM = 6
 
@@ -22,8 +22,8 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# A word after one of these is a noun or stands before one; after one of those it is a verb.
-# Corpora without such words (lemmatised ones, other languages) give no evidence against any.
+# Words that precede nouns or noun phrases, and words that precede verbs. A corpus without them
+# (lemmatised, or in another language) excludes no word as a verb.
 _BEFORE_NOUNS = _words(
     "a an the this that these those my your his her its our their some any no each every another "
     "of in on for with from by about into between against without per other"
@@ -46,7 +46,7 @@ _TOKEN = re.compile(r"[^\W_](?:[\w'’\-]*[^\W_])?")
 class Phrases(NamedTuple):
     """Phrases of some documents.
 
-    ``texts`` (P): as they are written most often. ``keys`` (P): equal for those that read alike,
+    ``texts`` (P): in their most frequent spelling. ``keys`` (P): equal for phrases that read alike,
     such as a plural. ``doc_phrases`` (n, P) csr_matrix: 1 where a document holds a phrase.
     """
 
@@ -60,9 +60,9 @@ def find_phrases(
 ) -> Phrases:
     """Find the noun phrases of one to three words that at least `min_documents` hold.
 
-    A phrase neither starts nor ends with a stop word, holds no punctuation, and its first and last
-    words stand more often where nouns do (after "the", "of", "my") than where verbs do (after
-    "to", "they", "would").
+    A phrase neither starts nor ends with a stop word and holds no punctuation. Its first and last
+    words follow "the", "of", "my" and the like, as nouns do, more often than "to", "they" or
+    "would", as verbs do.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def find_phrases(
 
 
 def name_key(name: str) -> str:
-    """Return what names that read alike have in common: lower case, no plural endings or marks."""
+    """Return a key that is equal for names that read alike: lower case, no plurals or marks."""
     words = re.findall(r"\w+", name.lower())
     return " ".join(_singular(word) for word in words)
 
@@ -114,7 +114,7 @@ def _singular(word: str) -> str:
 
 
 def _segments(document: str) -> list[list[str]]:
-    """Return the words of a document, parted where punctuation stands."""
+    """Return the words of a document, split at punctuation."""
     found: list[list[str]] = []
     left = _TOKENS_READ
     for part in _SPLIT.split(document[: 20 * _TOKENS_READ]):
@@ -128,7 +128,7 @@ def _segments(document: str) -> list[list[str]]:
 
 
 def _verbs(segments: Iterable[list[list[str]]]) -> frozenset[str]:
-    """Return the words that stand more often where verbs do than where nouns do."""
+    """Return the words that follow "to" and the like more often than "the" and the like."""
     balance: Counter[str] = Counter()
     for of_document in segments:
         for tokens in of_document:
@@ -144,7 +144,7 @@ def _verbs(segments: Iterable[list[list[str]]]) -> frozenset[str]:
 def _spans(
     lower: list[str], stops: frozenset[str], verbs: frozenset[str]
 ) -> Iterable[tuple[int, int]]:
-    """Return where phrases begin and end among the words of a segment."""
+    """Yield where phrases begin and end among the words of a segment."""
     names = [
         len(word) >= _LEAST_LETTERS
         and not word[0].isdigit()
@@ -167,7 +167,7 @@ def _spans(
 
 
 def _usual(written: Counter[str]) -> str:
-    """Return the most frequent way to write a phrase; of equals, the one in lower case."""
+    """Return the most frequent spelling of a phrase; of equally frequent ones, lower case."""
     shouted = {text for text in written if text.isupper() and len(text) > _LONGEST_ACRONYM}
     texts = {text: count for text, count in written.items() if text not in shouted}
     if not texts:

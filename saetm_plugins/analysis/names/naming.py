@@ -1,32 +1,40 @@
-"""Naming the topics of a model, and how well names find the topics' documents."""
+"""Name the topics of a model, and score how well the names find the topics' documents."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from saetm_plugins.analysis.chat_naming import (
-    TopicView,
-    as_chat,
-    estimate_naming,
-    name_by_chat,
-    name_prompts,
-)
 from saetm_plugins.analysis.encoders import find_encoder
 from saetm_plugins.analysis.fitted import as_topic_model, mixtures, topic_names
 from saetm_plugins.analysis.levels import TopicLevels, topic_levels
-from saetm_plugins.analysis.naming import name_by_phrases, name_by_words, roc_areas, telling_words
+from saetm_plugins.analysis.names.by_chat import (
+    TOKENS_PER_NAME,
+    TopicView,
+    name_by_chat,
+    name_prompt,
+)
+from saetm_plugins.analysis.names.by_phrases import (
+    name_by_phrases,
+    name_by_words,
+    roc_areas,
+    telling_words,
+)
 from saetm_plugins.arrays import unit_rows
-from saetm_plugins.evaluation.chat import AnswerCache, Messages
-from saetm_plugins.evaluation.judge import CostEstimate
+from saetm_plugins.evaluation.chat import (
+    AnswerCache,
+    CostEstimate,
+    Messages,
+    as_chat,
+    estimate_cost,
+)
+from saetm_plugins.model import SAETopicModel
 from saetm_plugins.text import check_documents
 from saetm_plugins.validation import as_names, check_embeddings, check_fraction
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Confirm = Callable[[list[Messages], CostEstimate], Any]
 _TEXTS_SHOWN = 3
@@ -34,13 +42,7 @@ _WORDS_SHOWN = 10
 
 
 def print_estimate(prompts: list[Messages], estimate: CostEstimate) -> None:
-    """Print one prompt and the estimated cost of all; what :func:`name_topics` does before asking.
-
-    Parameters
-    ----------
-    prompts : list of Messages
-    estimate : CostEstimate
-    """
+    """Print one prompt and the estimated cost of all, as :func:`name_topics` does before asking."""
     if prompts:
         print("The first of the prompts:\n" + "\n".join(m["content"] for m in prompts[0]))
     cost = "no prices given" if estimate.cost is None else f"about {estimate.cost:.4f}"
@@ -61,12 +63,12 @@ def name_topics(
     encoder: Any = None,
     cache: str | os.PathLike[str] | None = None,
     confirm: Confirm | None = print_estimate,
-) -> list[str | None]:
+) -> list[str]:
     """Name a model's topics; sets and returns ``topic_labels_``, which ``model.undo()`` takes back.
 
-    Without a language model names are one to three words: noun phrases of the corpus that tell a
-    topic's documents from those of its siblings and of all other topics (without `documents`,
-    words of the vocabulary). No two names are alike.
+    Without a language model a name is one to three words: noun phrases of the corpus that
+    distinguish the topic's documents from those of its siblings and of all other topics (without
+    `documents`: words of the vocabulary). No two names are alike.
 
     Parameters
     ----------
@@ -76,46 +78,43 @@ def name_topics(
         The fitted documents.
     namer : chat or callable, optional
         A chat of :mod:`saetm_plugins.evaluation`, or a function from a prompt to an answer. It is
-        shown words, typical documents and the topics beside; coarser levels their children's names.
+        shown a topic's words, typical documents and siblings; for coarser levels, the names of
+        the children.
     levels : sequence of int, optional
-        Levels that siblings and names are unique across, as of
-        :func:`saetm_plugins.analysis.taxonomy`; the last one must be the model's own count.
+        Levels within which names must differ, as of :func:`saetm_plugins.analysis.taxonomy`; the
+        last one must be the model's own count.
     share_documents : bool, default=True
         False: `namer` is sent words only, no texts.
     embeddings : array-like of shape (n, d), optional
-        Of the documents; None takes what the atoms say of them.
+        Of the documents; None uses their reconstruction from atoms.
     encoder : str or object with ``encode(list[str])``, optional
-        None: the one the model was fitted with; where there is none, phrases are chosen by where
-        they occur.
+        None: the one the model was fitted with; without any, phrases are chosen by the documents
+        they occur in.
     cache : path, optional
-        File of remembered answers: nothing is asked twice, and a call cut short goes on there.
+        File that keeps answers: nothing is asked twice, and an interrupted call can be resumed.
     confirm : callable, default=:func:`print_estimate`
         Given all prompts and the estimated cost before anything is asked; where it returns False
         nothing is asked, and names are those without a language model. None shows nothing.
 
-    Returns
-    -------
-    list of str, length n_topics
-
     Raises
     ------
     TypeError, ValueError
-        When an argument is not legal, `documents` are of another number than the model was fitted
-        to, or `levels` end in another number of topics; the model is then as it was before.
+        When `documents` are not as many as the model was fitted to, or `levels` end in another
+        number of topics; the model is then as it was before.
     saetm_plugins.evaluation.JudgeError
         When `namer` does not answer at all; the model is then as it was before.
     """
     if isinstance(model, str | os.PathLike):
-        raise TypeError("model must be a fitted model, which takes the names; found a path")
-    fitted = as_topic_model(model)
-    tree = topic_levels(fitted, levels)
-    if len(tree.topics[-1]) != fitted.n_topics_:
+        raise TypeError("model must be a fitted model, which gets the names; found a path")
+    found = as_topic_model(model)
+    tree = topic_levels(found, levels)
+    if len(tree.topics[-1]) != found.n_topics_:
         raise ValueError(
-            f"levels must end in the model's {fitted.n_topics_} topics; found {list(levels or [])}"
+            f"levels must end in the model's {found.n_topics_} topics; found {list(levels or [])}"
         )
-    bare = tree.topics[-1].with_labels([None] * fitted.n_topics_)
+    bare = tree.topics[-1].with_labels([None] * found.n_topics_)
     names = name_levels(
-        model,
+        found,
         TopicLevels((*tree.topics[:-1], bare), tree.parents),
         documents,
         namer=namer,
@@ -125,11 +124,9 @@ def name_topics(
         cache=cache,
         confirm=confirm,
     )[-1]
-    if hasattr(model, "set_topic_labels"):
-        model.set_topic_labels(dict(enumerate(names)))
-    if fitted.topic_labels_ != names:
-        fitted.set_topic_labels(names)
-    return fitted.topic_labels_
+    named = model if hasattr(model, "set_topic_labels") else found
+    named.set_topic_labels(dict(enumerate(names)))
+    return names
 
 
 def name_levels(
@@ -159,7 +156,8 @@ def name_levels(
     list of lists of str
         A list for each level, the coarsest first; no two names are alike.
     """
-    chat = None if namer is None else as_chat(namer)
+    model = as_topic_model(model)
+    chat = None if namer is None else as_chat(namer, "namer")
     answers = None if cache is None else AnswerCache(cache)
     if documents is None:
         names = name_by_words(model, tree)
@@ -168,48 +166,14 @@ def name_levels(
         names = name_by_phrases(model, tree, documents, embeddings=embeddings, encoder=encoder)
     if chat is None:
         return names
-    views = topic_views(model, tree, names, documents if share_documents else None)
+    views = _topic_views(model, tree, names, documents if share_documents else None)
     if confirm is not None:
-        prompts = name_prompts(views, names)
-        if confirm(prompts, estimate_naming(chat, prompts, answers)) is False:
+        prompts = [name_prompt(view, names) for of_level in reversed(views) for view in of_level]
+        questions = [(prompt, 0) for prompt in prompts]
+        if confirm(prompts, estimate_cost(chat, questions, TOKENS_PER_NAME, answers)) is False:
             return names
     labels = [label for label in tree.topics[-1].labels if label]
     return name_by_chat(chat, views, names, taken=labels, cache=answers)
-
-
-def topic_views(
-    model: Any, tree: TopicLevels, names: Sequence[Sequence[str]], documents: list[str] | None
-) -> list[list[TopicView]]:
-    """Return what a language model is shown of each topic without a label, level by level."""
-    fitted = as_topic_model(model)
-    _, doc_topics = tree.topics[-1].mixtures(fitted.doc_atoms_)
-    finest = len(tree) - 1
-    words = [
-        [", ".join(telling_words(fitted, topics, t, _WORDS_SHOWN)) for t in range(len(topics))]
-        for topics in tree.topics
-    ]
-    views: list[list[TopicView]] = []
-    for level, topics in enumerate(tree.topics):
-        views.append([])
-        for topic in range(len(topics)):
-            if level == finest and topics.labels[topic]:
-                continue
-            beside = np.arange(len(topics))
-            if level:
-                parents = tree.parents[level - 1]
-                beside = np.flatnonzero(parents == parents[topic])
-            siblings = [words[level][t] for t in beside if t != topic]
-            children, texts = [], []
-            if level < finest:
-                children = np.flatnonzero(tree.parents[level] == topic).tolist()
-            elif documents is not None:
-                typical = np.argsort(-doc_topics[:, topic], kind="stable")[:_TEXTS_SHOWN]
-                texts = [documents[row] for row in typical]
-            view = TopicView(
-                level, topic, words[level][topic], names[level][topic], texts, siblings, children
-            )
-            views[-1].append(view)
-    return views
 
 
 def name_scores(
@@ -227,56 +191,83 @@ def name_scores(
     ----------
     model : as of :func:`saetm_plugins.analysis.as_topic_model`
     documents : list of str, optional
-        Texts that the names were not made from: held-out ones. Not needed with `embeddings`.
+        Held-out texts, which the names were not made from. Not needed with `embeddings`.
     embeddings : array-like of shape (n, d), optional
         None encodes the documents.
     names : sequence of str, one per topic, optional
         None means the model's labels, else the first words of each topic.
     encoder : str or object with ``encode(list[str])``, optional
-        What encodes names (and documents); None: the one the model was fitted with.
+        Encodes names (and documents); None: the one the model was fitted with.
     least : float, default=0.75
         Names with a smaller AUC are flagged.
 
     Returns
     -------
     DataFrame
-        Columns ``topic``; ``name``; ``auc``, how probably the name is nearer (cosine) to a document
-        whose largest topic this is than to any other document, missing where there is none;
-        ``documents``, how many such documents there are; ``flagged``, whether `auc` is below
-        `least` or the name of another topic finds them better by more than .05.
-
-    Raises
-    ------
-    ValueError
-        When there are neither documents nor embeddings, no encoder, or one name too many.
+        Columns ``topic``; ``name``; ``auc``, the probability that the name is nearer (cosine) to a
+        document whose largest topic this is than to another document, missing for a topic without
+        such documents; ``documents``, their number; ``flagged``, whether `auc` is below `least` or
+        the name of another topic finds them better by more than .05.
     """
-    import pandas as pd
-
-    fitted = as_topic_model(model)
+    model = as_topic_model(model)
     check_fraction(least, "least", closed=True)
     encode = find_encoder(model, encoder)
     if encode is None:
         raise ValueError("names need the encoder that made the model's embeddings: pass encoder=")
     if documents is None and embeddings is None:
-        raise ValueError("documents and embeddings are both None; give documents held out")
+        raise ValueError("documents and embeddings are both None; give held-out documents")
     named = topic_names(model) if names is None else as_names(names)
-    if len(named) != fitted.n_topics_:
-        raise ValueError(f"names holds {len(named)} names for {fitted.n_topics_} topics")
+    if len(named) != model.n_topics_:
+        raise ValueError(f"names holds {len(named)} names for {model.n_topics_} topics")
     if embeddings is None:
         embeddings = encode(check_documents(documents))
-    vectors = check_embeddings(embeddings, width=fitted.sae_.n_features)
+    vectors = check_embeddings(embeddings, width=model.sae_.n_features)
     labels = mixtures(model, None, vectors).argmax(axis=1)
     cosines = encode(named) @ unit_rows(vectors).T
     sizes = np.bincount(labels, minlength=len(named))
     areas = np.array([roc_areas(cosines, labels == topic) for topic in range(len(named))])
     own = np.where((sizes > 0) & (sizes < len(labels)), np.diag(areas), np.nan)
-    flagged = (own < least) | (areas.max(axis=1) > own + 0.05)
     return pd.DataFrame(
         {
             "topic": np.arange(len(named)),
             "name": named,
             "auc": own,
             "documents": sizes,
-            "flagged": flagged,
+            "flagged": (own < least) | (areas.max(axis=1) > own + 0.05),
         }
     )
+
+
+def _topic_views(
+    model: SAETopicModel,
+    tree: TopicLevels,
+    names: Sequence[Sequence[str]],
+    documents: list[str] | None,
+) -> list[list[TopicView]]:
+    """Return what a language model is shown of each topic without a label, level by level."""
+    _, doc_topics = tree.topics[-1].mixtures(model.doc_atoms_)
+    finest = len(tree) - 1
+    words = [
+        [", ".join(telling_words(model, topics, t, _WORDS_SHOWN)) for t in range(len(topics))]
+        for topics in tree.topics
+    ]
+    views: list[list[TopicView]] = []
+    for level, topics in enumerate(tree.topics):
+        views.append([])
+        for topic in range(len(topics)):
+            if level == finest and topics.labels[topic]:
+                continue
+            beside = np.arange(len(topics))
+            if level:
+                parents = tree.parents[level - 1]
+                beside = np.flatnonzero(parents == parents[topic])
+            children, texts = [], []
+            if level < finest:
+                children = np.flatnonzero(tree.parents[level] == topic).tolist()
+            elif documents is not None:
+                typical = np.argsort(-doc_topics[:, topic], kind="stable")[:_TEXTS_SHOWN]
+                texts = [documents[row] for row in typical]
+            siblings = [words[level][t] for t in beside if t != topic]
+            known = words[level][topic], names[level][topic]
+            views[-1].append(TopicView(level, topic, *known, texts, siblings, children))
+    return views

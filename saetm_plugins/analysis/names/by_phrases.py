@@ -1,7 +1,7 @@
 """Names of topics from the corpus' own phrases: distinctive, and no two alike at any level.
 
-A name is good when it alone finds the topic's documents: candidates are scored by the area under
-the ROC curve of their cosine with documents.
+A good name finds the topic's documents: candidates are scored by the area under the ROC curve of
+their cosine with documents.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import scipy.sparse as sp
 from scipy.optimize import linear_sum_assignment
 
 from saetm_plugins.analysis.encoders import Encode, find_encoder
-from saetm_plugins.analysis.fitted import as_topic_model
 from saetm_plugins.analysis.levels import TopicLevels
-from saetm_plugins.analysis.phrases import LONGEST, Phrases, find_phrases, name_key
+from saetm_plugins.analysis.names.phrases import LONGEST, Phrases, find_phrases, name_key
 from saetm_plugins.arrays import unit_rows
+from saetm_plugins.model import SAETopicModel
 from saetm_plugins.text import check_documents
 from saetm_plugins.topics import Topics
 from saetm_plugins.validation import check_embeddings
@@ -26,29 +26,25 @@ from saetm_plugins.validation import check_embeddings
 _DOCUMENTS_OF_TOPIC = 80  # read for phrases and scored
 _CANDIDATES = 30  # phrases of a topic that are scored, and as many of several words
 _OF_CHILD = 15  # candidates that a topic hands up to its parent
-_AMONG_SIBLINGS = 0.3  # weight of telling a topic from its siblings; the rest: from all others
-_PRESENCE = 0.10  # weight of being written in the topic's documents
+_AMONG_SIBLINGS = 0.3  # weight of the AUC among siblings; the rest: among all documents
+_PRESENCE = 0.10  # weight of occurring in the topic's documents
 _WORDS_BONUS = {1: 0.0, 2: 0.02, 3: 0.01}  # two words say more than one
 _PAIRED = 10  # best phrases of a topic that are also tried together
-_JOINING_COST = 0.002  # each further phrase in a name must tell this much more
-_ENCODED = 12  # names of several phrases of a topic that are encoded as they stand
+_JOINING_COST = 0.002  # what each further phrase in a name must add to the score
+_ENCODED = 12  # names of several phrases of a topic that are encoded themselves
 _NOT_A_NAME = -1e3
 
 
 class Candidate(NamedTuple):
-    """A name, what names that read alike have in common, and how good it is.
-
-    ``told``: the part of ``value`` that is how well it tells documents apart.
-    """
+    """A name, its key (equal for names that read alike), and its score."""
 
     text: str
     key: str
     value: float
-    told: float = 0.0
 
 
 class NamingInputs(NamedTuple):
-    """Documents that names are found in and tried on.
+    """The documents in which names are found and tested.
 
     ``rows`` (n): which of the fitted documents. ``topics`` (n): their topic at the finest level.
     ``embeddings`` (n, d): unit vectors. ``phrases``: of these documents.
@@ -61,7 +57,7 @@ class NamingInputs(NamedTuple):
 
 
 def name_by_phrases(
-    model: Any,
+    model: SAETopicModel,
     tree: TopicLevels,
     documents: Sequence[str],
     *,
@@ -70,43 +66,22 @@ def name_by_phrases(
 ) -> list[list[str]]:
     """Name the topics of all levels by phrases of the corpus; labels of the finest level stay.
 
-    A phrase is scored by how well it tells the documents of a topic from all others and from those
-    of its siblings: by its cosine with documents where the encoder can be had, by occurring in
-    them. Names are then given out so that their scores are best in sum and no two alike.
+    A phrase is scored by how well it separates the documents of a topic from all others and from
+    those of its siblings: by its cosine with documents, if there is an encoder, and by occurring
+    in them. Names are assigned so that the sum of their scores is largest and no two are alike.
 
-    Parameters
-    ----------
-    model : as of :func:`saetm_plugins.analysis.as_topic_model`
-    tree : TopicLevels
-    documents : sequence of str, length n
-        The fitted documents.
-    embeddings : array-like of shape (n, d), optional
-        None: what the atoms say of them.
-    encoder : str or object with ``encode``, optional
-        See :func:`saetm_plugins.analysis.encoders.find_encoder`.
-
-    Returns
-    -------
-    list of lists of str
-        A list for each level, the coarsest first.
+    Parameters are those of :func:`saetm_plugins.analysis.name_levels`.
     """
-    inputs = _read(as_topic_model(model), tree, documents, embeddings)
-    scores = _score(tree, inputs, find_encoder(model, encoder))
-    return _give_out(model, tree, scores)
+    inputs = _read(model, tree, documents, embeddings)
+    return _assign(model, tree, _score(tree, inputs, find_encoder(model, encoder)))
 
 
-def name_by_words(model: Any, tree: TopicLevels) -> list[list[str]]:
+def name_by_words(model: SAETopicModel, tree: TopicLevels) -> list[list[str]]:
     """Name the topics of all levels by their words; labels of the finest level stay.
 
-    For models whose documents are not at hand: the words that tell a topic from the corpus best,
-    as many of them as make the name unlike all others.
-
-    Parameters
-    ----------
-    model : as of :func:`saetm_plugins.analysis.as_topic_model`
-    tree : TopicLevels
+    For models whose documents are not at hand: the most distinctive words of each topic, as many
+    of them as make the name unlike all others.
     """
-    fitted = as_topic_model(model)
     taken: set[str] = set()
     names: list[list[str]] = [[] for _ in tree.topics]
     for level in range(len(tree) - 1, -1, -1):
@@ -114,15 +89,15 @@ def name_by_words(model: Any, tree: TopicLevels) -> list[list[str]]:
         labels = topics.labels if level == len(tree) - 1 else (None,) * len(topics)
         taken |= {name_key(label) for label in labels if label}
         for topic, label in enumerate(labels):
-            words = [] if label else telling_words(fitted, topics, topic)
+            words = [] if label else telling_words(model, topics, topic)
             name = label or unlike(" ".join(words[:3]) or f"topic {topic}", words[3:], taken)
             taken.add(name_key(name))
             names[level].append(name)
     return names
 
 
-def telling_words(model: Any, topics: Topics, topic: int, n_words: int = 10) -> list[str]:
-    """Return the words of a topic that tell it from the corpus best; none without words."""
+def telling_words(model: SAETopicModel, topics: Topics, topic: int, n_words: int = 10) -> list[str]:
+    """Return the words that distinguish a topic most from the corpus; none without words."""
     if topics.words is None:
         return []
     words = topics.words[topic]
@@ -144,7 +119,9 @@ def unlike(name: str, more: Sequence[str], taken: set[str]) -> str:
     return unique
 
 
-def _read(model: Any, tree: TopicLevels, documents: Sequence[str], embeddings: Any) -> NamingInputs:
+def _read(
+    model: SAETopicModel, tree: TopicLevels, documents: Sequence[str], embeddings: Any
+) -> NamingInputs:
     """Choose documents of each topic, the most typical ones among them, and find their phrases."""
     texts = check_documents(documents)
     n_documents = model.doc_atoms_.shape[0]
@@ -174,12 +151,12 @@ def _score(
 ) -> list[list[list[Candidate]]]:
     """Return the candidates of each level and topic with their scores."""
     members = [tree.ancestors(level)[inputs.topics] for level in range(len(tree))]
-    told = [
+    presence = [
         _presence(inputs.phrases.doc_phrases, of, len(topics))
         for of, topics in zip(members, tree.topics, strict=True)
     ]
     n_words = np.array([len(text.split()) for text in inputs.phrases.texts], dtype=np.int64)
-    allowed = _candidates(tree, told, n_words)
+    allowed = _candidates(tree, presence, n_words)
     tried = np.flatnonzero(np.any(np.vstack(allowed), axis=0))
     ranking = None if encode is None else _Ranking(inputs, encode, tried)
     found: list[list[list[Candidate]]] = []
@@ -189,10 +166,12 @@ def _score(
             near = np.ones(len(of), dtype=bool)
             if level:
                 near = members[level - 1] == tree.parents[level - 1][topic]
-            phrases = np.flatnonzero(allowed[level][topic])
-            scored = _score_topic(
-                inputs.phrases, phrases, told[level][topic], of == topic, near, ranking
-            )
+            chosen = np.flatnonzero(allowed[level][topic])
+            written = presence[level][topic][chosen]
+            own = of == topic
+            scored = []
+            if own.any() and len(chosen):
+                scored = _score_topic(inputs.phrases, chosen, written, own, near, ranking)
             found[-1].append(scored)
     return found
 
@@ -200,44 +179,26 @@ def _score(
 def _score_topic(
     phrases: Phrases,
     chosen: np.ndarray,
-    presence: np.ndarray,
+    written: np.ndarray,
     own: np.ndarray,
     near: np.ndarray,
     ranking: _Ranking | None,
 ) -> list[Candidate]:
-    """Score phrases, and some of the best together, as names of one topic.
+    """Score the phrases `chosen` (C,), and some of the best together, as names of one topic.
 
-    Parameters
-    ----------
-    phrases : Phrases
-    chosen : ndarray of int
-        Which of them are candidates.
-    presence : ndarray of shape (P,)
-    own, near : ndarray of shape (n,), bool
-        Documents of the topic, and those of its siblings and itself.
-    ranking : _Ranking, optional
+    ``written`` (C,): how much more of the topic's documents than of others hold each. ``own``,
+    ``near`` (n,): the documents of the topic, and those of its siblings and itself.
     """
-    if not own.any() or not len(chosen):
-        return []
-    written = presence[chosen]
     texts = [phrases.texts[phrase] for phrase in chosen]
     bonus = np.array([_WORDS_BONUS[min(len(text.split()), LONGEST)] for text in texts])
+    joined: list[Candidate] = []
     if ranking is None:
         values = 0.5 + written / 2 + bonus
-        joined: list[Candidate] = []
     else:
-        cosines = ranking.cosines(chosen)
-        values = _telling(cosines, own, near) + _PRESENCE * written + bonus
+        values = _area(ranking.cosines(chosen), own, near) + _PRESENCE * written + bonus
         best = np.argsort(-values, kind="stable")[:_PAIRED]
-        joined = _joined(
-            ranking,
-            [texts[place] for place in best],
-            chosen[best],
-            _PRESENCE * written[best],
-            own,
-            near,
-        )
-        joined = _encode_best(ranking, joined, own, near)
+        weights = _PRESENCE * written[best]
+        joined = _joined(ranking, [texts[i] for i in best], chosen[best], weights, own, near)
     singles = [
         Candidate(text, phrases.keys[phrase], float(value))
         for text, phrase, value in zip(texts, chosen, values, strict=True)
@@ -253,12 +214,10 @@ def _joined(
     own: np.ndarray,
     near: np.ndarray,
 ) -> list[Candidate]:
-    """Score two or three phrases as one name, of three words at most, by the sum of their vectors.
+    """Score two or three of a topic's best phrases as one name of at most three words.
 
-    Parameters
-    ----------
-    texts, chosen, written
-        The best phrases of a topic, and what being written in its documents counts for them.
+    All are scored by the sum of the phrases' vectors, and the best then by their own vector.
+    ``written``: what occurring in the topic's documents adds to the score of each phrase.
     """
     words = [set(name_key(text).split()) for text in texts]
     groups = [
@@ -274,49 +233,27 @@ def _joined(
     for row, group in enumerate(groups):
         member[row, list(group)] = 1
     sizes = member.sum(axis=1)
-    told = _telling(ranking.cosines(chosen, member), own, near)
-    values = told + member @ written / sizes - _JOINING_COST * (sizes - 1)
+    areas = _area(ranking.cosines(chosen, member), own, near)
+    values = areas + member @ written / sizes - _JOINING_COST * (sizes - 1)
+    best = np.argsort(-values, kind="stable")[:_ENCODED].tolist()
+    names = [", ".join(texts[phrase] for phrase in groups[row]) for row in best]
+    keys = [set().union(*(words[phrase] for phrase in groups[row])) for row in best]
+    exact = _area(ranking.cosines_of(names), own, near)
+    values = values[best] + exact - areas[best]
     return [
-        Candidate(
-            ", ".join(texts[phrase] for phrase in group),
-            " ".join(sorted(set().union(*(words[phrase] for phrase in group)))),
-            float(value),
-            float(of_sum),
-        )
-        for group, value, of_sum in zip(groups, values, told, strict=True)
+        Candidate(name, " ".join(sorted(key)), float(value))
+        for name, key, value in zip(names, keys, values, strict=True)
     ]
 
 
-def _encode_best(
-    ranking: _Ranking, joined: list[Candidate], own: np.ndarray, near: np.ndarray
-) -> list[Candidate]:
-    """Leave the best names of several phrases, scored by their own vectors, not by sums."""
-    best = sorted(joined, key=lambda candidate: -candidate.value)[:_ENCODED]
-    if not best:
-        return []
-    texts = [candidate.text for candidate in best]
-    exact = _telling(ranking.cosines_of(texts), own, near)
-    by_sums = np.array([candidate.told for candidate in best])
-    return [
-        candidate._replace(value=float(candidate.value + told - guessed))
-        for candidate, told, guessed in zip(best, exact, by_sums, strict=True)
-    ]
-
-
-def _telling(cosines: np.ndarray, own: np.ndarray, near: np.ndarray) -> np.ndarray:
-    """Return how well cosines (C, n) tell documents from all others, and from those `near`."""
+def _area(cosines: np.ndarray, own: np.ndarray, near: np.ndarray) -> np.ndarray:
+    """Return how well cosines (C, n) separate documents from all others, and from those `near`."""
     among = roc_areas(cosines[:, near], own[near])
     return (1 - _AMONG_SIBLINGS) * roc_areas(cosines, own) + _AMONG_SIBLINGS * among
 
 
 def roc_areas(values: np.ndarray, positive: np.ndarray) -> np.ndarray:
-    """Return the area under the ROC curve of each row of values, (C,); 0.5 without a contrast.
-
-    Parameters
-    ----------
-    values : ndarray of shape (C, n)
-    positive : ndarray of shape (n,), bool
-    """
+    """Return the area under the ROC curve of each row of values (C, n); 0.5 without a contrast."""
     n_positive = int(positive.sum())
     n_negative = len(positive) - n_positive
     if not n_positive or not n_negative:
@@ -361,15 +298,17 @@ def _presence(doc_phrases: sp.csr_matrix, of: np.ndarray, n_topics: int) -> np.n
     return inside / np.maximum(size, 1) - (every - inside) / np.maximum(len(of) - size, 1)
 
 
-def _candidates(tree: TopicLevels, told: list[np.ndarray], n_words: np.ndarray) -> list[np.ndarray]:
+def _candidates(
+    tree: TopicLevels, presence: list[np.ndarray], n_words: np.ndarray
+) -> list[np.ndarray]:
     """Return which phrases each topic may be named after, (T, P) bool for each level."""
     found = []
-    for of_level in told:
+    for of_level in presence:
         best = _best(of_level, _CANDIDATES)
         best |= _best(np.where(n_words > 1, of_level, 0), _CANDIDATES)
         found.append(best)
     for level in range(len(tree) - 1, 0, -1):
-        handed = _best(np.where(found[level], told[level], 0), _OF_CHILD)
+        handed = _best(np.where(found[level], presence[level], 0), _OF_CHILD)
         np.logical_or.at(found[level - 1], tree.parents[level - 1], handed)
     return found
 
@@ -384,10 +323,10 @@ def _best(values: np.ndarray, n: int) -> np.ndarray:
     return best & (values > 0)
 
 
-def _give_out(
-    model: Any, tree: TopicLevels, candidates: list[list[list[Candidate]]]
+def _assign(
+    model: SAETopicModel, tree: TopicLevels, candidates: list[list[list[Candidate]]]
 ) -> list[list[str]]:
-    """Give each topic a candidate, the best in sum of scores, so that no two names are alike."""
+    """Give each topic a candidate: the largest sum of scores without two names alike."""
     names = name_by_words(model, tree)
     finest = len(tree) - 1
     labels = tree.topics[finest].labels
@@ -404,7 +343,7 @@ def _give_out(
     texts: list[dict[int, str]] = []
     for row, (level, topic) in enumerate(free):
         texts.append({})
-        for text, key, score, _ in candidates[level][topic]:
+        for text, key, score in candidates[level][topic]:
             # A name of a coarser level is read more often.
             score *= len(tree) - level
             if key in column and score > value[row, column[key]]:
@@ -417,7 +356,7 @@ def _give_out(
                 given[row] = texts[row][chosen]
                 taken.add(keys[chosen])
     for row, (level, topic) in enumerate(free):
-        if row not in given:  # no candidate left: its words, again unlike all others
+        if row not in given:  # no candidate is left: its words
             given[row] = unlike(names[level][topic], (), taken)
             taken.add(name_key(given[row]))
         names[level][topic] = given[row]
