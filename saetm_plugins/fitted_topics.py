@@ -41,7 +41,7 @@ class FittedTopics:
     merge: str
     words_of_language_: dict[str, list[str]] | None = None
     """Of documents in several languages: the words of each, by its ISO 639-1 code."""
-    _undo: tuple[tuple[Topics, np.ndarray | None], ...] = ()
+    _undo: tuple[Topics, ...] = ()
 
     def retopic(self, n_topics: int | str | None, merge: str | None = None) -> Any:
         """Cut the atoms into another number of topics, in place; nothing is retrained.
@@ -65,10 +65,7 @@ class FittedTopics:
         """
         check_is_fitted(self, "atoms_")
         merge = self.merge if merge is None else merge
-        topics = self.cut_atoms(self.atoms_, self.doc_atoms_, n_topics, merge)
-        if hasattr(self, "topics_"):
-            topics = cuts.carry_labels(self.atoms_, self.topics_, topics)
-        self.set_topics(topics)
+        self.set_topics(self.cut_atoms(self.atoms_, self.doc_atoms_, n_topics, merge))
         self._warn_of_topics(n_topics)
         return self
 
@@ -91,7 +88,18 @@ class FittedTopics:
             if atoms.sums.n_distinct > atoms.sums.n_documents:  # passages of long ones
                 n_rows = max(n_rows, int(atoms.sums.n_distinct))
             n_topics = min(DEFAULT_N_TOPICS, n_live, max(1, n_rows // _ENOUGH))
-        return cuts.cut(atoms, n_topics, merge)
+        before = self._topics_before(atoms, doc_atoms)
+        if before is None:
+            return cuts.cut(atoms, n_topics, merge)
+        return cuts.recut(atoms, before, n_topics, merge)
+
+    def _topics_before(self, atoms: AtomModel, doc_atoms: sp.csr_matrix) -> Topics | None:
+        """Return the topics that another cut of `atoms` takes decisions over from."""
+        if getattr(self, "topics_", None) is None or atoms is not self.atoms_:
+            return None
+        if doc_atoms is self.doc_atoms_:
+            return self.topics_
+        return self.topics_.of_documents(np.zeros(doc_atoms.shape[0], np.int64))
 
     def merge_topics(self, topics_to_merge: Sequence[Any]) -> Any:
         """Merge each group of topics into one; see :func:`saetm_plugins.topics.merge_topics`.
@@ -158,7 +166,7 @@ class FittedTopics:
         """
         check_is_fitted(self, "topics_")
         labels = cuts.check_labels(topic_labels, self.topics_)
-        undo = (*self._undo, (self.topics_, self.labels_))
+        undo = (*self._undo, self.topics_)
         self.topics_, self._undo = self.topics_.with_labels(labels), undo
         return self
 
@@ -173,24 +181,20 @@ class FittedTopics:
         check_is_fitted(self, "topics_")
         if not self._undo:
             raise ValueError("there is no edit to undo since the topics were last cut")
-        *earlier, (topics, labels) = self._undo
-        self.set_topics(topics, labels)
+        *earlier, topics = self._undo
+        self.set_topics(topics)
         self._undo = tuple(earlier)
         return self
 
-    def set_topics(self, topics: Topics, labels: np.ndarray | None = None) -> None:
+    def set_topics(self, topics: Topics) -> None:
         """Take over a cut of :attr:`atoms_`, as the functions of :mod:`saetm_plugins.topics` make.
 
         Parameters
         ----------
         topics : Topics
-        labels : ndarray of shape (n,), optional
-            The topic of each fitted document; None means the largest of its mixture.
         """
-        largest, doc_topics = topics.mixtures(self.doc_atoms_)
-        self.topics_, self.doc_topics_ = topics, doc_topics
-        self.labels_ = largest if labels is None else labels
-        self._undo = ()
+        self.labels_, self.doc_topics_ = topics.mixtures(self.doc_atoms_, topics.groups)
+        self.topics_, self._undo = topics, ()
 
     def topics_of(self, doc_atoms: sp.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
         """Return the topics of documents given by their atoms.
@@ -364,7 +368,7 @@ class FittedTopics:
         return len(self.topics_)
 
     def _edit(self, topics: Topics) -> Any:
-        undo = (*self._undo, (self.topics_, self.labels_))
+        undo = (*self._undo, self.topics_)
         self.set_topics(topics)
         self._undo = undo
         return self

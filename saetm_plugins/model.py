@@ -395,13 +395,16 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
             read.told(blank, row_atoms),
             decay=decay,
         )
-        topics = cuts.renew(atoms, self.topics_)
         with all_or_nothing(self):
             self.atoms_, self.doc_atoms_ = atoms, read.whole(row_atoms)
             self.passages_ = read.place(row_atoms)
-            undo = tuple((cuts.renew(atoms, earlier), None) for earlier, _ in self._undo)
+            undecided = np.zeros(self.doc_atoms_.shape[0], dtype=np.int64)
+            *undo, topics = (
+                cuts.renew(atoms, cut.of_documents(undecided))
+                for cut in (*self._undo, self.topics_)
+            )
             self.set_topics(topics)
-            self._undo = undo
+            self._undo = tuple(undo)
         warn_of_documents(read.all_blank(blank), where_blank=self._where_blank)
         return self
 
@@ -477,7 +480,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
         renewed = cuts.renew(atoms, self.topics_)
         with all_or_nothing(self):
             self.atoms_, self.vectorizer_, self.vectorizer_not_saved_ = atoms, vectorizer, False
-            self.set_topics(renewed, self.labels_)
+            self.set_topics(renewed)
         return self
 
     def fit_transform(
