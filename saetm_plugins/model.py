@@ -448,7 +448,16 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
             [model.vectorizer_ for model in models], atoms.vocabulary
         )
         merged.retopic(first.n_topics_)
-        merged.topics_ = cuts.carry_labels(atoms, first.topics_, merged.topics_)
+        merged.topics_ = replace(
+            cuts.carry_labels(atoms, first.topics_, merged.topics_),
+            outlier_share=first.topics_.outlier_share,
+        )
+        sources = [(model.topics_, model.doc_atoms_.shape[0]) for model in models]
+        if any(topics.decisions is not None for topics, _ in sources):
+            merged.set_topics(cuts.gather_names(atoms, merged.topics_, merged.doc_atoms_, sources))
+            merged.retopic(first.n_topics_)
+            merged._edit(cuts.gather_moves(atoms, merged.topics_, sources))
+        merged.set_topics(merged.topics_)
         return merged
 
     def relearn_words(self, bow: Any, vocabulary: Any, vectorizer: Any = None) -> Any:

@@ -519,6 +519,85 @@ def name_topics(
     return replace(topics, **made, decisions=replace(decisions, allowed=allowed))
 
 
+def gather_names(
+    atoms: AtomModel,
+    topics: Topics,
+    doc_atoms: sp.csr_matrix,
+    sources: Sequence[tuple[Topics, int]],
+) -> Topics:
+    """Put the topics of names that merged models have before those of their first cut.
+
+    Parameters
+    ----------
+    atoms : AtomModel
+        Of all documents.
+    topics : Topics
+        A cut of them.
+    doc_atoms : csr_matrix of shape (n, K)
+        All documents.
+    sources : sequence of (Topics, int)
+        Of each model, with the number of its documents.
+    """
+    names: dict[bytes, int] = {}  # a name that several models have is one
+    vectors, labels, groups = [], [], []
+    for source, n_documents in sources:
+        groups.append(np.zeros(n_documents, dtype=np.int64))
+        for group, topic in _named_groups(source):
+            assert source.decisions is not None
+            vector = source.decisions.names[group - IN_A_TOPIC - 1]
+            if vector.tobytes() not in names:
+                names[vector.tobytes()] = len(names)
+                vectors.append(vector)
+                labels.append(str(source.labels[topic]))
+            number = IN_A_TOPIC + 1 + names[vector.tobytes()]
+            groups[-1][source.decisions.groups == group] = number
+    every = np.concatenate(groups)
+    if not every.any():
+        return replace(topics, decisions=Decisions.none(len(every), len(topics)))
+    least = next(source.decisions.min_similarity for source, _ in sources if source.decisions)
+    allowed = np.ones((IN_A_TOPIC + 1 + len(vectors), 0), dtype=bool)
+    decisions = Decisions(every, allowed, np.array(vectors), least)
+    return name_topics(atoms, topics, doc_atoms, decisions, labels)
+
+
+def gather_moves(atoms: AtomModel, topics: Topics, sources: Sequence[tuple[Topics, int]]) -> Topics:
+    """Give documents of merged models to the topics that have most of those they were given.
+
+    Parameters are those of :func:`gather_names`, whose topics are cut anew.
+    """
+    decisions = topics.decisions
+    assert decisions is not None
+    first = 0
+    for source, n_documents in sources:
+        if source.decisions is not None:
+            overlap = _overlap(atoms, source.atom_topics, topics.atom_topics)
+            named = {group for group, _ in _named_groups(source)}
+            for group, allowed in enumerate(source.decisions.allowed):
+                rows = first + np.flatnonzero(source.decisions.groups == group)
+                if group == IN_A_TOPIC:
+                    groups = decisions.groups.copy()
+                    groups[rows] = np.maximum(groups[rows], IN_A_TOPIC)
+                    decisions = replace(decisions, groups=groups)
+                elif group > IN_A_TOPIC and group not in named and rows.size:
+                    topic = overlap[allowed].sum(axis=0).argmax() if allowed.any() else -1
+                    decisions = decisions.assign(rows, np.full(len(rows), topic))
+        first += n_documents
+    return replace(topics, decisions=decisions)
+
+
+def _named_groups(topics: Topics) -> list[tuple[int, int]]:
+    """Return the groups of names that have a topic of their own, and the topic."""
+    decisions = topics.decisions
+    if decisions is None:
+        return []
+    first, last = IN_A_TOPIC + 1, IN_A_TOPIC + 1 + len(decisions.names)
+    return [
+        (group, int(decisions.allowed[group].argmax()))
+        for group in range(first, last)
+        if (decisions.allowed[group] > decisions.allowed[UNDECIDED]).any()
+    ]
+
+
 def renew(atoms: AtomModel, topics: Topics) -> Topics:
     """Return the topics with words and prevalence learned from other documents; numbers stay."""
     words = None

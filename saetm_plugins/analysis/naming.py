@@ -152,7 +152,7 @@ def _read(model: Any, tree: TopicLevels, documents: Sequence[str], embeddings: A
         raise ValueError(
             f"documents holds {len(texts)} texts; the model was fitted to {n_documents}"
         )
-    labels, doc_topics = tree.topics[-1].mixtures(model.doc_atoms_)
+    labels, doc_topics = tree.topics[-1].mixtures(model.doc_atoms_, tree.topics[-1].groups)
     chosen = []
     for topic in range(doc_topics.shape[1]):
         own = np.flatnonzero(labels == topic)

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.cluster import AgglomerativeClustering
 
 from saetm_plugins import topics as cuts
-from saetm_plugins.analysis.levels import groups_of, join_topics_upwards, topic_similarity
+from saetm_plugins.analysis.levels import topic_similarity
 from saetm_plugins.atom_model import AtomModel
 from saetm_plugins.decisions import UNDECIDED, Decisions
 from saetm_plugins.fitted_topics import DEFAULT_N_TOPICS
@@ -139,8 +140,8 @@ class NumberedTopicModel(SAETopicModel):
                 stacklevel=5,
             )
             return topics
-        joins = join_topics_upwards(topic_similarity(self, topics))
-        _, target = np.unique(groups_of(joins, len(topics), n_topics), return_inverse=True)
+        joining = AgglomerativeClustering(n_topics, metric="precomputed", linkage="average")
+        target = joining.fit_predict(1 - topic_similarity(self, topics))
         return number_topics(cuts.join_topics(self.atoms_, topics, target), self.doc_atoms_)
 
     def set_topics(self, topics: Topics) -> None:
