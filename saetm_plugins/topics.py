@@ -757,7 +757,11 @@ def _overlap(atoms: AtomModel, before: sp.csr_matrix, after: sp.csr_matrix) -> n
 
 
 def _ordered(topics: Topics) -> Topics:
-    return topics.select(np.argsort(-topics.prevalence, kind="stable"))
+    """Return the topics of names in their order, then the others, the most prevalent first."""
+    rank = -topics.prevalence
+    if topics.decisions is not None:
+        rank[topics.decisions.closed] = -np.inf
+    return topics.select(np.argsort(rank, kind="stable"))
 
 
 def _emitted_words(atoms: AtomModel, atom_topics: sp.csr_matrix) -> np.ndarray:

@@ -7,29 +7,32 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from bertopic.backend import BaseEmbedder
 
+from saetm_plugins import train_sae
+from saetm_plugins.arrays import unit_rows
 from saetm_plugins.bertopic import SAEBERTopic
 
 NAMES = ["themeaworda themeawordb", "themebworda themebwordb", "themeawordc themebwordc"]
-NEAR = 0.93  # half of the documents of the first two names; none of the third
+NEAR = 0.9  # half of the documents of the first two names; none of the third
+
+
+class ThemeEmbedder(BaseEmbedder):
+    """Embeds the themes of words, as the planted corpus has them."""
+
+    def embed(self, documents, verbose=False):
+        directions = np.linalg.qr(np.random.default_rng(99).normal(size=(24, 5)))[0].T
+        rows = [[directions["abcde".index(word[5])] for word in text.split()] for text in documents]
+        return unit_rows(np.array([np.mean(row, axis=0) for row in rows]))
 
 
 @pytest.fixture(scope="module")
-def encoder(long_texts):
-    from bertopic.backend import BaseEmbedder
-
-    class Backend(BaseEmbedder):
-        def embed(self, documents, verbose=False):
-            vectors = long_texts.Encoder().encode(list(documents))
-            return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-
-    return Backend()
+def encoder() -> ThemeEmbedder:
+    return ThemeEmbedder()
 
 
 @pytest.fixture(scope="module")
 def sae(corpus):
-    from saetm_plugins import train_sae
-
     return train_sae(corpus.embeddings, n_atoms=40)
 
 
@@ -47,7 +50,9 @@ def named(corpus, encoder, sae) -> SAEBERTopic:
 @pytest.fixture(scope="module")
 def strict(corpus, sae) -> SAEBERTopic:
     """A model whose documents of topic -1 were all given one."""
-    model = SAEBERTopic(6, sae=sae, outlier_threshold=0.6, word_vectors="corpus")
+    model = SAEBERTopic(6, sae=sae, word_vectors="corpus")
+    model.fit(corpus.documents, corpus.embeddings)
+    model.outlier_threshold = float(np.quantile(model.probabilities_.max(axis=1), 0.2))
     model.fit(corpus.documents, corpus.embeddings)
     assert 20 < model.topics_.count(-1) < 300
     given = model.reduce_outliers(corpus.documents, model.topics_, strategy="probabilities")
@@ -57,9 +62,7 @@ def strict(corpus, sae) -> SAEBERTopic:
 
 
 def near_names(corpus, encoder) -> np.ndarray:
-    names = encoder.embed(NAMES)
-    units = corpus.embeddings / np.linalg.norm(corpus.embeddings, axis=1, keepdims=True)
-    cosines = units @ (names / np.linalg.norm(names, axis=1, keepdims=True)).T
+    cosines = unit_rows(corpus.embeddings) @ encoder.embed(NAMES).T
     return np.where(cosines.max(axis=1) >= NEAR, cosines.argmax(axis=1), -1)
 
 
@@ -205,11 +208,12 @@ def test_topics_of_several_batches_are_edited_as_they_were_found(corpus, sae):
     for rows in (slice(0, 200), slice(200, 400)):
         model.partial_fit(corpus.documents[rows], corpus.embeddings[rows])
         topics += model.topics_
-    model.topics_ = topics
+    topics[:9] = [0] * 9
+    model.topics_ = list(topics)
+    model.update_topics(corpus.documents, top_n_words=5)
+    assert model.topics_ == topics
     model.merge_topics(corpus.documents, [0, 1])
-    into = {before: after for before, after in zip(topics, model.topics_, strict=True)}
-    assert model.topics_ == [into[topic] for topic in topics] or True
-    assert len(model.topics_) == 400
+    assert len(set(model.topics_[:9])) == 1
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -217,19 +221,19 @@ def test_decisions_outlast_calls_in_any_order(named, corpus, encoder, tmp_path, 
     rng = np.random.default_rng(seed)
     nearest = near_names(corpus, encoder)
     model = copy.deepcopy(named)
-    moved = rng.choice(np.flatnonzero(nearest < 0), 20, replace=False)
     topics = np.asarray(model.topics_)
-    topics[moved] = 2 + rng.integers(4, size=20)
+    open_topics = np.arange(2, model.sae_model_.n_topics_)
+    moved = rng.choice(np.flatnonzero(nearest < 0), 20, replace=False)
+    topics[moved] = 2 + (topics[moved] - 1) % len(open_topics)
+    given = [moved[topics[moved] == topic] for topic in set(topics[moved])]
     model.update_topics(corpus.documents, topics=topics.tolist())
     for step in range(6):
         before, n_topics = np.asarray(model.topics_), len(model.topic_sizes_)
-        act = rng.choice(["merge", "split", "reduce", "load", "update"])
-        split = None
-        if act == "merge" and n_topics > 5:
-            model.merge_topics(corpus.documents, (2 + rng.choice(3, 2, replace=False)).tolist())
+        act = str(rng.choice(["merge", "split", "reduce", "load", "update"]))
+        if act == "merge" and n_topics > 4:
+            model.merge_topics(corpus.documents, [2, n_topics - 1])
         elif act == "split":
-            split = 2
-            model.split_topic(corpus.documents, split)
+            model.split_topic(corpus.documents, 2)
         elif act == "reduce":
             model.reduce_topics(corpus.documents, int(rng.integers(4, 9)))
         elif act == "load":
@@ -240,8 +244,11 @@ def test_decisions_outlast_calls_in_any_order(named, corpus, encoder, tmp_path, 
             model.update_topics(corpus.documents, top_n_words=5)
             assert model.topics_ == before.tolist()
         after = np.asarray(model.topics_)
-        for topic in set(before[moved]) - {split}:  # what was given one topic stays together
-            assert len(set(after[moved][before[moved] == topic])) == 1, (act, step)
+        for rows in given:  # what was given one topic stays together, but where that is split
+            if act == "reduce" or (
+                len(set(before[rows])) == 1 and (act, before[rows][0]) != ("split", 2)
+            ):
+                assert len(set(after[rows])) == 1, (act, step)
         for name in (0, 1):
             assert len(set(after[nearest == name])) == 1
         predicted = np.asarray(model.transform(corpus.documents, corpus.embeddings)[0])
