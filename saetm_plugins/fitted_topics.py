@@ -65,12 +65,18 @@ class FittedTopics:
         """
         check_is_fitted(self, "atoms_")
         merge = self.merge if merge is None else merge
-        self.set_topics(self.cut_atoms(self.atoms_, self.doc_atoms_, n_topics, merge))
+        before = getattr(self, "topics_", None)
+        self.set_topics(self.cut_atoms(self.atoms_, self.doc_atoms_, n_topics, merge, before))
         self._warn_of_topics(n_topics)
         return self
 
     def cut_atoms(
-        self, atoms: AtomModel, doc_atoms: sp.csr_matrix, n_topics: int | str | None, merge: str
+        self,
+        atoms: AtomModel,
+        doc_atoms: sp.csr_matrix,
+        n_topics: int | str | None,
+        merge: str,
+        before: Topics | None = None,
     ) -> Topics:
         """Return the cut that :meth:`fit` and :meth:`retopic` take over; changes nothing.
 
@@ -81,6 +87,8 @@ class FittedTopics:
             The fitted documents.
         n_topics : int, "auto" or None
         merge : str
+        before : Topics, optional
+            What was decided about these goes on: labels, deleted topics, documents' topics.
         """
         if n_topics is None:
             n_live = int((atoms.prevalence > 0).sum())
@@ -88,18 +96,9 @@ class FittedTopics:
             if atoms.sums.n_distinct > atoms.sums.n_documents:  # passages of long ones
                 n_rows = max(n_rows, int(atoms.sums.n_distinct))
             n_topics = min(DEFAULT_N_TOPICS, n_live, max(1, n_rows // _ENOUGH))
-        before = self._topics_before(atoms, doc_atoms)
         if before is None:
             return cuts.cut(atoms, n_topics, merge)
         return cuts.recut(atoms, before, n_topics, merge)
-
-    def _topics_before(self, atoms: AtomModel, doc_atoms: sp.csr_matrix) -> Topics | None:
-        """Return the topics that another cut of `atoms` takes decisions over from."""
-        if getattr(self, "topics_", None) is None or atoms is not self.atoms_:
-            return None
-        if doc_atoms is self.doc_atoms_:
-            return self.topics_
-        return self.topics_.of_documents(np.zeros(doc_atoms.shape[0], np.int64))
 
     def merge_topics(self, topics_to_merge: Sequence[Any]) -> Any:
         """Merge each group of topics into one; see :func:`saetm_plugins.topics.merge_topics`.

@@ -130,7 +130,8 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
     doc_topics_ : ndarray of shape (n, n_topics), float32
         Mixtures of the fitted documents, rows sum to 1.
     labels_ : ndarray of shape (n,), int64
-        The largest topic of each fitted document; -1 for a blank text, whose mixture is the mean.
+        The largest topic of each fitted document, or the one that it was given; -1 for a blank
+        text, whose mixture is the mean.
     n_documents_seen_ : float
         Documents learned from, those of :meth:`partial_fit` included.
     n_topics_ : int

@@ -79,7 +79,12 @@ class NumberedTopicModel(SAETopicModel):
         return self.topics_.mixtures(doc_atoms, self._near_names(embeddings))
 
     def cut_atoms(
-        self, atoms: AtomModel, doc_atoms: sp.csr_matrix, n_topics: int | str | None, merge: str
+        self,
+        atoms: AtomModel,
+        doc_atoms: sp.csr_matrix,
+        n_topics: int | str | None,
+        merge: str,
+        before: Topics | None = None,
     ) -> Topics:
         """Cut into exactly `n_topics` topics that own documents wherever that can be.
 
@@ -87,7 +92,6 @@ class NumberedTopicModel(SAETopicModel):
         are, and the smallest ones too many are left out. Deleted topics stay deleted. Where all
         documents were given topics by hand these are joined, the most similar ones first.
         """
-        before = self._topics_before(atoms, doc_atoms)
         n_live = int((atoms.prevalence > 0).sum())
         if n_topics is None:
             n_topics = min(DEFAULT_N_TOPICS, n_live, max(1, doc_atoms.shape[0] // 10))
