@@ -177,7 +177,14 @@ class NumberedTopicModel(SAETopicModel):
         doc_atoms : csr_matrix of shape (n, n_atoms)
         labels : ndarray of shape (n,), int
             Their topics, or -1.
+
+        Raises
+        ------
+        ValueError
+            When a topic does not exist.
         """
+        if not -1 <= labels.min() <= labels.max() < self.n_topics_:
+            raise ValueError(f"topics_ must name topics -1 to {self.n_topics_ - 1}; found {labels}")
         topics = self.topics_.of_documents(np.zeros(len(labels), dtype=np.int64))
         topics = cuts.move_documents(topics, doc_atoms, labels)
         self.doc_atoms_, self.passages_ = doc_atoms, None  # passages were those of the last batch
