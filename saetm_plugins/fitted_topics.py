@@ -42,7 +42,7 @@ class FittedTopics:
     merge: str
     words_of_language_: dict[str, list[str]] | None = None
     """Of documents in several languages: the words of each, by its ISO 639-1 code."""
-    _undo: tuple[tuple[Topics, np.ndarray | None], ...] = ()
+    _undo: tuple[Topics, ...] = ()
 
     def retopic(self, n_topics: int | str | None, merge: str | None = None) -> Any:
         """Cut the atoms into another number of topics, in place; nothing is retrained.
@@ -66,15 +66,18 @@ class FittedTopics:
         """
         check_is_fitted(self, "atoms_")
         merge = self.merge if merge is None else merge
-        topics = self.cut_atoms(self.atoms_, self.doc_atoms_, n_topics, merge)
-        if hasattr(self, "topics_"):
-            topics = cuts.carry_labels(self.atoms_, self.topics_, topics)
-        self.set_topics(topics)
+        before = getattr(self, "topics_", None)
+        self.set_topics(self.cut_atoms(self.atoms_, self.doc_atoms_, n_topics, merge, before))
         self._warn_of_topics(n_topics)
         return self
 
     def cut_atoms(
-        self, atoms: AtomModel, doc_atoms: sp.csr_matrix, n_topics: int | str | None, merge: str
+        self,
+        atoms: AtomModel,
+        doc_atoms: sp.csr_matrix,
+        n_topics: int | str | None,
+        merge: str,
+        before: Topics | None = None,
     ) -> Topics:
         """Return the cut that :meth:`fit` and :meth:`retopic` take over; changes nothing.
 
@@ -85,10 +88,14 @@ class FittedTopics:
             The fitted documents.
         n_topics : int, "auto" or None
         merge : str
+        before : Topics, optional
+            What was decided about these goes on: labels, deleted topics, documents' topics.
         """
         if n_topics is None:
             n_topics = default_n_topics(atoms, doc_atoms.shape[0])
-        return cuts.cut(atoms, n_topics, merge)
+        if before is None:
+            return cuts.cut(atoms, n_topics, merge)
+        return cuts.recut(atoms, before, n_topics, merge)
 
     def merge_topics(self, topics_to_merge: Sequence[Any]) -> Any:
         """Merge each group of topics into one; see :func:`saetm_plugins.topics.merge_topics`.
@@ -155,7 +162,7 @@ class FittedTopics:
         """
         check_is_fitted(self, "topics_")
         labels = cuts.check_labels(topic_labels, self.topics_)
-        undo = (*self._undo, (self.topics_, self.labels_))
+        undo = (*self._undo, self.topics_)
         self.topics_, self._undo = self.topics_.with_labels(labels), undo
         return self
 
@@ -170,24 +177,20 @@ class FittedTopics:
         check_is_fitted(self, "topics_")
         if not self._undo:
             raise ValueError("there is no edit to undo since the topics were last cut")
-        *earlier, (topics, labels) = self._undo
-        self.set_topics(topics, labels)
+        *earlier, topics = self._undo
+        self.set_topics(topics)
         self._undo = tuple(earlier)
         return self
 
-    def set_topics(self, topics: Topics, labels: np.ndarray | None = None) -> None:
+    def set_topics(self, topics: Topics) -> None:
         """Take over a cut of :attr:`atoms_`, as the functions of :mod:`saetm_plugins.topics` make.
 
         Parameters
         ----------
         topics : Topics
-        labels : ndarray of shape (n,), optional
-            The topic of each fitted document; None means the largest of its mixture.
         """
-        largest, doc_topics = topics.mixtures(self.doc_atoms_)
-        self.topics_, self.doc_topics_ = topics, doc_topics
-        self.labels_ = largest if labels is None else labels
-        self._undo = ()
+        self.labels_, self.doc_topics_ = topics.mixtures(self.doc_atoms_, topics.groups)
+        self.topics_, self._undo = topics, ()
 
     def topics_of(self, doc_atoms: sp.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
         """Return the topics of documents given by their atoms.
@@ -361,7 +364,7 @@ class FittedTopics:
         return len(self.topics_)
 
     def _edit(self, topics: Topics) -> Any:
-        undo = (*self._undo, (self.topics_, self.labels_))
+        undo = (*self._undo, self.topics_)
         self.set_topics(topics)
         self._undo = undo
         return self

@@ -130,7 +130,8 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
     doc_topics_ : ndarray of shape (n, n_topics), float32
         Mixtures of the fitted documents, rows sum to 1.
     labels_ : ndarray of shape (n,), int64
-        The largest topic of each fitted document; -1 for a blank text, whose mixture is the mean.
+        The largest topic of each fitted document, or the one that it was given; -1 for a blank
+        text, whose mixture is the mean.
     n_documents_seen_ : float
         Documents learned from, those of :meth:`partial_fit` included.
     n_topics_ : int
@@ -398,13 +399,16 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
             read.told(blank, row_atoms),
             decay=decay,
         )
-        topics = cuts.renew(atoms, self.topics_)
         with all_or_nothing(self):
             self.atoms_, self.doc_atoms_ = atoms, read.whole(row_atoms)
             self.passages_ = read.place(row_atoms)
-            undo = tuple((cuts.renew(atoms, earlier), None) for earlier, _ in self._undo)
+            undecided = np.zeros(self.doc_atoms_.shape[0], dtype=np.int64)
+            *undo, topics = (
+                cuts.renew(atoms, cut.of_documents(undecided))
+                for cut in (*self._undo, self.topics_)
+            )
             self.set_topics(topics)
-            self._undo = undo
+            self._undo = tuple(undo)
         warn_of_documents(read.all_blank(blank), where_blank=self._where_blank)
         return self
 
@@ -448,7 +452,16 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
             [model.vectorizer_ for model in models], atoms.vocabulary
         )
         merged.retopic(first.n_topics_)
-        merged.topics_ = cuts.carry_labels(atoms, first.topics_, merged.topics_)
+        merged.topics_ = replace(
+            cuts.carry_labels(atoms, first.topics_, merged.topics_),
+            outlier_share=first.topics_.outlier_share,
+        )
+        sources = [(model.topics_, model.doc_atoms_.shape[0]) for model in models]
+        if any(topics.decisions is not None for topics, _ in sources):
+            merged.set_topics(cuts.gather_names(atoms, merged.topics_, merged.doc_atoms_, sources))
+            merged.retopic(first.n_topics_)
+            merged._edit(cuts.gather_moves(atoms, merged.topics_, sources))
+        merged.set_topics(merged.topics_)
         return merged
 
     def relearn_words(self, bow: Any, vocabulary: Any, vectorizer: Any = None) -> Any:
@@ -480,7 +493,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
         renewed = cuts.renew(atoms, self.topics_)
         with all_or_nothing(self):
             self.atoms_, self.vectorizer_, self.vectorizer_not_saved_ = atoms, vectorizer, False
-            self.set_topics(renewed, self.labels_)
+            self.set_topics(renewed)
         return self
 
     def fit_transform(

@@ -32,6 +32,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from saetm_plugins.atom_model import AtomModel, CorpusSums
 from saetm_plugins.atoms import SparseAutoencoder
+from saetm_plugins.decisions import Decisions
 from saetm_plugins.guidance import LabelTargets
 from saetm_plugins.parameters import check_sae
 from saetm_plugins.persistence import (
@@ -101,10 +102,14 @@ def save_model(model: Any, path: str | os.PathLike[str], *, overwrite: bool = Fa
         "vectorizer": _vectorizer_settings(model.vectorizer),
         "chunk": pack_chunk(model.chunk_),
         "atoms": {name: getattr(atoms, name) for name in _SETTINGS},
-        "topics": {"labels": list(topics.labels), "words_from": topics.words_from},
+        "topics": {
+            "labels": list(topics.labels),
+            "words_from": topics.words_from,
+            "outlier_share": topics.outlier_share,
+        },
     }
     tensors = _pack_sums(atoms.sums)
-    tensors |= {**pack_csr("doc_atoms", model.doc_atoms_), "labels": model.labels_}
+    tensors |= pack_csr("doc_atoms", model.doc_atoms_)
     if model.passages_ is not None:
         tensors["passages"] = model.passages_.passages.places
         tensors |= pack_csr("passage_atoms", model.passages_.atoms)
@@ -114,6 +119,11 @@ def save_model(model: Any, path: str | os.PathLike[str], *, overwrite: bool = Fa
         tensors["topics.words"] = topics.words
     if topics.deleted is not None:
         tensors |= pack_csr("topics.deleted", topics.deleted)
+    if (decisions := topics.decisions) is not None:
+        config["topics"]["min_similarity"] = float(decisions.min_similarity)
+        tensors["decisions.groups"] = decisions.groups
+        tensors["decisions.allowed"] = decisions.allowed.astype(np.uint8)
+        tensors["decisions.names"] = decisions.names
     if atoms.word_vectors is not None:
         tensors["word_vectors"] = _smallest_float(atoms.word_vectors)
     if atoms.classes is not None:
@@ -202,9 +212,11 @@ def _rebuild(cls: type, path: Path, config: Any, tensors: Any, encoder: Any) -> 
         tuple(config["topics"]["labels"]),
         check_choice(config["topics"]["words_from"], "words_from", ("keywords", "emissions")),
         _unpack_csr_if_there("topics.deleted", tensors),
+        config["topics"].get("outlier_share", 0.0),
+        _unpack_decisions(config["topics"], tensors),
     )
     doc_atoms = unpack_csr("doc_atoms", tensors)
-    _check_fit(atoms, topics, doc_atoms, tensors["labels"])
+    _check_fit(atoms, topics, doc_atoms)
     model: Any = cls(**config["parameters"])
     model.vectorizer = _make_vectorizer(config["vectorizer"])
     model.sae = sae if config["sae_was_given"] else config.get("sae")
@@ -220,7 +232,7 @@ def _rebuild(cls: type, path: Path, config: Any, tensors: Any, encoder: Any) -> 
         model.atoms_, model.doc_atoms_ = atoms, doc_atoms
         model.passages_ = _read_passages(tensors, *doc_atoms.shape)
         model.vectorizer_ = None if vocabulary is None else _read_vectorizer(path, vocabulary)
-        model.set_topics(topics, tensors["labels"])
+        model.set_topics(topics)
     return model
 
 
@@ -264,13 +276,24 @@ def _unpack_sums(tensors: Mapping[str, np.ndarray]) -> CorpusSums:
     return CorpusSums(**found)
 
 
+def _unpack_decisions(
+    config: Mapping[str, Any], tensors: Mapping[str, np.ndarray]
+) -> Decisions | None:
+    if "decisions.groups" not in tensors:
+        return None
+    return Decisions(
+        tensors["decisions.groups"],
+        tensors["decisions.allowed"].astype(bool),
+        tensors["decisions.names"],
+        config["min_similarity"],
+    )
+
+
 def _unpack_csr_if_there(name: str, tensors: Mapping[str, np.ndarray]) -> sp.csr_matrix | None:
     return unpack_csr(name, tensors) if f"{name}.data" in tensors else None
 
 
-def _check_fit(
-    atoms: AtomModel, topics: Topics, doc_atoms: sp.csr_matrix, labels: np.ndarray
-) -> None:
+def _check_fit(atoms: AtomModel, topics: Topics, doc_atoms: sp.csr_matrix) -> None:
     """Refuse arrays that do not fit each other, or hold what no fit leaves."""
     sums, n_atoms, width = atoms.sums, atoms.sae.n_atoms, atoms.sae.n_features
     n_topics = topics.atom_topics.shape[1]
@@ -284,7 +307,6 @@ def _check_fit(
         "atom_topics": (topics.atom_topics, (n_atoms, n_topics)),
         "prevalence": (topics.prevalence, (n_topics,)),
         "doc_atoms": (doc_atoms, (doc_atoms.shape[0], n_atoms)),
-        "labels": (labels, (doc_atoms.shape[0],)),
     }
     if atoms.vocabulary is not None:
         n_words = len(atoms.vocabulary)
@@ -300,6 +322,11 @@ def _check_fit(
             expected["word_vectors"] = (atoms.word_vectors, vectors_shape)
     if topics.deleted is not None:
         expected["deleted"] = (topics.deleted, (n_atoms, topics.deleted.shape[1]))
+    if (decisions := topics.decisions) is not None:
+        expected |= {
+            "groups": (decisions.groups, (doc_atoms.shape[0],)),
+            "allowed": (decisions.allowed.astype(np.int64), (len(decisions.allowed), n_topics)),
+        }
     if atoms.classes is not None:
         expected["class_mass"] = (sums.class_mass, (n_atoms, len(atoms.classes)))
     if atoms.label_targets is not None:
@@ -316,24 +343,20 @@ def _check_fit(
         if values.dtype.kind not in "fi":
             raise ValueError(f"the saved model's {name} has dtype {values.dtype}")
         signed = name in ("embedding", "atom_embeddings", "word_embeddings", "word_vectors",
-                          "label_vectors", "labels")  # fmt: skip
+                          "label_vectors")  # fmt: skip
         check_finite(values.reshape(1, -1), f"the saved model's {name}")
         if not signed and values.size and values.min() < 0:
             raise ValueError(f"the saved model's {name} holds a negative number")
-    _check_numbers(atoms, topics, doc_atoms, labels)
-    if len(labels) and not -1 <= labels.min() <= labels.max() < n_topics:
-        raise ValueError("the saved model's labels name topics that are not there")
+    _check_numbers(atoms, topics, doc_atoms)
     if len(topics.labels) != n_topics or n_topics == 0:
         raise ValueError(f"the saved model names {len(topics.labels)} of {n_topics} topics")
 
 
-def _check_numbers(
-    atoms: AtomModel, topics: Topics, doc_atoms: sp.csr_matrix, labels: np.ndarray
-) -> None:
+def _check_numbers(atoms: AtomModel, topics: Topics, doc_atoms: sp.csr_matrix) -> None:
     """Refuse values that no fit leaves."""
     check_mixtures_of_atoms(doc_atoms, atoms.n_atoms)
-    if labels.dtype.kind != "i":
-        raise ValueError(f"the saved model's labels have dtype {labels.dtype}")
+    if topics.outlier_share is not None:
+        check_fraction(topics.outlier_share, "outlier_share", closed=True)
     shares = np.asarray(topics.atom_topics.sum(axis=1)).ravel()
     if (shares > 1.01).any() or not 0.99 < topics.prevalence.sum() < 1.01:
         raise ValueError("the saved model's topics are no shares that sum to 1")

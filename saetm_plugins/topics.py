@@ -16,6 +16,7 @@ from sklearn.cluster import KMeans
 
 from saetm_plugins.arrays import index_of_words, unit_rows
 from saetm_plugins.atom_model import AtomModel
+from saetm_plugins.decisions import IN_A_TOPIC, UNDECIDED, Decisions
 from saetm_plugins.merging import AtomViews, NMFMerge, TopicCut, guided_cut, make_merge
 from saetm_plugins.mixtures import mix_topics, mix_words
 from saetm_plugins.validation import (
@@ -53,6 +54,11 @@ class Topics:
         what atoms emit (the others, as in the paper).
     deleted : csr_matrix of shape (K, D), float32, or None
         Weights of atoms in deleted topics; later cuts leave them there.
+    outlier_share : float or None
+        Documents whose mixture decides, and which have a smaller share of their main topic than
+        this, belong to topic -1, as do blank ones; None: no document does, but for deleted topics.
+    decisions : Decisions or None
+        What was decided about documents, by hand or by a name they are near to.
     """
 
     atom_topics: sp.csr_matrix
@@ -61,22 +67,35 @@ class Topics:
     labels: tuple[str | None, ...]
     words_from: str = "emissions"
     deleted: sp.csr_matrix | None = None
+    outlier_share: float | None = 0.0
+    decisions: Decisions | None = None
 
     def __len__(self) -> int:
         return self.atom_topics.shape[1]
 
-    def mixtures(self, doc_atoms: sp.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
+    @property
+    def groups(self) -> np.ndarray | None:
+        """The group of each fitted document, see :class:`Decisions`; None where all are one."""
+        return None if self.decisions is None else self.decisions.groups
+
+    def mixtures(
+        self, doc_atoms: sp.csr_matrix, groups: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return the topics of documents.
 
         Parameters
         ----------
         doc_atoms : csr_matrix of shape (n, K)
+        groups : ndarray of shape (n,), int, optional
+            What was decided about them, see :class:`Decisions`: :attr:`groups` for the fitted
+            documents; None where nothing was.
 
         Returns
         -------
         labels : ndarray of shape (n,), int64
-            The largest topic; -1 where that is a deleted one, and for a document without atoms,
-            of which nothing is known: its mixture is that of the corpus.
+            The largest topic, or what was decided; -1 where the largest is a deleted one, and for
+            outliers (:attr:`outlier_share`). Of a document without atoms nothing is known: its
+            mixture is that of the corpus.
         doc_topics : ndarray of shape (n, T), float32
             Rows sum to 1, less what deleted topics have.
 
@@ -86,16 +105,34 @@ class Topics:
             When `doc_topics` would be too large for memory.
         """
         check_dense_size((doc_atoms.shape[0], len(self)), "mixtures", "fewer documents at a time")
-        if self.deleted is None:
-            doc_topics = mix_topics(doc_atoms, self.atom_topics, self.prevalence)
-            return _largest_topics(doc_topics, doc_atoms), doc_topics
-        prevalence = np.zeros(len(self) + self.deleted.shape[1], dtype=np.float32)
-        prevalence[: len(self)] = self.prevalence
-        weights = sp.hstack([self.atom_topics, self.deleted], format="csr")
+        weights, prevalence = self.atom_topics, self.prevalence
+        if self.deleted is not None:
+            prevalence = np.append(prevalence, np.zeros(self.deleted.shape[1], np.float32))
+            weights = sp.hstack([weights, self.deleted], format="csr")
         every = mix_topics(doc_atoms, weights, prevalence)
-        labels = _largest_topics(every, doc_atoms)
+        if groups is None:
+            groups = np.full(doc_atoms.shape[0], UNDECIDED)
+        labels = self._largest_allowed(every, groups)
+        if self.outlier_share is not None:
+            share = np.take_along_axis(every, labels[:, None], axis=1)[:, 0]
+            few = (share < self.outlier_share) | (np.diff(doc_atoms.indptr) == 0)
+            labels[few & (groups == UNDECIDED)] = -1
         labels[labels >= len(self)] = -1
         return labels, np.ascontiguousarray(every[:, : len(self)])
+
+    def _largest_allowed(self, doc_topics: np.ndarray, groups: np.ndarray) -> np.ndarray:
+        """Return the largest topic (n,) that each document may have, deleted ones among them."""
+        if self.decisions is None:
+            return doc_topics.argmax(axis=1)
+        labels = np.full(len(groups), -1)
+        for group in np.unique(groups):
+            allowed = np.flatnonzero(self.decisions.allowed[group])
+            if group in (UNDECIDED, IN_A_TOPIC):
+                allowed = np.append(allowed, np.arange(len(self), doc_topics.shape[1]))
+            if allowed.size:
+                rows = np.flatnonzero(groups == group)
+                labels[rows] = allowed[doc_topics[np.ix_(rows, allowed)].argmax(axis=1)]
+        return labels
 
     def select(self, topics: Sequence[int] | np.ndarray) -> Topics:
         """Return the topics numbered ``topics[0], topics[1], …`` as 0, 1, …; others are left out.
@@ -113,7 +150,14 @@ class Topics:
             words=None if self.words is None else self.words[chosen],
             prevalence=prevalence / max(prevalence.sum(), np.finfo(np.float32).tiny),
             labels=tuple(self.labels[topic] for topic in chosen),
+            decisions=None if self.decisions is None else self.decisions.select(chosen),
         )
+
+    def of_documents(self, groups: np.ndarray) -> Topics:
+        """Return the topics with other fitted documents, given by their groups."""
+        if self.decisions is None:
+            return self
+        return replace(self, decisions=self.decisions.of_documents(groups))
 
     def with_labels(self, labels: Iterable[str | None]) -> Topics:
         """Return the topics with other names, one for each."""
@@ -174,7 +218,56 @@ def cut(
     words = found.topic_words
     words = None if words is None else _mix_emissions(atoms, weights, words)
     labels = (*named, *[None] * (weights.shape[1] - len(named)))
-    return _ordered(_topics(atoms, weights, words, labels, words_from, deleted))
+    made = _made(atoms, weights, words, labels)
+    return _ordered(Topics(**made, words_from=words_from, deleted=deleted))
+
+
+def recut(atoms: AtomModel, topics: Topics, n_topics: int | str, merge: str = "auto") -> Topics:
+    """Cut atoms anew, with all that was decided about the topics of before.
+
+    Deleted topics stay out. Topics of names alone stay, come first and count. Labels stay with
+    topics that survive, and documents that were given a topic go with it.
+
+    Parameters
+    ----------
+    atoms : AtomModel
+    topics : Topics
+        Those of before.
+    n_topics, merge
+        As of :func:`cut`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As of :func:`cut`, and when `n_topics` leaves none beside topics of names.
+    """
+    decisions = topics.decisions
+    named = np.zeros(0, dtype=np.int64) if decisions is None else decisions.closed
+    if len(named) and is_integer(n_topics):
+        if n_topics <= len(named):
+            raise ValueError(
+                f"nr_topics={n_topics} must exceed the {len(named)} zero-shot topics that match; "
+                "raise it, or zeroshot_min_similarity"
+            )
+        n_topics = int(n_topics) - len(named)
+    kept = topics.atom_topics[:, named]
+    out = sp.csr_matrix(kept if topics.deleted is None else sp.hstack([kept, topics.deleted]))
+    found = cut(atoms, n_topics, merge, deleted=out if out.shape[1] else None)
+    weights = sp.csr_matrix(sp.hstack([kept, found.atom_topics]))
+    words = None
+    if found.words is not None:
+        assert topics.words is not None
+        words = np.vstack([topics.words[named], found.words])
+    if decisions is not None:
+        decisions = decisions.carry(_overlap(atoms, topics.atom_topics, weights))
+    labels = (*(topics.labels[topic] for topic in named), *found.labels)
+    new = replace(
+        topics,
+        **_made(atoms, weights, words, labels),
+        words_from=found.words_from,
+        decisions=decisions,
+    )
+    return carry_labels(atoms, topics, new)
 
 
 def merge_topics(atoms: AtomModel, topics: Topics, groups: Any) -> Topics:
@@ -221,7 +314,7 @@ def join_topics(atoms: AtomModel, topics: Topics, target: np.ndarray) -> Topics:
     for topic, label in zip(target, topics.labels, strict=True):
         labels[topic] = labels[topic] or label
     weights = sp.csr_matrix(topics.atom_topics @ joined)
-    return _topics(atoms, weights, words, labels, topics.words_from, topics.deleted)
+    return _edited(atoms, topics, weights, words, labels, joined.toarray())
 
 
 def split_topic(atoms: AtomModel, topics: Topics, topic: int, n: int = 2) -> Topics:
@@ -256,7 +349,8 @@ def split_topic(atoms: AtomModel, topics: Topics, topic: int, n: int = 2) -> Top
     if topics.words is not None:
         of_pieces = words_of(atoms, every, topics.words_from)[len(kept) :]
         words = np.vstack([topics.words[kept], of_pieces])
-    return _ordered(_topics(atoms, every, words, labels, topics.words_from, topics.deleted))
+    parts = np.eye(len(topics), dtype=bool)[:, [*kept, *[topic] * n]]
+    return _ordered(_edited(atoms, topics, every, words, labels, parts))
 
 
 def drop_atoms(atoms: AtomModel, topics: Topics, dropped: Any) -> Topics:
@@ -291,7 +385,8 @@ def drop_atoms(atoms: AtomModel, topics: Topics, dropped: Any) -> Topics:
         if changed.any():
             words[changed] = words_of(atoms, left, topics.words_from)[changed]
     labels = [topics.labels[t] for t in kept]
-    return _ordered(_topics(atoms, left, words, labels, topics.words_from, topics.deleted))
+    topics = topics.select(kept)
+    return _ordered(_edited(atoms, topics, left, words, labels, np.eye(len(kept), dtype=bool)))
 
 
 def delete_topics(atoms: AtomModel, topics: Topics, deleted: Sequence[int]) -> Topics:
@@ -309,36 +404,198 @@ def delete_topics(atoms: AtomModel, topics: Topics, deleted: Sequence[int]) -> T
     going = topics.atom_topics[:, np.asarray(gone)]
     if topics.deleted is not None:
         going = sp.hstack([topics.deleted, going])
-    return _topics(
+    left = _edited(
         atoms,
+        topics,
         sp.csr_matrix(topics.atom_topics[:, kept]),
         None if topics.words is None else topics.words[kept],
         [topics.labels[t] for t in kept],
-        topics.words_from,
-        sp.csr_matrix(going, dtype=np.float32),
+        np.eye(len(topics), dtype=bool)[:, kept],
     )
+    return replace(left, deleted=sp.csr_matrix(going, dtype=np.float32))
 
 
-def follow(atoms: AtomModel, doc_atoms: sp.csr_matrix, labels: np.ndarray) -> Topics:
-    """Give atoms to topics as documents were given: W_kt = Σ_{d in t} θ_dk / Σ_d θ_dk.
+def assign_documents(
+    atoms: AtomModel, topics: Topics, doc_atoms: sp.csr_matrix, labels: np.ndarray
+) -> Topics:
+    """Give documents to topics by hand.
+
+    Where every topic keeps most of its documents the topics stay as they are. Else the numbers mean
+    other topics, and atoms follow their documents: W_kt = Σ_{d in t} θ_dk / Σ_d θ_dk.
 
     Parameters
     ----------
     atoms : AtomModel
+    topics : Topics
     doc_atoms : csr_matrix of shape (n, K)
+        The fitted documents.
     labels : ndarray of shape (n,), int
-        Topics 0 to T - 1, none of them empty; -1 for documents without.
+        Their topics, -1 for none; numbers left out are closed up where the topics are others.
     """
+    now, _ = topics.mixtures(doc_atoms, topics.groups)
+    sizes = np.bincount(now[now >= 0], minlength=len(topics))
+    left = np.bincount(now[(now >= 0) & (now != labels)], minlength=len(topics))
+    if labels.max() < len(topics) and (2 * left < sizes)[sizes > 0].all():
+        return move_documents(topics, doc_atoms, labels)
+    n_documents = len(labels)
+    before = topics.decisions or Decisions.none(n_documents, len(topics))
     owned = np.flatnonzero(labels >= 0)
+    numbers, topic = np.unique(labels[owned], return_inverse=True)
     one_hot = sp.csr_matrix(
-        (np.ones(len(owned)), (owned, labels[owned])),
-        shape=(len(labels), int(labels.max()) + 1),
+        (np.ones(len(owned)), (owned, topic)), shape=(n_documents, len(numbers))
     )
     weights = _scale_rows(sp.csr_matrix(doc_atoms.T @ one_hot), np.ones(atoms.n_atoms))
     soft = atoms.keywords is not None and atoms.keywords.nnz > 0
     words_from = "keywords" if soft else "emissions"
     words = None if atoms.vocabulary is None else words_of(atoms, weights, words_from)
-    return _topics(atoms, weights, words, [None] * weights.shape[1], words_from, None)
+    made = _made(atoms, weights, words, [None] * len(numbers))
+    # A name goes with most of its documents.
+    allowed = np.ones((len(before.allowed), len(numbers)), dtype=bool)
+    for group in np.unique(before.groups[before.groups > IN_A_TOPIC]):
+        counts = np.asarray(one_hot[before.groups == group].sum(axis=0)).ravel()
+        if 2 * counts.max() > (before.groups == group).sum():
+            allowed[group] = np.arange(len(numbers)) == counts.argmax()
+    decisions = replace(before, allowed=allowed)
+    given = np.full(n_documents, -1)
+    given[owned] = topic
+    new = Topics(
+        **made,
+        words_from=words_from,
+        outlier_share=topics.outlier_share,
+        decisions=decisions.assign(np.arange(n_documents), given),
+    )
+    return carry_labels(atoms, topics, new)
+
+
+def move_documents(topics: Topics, doc_atoms: sp.csr_matrix, labels: np.ndarray) -> Topics:
+    """Return the topics as they are, but with fitted documents in those that `labels` (n,) say."""
+    now, _ = topics.mixtures(doc_atoms, topics.groups)
+    moved = now != labels
+    before = topics.decisions or Decisions.none(len(labels), len(topics))
+    groups = np.where((before.groups == UNDECIDED) & (labels >= 0), IN_A_TOPIC, before.groups)
+    decisions = replace(before, groups=groups)
+    return replace(topics, decisions=decisions.assign(np.flatnonzero(moved), labels[moved]))
+
+
+def name_topics(
+    atoms: AtomModel,
+    topics: Topics,
+    doc_atoms: sp.csr_matrix,
+    decisions: Decisions,
+    labels: Sequence[str],
+) -> Topics:
+    """Put topics of names before the others (zero-shot): documents near to a name belong to it.
+
+    An atom gives them the share of it that their documents have. Names that no document is near to
+    have no topic.
+
+    Parameters
+    ----------
+    atoms : AtomModel
+    topics : Topics
+        About whose documents nothing was decided.
+    doc_atoms : csr_matrix of shape (n, K)
+        The fitted documents.
+    decisions : Decisions
+        The names, and the groups of these documents.
+    labels : sequence of str
+        The names.
+    """
+    found = np.unique(decisions.groups[decisions.groups > IN_A_TOPIC])
+    members = sp.csr_matrix(decisions.groups[:, None] == found, dtype=np.float32)
+    mass = np.maximum(np.asarray(doc_atoms.sum(axis=0)).ravel(), np.finfo(np.float32).tiny)
+    share = np.asarray((doc_atoms.T @ members).todense()) / mass[:, None]
+    left = topics._left() * (1 - share.sum(axis=1)).clip(0)
+    named = share * topics._left()[:, None]
+    weights = sp.hstack([sp.csr_matrix(named), _scale_rows(topics.atom_topics, left)], format="csr")
+    words = None
+    if topics.words is not None:
+        words = np.vstack([words_of(atoms, weights, topics.words_from)[: len(found)], topics.words])
+    allowed = np.zeros((len(decisions.allowed), weights.shape[1]), dtype=bool)
+    allowed[:, len(found) :] = True
+    allowed[found] = np.arange(weights.shape[1]) == np.arange(len(found))[:, None]
+    names = [labels[group - IN_A_TOPIC - 1] for group in found]
+    made = _made(atoms, weights, words, [*names, *topics.labels])
+    return replace(topics, **made, decisions=replace(decisions, allowed=allowed))
+
+
+def gather_names(
+    atoms: AtomModel,
+    topics: Topics,
+    doc_atoms: sp.csr_matrix,
+    sources: Sequence[tuple[Topics, int]],
+) -> Topics:
+    """Put the topics of names that merged models have before those of their first cut.
+
+    Parameters
+    ----------
+    atoms : AtomModel
+        Of all documents.
+    topics : Topics
+        A cut of them.
+    doc_atoms : csr_matrix of shape (n, K)
+        All documents.
+    sources : sequence of (Topics, int)
+        Of each model, with the number of its documents.
+    """
+    names: dict[bytes, int] = {}  # a name that several models have is one
+    vectors, labels, groups = [], [], []
+    for source, n_documents in sources:
+        groups.append(np.zeros(n_documents, dtype=np.int64))
+        for group, topic in _named_groups(source):
+            assert source.decisions is not None
+            vector = source.decisions.names[group - IN_A_TOPIC - 1]
+            if vector.tobytes() not in names:
+                names[vector.tobytes()] = len(names)
+                vectors.append(vector)
+                labels.append(str(source.labels[topic]))
+            number = IN_A_TOPIC + 1 + names[vector.tobytes()]
+            groups[-1][source.decisions.groups == group] = number
+    every = np.concatenate(groups)
+    if not every.any():
+        return replace(topics, decisions=Decisions.none(len(every), len(topics)))
+    least = next(source.decisions.min_similarity for source, _ in sources if source.decisions)
+    allowed = np.ones((IN_A_TOPIC + 1 + len(vectors), 0), dtype=bool)
+    decisions = Decisions(every, allowed, np.array(vectors), least)
+    return name_topics(atoms, topics, doc_atoms, decisions, labels)
+
+
+def gather_moves(atoms: AtomModel, topics: Topics, sources: Sequence[tuple[Topics, int]]) -> Topics:
+    """Give documents of merged models to the topics that have most of those they were given.
+
+    Parameters are those of :func:`gather_names`, whose topics are cut anew.
+    """
+    decisions = topics.decisions
+    assert decisions is not None
+    first = 0
+    for source, n_documents in sources:
+        if source.decisions is not None:
+            overlap = _overlap(atoms, source.atom_topics, topics.atom_topics)
+            named = {group for group, _ in _named_groups(source)}
+            for group, allowed in enumerate(source.decisions.allowed):
+                rows = first + np.flatnonzero(source.decisions.groups == group)
+                if group == IN_A_TOPIC:
+                    groups = decisions.groups.copy()
+                    groups[rows] = np.maximum(groups[rows], IN_A_TOPIC)
+                    decisions = replace(decisions, groups=groups)
+                elif group > IN_A_TOPIC and group not in named and rows.size:
+                    topic = overlap[allowed].sum(axis=0).argmax() if allowed.any() else -1
+                    decisions = decisions.assign(rows, np.full(len(rows), topic))
+        first += n_documents
+    return replace(topics, decisions=decisions)
+
+
+def _named_groups(topics: Topics) -> list[tuple[int, int]]:
+    """Return the groups of names that have a topic of their own, and the topic."""
+    decisions = topics.decisions
+    if decisions is None:
+        return []
+    first, last = IN_A_TOPIC + 1, IN_A_TOPIC + 1 + len(decisions.names)
+    return [
+        (group, int(decisions.allowed[group].argmax()))
+        for group in range(first, last)
+        if (decisions.allowed[group] > decisions.allowed[UNDECIDED]).any()
+    ]
 
 
 def renew(atoms: AtomModel, topics: Topics) -> Topics:
@@ -346,9 +603,7 @@ def renew(atoms: AtomModel, topics: Topics) -> Topics:
     words = None
     if atoms.vocabulary is not None:
         words = words_of(atoms, topics.atom_topics, topics.words_from)
-    return _topics(
-        atoms, topics.atom_topics, words, topics.labels, topics.words_from, topics.deleted
-    )
+    return replace(topics, **_made(atoms, topics.atom_topics, words, topics.labels))
 
 
 def carry_labels(atoms: AtomModel, old: Topics, new: Topics) -> Topics:
@@ -465,26 +720,48 @@ def _cut_around_labels(atoms: AtomModel, views: AtomViews, method: str, n_topics
     )
 
 
-def _topics(
-    atoms: AtomModel,
-    weights: sp.csr_matrix,
-    words: np.ndarray | None,
-    labels: Iterable[str | None],
-    words_from: str,
-    deleted: sp.csr_matrix | None,
-) -> Topics:
-    """Make topics of weights; words that nothing says are those that the atoms emit."""
+def _made(
+    atoms: AtomModel, weights: sp.csr_matrix, words: np.ndarray | None, labels: Iterable[str | None]
+) -> dict[str, Any]:
+    """Return the fields of topics that follow from weights; `words` None: what the atoms emit."""
     if words is None and atoms.vocabulary is not None:
         words = _emitted_words(atoms, weights)
     prevalence = np.asarray(atoms.prevalence @ weights, dtype=np.float64)
     total = prevalence.sum()
     even = np.full(len(prevalence), 1 / len(prevalence))
     prevalence = prevalence / total if total > 0 else even  # no document of any of these atoms yet
-    return Topics(weights, words, prevalence.astype(np.float32), tuple(labels), words_from, deleted)
+    return {
+        "atom_topics": weights,
+        "words": words,
+        "prevalence": prevalence.astype(np.float32),
+        "labels": tuple(labels),
+    }
+
+
+def _edited(
+    atoms: AtomModel,
+    topics: Topics,
+    weights: sp.csr_matrix,
+    words: np.ndarray | None,
+    labels: Iterable[str | None],
+    comes_of: np.ndarray,
+) -> Topics:
+    """Return `topics` as other ones, `comes_of` (T, T') telling which of them come of which."""
+    decisions = None if topics.decisions is None else topics.decisions.map(comes_of)
+    return replace(topics, **_made(atoms, weights, words, labels), decisions=decisions)
+
+
+def _overlap(atoms: AtomModel, before: sp.csr_matrix, after: sp.csr_matrix) -> np.ndarray:
+    """Return the weight of atoms that topics of two cuts share, (T, T')."""
+    return np.asarray((before.T.multiply(atoms.prevalence) @ after).todense())
 
 
 def _ordered(topics: Topics) -> Topics:
-    return topics.select(np.argsort(-topics.prevalence, kind="stable"))
+    """Return the topics of names in their order, then the others, the most prevalent first."""
+    rank = -topics.prevalence
+    if topics.decisions is not None:
+        rank[topics.decisions.closed] = -np.inf
+    return topics.select(np.argsort(rank, kind="stable"))
 
 
 def _emitted_words(atoms: AtomModel, atom_topics: sp.csr_matrix) -> np.ndarray:
@@ -510,13 +787,6 @@ def _split_atoms(points: np.ndarray, share: np.ndarray, n: int) -> np.ndarray:
     if len(np.unique(part)) < n:  # atoms that coincide: the heaviest ones make a part each
         part = np.minimum(np.argsort(np.argsort(-share, kind="stable")), n - 1)
     return part
-
-
-def _largest_topics(doc_topics: np.ndarray, doc_atoms: sp.csr_matrix) -> np.ndarray:
-    """Return the largest topic of each document; -1 for one without atoms."""
-    labels = doc_topics.argmax(axis=1)
-    labels[np.diff(doc_atoms.indptr) == 0] = -1
-    return labels
 
 
 def _scale_rows(weights: sp.csr_matrix, sums: np.ndarray) -> sp.csr_matrix:

@@ -121,7 +121,8 @@ def suggest_n_topics(
     for n_topics in progress_bar(chosen, disable=not verbose, desc="Cutting"):
         row: dict[str, Any] = {"n_topics": n_topics}
         if words is not None:
-            topics = model.cut_atoms(model.atoms_, doc_atoms, n_topics, merge)
+            undecided = replace(model.topics_, decisions=None)  # of documents; atoms alone count
+            topics = model.cut_atoms(model.atoms_, doc_atoms, n_topics, merge, undecided)
             top = _top_words(topics, n_words)
             row["coherence"] = float(document_npmi(top, words).mean())
             row["diversity"] = len(np.unique(top)) / top.size

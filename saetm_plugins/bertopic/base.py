@@ -22,7 +22,7 @@ from bertopic.backend import BaseEmbedder
 from bertopic.cluster import BaseCluster
 
 from saetm_plugins.arrays import column_sums
-from saetm_plugins.bertopic import tables, zeroshot
+from saetm_plugins.bertopic import tables
 from saetm_plugins.bertopic.backend import WordEncoder
 from saetm_plugins.bertopic.checks import check_texts
 from saetm_plugins.bertopic.images import BLANK, describe_images, embed_images, list_images
@@ -32,7 +32,6 @@ from saetm_plugins.images.reading import open_images
 from saetm_plugins.text import (
     Chunker,
     Passages,
-    document_means,
     encode_passages,
     fine_chunker,
     split_long,
@@ -67,14 +66,6 @@ class CutTopics(BERTopic):
     _topic_counts: Any = None  # words by topic (csr_matrix), -1 first; None without words
     _bow: sp.csr_matrix | None = None  # word counts of the fitted documents, unless just loaded
     _outlier_name: str | None = None  # what topic -1 is called by hand
-    _zeroshot: np.ndarray | None = None  # zero-shot topic of each fitted document, -1: none
-
-    def _cut(self, n_topics: int | str | None, merge: str | None = None) -> None:
-        """Cut the atoms anew; zero-shot topics, where there are any, stay and count."""
-        if self._zeroshot is None:
-            self.sae_model_.retopic(n_topics, merge)
-        else:
-            zeroshot.cut(self, n_topics, merge)
 
     @contextmanager
     def _editing(self) -> Iterator[Any]:
@@ -83,6 +74,18 @@ class CutTopics(BERTopic):
             self.sae_model_ = copy.copy(self.sae_model_)
             self.sae_model_.owner = None
             yield self.sae_model_
+
+    @contextmanager
+    def _editing_all(self, docs: Any, images: Any = None) -> Iterator[tuple[Any, Any]]:
+        """Let the block edit the topics of the fitted documents, and write the tables anew.
+
+        The block gets a copy of ``sae_model_``, and the documents as a list.
+        """
+        texts = self._check_docs(docs, images)
+        with self._editing() as model:
+            self._recall(texts)
+            yield model, texts
+            self._describe(texts, images)
 
     def _describe(
         self,
@@ -109,7 +112,7 @@ class CutTopics(BERTopic):
         )
         self.c_tf_idf_ = tables.class_tf_idf(self, self._topic_counts)
         self.topic_representations_ = self._describe_words(documents, images)
-        shares = np.take_along_axis(model.doc_topics_, np.maximum(labels, 0)[:, None], axis=1)[:, 0]
+        shares = tables.own_shares(labels, model.doc_topics_)
         self.representative_docs_ = {
             topic: [documents[row] for row in rows]
             for topic, rows in tables.representative_rows(labels, shares).items()
@@ -122,7 +125,7 @@ class CutTopics(BERTopic):
         Words in topics are those expected of the atoms, not counted.
         """
         model = self.sae_model_
-        self._bow = self._zeroshot = None
+        self._bow = None
         self._describe_sizes()
         self.topic_aspects_, self.representative_docs_ = {}, {}
         if model.components_ is None:
@@ -153,7 +156,12 @@ class CutTopics(BERTopic):
             if has_outliers:
                 self.topic_sizes_[-1] = max(0, n_seen - int(sizes.sum()))
         self.topic_mapper_ = TopicMapper(list(self.topic_sizes_))
-        self._topic_id_to_zeroshot_topic_idx = zeroshot.named_topics(self)
+        names = self.zeroshot_topic_list or []
+        self._topic_id_to_zeroshot_topic_idx = {
+            topic: names.index(label)
+            for topic, label in enumerate(model.topic_labels_)
+            if label in names
+        }
         self.probabilities_ = self._probabilities(model.labels_, model.doc_topics_)
         self.topic_embeddings_ = self._topic_centroids()
         self.hdbscan_model = BaseCluster()
@@ -164,8 +172,7 @@ class CutTopics(BERTopic):
         """Put the names given by hand, which stay with their topics, into ``custom_labels_``."""
         model = self.sae_model_
         targets = model.atoms_.label_targets
-        named = [] if self.zeroshot_topic_list is None else self.zeroshot_topic_list
-        automatic = {*named, *(targets.labels if targets else [])}
+        automatic = {*(self.zeroshot_topic_list or []), *(targets.labels if targets else [])}
         named = {
             topic: label
             for topic, label in enumerate(model.topic_labels_)
@@ -202,9 +209,9 @@ class CutTopics(BERTopic):
             return super()._extract_representative_docs(
                 c_tf_idf, documents, topics, *args, **kwargs
             )
-        shares = self.sae_model_.doc_topics_.max(axis=1)
-        n_rows = kwargs.get("nr_repr_docs", 5)
-        rows = tables.representative_rows(self.sae_model_.labels_, shares, n_rows)
+        labels = self.sae_model_.labels_
+        shares = tables.own_shares(labels, self.sae_model_.doc_topics_)
+        rows = tables.representative_rows(labels, shares, kwargs.get("nr_repr_docs", 5))
         return {}, [], [], [rows[topic].tolist() for topic in sorted(topics)]
 
     def _topic_centroids(self) -> np.ndarray:
@@ -236,7 +243,7 @@ class CutTopics(BERTopic):
     def _probabilities(self, labels: np.ndarray, doc_topics: np.ndarray) -> np.ndarray:
         if self.calculate_probabilities:
             return doc_topics
-        return np.where(labels < 0, np.float32(0), doc_topics.max(axis=1))
+        return np.where(labels < 0, np.float32(0), tables.own_shares(labels, doc_topics))
 
     def _embed(self, documents: list[str] | None, images: Any) -> np.ndarray:
         if images is not None:
@@ -344,13 +351,10 @@ class CutTopics(BERTopic):
         if self.can_embed():
             embedded = self._embed_passages(docs, None)
             texts = docs if isinstance(embedded, Passages) else None
-            model.doc_atoms_ = model.transform_atoms(texts, embedded)
-            vectors = document_means(embedded)
-            self._zeroshot = zeroshot.assign(self, vectors) if self._is_zeroshot() else None
+            doc_atoms = model.transform_atoms(texts, embedded)
         else:
-            model.doc_atoms_ = infer_doc_atoms(self._bow, model.emissions_)
-        model.passages_ = None  # those of the last batch
-        model.set_topics(model.topics_)
+            doc_atoms = infer_doc_atoms(self._bow, model.emissions_)
+        model.recall_documents(doc_atoms, np.asarray(self.topics_))
 
     def _count_again(self, documents: Any) -> sp.csr_matrix:
         """Count the words of documents as when the model was fitted.

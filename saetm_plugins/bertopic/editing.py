@@ -72,12 +72,9 @@ class EditedTopics(CutTopics):
         """
         self._check_atoms("reduce_topics")
         check_nr_topics(nr_topics)
-        texts = self._check_docs(docs, images)
-        with self._editing():
-            self._recall(texts)
-            self._cut(nr_topics, merge)
+        with self._editing_all(docs, images) as (model, _):
+            model.retopic(nr_topics, merge)
             self.nr_topics = nr_topics
-            self._describe(texts, images)
         return self
 
     def merge_topics(
@@ -104,11 +101,8 @@ class EditedTopics(CutTopics):
         if self.sae_model_ is None:
             super().merge_topics(docs, topics_to_merge, images)
             return
-        texts = self._check_docs(docs, images)
-        with self._editing() as model:
-            self._recall(texts)
+        with self._editing_all(docs, images) as (model, _):
             model.merge_topics(topics_to_merge)
-            self._describe(texts, images)
 
     def split_topic(
         self, docs: list[str], topic: int, n: int = 2, images: list[Any] | None = None
@@ -129,11 +123,8 @@ class EditedTopics(CutTopics):
             When the topic does not exist or has fewer than `n` atoms; the model is then as before.
         """
         self._check_atoms("split_topic")
-        texts = self._check_docs(docs, images)
-        with self._editing() as model:
-            self._recall(texts)
+        with self._editing_all(docs, images) as (model, _):
             model.split_topic(topic, n)
-            self._describe(texts, images)
 
     def set_topic_labels(self, topic_labels: Mapping[int, str] | list[str]) -> None:
         """Name topics; names stay with topics that later merges and cuts leave as they are.
@@ -278,8 +269,11 @@ class EditedTopics(CutTopics):
         """Describe topics anew, or put documents into other ones; the atoms stay.
 
         Another vectorizer or n-gram range means another vocabulary, and emissions are learned for
-        it in seconds. With `topics`, atoms follow the documents: an atom is shared among topics
-        as its documents are, and so are mixtures and words. Numbers left out are closed up.
+        it in seconds. With `topics`, documents have the topics they are given, whatever their
+        mixtures say, and later edits take them along. Topics that keep most of their documents stay
+        as they are, after :meth:`reduce_outliers` say. Else atoms follow the documents: an atom is
+        shared among topics as its documents are, and so are mixtures and words; numbers left out
+        are closed up.
 
         Parameters
         ----------
@@ -316,20 +310,19 @@ class EditedTopics(CutTopics):
         check_slot(vectorizer_model, "vectorizer_model")
         check_slot(ctfidf_model, "ctfidf_model")
         check_representation(representation_model)
-        texts = self._check_docs(docs, images)
         other_words = vectorizer_model is not None or n_gram_range is not None
-        if texts is None and other_words:
-            raise ValueError("another vectorizer needs texts; the model was fitted to images alone")
-        with self._editing():
-            self._recall(texts)
+        with self._editing_all(docs, images) as (_, texts):
+            if texts is None and other_words:
+                raise ValueError(
+                    "another vectorizer needs texts; the model was fitted to images alone"
+                )
             self.top_n_words = top_n_words
             self.representation_model = representation_model
             self.ctfidf_model = self.ctfidf_model if ctfidf_model is None else ctfidf_model
-            if texts is not None and other_words:
+            if other_words:
                 self._learn_vocabulary(texts, vectorizer_model, n_gram_range)
             if topics is not None:
-                self._follow(topics)
-            self._describe(texts, images)
+                self._assign(topics)
 
     def reduce_outliers(
         self,
@@ -418,7 +411,7 @@ class EditedTopics(CutTopics):
             )
         self.sae_model_.relearn_words(rows, vectorizer.get_feature_names_out(), vectorizer)
 
-    def _follow(self, topics: Sequence[int]) -> None:
+    def _assign(self, topics: Sequence[int]) -> None:
         wrong = f"topics must be {len(self.topics_)} integers, one per document"
         try:
             labels = np.asarray(topics)
@@ -428,9 +421,8 @@ class EditedTopics(CutTopics):
             raise ValueError(wrong)
         if labels.min() < -1 or labels.max() < 0:
             raise ValueError("topics must be numbers from 0, or -1; and not -1 alone")
-        numbers = np.unique(labels[labels >= 0])
         if not np.array_equal(labels, self.topics_):
-            self.sae_model_.follow(np.where(labels < 0, -1, np.searchsorted(numbers, labels)))
+            self.sae_model_.assign_documents(labels)
 
 
 def _check_models(models: Any) -> list[Any]:

@@ -183,8 +183,6 @@ class SavedTopics(CutTopics):
             "online": model.online_,
         }
         tensors = {"sizes": np.array(sorted(self.topic_sizes_.items()), dtype=np.int64)}
-        if self._zeroshot is not None:
-            tensors["zeroshot"] = self._zeroshot
         if self._topic_counts is not None:
             tensors |= pack_csr("topic_counts", self._topic_counts)
         saved = copy.copy(model)
@@ -214,11 +212,9 @@ class SavedTopics(CutTopics):
         }
         model = NumberedTopicModel.load(folder / "model", vectorizer=vectorizer)
         model.online_ = config["online"]
-        model.outlier_threshold_ = self.outlier_threshold
         self.chunk, self.sae = model.chunk_, model.sae
         if "topic_counts.data" in tensors:
             self._topic_counts = unpack_csr("topic_counts", tensors)
-        self._zeroshot = tensors.get("zeroshot")
         self.sae_model_ = model
         self.vectorizer_model = model.vectorizer_ or self.vectorizer_model
         self._outlier_name = config.get("outlier_name")

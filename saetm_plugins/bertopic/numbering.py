@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from sklearn.cluster import AgglomerativeClustering
 
 from saetm_plugins import topics as cuts
+from saetm_plugins.analysis.levels import topic_similarity
 from saetm_plugins.atom_model import AtomModel
+from saetm_plugins.decisions import UNDECIDED, Decisions
 from saetm_plugins.fitted_topics import default_n_topics
 from saetm_plugins.model import SAETopicModel
+from saetm_plugins.text import document_means
 from saetm_plugins.topics import Topics
 from saetm_plugins.validation import all_or_nothing, check_fraction, is_integer
 
@@ -37,8 +42,7 @@ class NumberedTopicModel(SAETopicModel):
         Whose :attr:`sae_model_` this is. Its tables would not follow an edit made here, which is
         refused; a copy (``copy.copy``) has no owner to look after.
     outlier_threshold_ : float or None
-        Documents whose main topic has less of them than this belong to topic -1, as do those
-        without atoms, of which nothing is known; None: no document does, but for deleted topics.
+        The outlier share of the first cut, see :class:`~saetm_plugins.topics.Topics`.
     """
 
     online_ = False
@@ -64,28 +68,30 @@ class NumberedTopicModel(SAETopicModel):
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the main topic of each document, -1 for none, and its mixture.
 
+        A document near to the name of a zero-shot topic belongs to that.
+
         Returns
         -------
         labels : ndarray of shape (n,), int64
         doc_topics : ndarray of shape (n, n_topics), float32
         """
-        return self.topics_of(self.transform_atoms(documents, embeddings, images=images))
-
-    def topics_of(self, doc_atoms: sp.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
-        """Return the topics of documents given by their atoms, -1 for none, and their mixtures."""
-        labels, doc_topics = super().topics_of(doc_atoms)
-        return self._labels(labels, doc_topics, doc_atoms), doc_topics
+        doc_atoms = self.transform_atoms(documents, embeddings, images=images)
+        return self.topics_.mixtures(doc_atoms, self._near_names(embeddings))
 
     def cut_atoms(
-        self, atoms: AtomModel, doc_atoms: sp.csr_matrix, n_topics: int | str | None, merge: str
+        self,
+        atoms: AtomModel,
+        doc_atoms: sp.csr_matrix,
+        n_topics: int | str | None,
+        merge: str,
+        before: Topics | None = None,
     ) -> Topics:
         """Cut into exactly `n_topics` topics that own documents wherever that can be.
 
         A cut whose topics are not all some document's main topic is made finer until enough
-        are, and the smallest ones too many are left out. Deleted topics stay deleted.
+        are, and the smallest ones too many are left out. Deleted topics stay deleted. Where all
+        documents were given topics by hand these are joined, the most similar ones first.
         """
-        recut = hasattr(self, "topics_") and self.atoms_ is atoms
-        deleted = self.topics_.deleted if recut else None
         n_live = int((atoms.prevalence > 0).sum())
         if n_topics is None:
             n_topics = default_n_topics(atoms, doc_atoms.shape[0])
@@ -96,7 +102,19 @@ class NumberedTopicModel(SAETopicModel):
                 stacklevel=4,
             )
             n_topics = n_live
-        topics = number_topics(cuts.cut(atoms, n_topics, merge, deleted=deleted), doc_atoms)
+
+        def cut(n_topics: int | str) -> Topics:
+            if before is not None:
+                found = cuts.recut(atoms, before, n_topics, merge)
+            else:
+                found = cuts.cut(atoms, n_topics, merge)
+                found = replace(found, outlier_share=self.outlier_threshold_)
+            return number_topics(found, doc_atoms)
+
+        if before is not None and before.decisions and before.decisions.all_by_hand:
+            n_topics = len(cut(n_topics)) if isinstance(n_topics, str) else n_topics
+            return self._join(before, n_topics)
+        topics = cut(n_topics)
         if isinstance(n_topics, str):
             return topics
         cut_into = n_topics
@@ -104,7 +122,7 @@ class NumberedTopicModel(SAETopicModel):
             if len(topics) >= n_topics or cut_into == n_live:
                 break
             cut_into = min(n_live, cut_into + 2 * (n_topics - len(topics)))
-            topics = number_topics(cuts.cut(atoms, cut_into, merge, deleted=deleted), doc_atoms)
+            topics = cut(cut_into)
         while len(topics) > n_topics:
             topics = number_topics(topics.select(range(n_topics)), doc_atoms)
         if len(topics) < n_topics:
@@ -116,31 +134,105 @@ class NumberedTopicModel(SAETopicModel):
             )
         return topics
 
-    def set_topics(self, topics: Topics, labels: np.ndarray | None = None) -> None:
-        """Take over a cut, its topics numbered by the documents they own unless `labels` say."""
+    def _join(self, topics: Topics, n_topics: int) -> Topics:
+        """Join topics until `n_topics` are left."""
+        if n_topics >= len(topics):
+            warnings.warn(
+                f"the {len(topics)} topics stay, as documents were given them by hand; "
+                "split_topic makes more",
+                UserWarning,
+                stacklevel=5,
+            )
+            return topics
+        joining = AgglomerativeClustering(n_topics, metric="precomputed", linkage="average")
+        target = joining.fit_predict(1 - topic_similarity(self, topics))
+        return number_topics(cuts.join_topics(self.atoms_, topics, target), self.doc_atoms_)
+
+    def set_topics(self, topics: Topics) -> None:
+        """Take over a cut, see :meth:`SAETopicModel.set_topics`."""
         self._check_not_owned()
-        if labels is None and not self.online_:
-            topics = number_topics(topics, self.doc_atoms_)
-        super().set_topics(topics, labels)
-        if labels is None:
-            self.labels_ = self._labels(self.labels_, self.doc_topics_, self.doc_atoms_)
+        super().set_topics(topics)
 
     def set_topic_labels(self, topic_labels: Any) -> Any:
         """Name topics as :meth:`SAETopicModel.set_topic_labels` does."""
         self._check_not_owned()
         return super().set_topic_labels(topic_labels)
 
-    def follow(self, labels: np.ndarray) -> None:
-        """Give atoms to topics as documents were; documents keep the topics that they are given.
+    def assign_documents(self, labels: np.ndarray) -> None:
+        """Give documents to topics; see :func:`saetm_plugins.topics.assign_documents`.
 
         Parameters
         ----------
         labels : ndarray of shape (n,), int
-            Topics 0 to T - 1, none of them empty, or -1.
+            Their topics, or -1.
         """
         labels = np.asarray(labels, dtype=np.int64)
-        topics = cuts.follow(self.atoms_, self.doc_atoms_, labels)
-        self.set_topics(cuts.carry_labels(self.atoms_, self.topics_, topics), labels)
+        self.set_topics(cuts.assign_documents(self.atoms_, self.topics_, self.doc_atoms_, labels))
+
+    def recall_documents(self, doc_atoms: sp.csr_matrix, labels: np.ndarray) -> None:
+        """Describe other documents, whose topics are known, in place of the last batch.
+
+        Parameters
+        ----------
+        doc_atoms : csr_matrix of shape (n, n_atoms)
+        labels : ndarray of shape (n,), int
+            Their topics, or -1.
+
+        Raises
+        ------
+        ValueError
+            When a topic does not exist.
+        """
+        if not -1 <= labels.min() <= labels.max() < self.n_topics_:
+            raise ValueError(f"topics_ must name topics -1 to {self.n_topics_ - 1}; found {labels}")
+        topics = self.topics_.of_documents(np.zeros(len(labels), dtype=np.int64))
+        topics = cuts.move_documents(topics, doc_atoms, labels)
+        self.doc_atoms_, self.passages_ = doc_atoms, None  # passages were those of the last batch
+        self.set_topics(topics)
+
+    def name_topics(
+        self,
+        names: Sequence[str],
+        vectors: np.ndarray,
+        min_similarity: float,
+        embeddings: np.ndarray,
+        n_topics: int | str | None,
+    ) -> None:
+        """Make zero-shot topics of the fitted documents near to names, and cut the others anew.
+
+        Parameters
+        ----------
+        names : sequence of str, length M
+        vectors : array-like of shape (M, d)
+            Their embeddings.
+        min_similarity : float
+            The cosine from which on a document is near to a name.
+        embeddings : ndarray of shape (n, d)
+            Of the fitted documents.
+        n_topics : int, "auto" or None
+            Topics, those of names among them.
+
+        Raises
+        ------
+        ValueError
+            When `n_topics` leaves none for the other documents.
+        """
+        decisions = Decisions.of_names(vectors, min_similarity, embeddings)
+        if (decisions.groups != UNDECIDED).any():
+            named = cuts.name_topics(self.atoms_, self.topics_, self.doc_atoms_, decisions, names)
+            self.set_topics(named)
+            self.retopic(n_topics)
+
+    def follow_names(self, embeddings: Any) -> None:
+        """Give fitted documents, those of a batch say, to the zero-shot topics they are near to.
+
+        Parameters
+        ----------
+        embeddings : ndarray of shape (n, d), or Passages
+        """
+        groups = self._near_names(embeddings)
+        if groups is not None:
+            self.set_topics(self.topics_.of_documents(groups))
 
     def delete_topics(self, topics: Sequence[int]) -> list[int]:
         """Take topics, with the atoms' weight in them, out of this cut and of later ones.
@@ -161,8 +253,18 @@ class NumberedTopicModel(SAETopicModel):
         if not self.online_:
             left = number_topics(left, self.doc_atoms_)
         kept = [int(str(label)) for label in left.labels]
-        self.set_topics(left.with_labels(names[topic] for topic in kept))
+        super()._edit(left.with_labels(names[topic] for topic in kept))
         return kept
+
+    def _edit(self, topics: Topics) -> Any:
+        return super()._edit(topics if self.online_ else number_topics(topics, self.doc_atoms_))
+
+    def _near_names(self, embeddings: Any) -> np.ndarray | None:
+        """Return the groups of documents by the names they are near to; None without names."""
+        decisions = self.topics_.decisions
+        if decisions is None or not len(decisions.names):
+            return None
+        return decisions.near(document_means(embeddings))
 
     def _check_not_owned(self) -> None:
         if self.owner is not None and self.owner.sae_model_ is self:
@@ -174,18 +276,9 @@ class NumberedTopicModel(SAETopicModel):
 
     @property
     def _where_blank(self) -> str:
-        if self.outlier_threshold_ is not None:
+        if self.topics_.outlier_share is not None:
             return "and topic -1"
         return "and count towards its largest topic, unless outlier_threshold= is given"
-
-    def _labels(
-        self, labels: np.ndarray, doc_topics: np.ndarray, doc_atoms: sp.csr_matrix
-    ) -> np.ndarray:
-        """Return the topics of documents as `outlier_threshold_` wants them."""
-        largest = doc_topics.max(axis=1)
-        if self.outlier_threshold_ is not None:
-            return np.where(largest < self.outlier_threshold_, -1, labels)
-        return np.where(np.diff(doc_atoms.indptr) == 0, doc_topics.argmax(axis=1), labels)
 
 
 def check_outlier_threshold(threshold: Any) -> None:
@@ -197,15 +290,20 @@ def check_outlier_threshold(threshold: Any) -> None:
 def number_topics(topics: Topics, doc_atoms: sp.csr_matrix) -> Topics:
     """Leave out topics that own no document, and number the others by how many they own.
 
+    Topics of names alone come first, in their order, as zero-shot topics do in BERTopic.
+
     Parameters
     ----------
     topics : Topics
     doc_atoms : csr_matrix of shape (n, K)
+        The fitted documents.
     """
     while True:
-        labels, _ = topics.mixtures(doc_atoms)
+        labels, _ = topics.mixtures(doc_atoms, topics.groups)
         sizes = np.bincount(labels[labels >= 0], minlength=len(topics))
         if sizes.min() > 0:
+            if topics.decisions is not None:
+                sizes[topics.decisions.closed] = len(labels) + 1
             order = np.argsort(-sizes, kind="stable")
             return topics if (np.diff(order) > 0).all() else topics.select(order)
         if not sizes.any():  # deleted topics own all documents

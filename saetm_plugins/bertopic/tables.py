@@ -61,6 +61,11 @@ def class_tf_idf(topic_model: Any, counts: sp.csr_matrix) -> sp.csr_matrix:
     return sp.csr_matrix(ctfidf_model.transform(counts.copy()))
 
 
+def own_shares(labels: np.ndarray, doc_topics: np.ndarray) -> np.ndarray:
+    """Return the share (N,) that each document has of its own topic; of the first without any."""
+    return np.take_along_axis(doc_topics, np.maximum(labels, 0)[:, None], axis=1)[:, 0]
+
+
 def representative_rows(
     labels: np.ndarray, shares: np.ndarray, n_rows: int = N_REPRESENTATIVE
 ) -> dict[int, np.ndarray]:

@@ -19,7 +19,7 @@ from bertopic.cluster import BaseCluster
 from bertopic.dimensionality import BaseDimensionalityReduction
 
 from saetm_plugins.atoms import SparseAutoencoder
-from saetm_plugins.bertopic import tables, zeroshot
+from saetm_plugins.bertopic import tables
 from saetm_plugins.bertopic.analysis import AnalysedTopics
 from saetm_plugins.bertopic.backend import (
     as_encoder,
@@ -219,8 +219,9 @@ random_state, device
                 one_hot_classes(y, len(vectors), "y")
             self._bow = self._count(texts)
             n_topics = self.n_topics if self.nr_topics is None else self.nr_topics
-            zeroshot_rows = zeroshot.assign(self, vectors) if self._is_zeroshot() else None
-            if self.zeroshot_topic_list is not None and not self._is_zeroshot():
+            if self._is_zeroshot():
+                name_vectors = self._extract_embeddings(self.zeroshot_topic_list)
+            elif self.zeroshot_topic_list is not None:
                 warnings.warn(
                     "zeroshot_topic_list has no effect: its names need embedding_model=, the one "
                     "that made the embeddings, which is not the default one or cannot be had",
@@ -248,9 +249,11 @@ random_state, device
             )
             model.vectorizer_ = None if self._bow is None else self.vectorizer_model
             self.sae_model_ = model
-            self._zeroshot = zeroshot_rows
-            if zeroshot_rows is not None:
-                self._cut(n_topics)
+            if self._is_zeroshot():
+                model.name_topics(
+                    self.zeroshot_topic_list, name_vectors, self.zeroshot_min_similarity,
+                    vectors, n_topics,
+                )  # fmt: skip
             self._describe(texts, images, vectors)
         return self.topics_, self.probabilities_
 
@@ -262,7 +265,8 @@ random_state, device
     ) -> tuple[list[int], np.ndarray]:
         """Return the main topic and the probabilities of new documents.
 
-        A document's topic is the largest of its mixture, not the nearest centroid or cluster.
+        A document's topic is the largest of its mixture, not the nearest centroid or cluster; one
+        near to the name of a zero-shot topic belongs to that, as in the fit.
 
         Parameters
         ----------
@@ -341,8 +345,7 @@ random_state, device
                 images=images,
                 bow=None if texts is None else self._count_rows(texts, embeddings),
             )
-            if self._zeroshot is not None:
-                self._zeroshot = zeroshot.assign(self, document_means(embeddings))
+            model.follow_names(embeddings)
             earlier = self.representative_docs_
             self._describe(texts, images, embeddings, keep_outliers=bool(had_outliers))
             batch = Counter(self.topics_)

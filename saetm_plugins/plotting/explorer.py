@@ -200,7 +200,7 @@ def _content(
     by_time: _Shares | None,
 ) -> dict[str, Any]:
     """Return what the page shows, except texts, ids and pictures."""
-    labels, doc_topics = tree.topics[-1].mixtures(model.doc_atoms_)
+    labels, doc_topics = tree.topics[-1].mixtures(model.doc_atoms_, tree.topics[-1].groups)
     levels: list[list[dict[str, Any]]] = []
     for level in range(len(tree)):
         above = tree.ancestors(level)

@@ -78,7 +78,7 @@ def test_a_fit_forgets_what_was_deleted(model, corpus):
 
 def test_atoms_follow_documents(model, corpus):
     labels = np.where(corpus.themes == 0, -1, corpus.themes - 1)
-    model.follow(labels)
+    model.assign_documents(labels)
     assert model.labels_.tolist() == labels.tolist()
     assert model.n_topics_ == 4
     agree = (model.doc_topics_.argmax(axis=1) == labels)[labels >= 0].mean()

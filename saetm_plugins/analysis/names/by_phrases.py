@@ -129,7 +129,7 @@ def _read(
         raise ValueError(
             f"documents holds {len(texts)} texts; the model was fitted to {n_documents}"
         )
-    labels, doc_topics = tree.topics[-1].mixtures(model.doc_atoms_)
+    labels, doc_topics = tree.topics[-1].mixtures(model.doc_atoms_, tree.topics[-1].groups)
     chosen = []
     for topic in range(doc_topics.shape[1]):
         own = np.flatnonzero(labels == topic)
