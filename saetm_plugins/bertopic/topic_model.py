@@ -96,7 +96,8 @@ random_state, device
         BERTopic's own parameters. ``umap_model`` and ``hdbscan_model`` have no part here (a
         warning says so); ``vectorizer_model`` counts words per document, for c-TF-IDF and
         emissions alike, and defaults to :func:`saetm_plugins.text.default_vectorizer`;
-        ``representation_model`` starts from the emissions' words instead of c-TF-IDF's.
+        ``representation_model``, every aspect of it, starts from the emissions' words instead of
+        c-TF-IDF's (KeyBERTInspired takes its candidates from c-TF-IDF itself).
 
     Attributes
     ----------
