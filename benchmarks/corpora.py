@@ -63,13 +63,16 @@ class Corpus:
 
 
 class LookupEncoder:
-    """Hands out the corpus' word vectors, so that no model's seconds include encoding them."""
+    """Hands out vectors of words and texts, so that no model's seconds include encoding them."""
 
     def __init__(self, corpus: Corpus):
-        self._vectors = corpus.vectors_by_word()
+        self._vectors = {
+            **dict(zip(corpus.texts, corpus.embeddings, strict=True)),
+            **corpus.vectors_by_word(),
+        }
 
     def encode(self, texts: list[str], **_: object) -> np.ndarray:
-        """Return a vector per word; a KeyError for anything but the vocabulary's words."""
+        """Return a vector for each; a KeyError for anything but the corpus' words and texts."""
         return np.stack([self._vectors[str(text)] for text in texts])
 
 

@@ -24,6 +24,7 @@ from saetm_plugins.text import (
     FittedPassages,
     Passages,
     ReadTexts,
+    agreement_with_encoder,
     check_chunk,
     check_passages,
     embeddings_match_encoder,
@@ -36,6 +37,7 @@ from saetm_plugins.text import (
     read_documents,
     read_texts,
     refuse_folder,
+    warn_of_other_encoder,
 )
 
 
@@ -65,6 +67,7 @@ class DocumentReader:
     passages_: FittedPassages | None = None
     """The passages of the fitted documents, of the last batch if in batches; None: none is long."""
     _loaded_encoder: tuple[Any, Any] | None = None
+    _encoder_argument = "encoder"
 
     def encode(self, documents: Any) -> np.ndarray:
         """Return the embeddings of texts by the model's encoder, (n, d) float32.
@@ -194,7 +197,7 @@ class DocumentReader:
         words = [str(word) for word in atoms.vocabulary]
         if not isinstance(self.word_vectors, str):
             return lookup_word_vectors(words, self.word_vectors)
-        if self.word_vectors == "corpus" or (self.word_vectors == "auto" and not matches()):
+        if self.word_vectors == "corpus" or (not matches() and self.word_vectors == "auto"):
             return None
         chosen = select_words_to_encode(atoms.sums.atom_words, atoms.sums.nearness)
         vectors = encode_words(self._encoder(self.sae), words, chosen, verbose=self.verbose)
@@ -214,16 +217,25 @@ class DocumentReader:
         return find_label_targets(self.seed_topics, vocabulary, counts, embeddings, encode)
 
     def _embeddings_match_encoder(
-        self, texts: Sequence[str] | None, embeddings: np.ndarray, of_images: bool = False
+        self,
+        texts: Sequence[str] | None,
+        embeddings: np.ndarray,
+        *,
+        were_given: bool,
+        of_images: bool = False,
     ) -> bool:
-        """Tell whether the encoder made the embeddings: it is named, or tried on a few texts.
+        """Tell whether the encoder made the embeddings, by trying it on a few texts.
 
-        Words lie apart from images even where one encoder embeds both.
+        An encoder that is named is believed unless it gives these texts quite other embeddings,
+        which a warning says. Words lie apart from images even where one encoder embeds both.
         """
         if of_images:
             return False
         if self.encoder is not None or getattr(self.sae, "encoder_name", None) is not None:
-            return True
+            if texts is None or not were_given:
+                return True
+            agreement = agreement_with_encoder(self._encoder(self.sae), texts, embeddings)
+            return not warn_of_other_encoder(agreement, self._encoder_argument, stacklevel=5)
         if texts is None or embeddings.shape[1] != DEFAULT_WIDTH or not has_default_encoder():
             return False
         return embeddings_match_encoder(self._encoder(self.sae), texts, embeddings)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -243,6 +243,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
         sae = given_sae(self.sae)
         check_fraction(class_weight, "class_weight", closed=True)
         unreadable: Any = False
+        were_given = embeddings is not None
         if images is not None:
             documents, embeddings, bow, vocabulary, unreadable = self._read_images(
                 images, documents, embeddings, sae, bow, vocabulary
@@ -267,7 +268,14 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
                 f"documents must hold at least 2 that are not blank; {blank.sum()} of "
                 f"{len(blank)} are"
             )
-        matches = partial(self._embeddings_match_encoder, read.rows, embeddings, images is not None)
+        matches = cache(
+            partial(
+                self._embeddings_match_encoder, read.rows, embeddings,
+                were_given=were_given, of_images=images is not None,
+            )
+        )  # fmt: skip
+        if not isinstance(self.encoder, (str, type(None))):  # loaded already: tried in any case
+            matches()
         targets = self._find_label_targets(vocabulary, counts, embeddings, matches)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         rows = choose_distinct(embeddings, blank)

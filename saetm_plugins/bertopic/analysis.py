@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from bertopic import BERTopic
-from bertopic._utils import check_is_fitted
+from bertopic._utils import check_is_fitted, validate_distance_matrix
+from scipy.cluster.hierarchy import linkage
+from sklearn.metrics.pairwise import cosine_similarity
 
 from saetm_plugins.analysis import topic_linkage, topic_names
 from saetm_plugins.analysis.explanation import describe_atoms
-from saetm_plugins.bertopic.arguments import bind, checked
 from saetm_plugins.bertopic.base import CutTopics
 from saetm_plugins.bertopic.checks import (
-    check_bins,
     check_columns,
-    check_function,
     check_groups,
     check_texts,
     check_times,
     check_topics,
 )
 from saetm_plugins.bertopic.images import count_groups
-from saetm_plugins.bertopic.linkage import link
 from saetm_plugins.bertopic.representation import top_words
 from saetm_plugins.topic_data import topic_data
 from saetm_plugins.validation import check_count, check_embeddings, check_flag, is_integer
@@ -34,9 +32,6 @@ _LABEL_WORDS = 5
 
 class AnalysedTopics(CutTopics):
     """The hierarchy of topics, soft counts over time and class, the atoms of documents."""
-
-    approximate_distribution = checked(BERTopic.approximate_distribution)
-    generate_topic_labels = checked(BERTopic.generate_topic_labels)
 
     def hierarchical_topics(
         self,
@@ -67,8 +62,6 @@ class AnalysedTopics(CutTopics):
             return super().hierarchical_topics(
                 docs, use_ctfidf, linkage_function, distance_function
             )
-        check_function(linkage_function, "linkage_function")
-        check_function(distance_function, "distance_function")
         use_ctfidf = check_flag(use_ctfidf, "use_ctfidf")
         self._check_docs(docs)
         n_topics = self.sae_model_.n_topics_
@@ -78,7 +71,7 @@ class AnalysedTopics(CutTopics):
         if linkage_function or distance_function:
             with_words = use_ctfidf and self.c_tf_idf_ is not None
             topics = self.c_tf_idf_ if with_words else self.topic_embeddings_
-            tree = link(topics[self._outliers :], linkage_function, distance_function)
+            tree = _link(topics[self._outliers :], linkage_function, distance_function)
         else:
             tree = topic_linkage(self)
         for left, right, distance in tree[:, :3]:
@@ -97,12 +90,10 @@ class AnalysedTopics(CutTopics):
         self, search_term: str | None = None, image: Any = None, top_n: int = 5
     ) -> tuple[list[int], list[float]]:
         """Return the topics most like a text, or an image; parameters are BERTopic's."""
-        given = bind(BERTopic.find_topics, 0, self, search_term, image, top_n)
-        if (search_term is None) == (image is None):
-            raise ValueError("give either search_term or image")
+        check_is_fitted(self)
         if not self.can_embed():
             raise ValueError("search_term and image need embedding_model= at construction or load")
-        return super().find_topics(**given)
+        return super().find_topics(search_term, image, top_n)
 
     def topics_over_time(
         self,
@@ -140,12 +131,10 @@ class AnalysedTopics(CutTopics):
         check_is_fitted(self)
         if soft and topics is not None:
             raise ValueError("soft=True counts mixtures, and topics= has none; give one of them")
-        nr_bins = check_bins(nr_bins)
-        if not isinstance(datetime_format, (str, type(None))):
-            raise TypeError(f"datetime_format must be a string; found {datetime_format!r:.80}")
         texts = check_texts(docs, "docs") if topics is not None else self._check_docs(docs)
         n_documents = len(self.topics_) if texts is None else len(texts)
         times = check_times(timestamps, n_documents, datetime_format)
+        times = _as_datetimes(times) if nr_bins else times
         if topics is not None:
             topics = check_topics(check_groups(topics, n_documents, "topics"))
             if unknown := sorted(set(topics) - set(self.topic_sizes_)):
@@ -321,6 +310,30 @@ class AnalysedTopics(CutTopics):
 
 def _name(words: list[tuple[str, float]]) -> str:
     return "_".join(word for word, _ in words[:_LABEL_WORDS] if word)
+
+
+def _link(topics: Any, linkage_function: Any, distance_function: Any) -> np.ndarray:
+    """Return the tree that BERTopic makes of topics, as of SciPy's ``linkage``."""
+    distances = (distance_function or _cosine_distances)(topics)
+    distances = validate_distance_matrix(distances, topics.shape[0])
+    return (linkage_function or _ward)(distances)
+
+
+def _cosine_distances(topics: Any) -> np.ndarray:
+    return 1 - cosine_similarity(topics)
+
+
+def _ward(distances: np.ndarray) -> np.ndarray:
+    return linkage(distances, "ward", optimal_ordering=True)
+
+
+def _as_datetimes(times: list[Any]) -> list[Any]:
+    """Return dates and periods as the timestamps they begin with, which pandas can put in bins."""
+    if isinstance(times[0], pd.Period):
+        return list(pd.PeriodIndex(times).to_timestamp())
+    if isinstance(times[0], date):
+        return list(pd.to_datetime(pd.Series(times)))
+    return times
 
 
 def _binned(times: list[Any], nr_bins: int | None) -> list[Any]:

@@ -7,6 +7,7 @@ plots are made; after every change of the cut they are written anew from ``sae_m
 from __future__ import annotations
 
 import copy
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -76,16 +77,19 @@ class CutTopics(BERTopic):
             yield self.sae_model_
 
     @contextmanager
-    def _editing_all(self, docs: Any, images: Any = None) -> Iterator[tuple[Any, Any]]:
+    def _editing_all(
+        self, docs: Any, images: Any = None, *, same_topics: bool = False
+    ) -> Iterator[tuple[Any, Any]]:
         """Let the block edit the topics of the fitted documents, and write the tables anew.
 
-        The block gets a copy of ``sae_model_``, and the documents as a list.
+        The block gets a copy of ``sae_model_``, and the documents as a list. `same_topics` says
+        that it describes topics, and changes none.
         """
         texts = self._check_docs(docs, images)
         with self._editing() as model:
             self._recall(texts)
             yield model, texts
-            self._describe(texts, images)
+            self._describe(texts, images, same_topics=same_topics)
 
     def _describe(
         self,
@@ -94,15 +98,21 @@ class CutTopics(BERTopic):
         embeddings: np.ndarray | None = None,
         *,
         keep_outliers: bool = False,
+        same_topics: bool = False,
     ) -> None:
-        """Write what BERTopic keeps of its topics, from the current cut."""
+        """Write what BERTopic keeps of its topics, from the current cut.
+
+        Aspects that no model makes again, as after a load, stay where topics are the `same_topics`.
+        """
         model = self.sae_model_
         images = list_images(images, model.doc_atoms_)
         labels = model.labels_
         self._describe_sizes(keep_outliers)
-        self.topic_aspects_ = {}
+        aspects = self.topic_aspects_
+        self.topic_aspects_ = dict(aspects) if same_topics else {}
         if documents is None:
             describe_images(self, images, embeddings)
+            self._warn_of_lost(aspects)
             self._show_names()
             return
         if self._bow is None:
@@ -117,7 +127,19 @@ class CutTopics(BERTopic):
             topic: [documents[row] for row in rows]
             for topic, rows in tables.representative_rows(labels, shares).items()
         }
+        self._warn_of_lost(aspects)
         self._show_names()
+
+    def _warn_of_lost(self, aspects: Mapping[str, Any]) -> None:
+        """Say so where `aspects` there were are not made for the topics of now."""
+        lost = sorted(set(aspects) - set(self.topic_aspects_))
+        if lost:
+            warnings.warn(
+                f"aspects {lost} were of the topics before and are left out: "
+                "update_topics(docs, representation_model=…) makes them for these",
+                UserWarning,
+                stacklevel=4,
+            )
 
     def forget_documents(self) -> None:
         """Write what BERTopic keeps of its topics where the documents are not at hand.
@@ -127,7 +149,8 @@ class CutTopics(BERTopic):
         model = self.sae_model_
         self._bow = None
         self._describe_sizes()
-        self.topic_aspects_, self.representative_docs_ = {}, {}
+        aspects, self.topic_aspects_, self.representative_docs_ = self.topic_aspects_, {}, {}
+        self._warn_of_lost(aspects)
         if model.components_ is None:
             describe_images(self, None, None)
             self._show_names()
@@ -377,11 +400,11 @@ class CutTopics(BERTopic):
 
 
 def _after_emissions(asked: Any) -> Any:
-    """Return BERTopic's ``representation_model`` with the emissions' words as its beginning."""
+    """Return BERTopic's ``representation_model``, each chain of which begins with our words."""
     if asked is None:
         return SAERepresentation()
     if isinstance(asked, Mapping):
-        return {**asked, "Main": _after_emissions(asked.get("Main"))}
+        return {aspect: _after_emissions(asked.get(aspect)) for aspect in ("Main", *asked)}
     chain = list(asked) if isinstance(asked, (list, tuple)) else [asked]
     if any(isinstance(model, SAERepresentation) for model in chain):
         return chain

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
+from bertopic.representation import KeyBERTInspired
 from pandas.api.types import is_hashable, is_list_like
 
 from saetm_plugins.validation import as_list, check_count, check_text, is_integer
 
 _MOST_WORDS = 100_000  # of a topic, which blanks fill up to
-_MOST_BINS = 10_000  # of time
 _SLOTS = {
     "vectorizer_model": ("fit_transform", "transform", "get_feature_names_out"),
     "ctfidf_model": ("fit", "transform"),
@@ -65,16 +65,6 @@ def check_top_n_words(top_n_words: Any) -> int:
     if top_n_words > _MOST_WORDS:
         raise ValueError(f"top_n_words must be at most {_MOST_WORDS:,}; found {top_n_words:,}")
     return top_n_words
-
-
-def check_bins(nr_bins: Any) -> int | None:
-    """Return a number of bins that can be laid out, or None."""
-    if nr_bins is None:
-        return None
-    nr_bins = check_count(nr_bins, "nr_bins")
-    if nr_bins > _MOST_BINS:
-        raise ValueError(f"nr_bins must be at most {_MOST_BINS:,}; found {nr_bins:,}")
-    return nr_bins
 
 
 def check_nr_topics(nr_topics: Any) -> None:
@@ -128,6 +118,23 @@ def check_representation(model: Any) -> None:
             )
 
 
+def check_keybert(representation_model: Any, can_embed: bool) -> None:
+    """Refuse KeyBERTInspired, which embeds words, where there is no embedding model.
+
+    Raises
+    ------
+    ValueError
+    """
+    of_aspects = isinstance(representation_model, Mapping)
+    for chain in representation_model.values() if of_aspects else [representation_model]:
+        for model in chain if isinstance(chain, (list, tuple)) else [chain]:
+            if isinstance(model, KeyBERTInspired) and not can_embed:
+                raise ValueError(
+                    "KeyBERTInspired embeds words and needs embedding_model=, the model that made "
+                    "the embeddings; without one, MaximalMarginalRelevance or none describes topics"
+                )
+
+
 def check_columns(df: Any, metadata: Any, n_documents: int) -> None:
     """Refuse what cannot stand beside documents: a table or columns of another length."""
     if df is not None and not isinstance(df, pd.DataFrame):
@@ -141,29 +148,6 @@ def check_columns(df: Any, metadata: Any, n_documents: int) -> None:
     for column, values in metadata.items():
         if not is_list_like(values) or sp.issparse(values) or len(values) != n_documents:
             raise ValueError(f"metadata[{column!r}] must hold {n_documents} values, one a document")
-
-
-def check_function(function: Callable[..., Any] | None, name: str) -> None:
-    """Refuse what cannot be called; None is BERTopic's default."""
-    if function is not None and not callable(function):
-        raise TypeError(f"{name} must be a function; found {function!r:.80}")
-
-
-def call_function(function: Callable[..., Any], argument: Any, name: str) -> np.ndarray:
-    """Return the finite numbers that a function of the caller gives.
-
-    Raises
-    ------
-    ValueError
-        When it raises, or gives anything else.
-    """
-    try:
-        found = np.array(function(argument), dtype=float)
-    except Exception as error:  # whatever the function does
-        raise ValueError(f"{name} failed: {error!r:.200}") from error
-    if not np.isfinite(found).all():
-        raise ValueError(f"{name} must return finite numbers; found NaN or infinity")
-    return found
 
 
 def check_topics(topics: Any, name: str = "topics") -> list[int]:

@@ -17,6 +17,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from saetm_plugins.bertopic.backend import load_backend
 from saetm_plugins.bertopic.base import CutTopics
 from saetm_plugins.bertopic.checks import (
+    check_keybert,
     check_ngrams,
     check_nr_topics,
     check_representation,
@@ -26,7 +27,7 @@ from saetm_plugins.bertopic.checks import (
     check_top_n_words,
     check_topics,
 )
-from saetm_plugins.bertopic.images import BLANK
+from saetm_plugins.bertopic.images import BLANK, visual_aspects
 from saetm_plugins.text import copy_vectorizer
 from saetm_plugins.validation import (
     as_list,
@@ -285,7 +286,7 @@ class EditedTopics(CutTopics):
         top_n_words : int, default=10
         n_gram_range : (int, int), optional
         vectorizer_model, ctfidf_model, representation_model : optional
-            As in BERTopic; the vectorizer stays if none is given.
+            As in BERTopic; the vectorizer stays if none is given, and so do the models of aspects.
 
         Raises
         ------
@@ -310,14 +311,15 @@ class EditedTopics(CutTopics):
         check_slot(vectorizer_model, "vectorizer_model")
         check_slot(ctfidf_model, "ctfidf_model")
         check_representation(representation_model)
+        check_keybert(representation_model, self.can_embed())
         other_words = vectorizer_model is not None or n_gram_range is not None
-        with self._editing_all(docs, images) as (_, texts):
+        with self._editing_all(docs, images, same_topics=topics is None) as (_, texts):
             if texts is None and other_words:
                 raise ValueError(
                     "another vectorizer needs texts; the model was fitted to images alone"
                 )
             self.top_n_words = top_n_words
-            self.representation_model = representation_model
+            self.representation_model = self._with_aspects(representation_model, images)
             self.ctfidf_model = self.ctfidf_model if ctfidf_model is None else ctfidf_model
             if other_words:
                 self._learn_vocabulary(texts, vectorizer_model, n_gram_range)
@@ -410,6 +412,14 @@ class EditedTopics(CutTopics):
                 vectorizer.transform(fitted.passages.texts(docs)), dtype=np.float32
             )
         self.sae_model_.relearn_words(rows, vectorizer.get_feature_names_out(), vectorizer)
+
+    def _with_aspects(self, representation_model: Any, images: Any) -> Any:
+        """Return what describes topics from now on: the models of aspects stay if none is given."""
+        before = self.representation_model
+        if representation_model is not None or not isinstance(before, Mapping):
+            return representation_model
+        left_out = {"Main", *(visual_aspects(before) if images is None else ())}
+        return {name: model for name, model in before.items() if name not in left_out} or None
 
     def _assign(self, topics: Sequence[int]) -> None:
         wrong = f"topics must be {len(self.topics_)} integers, one per document"

@@ -137,7 +137,7 @@ def describe_images(topic_model: Any, images: Any, embeddings: np.ndarray | None
         return
     topic_model.topic_aspects_ = {
         aspect: visual.extract_topics(topic_model, frame, None, topic_model.topic_representations_)
-        for aspect, visual in _visual_aspects(topic_model.representation_model).items()
+        for aspect, visual in visual_aspects(topic_model.representation_model).items()
     }
 
 
@@ -161,8 +161,13 @@ def count_groups(topic_model: Any, groups: list[Any], column: str) -> pd.DataFra
     return counts[["Topic", "Words", "Frequency", column]]
 
 
-def _visual_aspects(asked: Any) -> Mapping[str, Any]:
-    """Return the representation models that show images, by the name of their aspect."""
+def visual_aspects(asked: Any) -> Mapping[str, Any]:
+    """Return the representation models that show images, by the name of their aspect.
+
+    Parameters
+    ----------
+    asked : BERTopic's ``representation_model``
+    """
     from bertopic import representation
 
     visual: Any = getattr(representation, "VisualRepresentation", None)

@@ -23,9 +23,10 @@ from saetm_plugins.fitted_topics import default_n_topics
 from saetm_plugins.model import SAETopicModel
 from saetm_plugins.text import document_means
 from saetm_plugins.topics import Topics
-from saetm_plugins.validation import all_or_nothing, check_fraction, is_integer
+from saetm_plugins.validation import all_or_nothing, check_fraction
 
 _MAX_TRIES = 5
+_ENOUGH = 10  # documents for a topic, where there are as many for each
 
 
 class NumberedTopicModel(SAETopicModel):
@@ -48,6 +49,7 @@ class NumberedTopicModel(SAETopicModel):
     online_ = False
     owner: Any = None
     outlier_threshold_: float | None = None
+    _encoder_argument = "embedding_model"
 
     def fit(
         self, documents: Any = None, embeddings: Any = None, y: Any = None, **fit_params: Any
@@ -89,13 +91,15 @@ class NumberedTopicModel(SAETopicModel):
         """Cut into exactly `n_topics` topics that own documents wherever that can be.
 
         A cut whose topics are not all some document's main topic is made finer until enough
-        are, and the smallest ones too many are left out. Deleted topics stay deleted. Where all
-        documents were given topics by hand these are joined, the most similar ones first.
+        are, and the smallest ones too many are left out. So are, where there are others,
+        topics of next to no document (see :func:`_least_size`). Deleted topics stay deleted.
+        Where all documents were given topics by hand these are joined, the most similar ones first.
         """
         n_live = int((atoms.prevalence > 0).sum())
         if n_topics is None:
             n_topics = default_n_topics(atoms, doc_atoms.shape[0])
-        elif not isinstance(n_topics, str) and is_integer(n_topics) and n_topics > n_live:
+        cuts.check_n_topics(n_topics)
+        if not isinstance(n_topics, str) and n_topics > n_live:
             warnings.warn(
                 f"n_topics={n_topics} is more than the {n_live} live atoms; there are fewer topics",
                 UserWarning,
@@ -105,26 +109,26 @@ class NumberedTopicModel(SAETopicModel):
 
         def cut(n_topics: int | str) -> Topics:
             if before is not None:
-                found = cuts.recut(atoms, before, n_topics, merge)
-            else:
-                found = cuts.cut(atoms, n_topics, merge)
-                found = replace(found, outlier_share=self.outlier_threshold_)
-            return number_topics(found, doc_atoms)
+                return cuts.recut(atoms, before, n_topics, merge)
+            found = cuts.cut(atoms, n_topics, merge)
+            return replace(found, outlier_share=self.outlier_threshold_)
 
         if before is not None and before.decisions and before.decisions.all_by_hand:
             n_topics = len(cut(n_topics)) if isinstance(n_topics, str) else n_topics
             return self._join(before, n_topics)
-        topics = cut(n_topics)
         if isinstance(n_topics, str):
-            return topics
-        cut_into = n_topics
-        for _ in range(_MAX_TRIES):
-            if len(topics) >= n_topics or cut_into == n_live:
+            return number_topics(cut(n_topics), doc_atoms)
+        for least in sorted({1, _least_size(doc_atoms.shape[0], n_topics)}, reverse=True):
+            cut_into = n_topics
+            for _ in range(_MAX_TRIES):
+                topics = number_topics(cut(cut_into), doc_atoms, least)
+                if len(topics) >= n_topics or cut_into == n_live:
+                    break
+                cut_into = min(n_live, cut_into + 2 * (n_topics - len(topics)))
+            while len(topics) > n_topics:
+                topics = number_topics(topics.select(range(n_topics)), doc_atoms)
+            if len(topics) == n_topics:
                 break
-            cut_into = min(n_live, cut_into + 2 * (n_topics - len(topics)))
-            topics = cut(cut_into)
-        while len(topics) > n_topics:
-            topics = number_topics(topics.select(range(n_topics)), doc_atoms)
         if len(topics) < n_topics:
             warnings.warn(
                 f"only {len(topics)} of the {n_topics} topics asked for are the main topic of "
@@ -287,8 +291,17 @@ def check_outlier_threshold(threshold: Any) -> None:
         check_fraction(threshold, "outlier_threshold", closed=True)
 
 
-def number_topics(topics: Topics, doc_atoms: sp.csr_matrix) -> Topics:
-    """Leave out topics that own no document, and number the others by how many they own.
+def _least_size(n_documents: int, n_topics: int) -> int:
+    """Return how many documents a topic should own: 10, or a tenth of the mean where that is less.
+
+    The soft merge goes by words. Two posts of a binary file share hundreds that no other one has,
+    and were a topic of their own among 8 of 800 posts. 10 is BERTopic's ``min_topic_size``.
+    """
+    return max(1, min(_ENOUGH, n_documents // (10 * n_topics)))
+
+
+def number_topics(topics: Topics, doc_atoms: sp.csr_matrix, least: int = 1) -> Topics:
+    """Leave out topics that own too few documents, and number the others by how many they own.
 
     Topics of names alone come first, in their order, as zero-shot topics do in BERTopic.
 
@@ -297,15 +310,19 @@ def number_topics(topics: Topics, doc_atoms: sp.csr_matrix) -> Topics:
     topics : Topics
     doc_atoms : csr_matrix of shape (n, K)
         The fitted documents.
+    least : int, default=1
+        Documents that a topic must own.
     """
     while True:
         labels, _ = topics.mixtures(doc_atoms, topics.groups)
         sizes = np.bincount(labels[labels >= 0], minlength=len(topics))
-        if sizes.min() > 0:
-            if topics.decisions is not None:
-                sizes[topics.decisions.closed] = len(labels) + 1
+        if topics.decisions is not None:  # topics of names come first, however small they are
+            closed = topics.decisions.closed
+            sizes[closed[sizes[closed] > 0]] = len(labels) + 1
+        least = min(least, max(1, sizes.max()))  # one topic is left
+        if sizes.min() >= least:
             order = np.argsort(-sizes, kind="stable")
             return topics if (np.diff(order) > 0).all() else topics.select(order)
         if not sizes.any():  # deleted topics own all documents
             return topics
-        topics = topics.select(np.flatnonzero(sizes))
+        topics = topics.select(np.flatnonzero(sizes >= least))

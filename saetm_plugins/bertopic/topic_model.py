@@ -27,7 +27,12 @@ from saetm_plugins.bertopic.backend import (
     load_backend,
     runs_locally,
 )
-from saetm_plugins.bertopic.checks import check_parameters, check_slot, check_texts
+from saetm_plugins.bertopic.checks import (
+    check_keybert,
+    check_parameters,
+    check_slot,
+    check_texts,
+)
 from saetm_plugins.bertopic.editing import EditedTopics
 from saetm_plugins.bertopic.figures import DrawnTopics
 from saetm_plugins.bertopic.files import SavedTopics
@@ -91,7 +96,8 @@ random_state, device
         BERTopic's own parameters. ``umap_model`` and ``hdbscan_model`` have no part here (a
         warning says so); ``vectorizer_model`` counts words per document, for c-TF-IDF and
         emissions alike, and defaults to :func:`saetm_plugins.text.default_vectorizer`;
-        ``representation_model`` starts from the emissions' words instead of c-TF-IDF's.
+        ``representation_model``, every aspect of it, starts from the emissions' words instead of
+        c-TF-IDF's (KeyBERTInspired takes its candidates from c-TF-IDF itself).
 
     Attributes
     ----------
@@ -214,6 +220,8 @@ random_state, device
             texts, embeddings = self._read(documents, embeddings, images)
             if given:
                 self._find_encoder(texts, embeddings)
+            check_keybert(self.representation_model, self.can_embed())
+            self.topic_aspects_ = {}
             vectors = document_means(embeddings)
             if y is not None:
                 one_hot_classes(y, len(vectors), "y")
@@ -232,7 +240,7 @@ random_state, device
                 n_topics=n_topics,
                 seed_topics=self._seed_topics(),
                 sae=self.sae,
-                encoder=None if images is not None else self._word_encoder(texts, vectors),
+                encoder=None if images is not None else self._word_encoder(),
                 **self._model_parameters(),
             )
             model.outlier_threshold_ = self.outlier_threshold
@@ -347,7 +355,9 @@ random_state, device
             )
             model.follow_names(embeddings)
             earlier = self.representative_docs_
-            self._describe(texts, images, embeddings, keep_outliers=bool(had_outliers))
+            self._describe(
+                texts, images, embeddings, keep_outliers=bool(had_outliers), same_topics=True
+            )
             batch = Counter(self.topics_)
             self.topic_sizes_ = Counter({t: sizes[t] + batch[t] for t in self.topic_sizes_})
             if self._bow is None:
@@ -359,19 +369,14 @@ random_state, device
             self.representative_docs_ = {**self.representative_docs_, **earlier}
         return self
 
-    def _word_encoder(self, texts: list[str] | None, embeddings: np.ndarray) -> Any:
-        """Return the embedding model, where words embedded by it lie among the documents."""
+    def _word_encoder(self) -> Any:
+        """Return the embedding model as an encoder of words, where that costs nothing."""
         backend = self.embedding_model
-        if texts is None or backend is None or type(backend) is BaseEmbedder:
+        if backend is None or type(backend) is BaseEmbedder:
             return None
-        encoder = as_encoder(backend)
-        if self.word_vectors == "encoder" or self._found_encoder:
-            return encoder
-        return (
-            encoder
-            if runs_locally(backend) and embeddings_match_encoder(encoder, texts, embeddings)
-            else None
-        )
+        if runs_locally(backend) or self.word_vectors == "encoder":
+            return as_encoder(backend)
+        return None
 
     def _read(
         self, documents: Any, embeddings: np.ndarray | None, images: Any
@@ -413,9 +418,8 @@ random_state, device
         if documents is None:
             return None
         asked = None if self._counts_by_default else self.vectorizer_model
-        # BERTopic forgets the language where an embedding model is given.
-        by_language = asked is None and self.language != "english"
-        codes = choose_languages("auto", documents) if by_language else ()
+        # BERTopic's language, "english" unless said otherwise, chooses an embedding model.
+        codes = choose_languages("auto", documents) if asked is None else ()
         bow, self.vectorizer_model = fit_vectorizer(
             asked, documents, languages=codes, ngram_range=self.n_gram_range
         )

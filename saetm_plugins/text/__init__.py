@@ -30,6 +30,7 @@ from saetm_plugins.text.encoding import (
     DEFAULT_ENCODER,
     DEFAULT_WIDTH,
     WORD_BATCH,
+    agreement_with_encoder,
     check_encoder,
     embeddings_match_encoder,
     encode_texts,
@@ -41,6 +42,7 @@ from saetm_plugins.text.encoding import (
     refuse_folder,
     token_counter,
     token_limit,
+    warn_of_other_encoder,
 )
 from saetm_plugins.text.languages import (
     WordVectorizer,
@@ -73,6 +75,7 @@ __all__ = [
     "Passages",
     "ReadTexts",
     "WordVectorizer",
+    "agreement_with_encoder",
     "check_bow",
     "check_chunk",
     "check_documents",
@@ -111,6 +114,7 @@ __all__ = [
     "token_limit",
     "unite",
     "unpack_chunk",
+    "warn_of_other_encoder",
     "without_words",
     "words_by_language",
 ]

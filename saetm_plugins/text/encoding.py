@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from importlib.util import find_spec
@@ -23,6 +24,7 @@ from saetm_plugins.validation import check_embeddings
 DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 DEFAULT_WIDTH = 384
 WORD_BATCH = 256  # words are short: batches of 32 leave the cores waiting
+_SAME, _OTHER = 0.9, 0.5  # cosines with what an encoder gives the same texts
 _UNSPACED = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"  # scripts
 _WORD_LIKE = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
 _ENCODING = threading.RLock()  # a tokenizer that two threads use at once raises an error
@@ -282,16 +284,61 @@ def embeddings_match_encoder(encoder: Any, texts: Sequence[str], embeddings: np.
     texts : sequence of str, length N
     embeddings : ndarray of shape (N, d)
     """
-    told = [row for row, text in enumerate(texts) if text.strip()]
-    tried = sorted(told, key=lambda row: len(texts[row]))[len(told) // 10 :][:4]
+    return agreement_with_encoder(encoder, texts, embeddings) > _SAME
+
+
+def agreement_with_encoder(encoder: Any, texts: Sequence[str], embeddings: np.ndarray) -> float:
+    """Return the median cosine of `embeddings` and what `encoder` gives a few of `texts`.
+
+    It is 1 for the encoder that made them, some .7 for that of texts that were cleaned since, and
+    near 0 for another encoder, or another order of texts; 0 too where widths differ, or no text
+    says anything.
+
+    Parameters
+    ----------
+    encoder, texts, embeddings
+        As of :func:`embeddings_match_encoder`.
+    """
+    written = [row for row, text in enumerate(texts) if text.strip()]
+    tried = sorted(written, key=lambda row: len(texts[row]))[len(written) // 10 :][:4]
     if not tried:
-        return False
+        return 0.0
     encoded = encode_texts(encoder, [texts[row] for row in tried])
     if encoded.shape[1] != embeddings.shape[1]:
-        return False
+        return 0.0
     given = embeddings[tried]
     norms = np.linalg.norm(encoded, axis=1) * np.linalg.norm(given, axis=1)
-    return bool(np.median((encoded * given).sum(axis=1) / np.maximum(norms, 1e-12)) > 0.9)
+    return float(np.median((encoded * given).sum(axis=1) / np.maximum(norms, 1e-12)))
+
+
+def warn_of_other_encoder(agreement: float, name: str, *, stacklevel: int) -> bool:
+    """Warn where embeddings that were given are not those of the encoder that was given.
+
+    Parameters
+    ----------
+    agreement : float
+        What :func:`agreement_with_encoder` returns.
+    name : str
+        Of the argument that is the encoder.
+    stacklevel : int
+        As of :func:`warnings.warn`, from the caller's point of view.
+
+    Returns
+    -------
+    bool
+        Whether there was reason to.
+    """
+    is_other = agreement < _OTHER
+    if is_other:
+        warnings.warn(
+            f"{name} did not make the embeddings given: it embeds a few of these documents "
+            f"otherwise (median cosine {agreement:.2f}). What it embeds later, texts to transform "
+            f"or to search for, will get wrong topics: give the {name} that made the embeddings, "
+            "or none",
+            UserWarning,
+            stacklevel=stacklevel + 1,
+        )
+    return is_other
 
 
 def lookup_word_vectors(words: Sequence[str], source: Any) -> np.ndarray:

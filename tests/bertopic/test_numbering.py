@@ -101,3 +101,19 @@ def test_a_loaded_model_is_numbered_as_the_saved_one(model, tmp_path):
     np.testing.assert_array_equal(loaded.labels_, model.labels_)
     np.testing.assert_array_equal(loaded.components_, model.components_)
     np.testing.assert_array_equal(loaded.retopic(3).components_, model.retopic(3).components_)
+
+
+def test_words_that_three_documents_alone_hold_make_no_topic(corpus):
+    dump = [" ".join(f"junk{'abcdefghijklmnop'[(row + i) % 16]}{i}" for i in range(120))
+            for row in (0, 0, 0)]  # fmt: skip
+    direction = np.random.default_rng(3).normal(size=24)
+    points = direction / np.linalg.norm(direction) + 0.01 * np.random.default_rng(4).normal(
+        size=(3, 24)
+    )
+    texts = [f"{text} common{'abc'[row]}" for row, text in enumerate(dump)]
+    embeddings = np.vstack([corpus.embeddings, points]).astype(np.float32)
+    model = NumberedTopicModel(n_topics=5).fit([*corpus.documents, *texts], embeddings)
+    assert model.n_topics_ == 5
+    assert sizes_of(model).min() >= 8
+    themes = {words[0][:6] for words in model.get_topics(1)}
+    assert themes == {f"theme{letter}" for letter in "abcde"}

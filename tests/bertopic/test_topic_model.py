@@ -114,3 +114,18 @@ def test_the_hierarchy_goes_on_where_the_cut_of_a_ward_tree_ended(corpus):
             groups.setdefault(fine, set()).add(coarse)
         unmixed = [fine for fine, coarse in groups.items() if len(coarse) == 1]
         assert len(unmixed) >= 0.5 * len(groups)
+
+
+def test_words_of_chinese_texts_are_words(corpus):
+    pytest.importorskip("rjieba")
+    nouns = [["火箭", "卫星", "轨道", "月球"], ["足球", "比赛", "球队", "教练"],
+             ["医院", "医生", "疫苗", "手术"]]  # fmt: skip
+    rows = [row for row, theme in enumerate(corpus.themes) if theme < 3]
+    texts = []
+    for row in rows:
+        own = nouns[corpus.themes[row]]
+        first, second, third = (own[(row + step) % 4] for step in range(3))
+        texts.append(f"今天的{first}和{second}非常重要，因为我们看到了{third}的变化。")
+    model = SAEBERTopic(3).fit(texts, corpus.embeddings[rows])
+    leading = [{word for word, _ in model.get_topic(topic)[:3]} for topic in range(3)]
+    assert all(any(words <= set(own) for own in nouns) for words in leading)

@@ -26,10 +26,13 @@ from hypothesis import given
 from sklearn.feature_extraction.text import CountVectorizer
 from strategies import (
     Choice,
+    Only,
     documents,
+    fractions,
     integers,
     junk,
     labels,
+    mostly,
     rows,
     values_like,
 )
@@ -186,10 +189,10 @@ CALLS = {
     "update_topics": ("docs", "topics", "top_n_words", "n_gram_range", "vectorizer_model")
     + ("representation_model", "ctfidf_model"),
     "reduce_outliers": ("documents", "topics", "strategy", "probabilities", "threshold"),
-    "topics_over_time": ("docs", "timestamps", "topics", "nr_bins", "datetime_format"),
+    "topics_over_time": ("docs", "timestamps", "topics"),
     "topics_per_class": ("docs", "classes"),
     "get_document_info": ("docs", "df", "metadata"),
-    "hierarchical_topics": ("docs", "linkage_function", "distance_function"),
+    "hierarchical_topics": ("docs",),
     "explain_document": ("document", "n_words"),
 }
 VALID = {
@@ -229,10 +232,8 @@ LEGAL_OF_CALLS = {
     "vectorizer_model": Choice(CountVectorizer(), CountVectorizer(ngram_range=(1, 2))),
     "representation_model": Choice(None), "ctfidf_model": Choice(None),
     "strategy": Choice("c-tf-idf", "distributions"), "probabilities": FITTED.doc_topics_,
-    "threshold": 0.1, "timestamps": labels(list(range(40))), "nr_bins": Choice(4, None),
-    "datetime_format": Choice(None, "%Y"), "classes": labels(GROUPS),
+    "threshold": 0.1, "timestamps": labels(list(range(40))), "classes": labels(GROUPS),
     "df": pd.DataFrame({"x": range(40)}), "metadata": Choice({"y": list(range(40))}, None),
-    "linkage_function": Choice(None), "distance_function": Choice(None),
     "document": Choice(0, 5), "n_words": 4,
 }  # fmt: skip
 
@@ -270,3 +271,26 @@ def test_bertopic_calls(fitted, call):
         assert len(found[0].columns)
     else:
         check_topics(model)
+
+
+OTHER = bertopic.SAEBERTopic(4, sae=SAE, word_vectors="corpus").fit(TEXTS[:20], EMBEDDINGS[:20])
+ALONE = bertopic.SAEBERTopic(3, n_atoms=8, k=2, word_vectors="corpus").fit(TEXTS, EMBEDDINGS)
+
+
+@examples(0.2)
+@given(st.data(), values_like(Only(mostly(fractions))))
+def test_merged_models(fitted, data, similarity):
+    whole = [fitted, OTHER, ALONE]
+    models = data.draw(mostly(st.one_of(
+        st.lists(st.sampled_from(whole), min_size=1, max_size=3),
+        st.lists(st.sampled_from(whole[:2]), min_size=2, max_size=3).map(tuple),
+        st.lists(st.one_of(st.just(fitted), junk, st.just(bertopic.SAEBERTopic(3))), max_size=2),
+    )))  # fmt: skip
+    before = [dict(vars(model)) for model in whole]
+    found = clear(lambda: bertopic.SAEBERTopic.merge_models(models, similarity), "models",
+                  "min_similarity")  # fmt: skip
+    for model, kept in zip(whole, before, strict=True):
+        assert all(kept[key] is value for key, value in vars(model).items())
+    if found is not None:
+        assert len(found.get_topic_info())
+        assert set(found.topics_) <= set(found.topic_sizes_)
