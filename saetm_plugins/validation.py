@@ -106,13 +106,6 @@ def check_finite(array: np.ndarray, name: str, first_row: int = 0) -> None:
         )
 
 
-def holds_labels(values: Any) -> bool:
-    """Tell labels (one number or string each), which a Pipeline hands on as ``y``, from vectors."""
-    if not _is_vector(values) or getattr(values, "ndim", 1) > 1 or len(values) == 0:
-        return False
-    return not any(map(_is_vector, values))
-
-
 def is_integer(value: Any) -> bool:
     """Tell whether `value` is an integer, NumPy's included; True and False are not."""
     return isinstance(value, numbers.Integral) and not isinstance(value, (bool, np.bool_))
@@ -207,7 +200,8 @@ def check_text(text: Any, name: str) -> str:
         tokenizer, file or terminal takes it.
     """
     if not isinstance(text, str):
-        raise TypeError(f"{name} must be a string; found {type(text).__name__}")
+        found = f"{text!r:.80}" if is_missing(text) else type(text).__name__
+        raise TypeError(f"{name} must be a string; found {found}")
     if not text.isascii():
         try:
             text.encode("utf-8")

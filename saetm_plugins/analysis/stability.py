@@ -280,7 +280,7 @@ class _Corpus(NamedTuple):
             embeddings = embeddings[rows]
             counts = None if counts is None else counts[rows]
         words = {} if counts is None else {"bow": counts, "vocabulary": fitted.vocabulary_}
-        return SAETopicModel(**settings).fit(None, embeddings, **words)
+        return SAETopicModel(**settings).fit(None, embeddings=embeddings, **words)
 
 
 def _refits(

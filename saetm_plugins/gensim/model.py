@@ -438,7 +438,7 @@ class SaeModel(TopicsOfDocuments):
         self.word_columns.check(bags)
         self.estimator.fit(
             texts,
-            vectors,
+            embeddings=vectors,
             bow=self.word_columns.count(bags),
             vocabulary=self._words,
             chunk=self.chunk,
@@ -455,7 +455,7 @@ class SaeModel(TopicsOfDocuments):
             by_words = texts is None and vectors is None
             self.estimator.partial_fit(
                 texts,
-                vectors,
+                embeddings=vectors,
                 bow=counts,
                 vocabulary=self.estimator.vocabulary_,
                 doc_atoms=self._atoms_of_words(counts) if by_words else None,

@@ -45,7 +45,7 @@ bertopic = pytest.importorskip("saetm_plugins.bertopic")
 load_backend = pytest.importorskip("saetm_plugins.bertopic.backend").load_backend
 
 MODEL = bertopic.SAEBERTopic(4, sae=SAE, word_vectors="corpus").fit(TEXTS, EMBEDDINGS)
-OTHER = copy.copy(MODEL).fit(TEXTS[:20], EMBEDDINGS[:20])
+OTHER = copy.copy(MODEL).fit(TEXTS[:20], embeddings=EMBEDDINGS[:20])
 ALONE = bertopic.SAEBERTopic(3, n_atoms=8, k=2, word_vectors="corpus").fit(TEXTS, EMBEDDINGS)
 MODEL.delete_topics([3])  # so that there is a topic -1
 MODEL.set_topic_labels({0: "first"})
