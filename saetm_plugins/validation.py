@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numbers
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -221,12 +222,14 @@ def check_path(path: Any, name: str = "path") -> Path:
     TypeError
         When it is neither a string nor a path.
     ValueError
-        When no file can be called so.
+        When it is a URL, or no file can be called so.
     """
     if not isinstance(path, (str, os.PathLike)) or isinstance(os.fspath(path), bytes):
         raise TypeError(f"{name} must be a string or a path; found {path!r:.80}")
     if not os.fspath(path):
         raise ValueError(f"{name} is empty; '.' is the present folder")
+    if re.match(r"[A-Za-z][\w+.-]+:/", os.fspath(path)):  # a Path has one slash left
+        raise ValueError(f"{name} {str(path)!r:.80} is a URL; it must be a local path")
     try:
         os.lstat(path)
     except (FileNotFoundError, NotADirectoryError, PermissionError):

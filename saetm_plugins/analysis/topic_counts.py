@@ -284,13 +284,13 @@ def _compare(
         "ari": float(adjusted_rand_score(*labels)),
     }
     if words is not None:
-        predicted = []
+        predicted: list[float] = []
         for half, other, topics, (_, mixtures) in zip(
             split, split[::-1], halves, found, strict=True
         ):
             rows = other.rows[:: max(1, len(other.rows) // _HELD_OUT)]
-            total, n_words = cuts.log_likelihood(half.atoms, topics, mixtures[rows], words[rows])
-            predicted.append(total / max(n_words, 1.0))
+            total, n_seen = cuts.log_likelihood(half.atoms, topics, mixtures[rows], words[rows])
+            predicted.append(total / max(n_seen, 1.0))
         figures["log_likelihood"] = float(np.mean(predicted))
     return figures
 

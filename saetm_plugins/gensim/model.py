@@ -181,7 +181,8 @@ class SaeModel(TopicsOfDocuments):
             random_state=self.seed,
             **_estimator_options(options),
         )
-        self.num_topics, self.id2word = num_topics, id2word
+        # The caller's dictionary may grow, or be filtered; the words learned must stay.
+        self.num_topics, self.id2word = num_topics, copy.deepcopy(id2word)
         if not isinstance(num_topics, str):  # before the work of training
             _check_size(num_topics, 1)
             make_alpha(alpha, np.full(num_topics, 1 / num_topics))
