@@ -113,8 +113,8 @@ def test_embeddings_of_another_encoder_get_atoms_of_their_own_or_an_error(rotate
     documents, embeddings = rotated
     assert unexplained(foundation, embeddings, foundation.mean_) > 0.85
     assert make("auto").fit(documents, embeddings=embeddings).sae_ is not foundation
-    documents, embeddings, _ = plant(foundation)
-    model = make().fit(documents, embeddings=embeddings)
+    known = plant(foundation)
+    model = make().fit(known[0], embeddings=known[1])
     before = model.topics_
     with pytest.raises(ValueError, match=r"all-MiniLM-L6-v2; found embeddings .* unexplained"):
         model.fit(documents, embeddings=embeddings)
