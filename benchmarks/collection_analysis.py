@@ -43,7 +43,7 @@ def main() -> None:
 def planted(args: argparse.Namespace) -> None:
     """Replace a part of one half of 20 Newsgroups by posts of one class, and rank what differs."""
     texts, classes, embeddings = read_20newsgroups(args.data)
-    model = SAETopicModel(args.n_topics).fit(texts, embeddings)
+    model = SAETopicModel(args.n_topics).fit(texts, embeddings=embeddings)
     counts = default_vectorizer(len(texts)).fit_transform(texts)
     labels = None if args.no_peers else bertopic_labels(texts, embeddings, args)
     names = np.unique(classes)
@@ -118,7 +118,7 @@ def log_odds(a: sp.csr_matrix, b: sp.csr_matrix) -> np.ndarray:
 def nothing(args: argparse.Namespace) -> None:
     """Split 20 Newsgroups at random, and count the topics that are called different."""
     texts, _, embeddings = read_20newsgroups(args.data)
-    model = SAETopicModel(args.n_topics).fit(texts, embeddings)
+    model = SAETopicModel(args.n_topics).fit(texts, embeddings=embeddings)
     below, small, any_found = [], [], 0
     for seed in range(args.splits):
         sides = np.random.default_rng(seed).permutation(len(texts)) < len(texts) // 2
@@ -155,7 +155,7 @@ def follow(args, name, texts, embeddings, periods, truth, counts) -> None:
     known = inside & truth.any(axis=1)
     subject = means(truth[known], periods[known])
     start = time.perf_counter()
-    model = SAETopicModel(counts[0]).fit(texts, embeddings)
+    model = SAETopicModel(counts[0]).fit(texts, embeddings=embeddings)
     print(f"fitted in {time.perf_counter() - start:.0f} s, {model.sae_.n_atoms} atoms")
     for n_topics in counts:
         model.retopic(n_topics)
@@ -205,7 +205,7 @@ def means(values: np.ndarray, periods: np.ndarray) -> np.ndarray:
 def formulas(args: argparse.Namespace) -> None:
     """Compare shares and coverage with loops over documents."""
     texts, classes, embeddings = read_20newsgroups(args.data)
-    model = SAETopicModel(args.n_topics).fit(texts, embeddings)
+    model = SAETopicModel(args.n_topics).fit(texts, embeddings=embeddings)
     owners = model.atom_topics_.toarray().argmax(axis=1)
     covered = coverage(model, classes).pivot(index="group", columns="topic", values="coverage")
     above = coverage(model, classes, 0.1).pivot(index="group", columns="topic", values="coverage")
@@ -229,7 +229,7 @@ def speed(args: argparse.Namespace) -> None:
     """Time a million documents, 200 topics, 100 groups; memory beyond the input."""
     rng = np.random.default_rng(0)
     model = SAETopicModel(200, n_atoms=1024, k=8, merge="kmeans")
-    model.fit(None, rng.normal(size=(20_000, 64)).astype(np.float32))
+    model.fit(None, embeddings=rng.normal(size=(20_000, 64)).astype(np.float32))
     n, k = args.documents, 8
     atoms = (np.arange(k) * 128 + rng.integers(128, size=(n, k))).astype(np.int32)
     weights = rng.dirichlet(np.ones(k), size=n).astype(np.float32)

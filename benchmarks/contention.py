@@ -40,7 +40,7 @@ def main() -> None:
         def fit(name=name) -> float:
             started = time.perf_counter()
             if name == "ours-encoder":
-                SAETopicModel(args.n_topics).fit(corpus.texts, corpus.embeddings)
+                SAETopicModel(args.n_topics).fit(corpus.texts, embeddings=corpus.embeddings)
             else:
                 load_peer(name).fit(corpus, args.n_topics, 0)
             return time.perf_counter() - started

@@ -139,7 +139,7 @@ def main() -> None:
     texts = [row["text"] for row in rows]
     labels = np.array([row["label"] for row in rows])
     embeddings = np.load(data / "20newsgroups_minilm_f16.npy").astype(np.float32)
-    model = SAETopicModel(50).fit(texts, embeddings)
+    model = SAETopicModel(50).fit(texts, embeddings=embeddings)
     encoder = load_encoder()
     phrases = encode_texts(encoder, [text for each in QUERIES.values() for text in each])
     truth = [name for name, each in QUERIES.items() for _ in each]

@@ -41,7 +41,7 @@ def agree(bow: sp.csr_matrix, embeddings: np.ndarray, n_topics: int, seed: int):
     """Fit the train split; return the model and {method: (top-1, cosine)} on the test split."""
     model = SAETopicModel(n_topics, random_state=seed)
     vocabulary = [f"word{i}" for i in range(bow.shape[1])]
-    model.fit(None, embeddings[:N_TRAIN], bow=bow[:N_TRAIN], vocabulary=vocabulary)
+    model.fit(None, embeddings=embeddings[:N_TRAIN], bow=bow[:N_TRAIN], vocabulary=vocabulary)
     wanted = model.transform(None, embeddings[N_TRAIN:])
     found = {}
     for n_iter in (3, 30):

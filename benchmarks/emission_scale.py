@@ -44,7 +44,7 @@ def fit_all(source: Path, counts: sp.csr_matrix, rng: np.random.Generator, n_doc
     # Words have no vectors here: the corpus places them, and no encoder is needed.
     model = SAETopicModel(n_topics=50, n_atoms=1024, word_vectors="corpus")
     start = time.perf_counter()
-    model.fit(None, embeddings, bow=bow, vocabulary=words)
+    model.fit(None, embeddings=embeddings, bow=bow, vocabulary=words)
     return time.perf_counter() - start
 
 

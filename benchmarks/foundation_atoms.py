@@ -276,7 +276,9 @@ def describe(given: argparse.Namespace) -> None:
     for size in (size for size in card["sizes"] if size >= DEFAULT_SIZE):
         sae = read_foundation(given.atoms, size)
         sae.thresholds_ = np.full(size, card["thresholds"][str(size)], dtype=np.float32)
-        model = SAETopicModel(n_topics=50, sae=sae).fit(list(texts), rows.astype(np.float32))
+        model = SAETopicModel(n_topics=50, sae=sae).fit(
+            list(texts), embeddings=rows.astype(np.float32)
+        )
         new = range(len(words), size)  # others are told as they are in the smaller set
         words += typical_words(model, new)
         sentences += typical_sentences(sae.transform(rows).tocsc(), texts, quoted, new)

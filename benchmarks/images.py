@@ -244,7 +244,7 @@ def fit_model(
     labels = CountVectorizer(token_pattern="[^, ][^,]*", min_df=5)
     model = SAETopicModel(n_topics, vectorizer=labels, random_state=seed)
     captions = pictures.captions if has_words else None
-    return model.fit(captions, pictures.features, images=pictures.images)
+    return model.fit(captions, embeddings=pictures.features, images=pictures.images)
 
 
 def fit_ours(pictures: Pictures, n_topics: int, seed: int) -> np.ndarray:

@@ -55,7 +55,7 @@ def main() -> None:
     for n_topics in (8, 16):
         for seed in range(arguments.seeds):
             model = SAETopicModel(n_topics, random_state=seed, word_vectors="corpus")
-            labels = model.fit(texts, embeddings).labels_.reshape(len(LANGUAGES), -1)
+            labels = model.fit(texts, embeddings=embeddings).labels_.reshape(len(LANGUAGES), -1)
             same = [np.mean(labels[i] == labels[j]) for i in range(4) for j in range(i)]
             bits = mutual_info_score(languages, labels.ravel()) / np.log(2)
             theme = normalized_mutual_info_score(themes, labels.ravel())

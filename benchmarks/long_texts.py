@@ -103,14 +103,16 @@ def measure_mixtures(data: Path, n_documents: int, encoder) -> None:
 
     for seed in range(2):
         settings = {"encoder": encoder, "random_state": seed, "word_vectors": "corpus"}
-        chunked = SAETopicModel(N_TOPICS, **settings).fit(texts, passages)
+        chunked = SAETopicModel(N_TOPICS, **settings).fit(texts, embeddings=passages)
         show(f"passages, seed {seed}", chunked.doc_topics_, chunked.get_topics())
-        cut = SAETopicModel(N_TOPICS, **settings).fit(texts, beginnings)
+        cut = SAETopicModel(N_TOPICS, **settings).fit(texts, embeddings=beginnings)
         show(f"beginnings, seed {seed}", cut.doc_topics_, cut.get_topics())
     posts = encode_passages(encoder, texts, _posts(texts, ends))
-    whole = SAETopicModel(N_TOPICS, **settings).fit(texts, posts)
+    whole = SAETopicModel(N_TOPICS, **settings).fit(texts, embeddings=posts)
     show("the posts themselves as passages", whole.doc_topics_, whole.get_topics())
-    longest = SAETopicModel(N_TOPICS, **settings).fit(texts, Chunker().embed(texts, encoder))
+    longest = SAETopicModel(N_TOPICS, **settings).fit(
+        texts, embeddings=Chunker().embed(texts, encoder)
+    )
     show("passages as long as the encoder reads", longest.doc_topics_, longest.get_topics())
     each = chunked.topics_of(chunked.atoms_.mixtures(passages.embeddings))[1]
     rows = [np.flatnonzero(passages.documents == row) for row in range(len(texts))]

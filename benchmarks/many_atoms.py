@@ -31,7 +31,7 @@ def main() -> None:
     report("train", time.perf_counter() - started)
     started = time.perf_counter()
     model = SAETopicModel(args.n_topics, sae=sae, merge="kmeans", word_vectors="corpus")
-    model.fit(None, embeddings, bow=counts, vocabulary=words)
+    model.fit(None, embeddings=embeddings, bow=counts, vocabulary=words)
     report("encode, learn words, merge", time.perf_counter() - started)
     started = time.perf_counter()
     model.retopic(args.n_topics // 2)

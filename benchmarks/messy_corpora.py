@@ -88,7 +88,7 @@ def copies(posts, n_seeds):
             )
             every = np.concatenate([rows, again])
             model = SAETopicModel(20, word_vectors="corpus", random_state=seed)
-            model.fit([texts[row] for row in every], embeddings[every])
+            model.fit([texts[row] for row in every], embeddings=embeddings[every])
             own = model.labels_[:n]
             found.append(
                 [normalized_mutual_information(own, labels[rows]), np.bincount(own).max() / n]
@@ -110,7 +110,7 @@ def repetitive_text(posts, n_seeds):
                 model = SAETopicModel(20, word_vectors="corpus", random_state=seed)
                 model.fit(
                     [*(texts[row] for row in rows), LINE * (n_words // 10)],
-                    np.vstack([embeddings[rows], vector]),
+                    embeddings=np.vstack([embeddings[rows], vector]),
                 )
                 held = [len(words & set(topic)) for topic in model.get_topics(10)]
                 print(
@@ -137,7 +137,7 @@ def guidance(corpus, posts, n_seeds):
             ("y", {}, classes),
         ):
             model = SAEBERTopic(50, sae=sae, word_vectors="corpus", random_state=seed, **parameters)
-            topics, _ = model.fit_transform(own, embeddings[rows], y=y)
+            topics, _ = model.fit_transform(own, embeddings=embeddings[rows], y=y)
             words = model.sae_model_.get_topics(10)
             npmi = topic_coherence(words, tokens).mean()
             nmi = normalized_mutual_information(np.array(topics), labels[rows])
@@ -156,7 +156,7 @@ def automatic_count(posts):
     _, _, embeddings, long_enough = posts
     for n in (300, 1000, 4000, 12_000):
         rows = np.random.default_rng(0).choice(long_enough, n, replace=False)
-        model = SAETopicModel("auto", merge="ward").fit(None, embeddings[rows])
+        model = SAETopicModel("auto", merge="ward").fit(None, embeddings=embeddings[rows])
         print(f'{n} posts: n_topics="auto" is {model.n_topics_}')
 
 

@@ -41,7 +41,9 @@ def score_names(corpus: Corpus, n_topics: int, encoder: object, seed: int) -> di
     fitted, unseen = np.sort(order[len(order) // 5 :]), np.sort(order[: len(order) // 5])
     texts = [corpus.texts[row] for row in fitted]
     embeddings = corpus.embeddings[fitted]
-    model = SAETopicModel(n_topics, encoder=encoder, random_state=seed).fit(texts, embeddings)
+    model = SAETopicModel(n_topics, encoder=encoder, random_state=seed).fit(
+        texts, embeddings=embeddings
+    )
     started = time.perf_counter()
     ours = name_topics(model, texts, embeddings=embeddings)
     seconds = time.perf_counter() - started
@@ -76,7 +78,7 @@ def bertopic_names(
         vectorizer_model=default_vectorizer(len(texts)),
         embedding_model=encoder,
     )
-    topics, _ = topic_model.fit_transform(texts, embeddings, y=model.labels_)
+    topics, _ = topic_model.fit_transform(texts, embeddings=embeddings, y=model.labels_)
     number = dict(zip(model.labels_.tolist(), topics, strict=True))  # BERTopic's own
     default = dict(topic_model.topic_labels_)
     topic_model.update_topics(
@@ -93,7 +95,7 @@ def bertopic_names(
 
 def count_alike(corpus: Corpus, n_topics: int, encoder: object) -> int:
     """Count names, over all levels, that another topic has as well."""
-    model = SAETopicModel(n_topics, encoder=encoder).fit(corpus.texts, corpus.embeddings)
+    model = SAETopicModel(n_topics, encoder=encoder).fit(corpus.texts, embeddings=corpus.embeddings)
     tree = topic_levels(model)
     names = name_levels(model, tree, corpus.texts, embeddings=corpus.embeddings)
     keys = [name_key(name) for of_level in names for name in of_level]
@@ -124,7 +126,7 @@ def bertopic_tree(model: SAETopicModel, texts: list[str], embeddings: np.ndarray
     )
     kept = np.flatnonzero(model.labels_ >= 0)  # texts without content are in no topic
     texts, labels = [texts[row] for row in kept], model.labels_[kept]
-    topics, _ = topic_model.fit_transform(texts, embeddings[kept], y=labels)
+    topics, _ = topic_model.fit_transform(texts, embeddings=embeddings[kept], y=labels)
     ours = {theirs: mine for mine, theirs in zip(labels.tolist(), topics, strict=True)}
     frame = topic_model.hierarchical_topics(texts)
     frame = frame.astype({"Parent_ID": int}).sort_values("Parent_ID")
@@ -138,7 +140,7 @@ def bertopic_tree(model: SAETopicModel, texts: list[str], embeddings: np.ndarray
 
 
 def score_trees(corpus: Corpus, classes: dict[str, np.ndarray], n_topics: int) -> None:
-    model = SAETopicModel(n_topics).fit(corpus.texts, corpus.embeddings)
+    model = SAETopicModel(n_topics).fit(corpus.texts, embeddings=corpus.embeddings)
     mass = model.atom_topics_.T.multiply(model.atom_prevalence_).tocsr()
     centroids = np.asarray(mass @ model.atoms_.centroids / mass.sum(axis=1))
     topic_levels(model)
@@ -158,7 +160,7 @@ def score_trees(corpus: Corpus, classes: dict[str, np.ndarray], n_topics: int) -
             np.add.at(counts, (model.labels_, codes), 1)
             line.append(f"{kind} {dendrogram_purity(tree, counts):.4f}")
         print(f"{corpus.name} {n_topics} topics | {what} | {' | '.join(line)}", flush=True)
-    flat = SAETopicModel(n_topics, sae=model.sae_).fit(corpus.texts, corpus.embeddings)
+    flat = SAETopicModel(n_topics, sae=model.sae_).fit(corpus.texts, embeddings=corpus.embeddings)
     leaves = levels.topics[-1].words.argsort(axis=1)[:, ::-1][:, :10]
     nested = [[model.vocabulary_[word] for word in row] for row in leaves]
     npmi = [

@@ -62,7 +62,10 @@ def ours(corpus: Corpus, repeat: int) -> list[dict]:
     for merge, n_atoms, n_topics, bar in CUTS:
         if n_atoms not in models:
             models[n_atoms] = SAETopicModel(n_topics=2, n_atoms=n_atoms, random_state=0).fit(
-                corpus.texts, corpus.embeddings, bow=corpus.bow, vocabulary=corpus.vocabulary
+                corpus.texts,
+                embeddings=corpus.embeddings,
+                bow=corpus.bow,
+                vocabulary=corpus.vocabulary,
             )
         model = models[n_atoms]
         first = timed(lambda: model.retopic(n_topics, merge=merge))  # noqa: B023 called at once
@@ -83,7 +86,7 @@ def reduce_bertopic(corpus: Corpus, n_topics: int) -> dict:
     from bertopic import BERTopic
 
     model = BERTopic(vectorizer_model=corpus.vectorizer(), embedding_model=load_encoder())
-    model.fit(corpus.texts, corpus.embeddings)
+    model.fit(corpus.texts, embeddings=corpus.embeddings)
     print(f"BERTopic found {len(model.get_topic_info())} topics")
     seconds = timed(lambda: model.reduce_topics(corpus.texts, nr_topics=n_topics + 1))
     return row(f"BERTopic.reduce_topics, {n_topics}", seconds)

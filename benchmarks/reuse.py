@@ -159,7 +159,9 @@ def fit_ours(corpus: Corpus, n_topics: int, seed: int, sae: Any) -> Fitted:
     model = SAETopicModel(n_topics, sae=sae, encoder=corpus.encoder(), random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        model.fit(corpus.texts, corpus.embeddings, bow=corpus.bow, vocabulary=corpus.vocabulary)
+        model.fit(
+            corpus.texts, embeddings=corpus.embeddings, bow=corpus.bow, vocabulary=corpus.vocabulary
+        )
     return Fitted(model.get_topics(10), model.labels_, None, model)
 
 

@@ -50,9 +50,9 @@ SAE = train_sae(EMBEDDINGS, n_atoms=64, k=3, n_steps=200)
 def live_once(folder: Path) -> list[np.ndarray]:
     """Fit, transform, add a batch, re-cut, save, load; return all that came out."""
     half = N_DOCUMENTS // 2
-    model = SAETopicModel(6, sae=SAE).fit(DOCUMENTS[:half], EMBEDDINGS[:half])
+    model = SAETopicModel(6, sae=SAE).fit(DOCUMENTS[:half], embeddings=EMBEDDINGS[:half])
     found = [model.transform(None, EMBEDDINGS)]
-    model.partial_fit(DOCUMENTS[half:], EMBEDDINGS[half:])
+    model.partial_fit(DOCUMENTS[half:], embeddings=EMBEDDINGS[half:])
     found += [model.components_, model.retopic(4).transform(None, EMBEDDINGS)]
     model.save(folder / "model", overwrite=True)
     loaded = SAETopicModel.load(folder / "model")

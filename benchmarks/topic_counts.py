@@ -26,7 +26,7 @@ def main() -> None:
     encoder = load_encoder()
     for name in args.corpus.split(","):
         corpus = load_corpus(name, args.data, args.cache)
-        model = SAETopicModel(20, encoder=encoder).fit(corpus.texts, corpus.embeddings)
+        model = SAETopicModel(20, encoder=encoder).fit(corpus.texts, embeddings=corpus.embeddings)
         start = time.perf_counter()
         found = suggest_n_topics(model, documents=corpus.texts, embeddings=corpus.embeddings)
         n_classes = len(set(corpus.labels.tolist()))

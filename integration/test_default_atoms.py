@@ -94,14 +94,16 @@ def test_a_model_lives_on(fitted, lee, tmp_path):
 
 def test_batches_add_up_to_one_fit(lee):
     whole = SAETopicModel(12, sae="default", encoder=lee.encoder)
-    whole.fit(lee.texts, lee.embeddings)
+    whole.fit(lee.texts, embeddings=lee.embeddings)
     vocabulary, vectorizer = list(whole.vocabulary_), whole.vectorizer_
     counts = vectorizer.transform(lee.texts)
     batches = SAETopicModel(12, sae="default", encoder=lee.encoder)
     for rows in (slice(0, 150), slice(150, 300)):
-        batches.partial_fit(None, lee.embeddings[rows], bow=counts[rows], vocabulary=vocabulary)
+        batches.partial_fit(
+            None, embeddings=lee.embeddings[rows], bow=counts[rows], vocabulary=vocabulary
+        )
     np.testing.assert_allclose(batches.atom_words_, whole.atom_words_, atol=1e-4)
-    twin = clone(whole).fit(lee.texts, lee.embeddings)
+    twin = clone(whole).fit(lee.texts, embeddings=lee.embeddings)
     np.testing.assert_array_equal(twin.components_, whole.components_)
 
 
@@ -142,7 +144,7 @@ def test_octis_takes_default_atoms(lee):
 def test_small_corpora_get_topics_they_carry(lee):
     for n_documents, most in ((100, 10), (30, 3)):
         texts, rows = lee.texts[:n_documents], lee.embeddings[:n_documents]
-        model = SAETopicModel(None, encoder=lee.encoder).fit(texts, rows)
+        model = SAETopicModel(None, encoder=lee.encoder).fit(texts, embeddings=rows)
         assert 2 <= model.n_topics_ <= most
         assert set(model.labels_) == set(range(model.n_topics_))
         assert all(len(words) == 10 for words in model.get_topics(10))

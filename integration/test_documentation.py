@@ -47,7 +47,7 @@ def run_block(block: str, page: str, names: dict[str, Any]) -> None:
             from saetm_plugins import SAETopicModel
 
             other = SAETopicModel(6, sae=names["model"].sae_)
-            names["other_model"] = other.fit(names["docs"], names["embeddings"])
+            names["other_model"] = other.fit(names["docs"], embeddings=names["embeddings"])
         exec(compile(ast.Module([statement], []), page, "exec"), names)
 
 
@@ -90,7 +90,7 @@ def names(news, encoder) -> dict[str, Any]:
     embeddings = encoder.encode(docs, show_progress_bar=False)
     return {
         **dict.fromkeys(("docs", "documents", "texts", "other_documents"), docs),
-        **dict.fromkeys(("new_documents", "more_documents"), docs[:60]),
+        **dict.fromkeys(("new_documents", "held_out_documents", "more_documents"), docs[:60]),
         "table": pd.DataFrame({"source": ["news", "blogs"] * 30, "year": [2000, 2001, 2002] * 20}),
         "tokens": tokens,
         "embeddings": embeddings,

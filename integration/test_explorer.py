@@ -34,7 +34,7 @@ def posts(news):
 
 @pytest.fixture(scope="module")
 def fitted(posts):
-    return SAETopicModel(16).fit(posts.documents, posts.embeddings)
+    return SAETopicModel(16).fit(posts.documents, embeddings=posts.embeddings)
 
 
 @pytest.fixture(scope="module")
@@ -235,7 +235,7 @@ def test_twenty_thousand_documents_open_in_three_seconds_and_fifteen_megabytes(
     rows = np.resize(np.arange(len(posts.documents)), N_DOCUMENTS)
     many = SAETopicModel(16, sae=fitted.sae_)
     texts = [f"{row} {posts.documents[i]}" for row, i in enumerate(rows)]
-    many.fit(None, posts.embeddings[rows])
+    many.fit(None, embeddings=posts.embeddings[rows])
     places = np.random.default_rng(0).normal(size=(N_DOCUMENTS, 2))
     path = explore(many, texts, tmp_path / "many.html", positions=places)
     assert path.stat().st_size < 15_000_000

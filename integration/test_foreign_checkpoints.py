@@ -19,6 +19,7 @@ from sae_lens import (
     TopKSAE,
     TopKSAEConfig,
 )
+from sae_lens.training.activation_scaler import ActivationScaler
 from sparsify import SparseCoder, SparseCoderConfig
 
 from saetm_plugins.atoms import SparseAutoencoder
@@ -102,6 +103,23 @@ def test_saelens_checkpoint_encodes_as_its_library(tmp_path, inputs, kind, centr
     sae = SparseAutoencoder.from_pretrained(tmp_path / "saelens")
     expected = module.encode(inputs).detach()
     _assert_same(sae, module, inputs, expected.to_dense() if expected.is_sparse else expected)
+
+
+def test_a_saelens_checkpoint_of_scaled_activations_takes_them_unscaled(tmp_path, inputs):
+    module = _randomize(TopKSAE(TopKSAEConfig(d_in=D, d_sae=K, k=TOP)))
+    module.save_model(tmp_path)
+    scaler = ActivationScaler(scaling_factor=0.3)
+    scaler.save(str(tmp_path / "activation_scaler.json"))
+    sae = SparseAutoencoder.from_pretrained(tmp_path)
+    with torch.no_grad():
+        expected = module.encode(scaler.scale(inputs)).to_dense()
+        decoded = scaler.unscale(module.decode(expected))
+    np.testing.assert_allclose(sae.transform(inputs.numpy()).toarray(), expected, atol=2e-5)
+    np.testing.assert_allclose(sae.reconstruct(inputs.numpy()), decoded, atol=2e-4)
+    scaling = json.loads((tmp_path / "activation_scaler.json").read_text())
+    (tmp_path / "activation_scaler.json").write_text(json.dumps(scaling | {"has_whitening": True}))
+    with pytest.raises(ValueError, match="whitened"):
+        SparseAutoencoder.from_pretrained(tmp_path)
 
 
 def test_sparsify_checkpoint_encodes_as_its_library(tmp_path, inputs):

@@ -350,7 +350,7 @@ DAMAGED = {
     ),
     "someone/list": ({"config.json": b"[1, 2]"}, "does not hold a sparse-autoencoder"),
     "someone/truncated": ({"config.json": b'{"kind": "sparse-auto'}, "truncated or not JSON"),
-    "someone/half": ({"config.json": b'{"kind": "sparse-autoencoder"}'}, "is not a complete"),
+    "someone/half": ({"config.json": b'{"kind": "sparse-autoencoder"}'}, "cannot be read"),
     "someone/weightless": ({"model.safetensors": None}, "model.safetensors is missing"),
     "someone/cut-off": ({"model.safetensors": b"\x10"}, "truncated or not safetensors"),
     "someone/pickled": ({"ae.pt": pickle.dumps(print)}, "holds more than weights; not loaded"),

@@ -193,9 +193,11 @@ def test_saebertopic_takes_arrays_and_any_encoder(pictures):
 def test_saebertopic_learns_from_more_pictures(pictures, captions):
     embeddings = pictures.reshape(120, -1).astype(np.float32)
     topic_model = SAEBERTopic(4, n_atoms=16, k=2)
-    topic_model.partial_fit(captions and captions * 2, embeddings[:80], images=pictures[:80])
+    topic_model.partial_fit(
+        captions and captions * 2, embeddings=embeddings[:80], images=pictures[:80]
+    )
     first = topic_model.topics_
-    topic_model.partial_fit(captions, embeddings[80:], images=pictures[80:])
+    topic_model.partial_fit(captions, embeddings=embeddings[80:], images=pictures[80:])
     # The same scenes with other noise; two of the four topics share one of them.
     assert np.mean(np.equal(topic_model.topics_, first[:40])) > 0.7
     assert sum(topic_model.topic_sizes_.values()) == 120

@@ -63,8 +63,8 @@ def over_and_over(act):
 @pytest.fixture(scope="module")
 def models():
     sae = train_sae(EMBEDDINGS, n_atoms=24, k=2, n_steps=80)
-    old = SAETopicModel(4, sae=sae).fit(TEXTS, EMBEDDINGS)
-    new = SAETopicModel(6, sae=sae).fit(TEXTS[:150], EMBEDDINGS[:150])
+    old = SAETopicModel(4, sae=sae).fit(TEXTS, embeddings=EMBEDDINGS)
+    new = SAETopicModel(6, sae=sae).fit(TEXTS[:150], embeddings=EMBEDDINGS[:150])
     return old, new
 
 

@@ -20,7 +20,7 @@ def texts(news):
 
 @pytest.fixture(scope="module")
 def model(news, texts):
-    return SAETopicModel(N_TOPICS).fit(texts, news.embeddings[:N_DOCUMENTS])
+    return SAETopicModel(N_TOPICS).fit(texts, embeddings=news.embeddings[:N_DOCUMENTS])
 
 
 def test_topic_data_is_complete_and_of_one_shape(news, texts, model):
@@ -47,7 +47,7 @@ def test_saebertopic_gives_its_mixtures(news, texts, encoder):
 
 
 def test_without_words_it_says_so(news):
-    wordless = SAETopicModel(4).fit(None, news.embeddings[:100])
+    wordless = SAETopicModel(4).fit(None, embeddings=news.embeddings[:100])
     with pytest.raises(ValueError, match="fitted without documents"):
         wordless.prepare_topic_data(news.documents[:100], news.embeddings[:100])
 

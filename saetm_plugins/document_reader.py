@@ -5,9 +5,12 @@ The base of :class:`~saetm_plugins.model.SAETopicModel` that knows the encoder.
 
 from __future__ import annotations
 
+import functools
+import os
+import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -26,7 +29,6 @@ from saetm_plugins.text import (
     ReadTexts,
     agreement_with_encoder,
     check_chunk,
-    check_passages,
     embeddings_match_encoder,
     encode_texts,
     encode_words,
@@ -34,11 +36,12 @@ from saetm_plugins.text import (
     has_default_encoder,
     load_encoder,
     lookup_word_vectors,
-    read_documents,
     read_texts,
     refuse_folder,
     warn_of_other_encoder,
 )
+
+Estimator = TypeVar("Estimator", bound=type)
 
 
 class DocumentReader:
@@ -127,22 +130,13 @@ class DocumentReader:
         least: int = 1,
     ) -> ReadTexts:
         """Return texts (None if there are none) and embeddings fit for `sae`."""
-        fitted = isinstance(chunk, str) and chunk == "fitted"
-        chunk = self.chunk_ if fitted else check_chunk(chunk)
-        passages = embeddings if isinstance(embeddings, Passages) else None
-        if passages is not None and documents is None:
-            check_passages(passages, None)
-        may_split = passages is not None or (chunk is not None and embeddings is None)
-        texts, given = read_documents(
-            documents,
-            None if passages is not None else embeddings,
-            least=1 if may_split else least,
-        )
+        if isinstance(chunk, str) and chunk == "fitted":
+            chunk = self.chunk_ if embeddings is None else None
         return read_texts(
-            texts,
-            given if passages is None else passages,
+            documents,
+            embeddings,
             partial(self._encoder, sae),
-            None if fitted and given is not None else chunk,
+            check_chunk(chunk),
             least=least,
             width=None if sae is None else sae.n_features,
             verbose=self.verbose,
@@ -239,3 +233,57 @@ class DocumentReader:
         if texts is None or embeddings.shape[1] != DEFAULT_WIDTH or not has_default_encoder():
             return False
         return embeddings_match_encoder(self._encoder(self.sae), texts, embeddings)
+
+
+def warn_of_target(y: Any) -> None:
+    """Say where embeddings were given in the place of `y`, which is ignored.
+
+    Labels and numbers to predict, of one column or several, are ignored in silence; but several
+    columns of fractions may be either, so these are warned of.
+
+    Parameters
+    ----------
+    y : object
+
+    Raises
+    ------
+    TypeError
+        When it can only be meant as embeddings: passages, or the name of a folder.
+    """
+    by_name = "embeddings are given by name: fit(documents, embeddings=…)"
+    if isinstance(y, Passages | str | os.PathLike):
+        raise TypeError(f"y holds labels, and is ignored; found {type(y).__name__}; {by_name}")
+    if _holds_vectors(y):
+        message = f"y is ignored, and holds vectors; {by_name}"
+        warnings.warn(message, UserWarning, stacklevel=3)
+
+
+def _holds_vectors(y: Any) -> bool:
+    """Tell whether there are several columns of numbers, or a column of vectors, not all whole."""
+    try:
+        values = np.asarray(y)
+        if values.ndim == 1 and values.dtype == object and len(values):
+            values = np.asarray(values[0])[None]
+    except (TypeError, ValueError, RuntimeError):  # lists of several lengths; a tensor with a graph
+        return False
+    if values.ndim != 2 or values.shape[1] < 2 or values.dtype.kind != "f":
+        return False
+    return bool((values[:100] % 1 != 0).any())
+
+
+def documents_are_optional(estimator: Estimator) -> Estimator:
+    """Let ``transform(images=…)`` of a class do without documents.
+
+    scikit-learn wraps these methods for ``set_output``, and its wrapper wants a first argument.
+    """
+
+    def without(method: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(method)
+        def call(self: Any, documents: Any = None, *args: Any, **kwargs: Any) -> Any:
+            return method(self, documents, *args, **kwargs)
+
+        return call
+
+    for name in ("transform", "fit_transform"):
+        setattr(estimator, name, without(getattr(estimator, name)))
+    return estimator

@@ -23,7 +23,11 @@ from saetm_plugins import topics as cuts
 from saetm_plugins.atom_choice import choose_sae, choose_sharpening, given_sae
 from saetm_plugins.atom_model import AtomModel, document_mixtures, sum_documents
 from saetm_plugins.atoms import SparseAutoencoder
-from saetm_plugins.document_reader import DocumentReader
+from saetm_plugins.document_reader import (
+    DocumentReader,
+    documents_are_optional,
+    warn_of_target,
+)
 from saetm_plugins.documents import (
     choose_distinct,
     find_blank,
@@ -32,7 +36,6 @@ from saetm_plugins.documents import (
     without_atoms,
 )
 from saetm_plugins.fitted_topics import FittedTopics
-from saetm_plugins.images.documents import documents_are_optional
 from saetm_plugins.parameters import check_parameters
 from saetm_plugins.text import (
     ReadTexts,
@@ -189,9 +192,9 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
     def fit(
         self,
         documents: Any = None,
-        embeddings: Any = None,
         y: Any = None,
         *,
+        embeddings: Any = None,
         images: Any = None,
         bow: Any = None,
         vocabulary: Any = None,
@@ -207,13 +210,14 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
         documents : iterable of str, or None
             Texts, or captions of images; None where `embeddings` or `images` are given and words
             are not needed, or come as `bow`. With `images` also what makes the captions, see
-            :func:`saetm_plugins.images.caption_images`.
+            :func:`saetm_plugins.images.caption_images`. A table or array of one column is its
+            column.
+        y : ignored
+            For scikit-learn's pipelines; :class:`UserWarning` where it looks like embeddings.
         embeddings : array-like of shape (n, d), optional
-            Embeddings of the documents; None encodes them. (A 1-D array is taken for the `y` that
-            a scikit-learn Pipeline passes in second place.) Or the embedded passages of long ones,
+            Embeddings of the documents; None encodes them. Or the embedded passages of long ones,
             as :meth:`saetm_plugins.text.Chunker.embed` returns. With
             `images` also a folder written by :func:`saetm_plugins.images.embed_images`.
-        y : ignored
         images : folder, or sequence of paths, PIL images or arrays, optional
             Pictures as documents, decoded one batch at a time. What cannot be decoded is named in
             a warning and treated as a blank text.
@@ -240,6 +244,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
             When a parameter or an argument is not legal; the model is then as it was before.
         """
         check_parameters(self)
+        warn_of_target(y)
         sae = given_sae(self.sae)
         check_fraction(class_weight, "class_weight", closed=True)
         unreadable: Any = False
@@ -327,9 +332,9 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
     def partial_fit(
         self,
         documents: Any = None,
-        embeddings: Any = None,
         y: Any = None,
         *,
+        embeddings: Any = None,
         images: Any = None,
         bow: Any = None,
         vocabulary: Any = None,
@@ -349,7 +354,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
 
         Parameters
         ----------
-        documents, embeddings, y, images, bow, vocabulary
+        documents, y, embeddings, images, bow, vocabulary
             As in :meth:`fit`.
         doc_atoms : csr_matrix of shape (n, n_atoms), optional
             Mixtures of documents known without embeddings, on a fitted model.
@@ -368,8 +373,15 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
                 raise ValueError("doc_atoms needs a fitted model; the first batch needs embeddings")
             chunk = "auto" if isinstance(chunk, str) and chunk == "fitted" else chunk
             return self.fit(
-                documents, embeddings, y, images=images, bow=bow, vocabulary=vocabulary, chunk=chunk
+                documents,
+                y,
+                embeddings=embeddings,
+                images=images,
+                bow=bow,
+                vocabulary=vocabulary,
+                chunk=chunk,
             )
+        warn_of_target(y)
         unreadable: Any = False
         if images is not None:
             documents, embeddings, bow, vocabulary, unreadable = self._read_images(
@@ -504,9 +516,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
             self.set_topics(renewed)
         return self
 
-    def fit_transform(
-        self, documents: Any = None, embeddings: Any = None, y: Any = None, **fit_params: Any
-    ) -> np.ndarray:
+    def fit_transform(self, documents: Any = None, y: Any = None, **fit_params: Any) -> np.ndarray:
         """Fit, and return the mixtures of the fitted documents.
 
         Returns
@@ -514,7 +524,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
         ndarray of shape (n, n_topics), float32
             Rows sum to 1.
         """
-        return self.fit(documents, embeddings, y, **fit_params).doc_topics_
+        return self.fit(documents, y, **fit_params).doc_topics_
 
     def transform(
         self,
@@ -586,6 +596,47 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
         blank = blank | unreadable
         warn_of_documents(read.all_blank(blank), where_blank=self._where_blank)
         return read.whole(without_atoms(self.atoms_.mixtures(embeddings), blank))
+
+    def score(
+        self, documents: Any = None, y: Any = None, *, embeddings: Any = None, bow: Any = None
+    ) -> float:
+        """Return how well topics predict the words of documents: mean log P(word | document).
+
+        P(w | d) = π P0_w + (1 - π) Σ_t θ_dt P(w | t), with the background P0 and the mixture θ of
+        :meth:`transform`. It is the held-out log-likelihood of a word, in nats: below 0, higher is
+        better. (``LatentDirichletAllocation.score`` is a bound of the same, summed over all words.)
+        Models are comparable where they have one vocabulary; a finer cut mostly scores higher,
+        :func:`~saetm_plugins.analysis.suggest_n_topics` weighs that against coherence.
+
+        Parameters
+        ----------
+        documents : iterable of str
+            Not those fitted. Words outside of the vocabulary do not count.
+        y : ignored
+        embeddings : array-like of shape (n, d), or Passages, optional
+            None encodes the documents.
+        bow : sparse matrix of shape (n, V), optional
+            Counts of the model's words, in place of the vectorizer's.
+
+        Raises
+        ------
+        ValueError
+            When the model was fitted without words, or the documents hold none of them.
+        """
+        check_is_fitted(self, "topics_")
+        warn_of_target(y)
+        if self.vocabulary_ is None:
+            raise ValueError("the model was fitted without documents, so its topics have no words")
+        texts = None if documents is None else check_documents(documents)
+        _, doc_topics = self.topics_of(self.transform_atoms(texts, embeddings))
+        counts = recount_words(
+            texts, len(doc_topics), vectorizer=self.vectorizer_, known=self.vocabulary_, bow=bow
+        )
+        assert counts is not None
+        total, n_words = cuts.log_likelihood(self.atoms_, self.topics_, doc_topics, counts)
+        if not n_words:
+            raise ValueError("documents hold no word of the vocabulary")
+        return total / n_words
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Save the fitted model as a folder of safetensors and JSON.

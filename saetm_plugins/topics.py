@@ -33,6 +33,7 @@ EMITTED_SHARE = np.float32(0.3)
 SURVIVING_SHARE = 0.5
 """Of a topic's weight: a topic of another cut that shares more, both ways, is the same topic."""
 _NOTHING = 1e-6  # a smaller share of an atom is rounding
+_ROWS = 256  # documents at a time: their words' probabilities are dense
 
 
 @dataclass(frozen=True)
@@ -268,6 +269,39 @@ def recut(atoms: AtomModel, topics: Topics, n_topics: int | str, merge: str = "a
         decisions=decisions,
     )
     return carry_labels(atoms, topics, new)
+
+
+def log_likelihood(
+    atoms: AtomModel, topics: Topics, doc_topics: np.ndarray, counts: sp.csr_matrix
+) -> tuple[float, float]:
+    """Return the sum of log P(w | d) over the words of documents, in nats, and their number.
+
+    P(w | d) = π P0_w + (1 - π) Σ_t θ_dt P(w | t). Words without any probability, which the fitted
+    documents lack, are left out.
+
+    Parameters
+    ----------
+    atoms : AtomModel
+        With words.
+    topics : Topics
+    doc_topics : ndarray of shape (n, T)
+        Mixtures θ.
+    counts : csr_matrix of shape (n, V)
+    """
+    emissions = atoms.emissions
+    assert emissions is not None
+    assert topics.words is not None
+    background = emissions.background_weight * emissions.background
+    total = n_words = 0.0
+    for first in range(0, len(doc_topics), _ROWS):
+        block = sp.coo_matrix(counts[first : first + _ROWS])
+        probabilities = doc_topics[first : first + _ROWS] @ topics.words
+        probabilities = probabilities[block.row, block.col] * (1 - emissions.background_weight)
+        probabilities += background[block.col]
+        known = probabilities > 0
+        total += float(block.data[known] @ np.log(probabilities[known], dtype=np.float64))
+        n_words += float(block.data[known].sum(dtype=np.float64))
+    return total, n_words
 
 
 def merge_topics(atoms: AtomModel, topics: Topics, groups: Any) -> Topics:

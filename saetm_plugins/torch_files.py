@@ -9,10 +9,11 @@ from typing import Any
 import torch
 
 _OVERHEAD = 2**20  # bytes of a file that are not weights
+_WRAPPERS = ("model", "state_dict", "model_state_dict")  # beside an optimizer's state, say
 
 
 def read_state_dict(file: Path) -> dict[str, torch.Tensor]:
-    """Read a file of ``torch.save`` that holds named dense tensors and nothing else.
+    """Read a file of ``torch.save`` that holds named dense tensors, or those of a training's state.
 
     ``weights_only=True`` is said to torch outright, so that no environment variable undoes it.
 
@@ -44,6 +45,9 @@ def read_state_dict(file: Path) -> dict[str, torch.Tensor]:
         raise ValueError(
             f"{str(file)!r} is damaged, or holds more than weights: {error}"
         ) from error
+    for wrapper in _WRAPPERS:
+        if isinstance(found, dict) and isinstance(found.get(wrapper), dict):
+            found = found[wrapper]
     if not isinstance(found, dict):
         raise ValueError(f"{str(file)!r} holds no named weights")
     for name, tensor in found.items():

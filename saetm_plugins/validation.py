@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numbers
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -106,13 +107,6 @@ def check_finite(array: np.ndarray, name: str, first_row: int = 0) -> None:
         )
 
 
-def holds_labels(values: Any) -> bool:
-    """Tell labels (one number or string each), which a Pipeline hands on as ``y``, from vectors."""
-    if not _is_vector(values) or getattr(values, "ndim", 1) > 1 or len(values) == 0:
-        return False
-    return not any(map(_is_vector, values))
-
-
 def is_integer(value: Any) -> bool:
     """Tell whether `value` is an integer, NumPy's included; True and False are not."""
     return isinstance(value, numbers.Integral) and not isinstance(value, (bool, np.bool_))
@@ -207,7 +201,8 @@ def check_text(text: Any, name: str) -> str:
         tokenizer, file or terminal takes it.
     """
     if not isinstance(text, str):
-        raise TypeError(f"{name} must be a string; found {type(text).__name__}")
+        found = f"{text!r:.80}" if is_missing(text) else type(text).__name__
+        raise TypeError(f"{name} must be a string; found {found}")
     if not text.isascii():
         try:
             text.encode("utf-8")
@@ -227,12 +222,14 @@ def check_path(path: Any, name: str = "path") -> Path:
     TypeError
         When it is neither a string nor a path.
     ValueError
-        When no file can be called so.
+        When it is a URL, or no file can be called so.
     """
     if not isinstance(path, (str, os.PathLike)) or isinstance(os.fspath(path), bytes):
         raise TypeError(f"{name} must be a string or a path; found {path!r:.80}")
     if not os.fspath(path):
         raise ValueError(f"{name} is empty; '.' is the present folder")
+    if re.match(r"[A-Za-z][\w+.-]+:/", os.fspath(path)):  # a Path has one slash left
+        raise ValueError(f"{name} {str(path)!r:.80} is a URL; it must be a local path")
     try:
         os.lstat(path)
     except (FileNotFoundError, NotADirectoryError, PermissionError):

@@ -62,7 +62,7 @@ def make(sae="default", **options):
 @pytest.mark.parametrize("sae", ["default", "auto"])
 def test_default_atoms_are_not_trained_and_find_the_themes(planted, foundation, no_training, sae):
     documents, embeddings, themes = planted
-    model = make(sae).fit(documents, embeddings)
+    model = make(sae).fit(documents, embeddings=embeddings)
     assert model.sae_ is foundation
     assert model.get_params()["sae"] == sae
     assert normalized_mutual_info_score(themes, model.labels_) > 0.9
@@ -72,49 +72,52 @@ def test_default_atoms_are_not_trained_and_find_the_themes(planted, foundation, 
 
 def test_seeds_change_the_merge_alone(planted):
     documents, embeddings, _ = planted
-    first, second = (make(random_state=seed).fit(documents, embeddings) for seed in (0, 1))
+    first, second = (
+        make(random_state=seed).fit(documents, embeddings=embeddings) for seed in (0, 1)
+    )
     assert (first.doc_atoms_ != second.doc_atoms_).nnz == 0
 
 
 def test_activations_are_sharpened_as_suits_the_atoms(planted, foundation):
     documents, embeddings, _ = planted
-    assert make().fit(documents, embeddings).atoms_.sharpening == 1.5
-    assert make(foundation).fit(documents, embeddings).atoms_.sharpening == 1.5
-    assert make(sharpening=3).fit(documents, embeddings).atoms_.sharpening == 3
-    assert make(None, n_atoms=40).fit(documents, embeddings).atoms_.sharpening == 2
+    assert make().fit(documents, embeddings=embeddings).atoms_.sharpening == 1.5
+    assert make(foundation).fit(documents, embeddings=embeddings).atoms_.sharpening == 1.5
+    assert make(sharpening=3).fit(documents, embeddings=embeddings).atoms_.sharpening == 3
+    assert make(None, n_atoms=40).fit(documents, embeddings=embeddings).atoms_.sharpening == 2
 
 
 def test_a_wish_for_other_atoms_trains_them(planted):
     documents, embeddings, _ = planted
-    model = make("auto", n_atoms=40).fit(documents, embeddings)
+    model = make("auto", n_atoms=40).fit(documents, embeddings=embeddings)
     assert model.sae_.n_atoms == 40
-    assert make(None).fit(documents, embeddings).sae_ is not load_foundation()
+    assert make(None).fit(documents, embeddings=embeddings).sae_ is not load_foundation()
     given = model.sae_
-    assert make(given).fit(documents, embeddings).sae_ is given
+    assert make(given).fit(documents, embeddings=embeddings).sae_ is given
 
 
 def test_fewer_default_atoms_are_the_first_of_them(planted, foundation, no_training):
     documents, embeddings, _ = planted
-    model = make(n_atoms=1024).fit(documents, embeddings)
+    model = make(n_atoms=1024).fit(documents, embeddings=embeddings)
     np.testing.assert_array_equal(model.sae_.decoder_, foundation.decoder_[:1024])
     with pytest.raises(ValueError, match="n_atoms must be one of 1024, "):
-        make(n_atoms=1000).fit(documents, embeddings)
+        make(n_atoms=1000).fit(documents, embeddings=embeddings)
 
 
 def test_auto_trains_where_documents_are_many(planted, monkeypatch):
     documents, embeddings, _ = planted
     monkeypatch.setattr(atom_choice, "MOST_DOCUMENTS_TO_REUSE", 100)
-    assert make("auto").fit(documents, embeddings).sae_.n_atoms < 200
+    assert make("auto").fit(documents, embeddings=embeddings).sae_.n_atoms < 200
 
 
 def test_embeddings_of_another_encoder_get_atoms_of_their_own_or_an_error(rotated, foundation):
     documents, embeddings = rotated
     assert unexplained(foundation, embeddings, foundation.mean_) > 0.85
-    assert make("auto").fit(documents, embeddings).sae_ is not foundation
-    model = make().fit(*plant(foundation)[:2])
+    assert make("auto").fit(documents, embeddings=embeddings).sae_ is not foundation
+    known = plant(foundation)
+    model = make().fit(known[0], embeddings=known[1])
     before = model.topics_
     with pytest.raises(ValueError, match=r"all-MiniLM-L6-v2; found embeddings .* unexplained"):
-        model.fit(documents, embeddings)
+        model.fit(documents, embeddings=embeddings)
     assert model.topics_ is before
 
 
@@ -132,7 +135,7 @@ def test_default_atoms_are_the_default_encoders():
 
 def test_a_model_over_default_atoms_lives_on(planted, tmp_path, foundation):
     documents, embeddings, _ = planted
-    model = make().fit(documents[:150], embeddings[:150])
+    model = make().fit(documents[:150], embeddings=embeddings[:150])
     model.save(tmp_path / "model")
     loaded = SAETopicModel.load(tmp_path / "model")
     assert loaded.sae == "default"
@@ -141,18 +144,18 @@ def test_a_model_over_default_atoms_lives_on(planted, tmp_path, foundation):
         loaded.transform(None, embeddings), model.transform(None, embeddings)
     )
     for each in (model, loaded):
-        each.partial_fit(documents[150:], embeddings[150:])
+        each.partial_fit(documents[150:], embeddings=embeddings[150:])
     np.testing.assert_array_equal(loaded.retopic(8).components_, model.retopic(8).components_)
     assert clone(model).get_params()["sae"] == "default"
 
 
 def test_models_over_default_atoms_merge_exactly(planted):
     documents, embeddings, _ = planted
-    whole = make().fit(documents, embeddings)
+    whole = make().fit(documents, embeddings=embeddings)
     vocabulary = list(whole.vocabulary_)
     counts = whole.vectorizer_.transform(documents)
     parts = [
-        make().fit(None, embeddings[rows], bow=counts[rows], vocabulary=vocabulary)
+        make().fit(None, embeddings=embeddings[rows], bow=counts[rows], vocabulary=vocabulary)
         for rows in (slice(0, 120), slice(120, None))
     ]
     merged = SAETopicModel.merge_models(parts)
@@ -163,5 +166,5 @@ def test_models_over_default_atoms_merge_exactly(planted):
 def test_a_saved_autoencoder_that_was_given_is_the_parameter_again(planted, tmp_path, foundation):
     small = foundation.prefix(512)
     documents, embeddings, _ = planted
-    make(small).fit(documents, embeddings).save(tmp_path / "model")
+    make(small).fit(documents, embeddings=embeddings).save(tmp_path / "model")
     assert isinstance(SAETopicModel.load(tmp_path / "model").sae, SparseAutoencoder)

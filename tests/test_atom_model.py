@@ -26,13 +26,13 @@ def parts(corpus):
 def fit(corpus, parts, rows, **options):
     sae, bow, vocabulary, _ = parts
     model = SAETopicModel(N_TOPICS, sae=sae, **options)
-    return model.fit(None, corpus.embeddings[rows], bow=bow[rows], vocabulary=vocabulary)
+    return model.fit(None, embeddings=corpus.embeddings[rows], bow=bow[rows], vocabulary=vocabulary)
 
 
 def add(model, corpus, parts, rows, **options):
     _, bow, vocabulary, _ = parts
     return model.partial_fit(
-        None, corpus.embeddings[rows], bow=bow[rows], vocabulary=vocabulary, **options
+        None, embeddings=corpus.embeddings[rows], bow=bow[rows], vocabulary=vocabulary, **options
     )
 
 
@@ -152,23 +152,25 @@ def test_vocabularies_are_united_with_zero_for_what_was_not_counted(corpus, part
              for side, rows in zip("ab", halves, strict=True)]  # fmt: skip
     models = [
         SAETopicModel(N_TOPICS, sae=sae, vectorizer=CountVectorizer()).fit(
-            of_side, corpus.embeddings[rows]
+            of_side, embeddings=corpus.embeddings[rows]
         )
         for of_side, rows in zip(texts, halves, strict=True)
     ]
     merged = SAETopicModel.merge_models(models)
     whole = SAETopicModel(N_TOPICS, sae=sae, vectorizer=CountVectorizer()).fit(
-        texts[0] + texts[1], corpus.embeddings
+        texts[0] + texts[1], embeddings=corpus.embeddings
     )
     assert merged.vocabulary_.tolist() == whole.vocabulary_.tolist()
     assert {"onlya", "onlyb"} <= set(merged.vocabulary_)
     assert_same_corpus(merged, whole)
-    merged.partial_fit(texts[0][:20], corpus.embeddings[:20])
+    merged.partial_fit(texts[0][:20], embeddings=corpus.embeddings[:20])
     assert np.isfinite(merged.components_).all()
 
 
 def test_models_of_different_atoms_are_not_merged(corpus, parts):
-    other = SAETopicModel(N_TOPICS, random_state=1).fit(corpus.documents, corpus.embeddings)
+    other = SAETopicModel(N_TOPICS, random_state=1).fit(
+        corpus.documents, embeddings=corpus.embeddings
+    )
     model = fit(corpus, parts, parts[3][1])
     with pytest.raises(ValueError, match="share a sparse autoencoder"):
         SAETopicModel.merge_models([model, other])
@@ -184,10 +186,10 @@ def test_words_that_the_first_batch_lacked_are_learned_without_nan(corpus, parts
     first[:, 0] = 0  # does not occur
     first[:, 1] = 1  # stands in every document
     model = SAETopicModel(N_TOPICS, sae=sae).fit(
-        None, corpus.embeddings[:200], bow=first.tocsr(), vocabulary=vocabulary
+        None, embeddings=corpus.embeddings[:200], bow=first.tocsr(), vocabulary=vocabulary
     )
     assert np.isfinite(model.components_).all()
-    model.partial_fit(None, corpus.embeddings[200:], bow=second, vocabulary=vocabulary)
+    model.partial_fit(None, embeddings=corpus.embeddings[200:], bow=second, vocabulary=vocabulary)
     assert np.isfinite(model.components_).all()
     np.testing.assert_allclose(model.components_.sum(axis=1), 1, atol=1e-4)
     assert model.components_[:, 0].max() > 0

@@ -69,7 +69,9 @@ def files(sources, tmp_path):
 
 @pytest.fixture(scope="module")
 def saved_model(corpus, tmp_path_factory):
-    model = SAETopicModel(n_topics=5, n_atoms=12, k=2).fit(corpus.documents, corpus.embeddings)
+    model = SAETopicModel(n_topics=5, n_atoms=12, k=2).fit(
+        corpus.documents, embeddings=corpus.embeddings
+    )
     model.set_topic_labels({0: "first [/x] topic"})
     folder = tmp_path_factory.mktemp("saved") / "model"
     model.save(folder)
@@ -281,7 +283,7 @@ def test_words_labels_and_texts_with_brackets_are_printed(saved_model, corpus):
 
 
 def test_topics_of_a_model_without_words_are_shown(corpus, tmp_path, run):
-    model = SAETopicModel(n_topics=4, n_atoms=12, k=2).fit(None, corpus.embeddings)
+    model = SAETopicModel(n_topics=4, n_atoms=12, k=2).fit(None, embeddings=corpus.embeddings)
     model.save(tmp_path / "model")
     result = run("topics", tmp_path / "model")
     assert result.exit_code == 0, result.exception

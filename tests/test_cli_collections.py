@@ -24,7 +24,7 @@ def files(corpus, tmp_path_factory):
     frame.to_csv(folder / "docs.csv", index=False)
     frame[::-1].drop(columns="text").to_csv(folder / "backwards.csv", index=False)
     np.save(folder / "embeddings.npy", corpus.embeddings)
-    model = SAETopicModel(5, n_atoms=32, k=4).fit(corpus.documents, corpus.embeddings)
+    model = SAETopicModel(5, n_atoms=32, k=4).fit(corpus.documents, embeddings=corpus.embeddings)
     model.save(folder / "model")
     write_table(document_table(model, ids=ids), folder / "model" / "documents.csv")
     return folder

@@ -12,7 +12,7 @@ from saetm_plugins import SAETopicModel, cli
 @pytest.fixture(scope="module")
 def saved(corpus, tmp_path_factory):
     folder = tmp_path_factory.mktemp("exploring")
-    SAETopicModel(16, n_atoms=32, k=2).fit(corpus.documents, corpus.embeddings).save(
+    SAETopicModel(16, n_atoms=32, k=2).fit(corpus.documents, embeddings=corpus.embeddings).save(
         folder / "model"
     )
     frame = pd.DataFrame({"text": corpus.documents, "theme": corpus.themes, "year": 2020})

@@ -30,7 +30,7 @@ def thread_counts():
 def test_calls_from_many_threads_give_what_one_gives(corpus):
     def live(seed):
         model = SAETopicModel(N_TOPICS, random_state=seed)
-        model.fit(corpus.documents, corpus.embeddings).retopic(8)
+        model.fit(corpus.documents, embeddings=corpus.embeddings).retopic(8)
         return model.components_, model.transform(None, corpus.embeddings)
 
     alone = [live(seed) for seed in range(3)]
@@ -43,7 +43,9 @@ def test_calls_from_many_threads_give_what_one_gives(corpus):
 
 def test_settings_are_as_before_and_seen_unchanged_meanwhile(corpus):
     model = SAETopicModel(N_TOPICS)
-    model.fit(corpus.documents, corpus.embeddings)  # whatever is loaded lazily is loaded now
+    model.fit(
+        corpus.documents, embeddings=corpus.embeddings
+    )  # whatever is loaded lazily is loaded now
     before, seen, done = thread_counts(), [], threading.Event()
 
     def watch():
@@ -53,8 +55,12 @@ def test_settings_are_as_before_and_seen_unchanged_meanwhile(corpus):
     watcher = threading.Thread(target=watch)
     watcher.start()
     with ThreadPoolExecutor(2) as threads:
-        for _ in threads.map(lambda n: model.__class__(n).fit(corpus.documents, corpus.embeddings)
-                             .retopic(n + 1), (4, 5)):  # fmt: skip
+        for _ in threads.map(
+            lambda n: (
+                SAETopicModel(n).fit(corpus.documents, embeddings=corpus.embeddings).retopic(n + 1)
+            ),
+            (4, 5),
+        ):
             pass
     done.set()
     watcher.join(60)
@@ -71,14 +77,14 @@ def end_after(seconds):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_forked_process_fits_and_transforms(corpus):
-    model = SAETopicModel(N_TOPICS).fit(corpus.documents, corpus.embeddings)
+    model = SAETopicModel(N_TOPICS).fit(corpus.documents, embeddings=corpus.embeddings)
     expected = model.doc_topics_
     child = os.fork()
     if child == 0:
         code = 1
         end_after(60)
         try:
-            again = SAETopicModel(N_TOPICS).fit(corpus.documents, corpus.embeddings)
+            again = SAETopicModel(N_TOPICS).fit(corpus.documents, embeddings=corpus.embeddings)
             same = np.array_equal(again.doc_topics_, expected)
             code = int(
                 not (same and np.array_equal(model.transform(None, corpus.embeddings), expected))
@@ -104,7 +110,7 @@ def locks():
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.parametrize("name", ["progress bars", "compiler", "tokenizer"])
 def test_a_process_forked_while_another_thread_holds_a_lock_fits(corpus, name):
-    model = SAETopicModel(N_TOPICS).fit(corpus.documents, corpus.embeddings)
+    model = SAETopicModel(N_TOPICS).fit(corpus.documents, embeddings=corpus.embeddings)
     held, let_go = threading.Event(), threading.Event()
 
     def hold():
@@ -121,7 +127,7 @@ def test_a_process_forked_while_another_thread_holds_a_lock_fits(corpus, name):
         end_after(50)
         try:
             again = SAETopicModel(N_TOPICS, sae=model.sae_)
-            again.fit(corpus.documents, corpus.embeddings)
+            again.fit(corpus.documents, embeddings=corpus.embeddings)
             code = int(not np.array_equal(again.doc_topics_, model.doc_topics_))
         finally:
             os._exit(code)

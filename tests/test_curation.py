@@ -9,7 +9,7 @@ N_TOPICS = 6
 @pytest.fixture(params=["nmf", "ward"])
 def model(request, corpus):
     model = SAETopicModel(N_TOPICS, merge=request.param)
-    return model.fit(corpus.documents, corpus.embeddings)
+    return model.fit(corpus.documents, embeddings=corpus.embeddings)
 
 
 def check_consistent(model):
@@ -130,7 +130,7 @@ def test_a_failed_edit_changes_nothing(model, edit, message):
 
 
 def test_edits_of_a_model_without_words(corpus):
-    model = SAETopicModel(N_TOPICS).fit(None, corpus.embeddings)
+    model = SAETopicModel(N_TOPICS).fit(None, embeddings=corpus.embeddings)
     model.merge_topics([[0, 1]]).split_topic(0)
     assert model.n_topics_ == N_TOPICS
     assert model.components_ is None

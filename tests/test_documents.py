@@ -29,7 +29,7 @@ def messy(corpus):
         texts.insert(row, text)
         embeddings = np.insert(embeddings, row, 1.0, axis=0)
     with pytest.warns(UserWarning, match="4 of 404 documents are blank"):
-        model = SAETopicModel(N_TOPICS).fit(texts, embeddings)
+        model = SAETopicModel(N_TOPICS).fit(texts, embeddings=embeddings)
     return model, texts, embeddings, rows
 
 
@@ -60,7 +60,7 @@ def test_blank_texts_get_the_mean_mixture_and_no_topic(messy):
 
 def test_a_model_does_not_see_blank_texts(messy, corpus):
     model, _, _, rows = messy
-    clean = SAETopicModel(N_TOPICS).fit(corpus.documents, corpus.embeddings)
+    clean = SAETopicModel(N_TOPICS).fit(corpus.documents, embeddings=corpus.embeddings)
     np.testing.assert_array_equal(model.components_, clean.components_)
     np.testing.assert_array_equal(np.delete(model.labels_, rows), clean.labels_)
 
@@ -76,15 +76,18 @@ def test_new_blank_texts_get_the_mean_mixture_too(messy, tmp_path):
 
 
 def test_blank_batches_teach_nothing(corpus):
-    model = SAETopicModel(N_TOPICS).fit(corpus.documents, corpus.embeddings)
+    model = SAETopicModel(N_TOPICS).fit(corpus.documents, embeddings=corpus.embeddings)
     words = model.atom_words_
     with pytest.warns(UserWarning, match="3 of 3 documents are blank"):
-        model.partial_fit(["", " ", "-"], corpus.embeddings[[0, 0, 0]])
+        model.partial_fit(["", " ", "-"], embeddings=corpus.embeddings[[0, 0, 0]])
     np.testing.assert_array_equal(model.atom_words_, words)
     assert model.labels_.tolist() == [-1, -1, -1]
     with pytest.raises(ValueError, match="at least 2 that are not blank"):
         SAETopicModel().fit(
-            ["a", " ", " "], corpus.embeddings[[0, 1, 1]], bow=sp.eye(3, 1), vocabulary=["a"]
+            ["a", " ", " "],
+            embeddings=corpus.embeddings[[0, 1, 1]],
+            bow=sp.eye(3, 1),
+            vocabulary=["a"],
         )
 
 
@@ -110,8 +113,8 @@ def test_copies_change_shares_and_nothing_else(corpus, copies):
     rows = np.concatenate([np.arange(400), copies])
     texts = [corpus.documents[row] for row in rows]
     with pytest.warns(UserWarning, match=f"{len(copies)} of {len(rows)} documents repeat"):
-        model = SAETopicModel(8).fit(texts, corpus.embeddings[rows])
-    clean = SAETopicModel(8).fit(corpus.documents, corpus.embeddings)
+        model = SAETopicModel(8).fit(texts, embeddings=corpus.embeddings[rows])
+    clean = SAETopicModel(8).fit(corpus.documents, embeddings=corpus.embeddings)
     assert model.n_documents_seen_ == len(rows)
     assert len(model.labels_) == len(rows)
     np.testing.assert_array_equal(model.vocabulary_, clean.vocabulary_)
@@ -124,7 +127,7 @@ def test_copies_change_shares_and_nothing_else(corpus, copies):
 def test_too_many_topics_are_remarked_on_once(corpus):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        model = SAETopicModel(n_topics=60).fit(corpus.documents, corpus.embeddings)
+        model = SAETopicModel(n_topics=60).fit(corpus.documents, embeddings=corpus.embeddings)
     assert len(caught) == 1
     assert str(caught[0].message).startswith("n_topics=60 for 400 documents leaves fewer than 10")
     idle = len(np.setdiff1d(np.arange(60), model.labels_))
@@ -137,17 +140,17 @@ def test_too_many_topics_are_remarked_on_once(corpus):
 def test_a_tokenizer_that_was_not_saved_is_asked_for(corpus, tmp_path):
     vectorizer = CountVectorizer(tokenizer=split_words, token_pattern=None)
     model = SAETopicModel(N_TOPICS, vectorizer=vectorizer)
-    model.fit(corpus.documents[:200], corpus.embeddings[:200])
+    model.fit(corpus.documents[:200], embeddings=corpus.embeddings[:200])
     with pytest.warns(UserWarning, match="not saved, .*: vectorizer"):
         model.save(tmp_path / "model")
-    more = (corpus.documents[200:], corpus.embeddings[200:])
+    more = {"documents": corpus.documents[200:], "embeddings": corpus.embeddings[200:]}
     loaded = SAETopicModel.load(tmp_path / "model")
     for method in ("fit", "partial_fit"):
         with pytest.raises(ValueError, match=r"need the vectorizer .* load\(path, vectorizer="):
-            getattr(loaded, method)(*more)
-    model.partial_fit(*more)
+            getattr(loaded, method)(**more)
+    model.partial_fit(**more)
     for given in (vectorizer, model.vectorizer_):
-        loaded = SAETopicModel.load(tmp_path / "model", vectorizer=given).partial_fit(*more)
+        loaded = SAETopicModel.load(tmp_path / "model", vectorizer=given).partial_fit(**more)
         np.testing.assert_array_equal(loaded.components_, model.components_)
     with pytest.raises(ValueError, match="fitted to another vocabulary"):
         SAETopicModel.load(tmp_path / "model", vectorizer=CountVectorizer().fit(["a word"]))

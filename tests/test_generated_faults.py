@@ -22,7 +22,9 @@ def sae(corpus):
 
 @pytest.fixture
 def model(corpus, sae):
-    return SAETopicModel(5, sae=sae, word_vectors="corpus").fit(corpus.documents, corpus.embeddings)
+    return SAETopicModel(5, sae=sae, word_vectors="corpus").fit(
+        corpus.documents, embeddings=corpus.embeddings
+    )
 
 
 @pytest.mark.parametrize("sharpening", [2, 3, 5])
@@ -37,13 +39,13 @@ def test_vectors_of_a_single_word_leave_topics_their_words(sharpening):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         made = SAETopicModel(4, sae=sae, word_vectors=vectors, sharpening=sharpening)
-        made.fit(texts, embeddings)
+        made.fit(texts, embeddings=embeddings)
     np.testing.assert_allclose(made.components_.sum(axis=1), 1, atol=1e-4)
 
 
 def test_a_topic_whose_atoms_no_document_has_any_more_can_be_split(corpus, model):
-    model.partial_fit(corpus.documents[:2], corpus.embeddings[:2], decay=0)
-    model.partial_fit(corpus.documents[:2], corpus.embeddings[:2], decay=0)
+    model.partial_fit(corpus.documents[:2], embeddings=corpus.embeddings[:2], decay=0)
+    model.partial_fit(corpus.documents[:2], embeddings=corpus.embeddings[:2], decay=0)
     sizes = np.diff(model.atom_topics_.tocsc().indptr)
     for topic in np.flatnonzero(sizes >= 2)[::-1]:
         model.split_topic(int(topic))
@@ -58,14 +60,14 @@ def test_counts_may_be_numpys_integers_of_any_width(corpus, model, kind):
     found = analysis.topic_shares(model, groups, n_resamples=kind(20))
     assert found.equals(analysis.topic_shares(model, groups, n_resamples=20))
     again = SAETopicModel(kind(5), sae=model.sae_, word_vectors="corpus")
-    again.fit(corpus.documents, corpus.embeddings)
+    again.fit(corpus.documents, embeddings=corpus.embeddings)
     np.testing.assert_array_equal(again.components_, model.components_)
     assert sample_ctm(kind(5), kind(3), kind(4), n_contributions=kind(9)).embeddings.shape == (5, 4)
 
 
 def test_texts_in_none_of_the_languages_named_are_fitted(corpus, sae):
     made = SAETopicModel(5, sae=sae, word_vectors="corpus", language=["th", "ja"])
-    made.fit(corpus.documents, corpus.embeddings)
+    made.fit(corpus.documents, embeddings=corpus.embeddings)
     assert np.isfinite(made.components_).all()
 
 
@@ -99,12 +101,14 @@ def refusals(corpus, model):
             np.tile(eye, (4, 1)), [0, 1, 1] * 4, n_folds=2, random_state=eye
         ),
         "classes must hold one": lambda: model.fit(
-            documents, embeddings, classes=[[]] + [1] * (len(documents) - 1)
+            documents, embeddings=embeddings, classes=[[]] + [1] * (len(documents) - 1)
         ),
         r"classes\[1\]": lambda: model.fit(
-            documents, embeddings, classes=[1, sp.eye(2)] * (len(documents) // 2)
+            documents, embeddings=embeddings, classes=[1, sp.eye(2)] * (len(documents) // 2)
         ),
-        "languages": lambda: model.fit(documents, embeddings, languages=[3] * len(documents)),
+        "languages": lambda: model.fit(
+            documents, embeddings=embeddings, languages=[3] * len(documents)
+        ),
         "models": lambda: SAETopicModel.merge_models(sp.eye(3)),
         "chunker": lambda: model.embed_passages(documents, 3),
         "vocabulary": lambda: model.relearn_words(sp.eye(len(documents)), sp.eye(3)),
@@ -181,7 +185,7 @@ def test_classes_may_be_bytes_of_any_encoding(model, corpus):
     one_hot = one_hot_classes(classes, len(classes)).codes
     assert one_hot.shape[1] == 1
     np.testing.assert_array_equal(one_hot.toarray().ravel(), np.arange(len(classes)) % 2)
-    model.fit(corpus.documents, corpus.embeddings, classes=classes)
+    model.fit(corpus.documents, embeddings=corpus.embeddings, classes=classes)
     mixed = [*classes[:-1], 3]  # an array of objects
     np.testing.assert_array_equal(one_hot_classes(mixed, len(mixed)).codes.sum(axis=0), [[1, 199]])
 

@@ -306,7 +306,7 @@ def test_the_global_random_state_is_left_alone(corpus, bags, dictionary):
 
 def test_a_fitted_estimator_becomes_a_gensim_model_and_stays_its_own(corpus, model):
     estimator = SAETopicModel(n_topics=N_TOPICS, sae=model.estimator.sae_).fit(
-        corpus.documents, corpus.embeddings
+        corpus.documents, embeddings=corpus.embeddings
     )
     model = estimator.to_gensim()
     assert isinstance(model, SaeModel)
@@ -413,7 +413,7 @@ def test_wrapping_what_is_no_fitted_model_is_refused(corpus, model):
     with pytest.raises(NotFittedError):
         SaeModel.from_model(SAETopicModel())
     wordless = SAETopicModel(n_topics=N_TOPICS, sae=model.estimator.sae_).fit(
-        None, corpus.embeddings
+        None, embeddings=corpus.embeddings
     )
     with pytest.raises(ValueError, match="without documents"):
         SaeModel.from_model(wordless)

@@ -52,6 +52,27 @@ def test_a_loaded_model_is_the_saved_one(model, saved, bags):
     assert [event["event"] for event in loaded.lifecycle_events] == ["created", "saving", "loaded"]
 
 
+def test_words_are_those_learned_whatever_becomes_of_the_dictionary(corpus, bags, tmp_path):
+    own = Dictionary(text.split() for text in corpus.documents)
+    model = SaeModel(bags, N_TOPICS, own, embeddings=corpus.embeddings, sae="auto")
+    before = model.show_topics(formatted=False)
+    own.doc2bow(["words", "of", "later"], allow_update=True)
+    own.filter_extremes(no_below=30, keep_n=20)  # gives ids to other words
+    assert model.show_topics(formatted=False) == before
+    model.save(tmp_path / "model.gensim")
+    loaded = SaeModel.load(tmp_path / "model.gensim")
+    assert loaded.show_topics(formatted=False) == before
+    loaded.id2word = Dictionary([*([word] for word in model.id2word.values()), ["later"]])
+    loaded.save(tmp_path / "model.gensim")
+    SaeModel.load(tmp_path / "model.gensim")
+
+
+def test_a_url_is_refused(model):
+    for act in (model.save, SaeModel.load):
+        with pytest.raises(ValueError, match="fname 's3://bucket/model' is a URL"):
+            act("s3://bucket/model")
+
+
 def test_the_dictionary_comes_back_whole(model, saved, dictionary):
     loaded = SaeModel.load(saved).id2word
     assert isinstance(loaded, Dictionary)

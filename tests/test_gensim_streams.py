@@ -4,6 +4,7 @@ import copy
 import tracemalloc
 
 import numpy as np
+import pandas as pd
 import pytest
 from gensim.corpora import Dictionary, MmCorpus
 from gensim.matutils import Sparse2Corpus, corpus2csc
@@ -253,3 +254,14 @@ def test_a_long_stream_takes_no_more_memory_than_a_short_one(model, bags):
 
     peak(400)
     assert peak(4_000) < 1.5 * peak(800)
+
+
+def test_tables_of_texts_and_of_vectors_are_read_by_rows(model, bags, corpus, dictionary):
+    given = {"documents": corpus.documents[:20], "embeddings": corpus.embeddings[:20]}
+    expected = model.inference(bags[:20], **given)[0]
+    tables = {name: pd.DataFrame(rows) for name, rows in given.items()}
+    np.testing.assert_array_equal(model.inference(bags[:20], **tables)[0], expected)
+    tables["documents"] = pd.DataFrame({"id": range(20), "text": corpus.documents[:20]})
+    for act in (model.inference, SaeModel(id2word=dictionary).update):
+        with pytest.raises(ValueError, match=r"documents must be one column of texts.*: id, text"):
+            act(bags[:20], **tables)

@@ -21,7 +21,7 @@ class ThemeEncoder:
 
 def guided(corpus, seed_topics=SEEDS, **parameters):
     model = SAETopicModel(n_topics=6, seed_topics=seed_topics, **parameters)
-    return model.fit(corpus.documents, corpus.embeddings)
+    return model.fit(corpus.documents, embeddings=corpus.embeddings)
 
 
 def share_of_theme(model, corpus, label, theme):
@@ -65,7 +65,7 @@ def test_a_phrase_is_embedded_by_the_encoder(corpus):
 
 def test_labels_need_no_words_where_there_is_an_encoder(corpus):
     model = SAETopicModel(6, seed_topics={"third": "themec"}, encoder=ThemeEncoder(corpus))
-    model.fit(None, corpus.embeddings)
+    model.fit(None, embeddings=corpus.embeddings)
     own, other = share_of_theme(model, corpus, "third", 2)
     assert own > 4 * other
 
@@ -90,7 +90,7 @@ def test_words_outside_the_vocabulary_are_named(corpus):
 def test_illegal_seeds_are_named_before_any_work(corpus, seed_topics, error, message):
     model = SAETopicModel(n_topics=6, seed_topics=seed_topics)
     with pytest.raises(error, match=message):
-        model.fit(corpus.documents, corpus.embeddings)
+        model.fit(corpus.documents, embeddings=corpus.embeddings)
     assert not hasattr(model, "sae_")
 
 

@@ -29,7 +29,7 @@ class ThemeEncoder:
 
 @pytest.fixture(scope="module")
 def fitted(corpus):
-    return SAETopicModel(n_topics=N_TOPICS).fit(corpus.documents, corpus.embeddings)
+    return SAETopicModel(n_topics=N_TOPICS).fit(corpus.documents, embeddings=corpus.embeddings)
 
 
 def state_of(model):
@@ -88,14 +88,16 @@ def test_a_document_does_not_depend_on_its_neighbours(fitted, corpus):
 
 
 def test_two_fits_with_one_seed_are_equal_bit_for_bit(fitted, corpus):
-    again = SAETopicModel(n_topics=N_TOPICS).fit(corpus.documents, corpus.embeddings)
+    again = SAETopicModel(n_topics=N_TOPICS).fit(corpus.documents, embeddings=corpus.embeddings)
     for name in ("components_", "doc_topics_", "atom_words_", "atom_prevalence_"):
         np.testing.assert_array_equal(getattr(again, name), getattr(fitted, name))
 
 
 @pytest.mark.parametrize("merge", ["nmf", "kmeans", "ward"])
 def test_retopic_changes_the_count_and_nothing_else(corpus, merge):
-    model = SAETopicModel(n_topics=N_TOPICS, merge=merge).fit(corpus.documents, corpus.embeddings)
+    model = SAETopicModel(n_topics=N_TOPICS, merge=merge).fit(
+        corpus.documents, embeddings=corpus.embeddings
+    )
     atom_words, first = model.atom_words_.copy(), model.components_.copy()
     assert model.retopic(8) is model
     assert model.components_.shape[0] == model.doc_topics_.shape[1] == model.n_topics_ == 8
@@ -104,14 +106,16 @@ def test_retopic_changes_the_count_and_nothing_else(corpus, merge):
 
 
 def test_a_hard_merge_has_one_topic_for_each_live_atom(corpus):
-    model = SAETopicModel(n_topics=N_TOPICS, merge="ward").fit(corpus.documents, corpus.embeddings)
+    model = SAETopicModel(n_topics=N_TOPICS, merge="ward").fit(
+        corpus.documents, embeddings=corpus.embeddings
+    )
     per_atom = np.diff(model.atom_topics_.indptr)
     np.testing.assert_array_equal(per_atom, model.atom_prevalence_ > 0)
     assert set(model.atom_topics_.data) == {1.0}
 
 
 def test_the_number_of_topics_can_be_found(corpus):
-    model = SAETopicModel(n_topics="auto").fit(corpus.documents, corpus.embeddings)
+    model = SAETopicModel(n_topics="auto").fit(corpus.documents, embeddings=corpus.embeddings)
     assert 2 <= model.n_topics_ <= 20
 
 
@@ -126,11 +130,11 @@ def test_too_many_topics_leave_the_model_unchanged(fitted):
 
 
 def test_a_failed_fit_leaves_the_model_unchanged(corpus):
-    model = SAETopicModel(n_topics=N_TOPICS).fit(corpus.documents, corpus.embeddings)
+    model = SAETopicModel(n_topics=N_TOPICS).fit(corpus.documents, embeddings=corpus.embeddings)
     before = state_of(model)
     model.n_topics = before["n_topics"] = 10_000
     with pytest.raises(ValueError, match="live atoms"):
-        model.fit(corpus.documents, corpus.embeddings)
+        model.fit(corpus.documents, embeddings=corpus.embeddings)
     after = state_of(model)
     assert all(before[name] is after[name] for name in before)
 
@@ -138,13 +142,15 @@ def test_a_failed_fit_leaves_the_model_unchanged(corpus):
 def test_a_frozen_autoencoder_is_reused(corpus, plant_corpus):
     sae = train_sae(corpus.embeddings, random_state=1)
     other = plant_corpus(n_documents=200, seed=5)
-    model = SAETopicModel(n_topics=N_TOPICS, sae=sae).fit(other.documents, other.embeddings)
+    model = SAETopicModel(n_topics=N_TOPICS, sae=sae).fit(
+        other.documents, embeddings=other.embeddings
+    )
     assert model.sae_ is sae
     assert normalized_mutual_info_score(other.themes, model.labels_) > 0.7
 
 
 def test_without_documents_there_are_topics_but_no_words(corpus):
-    model = SAETopicModel(n_topics=N_TOPICS).fit(None, corpus.embeddings)
+    model = SAETopicModel(n_topics=N_TOPICS).fit(None, embeddings=corpus.embeddings)
     assert model.components_ is None
     assert model.atom_words_ is None
     assert normalized_mutual_info_score(corpus.themes, model.labels_) > 0.7
@@ -159,7 +165,7 @@ def test_counts_may_come_ready_made(fitted, corpus):
     vectorizer = fitted.vectorizer_
     bow = vectorizer.transform(corpus.documents)
     model = SAETopicModel(n_topics=N_TOPICS).fit(
-        None, corpus.embeddings, bow=bow, vocabulary=vectorizer.get_feature_names_out()
+        None, embeddings=corpus.embeddings, bow=bow, vocabulary=vectorizer.get_feature_names_out()
     )
     np.testing.assert_array_equal(model.components_, fitted.components_)
 
@@ -168,12 +174,14 @@ def test_documents_without_words_keep_a_mixture_and_are_counted(corpus):
     documents = ["zebra", "42 42"] + corpus.documents[2:]
     model = SAETopicModel(n_topics=N_TOPICS)
     with pytest.warns(UserWarning, match="2 of 400 documents hold no word"):
-        model.fit(documents, corpus.embeddings)
+        model.fit(documents, embeddings=corpus.embeddings)
     np.testing.assert_allclose(model.doc_topics_.sum(axis=1), 1, atol=1e-5)
 
 
 def test_a_generator_of_documents_is_read_once(corpus, fitted):
-    model = SAETopicModel(n_topics=N_TOPICS).fit((d for d in corpus.documents), corpus.embeddings)
+    model = SAETopicModel(n_topics=N_TOPICS).fit(
+        (d for d in corpus.documents), embeddings=corpus.embeddings
+    )
     np.testing.assert_array_equal(model.components_, fitted.components_)
 
 
@@ -207,7 +215,9 @@ def test_scikit_learn_contract(corpus, fitted):
     assert (copy.n_topics, copy.sharpening) == (7, 1.5)
     assert not hasattr(copy, "components_")
     model = SAETopicModel(n_topics=N_TOPICS).set_output(transform="pandas")
-    frame = model.fit(corpus.documents, corpus.embeddings).transform(None, corpus.embeddings)
+    frame = model.fit(corpus.documents, embeddings=corpus.embeddings).transform(
+        None, corpus.embeddings
+    )
     assert list(frame.columns) == list(fitted.get_feature_names_out())
     assert len(frame) == len(corpus.documents)
     with pytest.raises(NotFittedError):
@@ -248,12 +258,12 @@ def test_a_saved_model_transforms_and_recuts_as_before(fitted, corpus, plant_cor
     np.testing.assert_array_equal(loaded.doc_topics_, fitted.doc_topics_)
     assert loaded.get_topics() == fitted.get_topics()
     assert loaded.get_params()["n_topics"] == N_TOPICS
-    twin = SAETopicModel(n_topics=8).fit(corpus.documents, corpus.embeddings)
+    twin = SAETopicModel(n_topics=8).fit(corpus.documents, embeddings=corpus.embeddings)
     np.testing.assert_array_equal(loaded.retopic(8).components_, twin.components_)
 
 
 def test_a_saved_model_without_words_recuts_as_before(corpus, tmp_path):
-    model = SAETopicModel(n_topics=N_TOPICS).fit(None, corpus.embeddings)
+    model = SAETopicModel(n_topics=N_TOPICS).fit(None, embeddings=corpus.embeddings)
     model.save(tmp_path / "model")
     loaded = SAETopicModel.load(tmp_path / "model")
     for merge in ("auto", "nmf"):
@@ -264,7 +274,7 @@ def test_a_saved_model_without_words_recuts_as_before(corpus, tmp_path):
 def test_a_frozen_autoencoder_and_a_vectorizer_survive_saving(corpus, tmp_path):
     sae = train_sae(corpus.embeddings, random_state=1)
     model = SAETopicModel(N_TOPICS, sae=sae, vectorizer=CountVectorizer(min_df=3))
-    model.fit(corpus.documents, corpus.embeddings).save(tmp_path / "model")
+    model.fit(corpus.documents, embeddings=corpus.embeddings).save(tmp_path / "model")
     loaded = SAETopicModel.load(tmp_path / "model")
     assert loaded.sae is loaded.sae_
     assert loaded.vectorizer_.get_params()["min_df"] == 3
@@ -329,18 +339,18 @@ def test_a_missing_vocabulary_is_a_damaged_model(fitted, tmp_path):
 )
 def test_illegal_parameters_are_named(corpus, parameters, message):
     with pytest.raises(ValueError, match=message):
-        SAETopicModel(**parameters).fit(corpus.documents, corpus.embeddings)
+        SAETopicModel(**parameters).fit(corpus.documents, embeddings=corpus.embeddings)
 
 
 def test_wrong_types_are_named(corpus):
     with pytest.raises(TypeError, match="encode"):
         SAETopicModel(encoder=object()).fit(corpus.documents)
     with pytest.raises(TypeError, match="sae must be a SparseAutoencoder"):
-        SAETopicModel(sae=object()).fit(corpus.documents, corpus.embeddings)
+        SAETopicModel(sae=object()).fit(corpus.documents, embeddings=corpus.embeddings)
     with pytest.raises(TypeError, match="one string"):
-        SAETopicModel().fit("text", corpus.embeddings)
-    with pytest.raises(TypeError, match=r"documents\[1\] must be a string; found NoneType"):
-        SAETopicModel().fit(["text", None], corpus.embeddings[:2])
+        SAETopicModel().fit("text", embeddings=corpus.embeddings)
+    with pytest.raises(TypeError, match=r"documents\[1\] must be a string; found None"):
+        SAETopicModel().fit(["text", None], embeddings=corpus.embeddings[:2])
 
 
 def test_input_that_no_model_can_be_fitted_to_is_named(corpus):
@@ -349,15 +359,15 @@ def test_input_that_no_model_can_be_fitted_to_is_named(corpus):
     with pytest.raises(ValueError, match="documents is empty"):
         model.fit([])
     with pytest.raises(ValueError, match="at least 2; found 1"):
-        model.fit(documents[:1], embeddings[:1])
+        model.fit(documents[:1], embeddings=embeddings[:1])
     with pytest.raises(ValueError, match="399 rows for 400 documents"):
-        model.fit(documents, embeddings[:-1])
+        model.fit(documents, embeddings=embeddings[:-1])
     with pytest.raises(ValueError, match="NaN"):
-        model.fit(documents, np.where(np.arange(400)[:, None] == 7, np.nan, embeddings))
+        model.fit(documents, embeddings=np.where(np.arange(400)[:, None] == 7, np.nan, embeddings))
     with pytest.raises(ValueError, match="identical"):
-        model.fit(documents, np.ones_like(embeddings))
+        model.fit(documents, embeddings=np.ones_like(embeddings))
     with pytest.raises(ValueError, match="vocabulary"):
-        model.fit(["", "the of", "!"], embeddings[:3])
+        model.fit(["", "the of", "!"], embeddings=embeddings[:3])
     with pytest.raises(ValueError, match="at least one"):
         model.fit(None)
     assert not hasattr(model, "sae_")
@@ -382,29 +392,31 @@ def test_importing_the_core_imports_no_adapter():
 def test_no_warning_is_raised_by_an_ordinary_fit(corpus):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        SAETopicModel(n_topics=N_TOPICS).fit(corpus.documents, corpus.embeddings)
+        SAETopicModel(n_topics=N_TOPICS).fit(corpus.documents, embeddings=corpus.embeddings)
 
 
 class TestPartialFit:
     def test_batches_add_up_to_all_documents(self, corpus):
         first, second = slice(0, 300), slice(300, None)
         model = SAETopicModel(N_TOPICS, vectorizer=CountVectorizer())
-        model.partial_fit(corpus.documents[first], corpus.embeddings[first])
+        model.partial_fit(corpus.documents[first], embeddings=corpus.embeddings[first])
         topics, sae = model.get_topics(3), model.sae_
-        model.partial_fit(corpus.documents[second], corpus.embeddings[second])
+        model.partial_fit(corpus.documents[second], embeddings=corpus.embeddings[second])
         assert model.n_documents_seen_ == 400
         assert model.sae_ is sae
         assert len(model.labels_) == 100
-        whole = SAETopicModel(N_TOPICS, sae=sae).fit(corpus.documents, corpus.embeddings)
+        whole = SAETopicModel(N_TOPICS, sae=sae).fit(corpus.documents, embeddings=corpus.embeddings)
         np.testing.assert_allclose(model.atom_prevalence_, whole.atom_prevalence_, atol=1e-5)
         np.testing.assert_allclose(model.components_.sum(axis=1), 1, atol=1e-4)
         themes = [words[0][:6] for words in topics]
         assert [words[0][:6] for words in model.get_topics(3)] == themes
 
     def test_a_hard_cut_has_the_renewed_words_of_its_atoms(self, corpus):
-        model = SAETopicModel(N_TOPICS, merge="ward").fit(corpus.documents, corpus.embeddings)
+        model = SAETopicModel(N_TOPICS, merge="ward").fit(
+            corpus.documents, embeddings=corpus.embeddings
+        )
         before = model.components_
-        model.partial_fit(corpus.documents[:50], corpus.embeddings[:50], decay=0.1)
+        model.partial_fit(corpus.documents[:50], embeddings=corpus.embeddings[:50], decay=0.1)
         weights = model.atom_topics_.toarray() * model.atoms_.weights[:, None]
         mixed = weights.T @ model.atom_words_
         mixed /= mixed.sum(axis=1, keepdims=True)
@@ -412,7 +424,7 @@ class TestPartialFit:
         assert not np.array_equal(before, model.components_)
 
     def test_bags_alone_teach_words(self, corpus):
-        model = SAETopicModel(N_TOPICS).fit(corpus.documents, corpus.embeddings)
+        model = SAETopicModel(N_TOPICS).fit(corpus.documents, embeddings=corpus.embeddings)
         bow = model.vectorizer_.transform(corpus.documents[:20])
         model.partial_fit(None, bow=bow, doc_atoms=model.doc_atoms_[:20])
         assert model.n_documents_seen_ == 420
@@ -420,17 +432,17 @@ class TestPartialFit:
     def test_a_loaded_model_goes_on(self, fitted, corpus, tmp_path):
         fitted.save(tmp_path / "model")
         loaded = SAETopicModel.load(tmp_path / "model")
-        loaded.partial_fit(corpus.documents[:20], corpus.embeddings[:20])
+        loaded.partial_fit(corpus.documents[:20], embeddings=corpus.embeddings[:20])
         assert loaded.n_documents_seen_ == 420
 
     def test_a_failure_leaves_the_model_unchanged(self, fitted, corpus):
         before = state_of(fitted)
         with pytest.raises(ValueError, match="3 rows for 4 documents"):
-            fitted.partial_fit(corpus.documents[:4], corpus.embeddings[:3])
+            fitted.partial_fit(corpus.documents[:4], embeddings=corpus.embeddings[:3])
         with pytest.raises(ValueError, match="give documents or bow"):
-            fitted.partial_fit(None, corpus.embeddings[:3])
+            fitted.partial_fit(None, embeddings=corpus.embeddings[:3])
         with pytest.raises(ValueError, match="decay"):
-            fitted.partial_fit(corpus.documents[:4], corpus.embeddings[:4], decay=-1)
+            fitted.partial_fit(corpus.documents[:4], embeddings=corpus.embeddings[:4], decay=-1)
         after = state_of(fitted)
         assert all(before[name] is after[name] for name in before)
 

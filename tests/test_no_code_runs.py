@@ -50,7 +50,7 @@ def trap(tmp_path, canary):
 
 @pytest.fixture
 def saved(corpus, tmp_path):
-    model = SAETopicModel(5).fit(corpus.documents, corpus.embeddings)
+    model = SAETopicModel(5).fit(corpus.documents, embeddings=corpus.embeddings)
     model.save(tmp_path / "model")
     return tmp_path / "model"
 

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,6 +24,15 @@ def test_an_existing_path_is_kept_unless_overwriting(folder):
         save_folder(folder, "thing", {}, {})
     save_folder(folder, "thing", {"a": 2}, {}, overwrite=True)
     assert load_folder(folder, "thing")[0] == {"a": 2}
+
+
+@pytest.mark.parametrize("url", ["s3://bucket/model", "file:///tmp/model", Path("gs://bucket/m")])
+def test_a_url_is_not_taken_for_a_local_folder(url, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for act in (lambda: save_folder(url, "thing", {}, {}), lambda: load_folder(url, "thing")):
+        with pytest.raises(ValueError, match="is a URL; it must be a local path"):
+            act()
+    assert not list(tmp_path.iterdir())
 
 
 def test_overwriting_spares_what_is_not_ours(tmp_path):

@@ -22,7 +22,7 @@ def sae(corpus):
 
 @pytest.fixture
 def model(corpus, sae):
-    return SAETopicModel(N_TOPICS, sae=sae).fit(corpus.documents, corpus.embeddings)
+    return SAETopicModel(N_TOPICS, sae=sae).fit(corpus.documents, embeddings=corpus.embeddings)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def refused(error, name, act):
 def test_a_wrong_parameter_is_named_before_the_work(corpus, sae, parameter, value, error):
     model = SAETopicModel(N_TOPICS, sae=sae, **{parameter: value})
     before = dict(vars(model))
-    refused(error, parameter, lambda: model.fit(corpus.documents, corpus.embeddings))
+    refused(error, parameter, lambda: model.fit(corpus.documents, embeddings=corpus.embeddings))
     assert vars(model) == before
 
 
@@ -63,7 +63,11 @@ def test_a_wrong_parameter_is_named_before_the_work(corpus, sae, parameter, valu
 def test_word_vectors_that_are_none_are_named(corpus, sae, value):
     words = dict.fromkeys(" ".join(corpus.documents).split(), value)
     model = SAETopicModel(N_TOPICS, sae=sae, word_vectors=words)
-    refused(ValueError, "word_vectors", lambda: model.fit(corpus.documents, corpus.embeddings))
+    refused(
+        ValueError,
+        "word_vectors",
+        lambda: model.fit(corpus.documents, embeddings=corpus.embeddings),
+    )
 
 
 @pytest.mark.parametrize(
@@ -81,7 +85,7 @@ def test_word_vectors_that_are_none_are_named(corpus, sae, value):
 def test_documents_that_are_no_list_of_texts_are_named(corpus, model, documents, error):
     given = documents(corpus.documents)
     for act in (model.fit, model.partial_fit, model.transform):
-        refused(error, "documents", lambda act=act: act(given, corpus.embeddings))
+        refused(error, "documents", lambda act=act: act(given, embeddings=corpus.embeddings))
 
 
 @pytest.mark.parametrize(
@@ -102,7 +106,7 @@ def test_documents_that_are_no_list_of_texts_are_named(corpus, model, documents,
 def test_embeddings_that_are_none_are_named(corpus, sae, model, embeddings):
     given = embeddings(corpus.embeddings)
     for act in (model.fit, model.partial_fit, model.transform):
-        refused(ValueError, "embeddings", lambda act=act: act(None, given))
+        refused(ValueError, "embeddings", lambda act=act: act(None, embeddings=given))
     for act in (train_sae, sae.transform, sae.reconstruct):
         refused(ValueError, "embeddings", lambda act=act: act(given))
 
@@ -145,7 +149,9 @@ def test_a_wrong_setting_of_training_is_named(corpus, setting, value, error):
 )
 def test_classes_that_are_none_are_named(corpus, model, classes, error):
     refused(
-        error, "classes", lambda: model.fit(corpus.documents, corpus.embeddings, classes=classes)
+        error,
+        "classes",
+        lambda: model.fit(corpus.documents, embeddings=corpus.embeddings, classes=classes),
     )
 
 
@@ -165,7 +171,11 @@ def test_classes_that_are_none_are_named(corpus, model, classes, error):
     ],
 )
 def test_counts_that_are_none_are_named(corpus, model, bow, vocabulary, error, name):
-    refused(error, name, lambda: model.fit(None, corpus.embeddings, bow=bow, vocabulary=vocabulary))
+    refused(
+        error,
+        name,
+        lambda: model.fit(None, embeddings=corpus.embeddings, bow=bow, vocabulary=vocabulary),
+    )
 
 
 def damaged(kind, shape=(400, 2)):
@@ -193,7 +203,9 @@ def test_no_compiled_loop_sees_an_index_out_of_range(corpus, model, counted, kin
     refused(
         ValueError,
         "bow",
-        lambda: model.fit(None, corpus.embeddings, bow=damaged(kind), vocabulary=["a", "b"]),
+        lambda: model.fit(
+            None, embeddings=corpus.embeddings, bow=damaged(kind), vocabulary=["a", "b"]
+        ),
     )
 
 
@@ -207,7 +219,7 @@ def test_a_wrong_decay_changes_nothing(corpus, model, decay):
     refused(
         ValueError,
         "decay",
-        lambda: model.partial_fit(corpus.documents, corpus.embeddings, decay=decay),
+        lambda: model.partial_fit(corpus.documents, embeddings=corpus.embeddings, decay=decay),
     )
     assert all(before[key] is value for key, value in vars(model).items())
 
@@ -215,7 +227,7 @@ def test_a_wrong_decay_changes_nothing(corpus, model, decay):
 def test_a_decay_that_makes_too_many_documents_is_named(corpus, model):
     def fit_on():
         for _ in range(3):
-            model.partial_fit(corpus.documents, corpus.embeddings, decay=1e6)
+            model.partial_fit(corpus.documents, embeddings=corpus.embeddings, decay=1e6)
 
     refused(ValueError, "decay", fit_on)
     assert np.isfinite(model.components_).all()
@@ -224,7 +236,7 @@ def test_a_decay_that_makes_too_many_documents_is_named(corpus, model):
 @pytest.mark.parametrize("decay", [1.0, 0.5, 0.0])
 def test_a_batch_of_one_document_keeps_the_invariants_of_edited_topics(corpus, model, decay):
     model.merge_topics([0, 1]).drop_atoms(np.argsort(-model.atom_prevalence_)[:2])
-    model.partial_fit(corpus.documents[:1], corpus.embeddings[:1], decay=decay)
+    model.partial_fit(corpus.documents[:1], embeddings=corpus.embeddings[:1], decay=decay)
     assert (model.topic_prevalence_ >= 0).all()
     assert model.topic_prevalence_.sum() == pytest.approx(1, abs=1e-5)
     np.testing.assert_allclose(model.components_.sum(axis=1), 1, atol=1e-4)
@@ -233,16 +245,18 @@ def test_a_batch_of_one_document_keeps_the_invariants_of_edited_topics(corpus, m
 def test_the_vectorizer_is_as_it_was_after_a_call_that_raises(corpus, model):
     words, fitted = dict(model.vectorizer_.vocabulary_), model.vectorizer_
     calls = (
-        lambda: model.partial_fit(["new words"], corpus.embeddings[:1], decay=np.inf),
+        lambda: model.partial_fit(["new words"], embeddings=corpus.embeddings[:1], decay=np.inf),
         lambda: model.retopic(33),
-        lambda: model.fit(["new words"] * 3, corpus.embeddings[:2]),
+        lambda: model.fit(["new words"] * 3, embeddings=corpus.embeddings[:2]),
     )
     for call in calls:
         with pytest.raises(ValueError, match=r"decay|n_topics|embeddings"):
             call()
     assert model.vectorizer_ is fitted
     assert fitted.vocabulary_ == words
-    again = SAETopicModel(N_TOPICS, sae=model.sae_).fit(corpus.documents, corpus.embeddings)
+    again = SAETopicModel(N_TOPICS, sae=model.sae_).fit(
+        corpus.documents, embeddings=corpus.embeddings
+    )
     np.testing.assert_array_equal(model.retopic(4).components_, again.retopic(4).components_)
 
 
@@ -252,9 +266,9 @@ def test_batches_after_adam_are_one_fit_of_all(corpus, sae):
         SAETopicModel(N_TOPICS, sae=sae, solver="adam", emission_n_iter=5, vectorizer=vectorizer)
         for _ in range(2)
     ]
-    made[0].fit(corpus.documents, corpus.embeddings)
-    made[1].fit(corpus.documents[:200], corpus.embeddings[:200])
-    made[1].partial_fit(corpus.documents[200:], corpus.embeddings[200:])
+    made[0].fit(corpus.documents, embeddings=corpus.embeddings)
+    made[1].fit(corpus.documents[:200], embeddings=corpus.embeddings[:200])
+    made[1].partial_fit(corpus.documents[200:], embeddings=corpus.embeddings[200:])
     np.testing.assert_allclose(made[0].atom_words_, made[1].atom_words_, atol=1e-5)
 
 

@@ -26,23 +26,25 @@ def test_a_second_fit_on_the_same_data_is_the_first(corpus):
     pytest.importorskip("sentence_transformers")
     embeddings = np.zeros((len(corpus.documents), 384), dtype=np.float32)  # not the encoder's
     embeddings[:, : corpus.embeddings.shape[1]] = corpus.embeddings
-    model = SAETopicModel(N_TOPICS).fit(corpus.documents, embeddings)
+    model = SAETopicModel(N_TOPICS).fit(corpus.documents, embeddings=embeddings)
     first = model.components_
-    np.testing.assert_array_equal(model.fit(corpus.documents, embeddings).components_, first)
+    np.testing.assert_array_equal(
+        model.fit(corpus.documents, embeddings=embeddings).components_, first
+    )
 
 
 def test_a_refit_at_another_width_is_a_fit(corpus):
-    model = SAETopicModel(N_TOPICS).fit(corpus.documents, corpus.embeddings)
+    model = SAETopicModel(N_TOPICS).fit(corpus.documents, embeddings=corpus.embeddings)
     narrow = corpus.embeddings[:, :12]
-    again = model.fit(corpus.documents, narrow)
-    fresh = SAETopicModel(N_TOPICS).fit(corpus.documents, narrow)
+    again = model.fit(corpus.documents, embeddings=narrow)
+    fresh = SAETopicModel(N_TOPICS).fit(corpus.documents, embeddings=narrow)
     np.testing.assert_array_equal(again.components_, fresh.components_)
 
 
 def test_a_refit_forgets_edits_labels_and_encoders(corpus):
-    model = SAETopicModel(N_TOPICS).fit(corpus.documents, corpus.embeddings)
+    model = SAETopicModel(N_TOPICS).fit(corpus.documents, embeddings=corpus.embeddings)
     model.merge_topics([0, 1]).set_topic_labels({0: "x"})
-    model.fit(corpus.documents, corpus.embeddings)
+    model.fit(corpus.documents, embeddings=corpus.embeddings)
     assert model.topic_labels_ == [None] * N_TOPICS
     with pytest.raises(ValueError, match="no edit"):
         model.undo()
@@ -51,11 +53,13 @@ def test_a_refit_forgets_edits_labels_and_encoders(corpus):
 @pytest.mark.parametrize("sharpening", [200, 50.1, -1, 0, float("nan"), float("inf"), True, "2"])
 def test_a_power_that_leaves_no_mixture_is_refused(corpus, sharpening):
     with pytest.raises(ValueError, match=r"sharpening must be a number in \(0, 50\]"):
-        SAETopicModel(N_TOPICS, sharpening=sharpening).fit(None, corpus.embeddings)
+        SAETopicModel(N_TOPICS, sharpening=sharpening).fit(None, embeddings=corpus.embeddings)
 
 
 def test_the_largest_power_that_is_allowed_gives_whole_topics(corpus):
-    model = SAETopicModel(N_TOPICS, sharpening=50).fit(corpus.documents, corpus.embeddings)
+    model = SAETopicModel(N_TOPICS, sharpening=50).fit(
+        corpus.documents, embeddings=corpus.embeddings
+    )
     assert np.isfinite(model.components_).all()
     np.testing.assert_allclose(model.doc_topics_.sum(axis=1), 1, atol=1e-4)
 
@@ -66,8 +70,10 @@ def test_the_callers_counts_stay_as_they_are(corpus):
     bow.data[::7] = 0  # stored zeros
     before = (bow.data.copy(), bow.indices.copy(), bow.indptr.copy())
     words = vectorizer.get_feature_names_out()
-    model = SAETopicModel(N_TOPICS).fit(None, corpus.embeddings, bow=bow, vocabulary=words)
-    model.partial_fit(None, corpus.embeddings, bow=bow, vocabulary=words)
+    model = SAETopicModel(N_TOPICS).fit(
+        None, embeddings=corpus.embeddings, bow=bow, vocabulary=words
+    )
+    model.partial_fit(None, embeddings=corpus.embeddings, bow=bow, vocabulary=words)
     for array, kept in zip((bow.data, bow.indices, bow.indptr), before, strict=True):
         np.testing.assert_array_equal(array, kept)
 
@@ -79,7 +85,7 @@ def test_seed_words_are_found_whatever_their_case(corpus):
         N_TOPICS,
         vectorizer=CountVectorizer(lowercase=False),
         seed_topics={"space": ["NASA"], "fifth": ["THEMEEWORDC"]},
-    ).fit(texts, corpus.embeddings)
+    ).fit(texts, embeddings=corpus.embeddings)
     assert model.atoms_.label_targets.words == [["NASA"], ["themeewordc"]]
     words = model.get_topics(5)
     assert "NASA" in words[model.topic_labels_.index("space")]
@@ -88,19 +94,19 @@ def test_seed_words_are_found_whatever_their_case(corpus):
 def test_a_vocabulary_with_a_word_twice_is_refused(corpus):
     with pytest.raises(ValueError, match="vocabulary names a word twice"):
         SAETopicModel(N_TOPICS).fit(
-            None, corpus.embeddings, bow=sp.csr_matrix((400, 2)), vocabulary=["a", "a"]
+            None, embeddings=corpus.embeddings, bow=sp.csr_matrix((400, 2)), vocabulary=["a", "a"]
         )
 
 
 def test_another_encoder_of_the_same_width_embeds_its_own_words(corpus):
     encoder = OtherEncoder(corpus.embeddings.shape[1])
     model = SAETopicModel(N_TOPICS, encoder=encoder)
-    model.fit(corpus.documents, corpus.embeddings)
+    model.fit(corpus.documents, embeddings=corpus.embeddings)
     assert np.isfinite(model.components_).all()
 
 
 def test_dropped_atoms_leave_shares_that_sum_to_one(corpus):
-    model = SAETopicModel(N_TOPICS).fit(corpus.documents, corpus.embeddings)
+    model = SAETopicModel(N_TOPICS).fit(corpus.documents, embeddings=corpus.embeddings)
     model.drop_atoms(np.argsort(-model.atom_prevalence_)[:5])
     assert model.topic_prevalence_.sum() == pytest.approx(1, abs=1e-5)
 
@@ -125,7 +131,7 @@ def test_dropped_atoms_leave_shares_that_sum_to_one(corpus):
     ],
 )
 def test_what_is_no_topic_is_named(corpus, act, error, name):
-    model = SAETopicModel(N_TOPICS).fit(corpus.documents, corpus.embeddings)
+    model = SAETopicModel(N_TOPICS).fit(corpus.documents, embeddings=corpus.embeddings)
     before = dict(vars(model))
     with pytest.raises(error, match=name):
         act(model)

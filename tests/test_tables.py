@@ -19,12 +19,12 @@ from saetm_plugins.tables import (
 @pytest.fixture(scope="module")
 def fitted(corpus):
     model = SAETopicModel(n_topics=5, n_atoms=12, k=2)
-    return model.fit(corpus.documents, corpus.embeddings)
+    return model.fit(corpus.documents, embeddings=corpus.embeddings)
 
 
 @pytest.fixture(scope="module")
 def wordless(corpus):
-    return SAETopicModel(n_topics=4, n_atoms=12, k=2).fit(None, corpus.embeddings)
+    return SAETopicModel(n_topics=4, n_atoms=12, k=2).fit(None, embeddings=corpus.embeddings)
 
 
 def test_documents_have_their_largest_topics(fitted):
@@ -49,7 +49,7 @@ def test_documents_have_their_largest_topics(fitted):
 def test_a_blank_text_is_of_no_topic(fitted, corpus):
     model = copy(fitted)
     with pytest.warns(UserWarning, match="1 of 6 documents are blank"):
-        model.partial_fit(["  ", *corpus.documents[:5]], corpus.embeddings[:6])
+        model.partial_fit(["  ", *corpus.documents[:5]], embeddings=corpus.embeddings[:6])
     with pytest.warns(UserWarning, match="1 of 6 documents are blank"):
         atoms = model.transform_atoms(["  ", *corpus.documents[:5]], corpus.embeddings[:6])
     labels, mixtures = model.topics_of(atoms)

@@ -29,7 +29,7 @@ def fit(corpus, n_topics, seed):
         vectorizer_model=corpus.vectorizer(),
         top_n_words=N_WORDS,
     )
-    labels, _ = model.fit_transform(documents(corpus), corpus.embeddings)
+    labels, _ = model.fit_transform(documents(corpus), embeddings=corpus.embeddings)
     return result(model, labels)
 
 

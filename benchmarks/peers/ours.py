@@ -14,7 +14,9 @@ def fit(corpus, n_topics, seed):
     from saetm_plugins import SAETopicModel
 
     model = SAETopicModel(n_topics=n_topics, encoder=corpus.encoder(), random_state=seed)
-    model.fit(corpus.texts, corpus.embeddings, bow=corpus.bow, vocabulary=corpus.vocabulary)
+    model.fit(
+        corpus.texts, embeddings=corpus.embeddings, bow=corpus.bow, vocabulary=corpus.vocabulary
+    )
     return _result(model)
 
 
@@ -30,7 +32,7 @@ def compile_loops():
     vectors = {word: rng.normal(size=64).astype(np.float32) for word in words}
     texts = [" ".join(rng.choice(words, 40)) for _ in range(1000)]
     embeddings = rng.normal(size=(1000, 64)).astype(np.float32)
-    SAETopicModel(n_topics=5, word_vectors=vectors).fit(texts, embeddings).retopic(4)
+    SAETopicModel(n_topics=5, word_vectors=vectors).fit(texts, embeddings=embeddings).retopic(4)
 
 
 def _result(model):

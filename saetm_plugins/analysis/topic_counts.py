@@ -28,7 +28,6 @@ from saetm_plugins.validation import as_list, check_count, check_embeddings, che
 QUALITY = ("coherence", "diversity", "stability")
 _COUNTS = (5, 10, 15, 20, 30, 40, 50, 75, 100, 150, 200, 300)
 _HELD_OUT = 2000  # documents at most that a likelihood is the mean of
-_ROWS = 256  # documents at a time: their words' probabilities are dense
 
 
 class SuggestedCount(NamedTuple):
@@ -248,35 +247,14 @@ def _compare(
             top.append([[]] * len(topics))
             continue
         top.append([list(map(str, row)) for row in _top_words(topics, n_words)])
-        rows = other.rows
-        predicted.append(_log_likelihood(half.atoms, topics, mixtures[rows], words[rows]))
+        rows = other.rows[:: max(1, len(other.rows) // _HELD_OUT)]
+        total, n_seen = cuts.log_likelihood(half.atoms, topics, mixtures[rows], words[rows])
+        predicted.append(total / max(n_seen, 1.0))
     figures = {
         "stability": share_matched(match_topics(*top, *labels), least_overlap)["stable"],
         "ari": float(adjusted_rand_score(*labels)),
     }
     return figures | ({"log_likelihood": float(np.mean(predicted))} if predicted else {})
-
-
-def _log_likelihood(
-    atoms: AtomModel, topics: Topics, doc_topics: np.ndarray, words: sp.csr_matrix
-) -> float:
-    """Return the mean log P(w | d) of the words, P = π P0 + (1 - π) Σ_t θ_dt P(w | t)."""
-    emissions = atoms.emissions
-    assert emissions is not None
-    assert topics.words is not None
-    step = max(1, len(doc_topics) // _HELD_OUT)
-    doc_topics, words = doc_topics[::step], words[::step]
-    background = emissions.background_weight * emissions.background
-    total = counted = 0.0
-    for first in range(0, len(doc_topics), _ROWS):
-        block = sp.coo_matrix(words[first : first + _ROWS])
-        probabilities = doc_topics[first : first + _ROWS] @ topics.words
-        probabilities = probabilities[block.row, block.col] * (1 - emissions.background_weight)
-        probabilities += background[block.col]
-        known = probabilities > 0  # words of the held-out documents alone are left out
-        total += float(block.data[known] @ np.log(probabilities[known], dtype=np.float64))
-        counted += float(block.data[known].sum())
-    return total / max(counted, 1.0)
 
 
 def _top_words(topics: Topics, n_words: int) -> np.ndarray:

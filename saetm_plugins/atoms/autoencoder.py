@@ -288,7 +288,7 @@ class SparseAutoencoder:
         except FileNotFoundError:
             raise
         except _DAMAGE as error:
-            raise ValueError(f"{str(path)!r} is not a complete {KIND}: {error}") from error
+            raise ValueError(f"{str(path)!r} cannot be read as a {KIND}: {error}") from error
 
     def push_to_hub(self, repo_id: str, *, private: bool = False, token: str | None = None) -> str:
         """Upload the model with its card to the Hugging Face hub; return the commit's address.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import scipy.sparse as sp
 from bertopic.representation import KeyBERTInspired
 from pandas.api.types import is_hashable, is_list_like
 
+from saetm_plugins.text import check_documents
 from saetm_plugins.validation import as_list, check_count, check_text, is_integer
 
 _MOST_WORDS = 100_000  # of a topic, which blanks fill up to
@@ -160,26 +161,8 @@ def check_topics(topics: Any, name: str = "topics") -> list[int]:
 
 
 def check_texts(texts: Any, name: str) -> list[str]:
-    """Return `texts`, any iterable of str, as a list.
-
-    Raises
-    ------
-    TypeError
-        When it is one string, a table or without an order, or an entry is no string.
-    ValueError
-        When a text holds half of a surrogate pair.
-    """
-    no_list = (str, bytes, pd.DataFrame, Set, Mapping)
-    if isinstance(texts, no_list) or sp.issparse(texts) or not isinstance(texts, Iterable):
-        raise TypeError(f"{name} must be a list of strings; found {type(texts).__name__}")
-    texts = list(texts)
-    for row, text in enumerate(texts):
-        if not isinstance(text, str):
-            missing = pd.api.types.is_scalar(text) and pd.isna(text)
-            found = repr(text) if missing else type(text).__name__
-            raise TypeError(f"{name}[{row}] must be a string; found {found}")
-        check_text(text, f"{name}[{row}]")
-    return texts
+    """Return texts as a list, as :func:`saetm_plugins.text.check_documents`; it may be empty."""
+    return check_documents(texts, name, least=0)
 
 
 def check_groups(values: Any, n_documents: int, name: str) -> list[Any]:

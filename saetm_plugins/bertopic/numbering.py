@@ -51,13 +51,11 @@ class NumberedTopicModel(SAETopicModel):
     outlier_threshold_: float | None = None
     _encoder_argument = "embedding_model"
 
-    def fit(
-        self, documents: Any = None, embeddings: Any = None, y: Any = None, **fit_params: Any
-    ) -> Any:
+    def fit(self, documents: Any = None, y: Any = None, **fit_params: Any) -> Any:
         """Fit as :meth:`SAETopicModel.fit` does; nothing is deleted any more."""
         with all_or_nothing(self):
             self.online_ = False
-            return super().fit(documents, embeddings, y, **fit_params)
+            return super().fit(documents, y, **fit_params)
 
     def partial_fit(self, *args: Any, **kwargs: Any) -> Any:
         """Learn from more documents; topics keep their numbers from now on."""

@@ -247,7 +247,7 @@ random_state, device
             words = None if self._bow is None else self.vectorizer_model.get_feature_names_out()
             model.fit(
                 texts,
-                embeddings,
+                embeddings=embeddings,
                 images=images,
                 bow=self._count_rows(texts, embeddings),
                 vocabulary=words,
@@ -349,7 +349,7 @@ random_state, device
             in_passages = isinstance(embeddings, Passages)
             model.partial_fit(
                 texts if in_passages else None,
-                embeddings,
+                embeddings=embeddings,
                 images=images,
                 bow=None if texts is None else self._count_rows(texts, embeddings),
             )

@@ -108,7 +108,7 @@ def fit(
         ids = picture_names(images)
     else:
         documents, ids = read_documents(file, text_column, id_column, form.reading())
-        model.fit(documents, load_embeddings(embeddings), chunk=split)
+        model.fit(documents, embeddings=load_embeddings(embeddings), chunk=split)
     _save(model, out, overwrite, ids)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import scipy.sparse as sp
 from gensim import interfaces
 
+from saetm_plugins.text import one_column
 from saetm_plugins.validation import check_embeddings
 
 logger = logging.getLogger(__name__)
@@ -224,7 +225,9 @@ def _check_stream(stream: Any, name: str) -> Iterable[Any]:
     no_order = isinstance(stream, (Set, Mapping, bytes))
     if no_order or not isinstance(stream, Iterable) or isinstance(stream, type):
         raise TypeError(f"{name} must hold one entry per bag, in an order; found {stream!r:.80}")
-    return stream
+    if name == "documents":
+        return one_column(stream, name)
+    return np.asarray(stream) if hasattr(stream, "columns") else stream  # a table: its rows
 
 
 def as_text(document: Any) -> str:

@@ -105,7 +105,7 @@ def load_files(cls: Any, path: str | os.PathLike[str], encoder: Any) -> Any:
             training={},
         )
         model.id2word = _read_dictionary(path) if config["with_id2word"] else None
-        columns = _check_columns(tensors["columns"], len(estimator.vocabulary_), model.id2word)
+        columns = _check_columns(tensors["columns"], len(estimator.vocabulary_))
         model.adopt(estimator, WordColumns(columns, len(estimator.vocabulary_)))
         model.num_updates = check_count(config["num_updates"], "num_updates", minimum=0)
         model.lifecycle_events = config["lifecycle_events"]
@@ -114,18 +114,12 @@ def load_files(cls: Any, path: str | os.PathLike[str], encoder: Any) -> Any:
     return model
 
 
-def _check_columns(columns: np.ndarray, n_words: int, id2word: Any) -> np.ndarray:
+def _check_columns(columns: np.ndarray, n_words: int) -> np.ndarray:
     """Refuse columns of word ids that a compiled loop would look up outside of the model."""
     if columns.ndim != 1 or columns.dtype.kind != "i" or not len(columns):
         raise ValueError(f"columns has shape {columns.shape}, dtype {columns.dtype}")
     if columns.min() < -1 or columns.max() >= n_words or columns.max() < 0:
         raise ValueError(f"columns leads out of the {n_words} words of the model")
-    if isinstance(id2word, FakeDict):
-        highest = id2word.num_terms - 1
-    else:
-        highest = -1 if id2word is None else max(id2word.keys(), default=-1)
-    if highest >= len(columns):
-        raise ValueError(f"id2word has the id {highest}, there are {len(columns)}")
     return columns
 
 

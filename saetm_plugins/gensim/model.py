@@ -181,7 +181,8 @@ class SaeModel(TopicsOfDocuments):
             random_state=self.seed,
             **_estimator_options(options),
         )
-        self.num_topics, self.id2word = num_topics, id2word
+        # The caller's dictionary may grow, or be filtered; the words learned must stay.
+        self.num_topics, self.id2word = num_topics, copy.deepcopy(id2word)
         if not isinstance(num_topics, str):  # before the work of training
             _check_size(num_topics, 1)
             make_alpha(alpha, np.full(num_topics, 1 / num_topics))
@@ -438,7 +439,7 @@ class SaeModel(TopicsOfDocuments):
         self.word_columns.check(bags)
         self.estimator.fit(
             texts,
-            vectors,
+            embeddings=vectors,
             bow=self.word_columns.count(bags),
             vocabulary=self._words,
             chunk=self.chunk,
@@ -455,7 +456,7 @@ class SaeModel(TopicsOfDocuments):
             by_words = texts is None and vectors is None
             self.estimator.partial_fit(
                 texts,
-                vectors,
+                embeddings=vectors,
                 bow=counts,
                 vocabulary=self.estimator.vocabulary_,
                 doc_atoms=self._atoms_of_words(counts) if by_words else None,

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import os
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,8 +15,6 @@ from saetm_plugins.images.reading import open_images
 from saetm_plugins.images.words import count_zero_shot_words
 from saetm_plugins.text import check_bow, check_documents
 from saetm_plugins.validation import check_embeddings
-
-Estimator = TypeVar("Estimator", bound=type)
 
 
 class ImageDocuments(NamedTuple):
@@ -105,21 +102,3 @@ def choose_n_atoms(n_images: int) -> int:
     """
     by_size = 2 ** round(0.65 * math.log2(n_images))
     return max(1, min(n_images // 2, by_size, 4096))
-
-
-def documents_are_optional(estimator: Estimator) -> Estimator:
-    """Let ``transform(images=…)`` of a class do without documents.
-
-    scikit-learn wraps these methods for ``set_output``, and its wrapper wants a first argument.
-    """
-
-    def without(method: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(method)
-        def call(self: Any, documents: Any = None, *args: Any, **kwargs: Any) -> Any:
-            return method(self, documents, *args, **kwargs)
-
-        return call
-
-    for name in ("transform", "fit_transform"):
-        setattr(estimator, name, without(getattr(estimator, name)))
-    return estimator

@@ -16,7 +16,7 @@ from saetm_plugins.images.reading import Images, iterate_batches, open_images, w
 from saetm_plugins.persistence import read_json, write_json
 from saetm_plugins.progress import progress_bar
 from saetm_plugins.text import load_encoder
-from saetm_plugins.validation import check_choice, check_count, check_embeddings
+from saetm_plugins.validation import check_choice, check_count, check_embeddings, check_path
 
 DEFAULT_IMAGE_ENCODER = "sentence-transformers/clip-ViT-B-32"
 _UNREADABLE = "unreadable.json"
@@ -158,7 +158,7 @@ def embed_images(
     shard_size = check_count(shard_size, "shard_size")
     batch_size = check_count(batch_size, "batch_size")
     check_choice(dtype, "dtype", DTYPES)
-    images, out = open_images(images), Path(out)
+    images, out = open_images(images), check_path(out, "out")
     name = encoder if isinstance(encoder, str) else type(encoder).__name__
     facts = {**_facts(images), "encoder": name, "shard_size": shard_size, "dtype": dtype}
     out.mkdir(parents=True, exist_ok=True)

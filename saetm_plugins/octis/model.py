@@ -309,7 +309,7 @@ class SAETM(AbstractModel):
             )
             self._models[key] = model.fit(
                 documents.texts,
-                documents.embeddings,
+                embeddings=documents.embeddings,
                 bow=documents.bow,
                 vocabulary=documents.vocabulary,
                 chunk=None,  # the long ones are split already

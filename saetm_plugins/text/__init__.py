@@ -62,7 +62,7 @@ from saetm_plugins.text.passages import (
 )
 from saetm_plugins.text.reading import (
     check_documents,
-    read_documents,
+    one_column,
 )
 
 __all__ = [
@@ -103,8 +103,8 @@ __all__ = [
     "load_encoder",
     "lookup_word_vectors",
     "merge_vectorizers",
+    "one_column",
     "pack_chunk",
-    "read_documents",
     "read_languages",
     "read_texts",
     "recount_words",

@@ -12,6 +12,7 @@ import scipy.sparse as sp
 from saetm_plugins.text.chunking import Chunker, split_long
 from saetm_plugins.text.encoding import encode_texts
 from saetm_plugins.text.passages import Passages, PassageTexts, check_passages, encode_passages
+from saetm_plugins.text.reading import check_documents
 from saetm_plugins.validation import check_embeddings
 
 
@@ -100,7 +101,7 @@ class ReadTexts(NamedTuple):
 
 
 def read_texts(
-    texts: list[str] | None,
+    documents: Any,
     embeddings: Any,
     load: Callable[[], Any],
     chunk: Any = None,
@@ -109,12 +110,13 @@ def read_texts(
     width: int | None = None,
     verbose: bool = False,
 ) -> ReadTexts:
-    """Embed texts that come without embeddings; long ones in passages, where `chunk` says so.
+    """Check documents and embeddings; embed texts that come without, long ones in passages.
 
     Parameters
     ----------
-    texts : list of str, or None
-    embeddings : ndarray of shape (n, d), Passages, or None
+    documents : iterable of str, or None where there are embeddings
+        As of :func:`~saetm_plugins.text.check_documents`.
+    embeddings : array-like of shape (n, d), Passages, or None
     load : function
         Returns the encoder; called where it is needed.
     chunk : None, "auto" or Chunker
@@ -126,30 +128,33 @@ def read_texts(
 
     Raises
     ------
-    ValueError
-        When there are fewer, the encoder gives something else, or `chunk` is a Chunker where
-        embeddings are given.
+    TypeError, ValueError
+        When one is not legal, they are of different length or too few, the encoder gives something
+        else, or `chunk` is a Chunker where embeddings are given.
     """
-    if isinstance(embeddings, Passages):
-        check_passages(embeddings, texts)
-        return ReadTexts(texts, check_embeddings(embeddings.embeddings, width=width), embeddings)
-    if embeddings is not None:
+    texts = None if documents is None else check_documents(documents)
+    passages = embeddings if isinstance(embeddings, Passages) else None
+    if passages is not None:
+        check_passages(passages, texts)
+        found = passages.embeddings
+    elif embeddings is not None:
         if isinstance(chunk, Chunker):
             raise ValueError(
                 "chunk splits texts and has their passages embedded, which embeddings of whole "
                 "documents rule out; leave one out, or give embeddings=chunk.embed(documents)"
             )
-        return ReadTexts(texts, check_embeddings(embeddings, width=width))
-    assert texts is not None
-    encoder = load()
-    passages = split_long(texts, encoder, chunk, stacklevel=6)
-    n_rows = len(texts) if passages is None else len(passages)
-    if n_rows < least:
-        raise ValueError(f"documents must hold at least {least}; found {n_rows}")
-    if passages is None:
-        found = encode_texts(encoder, texts, verbose=verbose)
+        found = check_embeddings(embeddings, n_rows=None if texts is None else len(texts))
+    elif texts is None:
+        raise ValueError("documents and embeddings= are both None; give at least one")
     else:
-        passages = encode_passages(encoder, texts, passages, verbose=verbose)
-        assert passages.embeddings is not None
-        found = passages.embeddings
-    return ReadTexts(texts, check_embeddings(found, width=width), passages)
+        encoder = load()
+        passages = split_long(texts, encoder, chunk, stacklevel=6)
+        if passages is None:
+            found = encode_texts(encoder, texts, verbose=verbose)
+        else:
+            passages = encode_passages(encoder, texts, passages, verbose=verbose)
+            found = passages.embeddings
+    found = check_embeddings(found, width=width)
+    if len(found) < least:
+        raise ValueError(f"documents must hold at least {least}; found {len(found)}")
+    return ReadTexts(texts, found, passages)

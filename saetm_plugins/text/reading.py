@@ -1,4 +1,4 @@
-"""Documents and embeddings as they are given, checked against each other."""
+"""Documents as users hand them over: a list, a column of a table, an array of pyarrow."""
 
 from __future__ import annotations
 
@@ -7,66 +7,70 @@ from typing import Any
 
 import numpy as np
 
-from saetm_plugins.validation import check_embeddings, check_text, holds_labels
+from saetm_plugins.validation import check_text
 
 
-def check_documents(documents: Any) -> list[str]:
-    """Return `documents` (any iterable of str, a generator too) as a list.
+def check_documents(documents: Any, name: str = "documents", *, least: int = 1) -> list[str]:
+    """Return `documents` as a list of texts.
+
+    Parameters
+    ----------
+    documents : iterable of str
+        A generator too, or a table or array of one column, see :func:`one_column`.
+    name : str
+        The argument's name in the caller's signature, for the error.
+    least : int, default=1
+        How many there must be.
 
     Raises
     ------
     TypeError
         When it is one string, a set or a mapping, or holds something that is not a string.
     ValueError
-        When it is empty, or a text holds half of a surrogate pair.
+        When it has several columns or too few documents, or a text holds half of a surrogate pair.
     """
     if isinstance(documents, (str, bytes)):
-        raise TypeError("documents must be a list of strings; found one string")
+        raise TypeError(f"{name} must be a list of strings; found one string")
     if isinstance(documents, (Set, Mapping)):
         raise TypeError(
-            f"documents must be a list of strings, in an order; found {type(documents).__name__}"
+            f"{name} must be a list of strings, in an order; found {type(documents).__name__}"
         )
     try:
-        texts = list(documents)
+        texts = list(one_column(documents, name))
     except TypeError:
         raise TypeError(
-            f"documents must be an iterable of strings; found {type(documents).__name__}"
+            f"{name} must be an iterable of strings; found {type(documents).__name__}"
         ) from None
-    if not texts:
-        raise ValueError("documents is empty")
+    if not texts and least:
+        raise ValueError(f"{name} is empty")
     for row, text in enumerate(texts):
-        check_text(text, f"documents[{row}]")
+        check_text(text, f"{name}[{row}]")
+    if len(texts) < least:
+        raise ValueError(f"{name} must hold at least {least}; found {len(texts)}")
     return texts
 
 
-def read_documents(
-    documents: Any, embeddings: Any, *, least: int = 1
-) -> tuple[list[str] | None, np.ndarray | None]:
-    """Check documents and embeddings against each other; either may be None, not both.
+def one_column(values: Any, name: str = "documents") -> Any:
+    """Return what holds one document a row as an iterable over its rows.
 
-    Labels in the place of embeddings, as a scikit-learn Pipeline passes them on, are left out;
-    a pandas Series or list of vectors is no labels.
-
-    Returns
-    -------
-    texts : list of str, or None
-    embeddings : ndarray of shape (n, d), float32, or None
+    Parameters
+    ----------
+    values : iterable
+        The column of a pandas, polars or pyarrow table of one column or of an array (n, 1); arrays
+        of pyarrow become lists. Anything else is returned as it is.
+    name : str
+        The argument's name in the caller's signature, for the error.
 
     Raises
     ------
-    TypeError, ValueError
-        When one is not legal, they are of different length, or there are fewer than `least`.
+    ValueError
+        When there are several columns.
     """
-    if documents is not None and holds_labels(embeddings):
-        embeddings = None
-    if documents is None and embeddings is None:
-        raise ValueError("documents and embeddings are both None; give at least one")
-    texts = None if documents is None else check_documents(documents)
-    if texts is not None and len(texts) < least:
-        raise ValueError(f"documents must hold at least {least}; found {len(texts)}")
-    if embeddings is None:
-        return texts, None
-    embeddings = check_embeddings(embeddings, n_rows=None if texts is None else len(texts))
-    if len(embeddings) < least:
-        raise ValueError(f"embeddings must hold at least {least} rows; found {len(embeddings)}")
-    return texts, embeddings
+    shape = getattr(values, "shape", None)
+    if isinstance(shape, tuple) and len(shape) > 1:
+        if len(shape) > 2 or shape[1] != 1:
+            columns = getattr(values, "column_names", getattr(values, "columns", None))
+            named = "" if columns is None else f": {', '.join(map(str, columns)):.200}"
+            raise ValueError(f"{name} must be one column of texts; found shape {shape}{named}")
+        return np.asarray(values, dtype=object).ravel()
+    return values.to_pylist() if hasattr(values, "to_pylist") else values

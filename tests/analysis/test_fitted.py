@@ -73,7 +73,7 @@ def test_topics_are_named_by_labels_then_words_then_numbers(fitted, wordless, to
     assert atom_words(wordless, atoms=[1, 2]) == ["", ""]
     assert topic_words(fitted, 3) == [", ".join(words) for words in fitted.get_topics(3)]
     assert topic_names(fitted) == [" ".join(words) for words in fitted.get_topics(3)]
-    labelled = SAETopicModel(3, sae=fitted.sae_).fit(None, np.eye(24, dtype=np.float32))
+    labelled = SAETopicModel(3, sae=fitted.sae_).fit(None, embeddings=np.eye(24, dtype=np.float32))
     assert topic_names(labelled.set_topic_labels({1: "space"}))[:2] == ["topic 0", "space"]
     topic_model.set_topic_labels({0: "first"})
     assert topic_names(topic_model)[0] == "first"

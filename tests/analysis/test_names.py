@@ -40,13 +40,15 @@ def encoder(corpus):
 @pytest.fixture
 def model(corpus, trained, encoder):
     return SAETopicModel(N_TOPICS, sae=trained, encoder=encoder).fit(
-        corpus.documents, corpus.embeddings
+        corpus.documents, embeddings=corpus.embeddings
     )
 
 
 @pytest.fixture(scope="module")
 def trained(corpus):
-    return SAETopicModel(5, n_atoms=24, k=2).fit(corpus.documents, corpus.embeddings).sae_
+    return (
+        SAETopicModel(5, n_atoms=24, k=2).fit(corpus.documents, embeddings=corpus.embeddings).sae_
+    )
 
 
 def count_words(name):
@@ -111,7 +113,7 @@ def test_names_stay_through_edits_saving_and_loading(model, corpus, tmp_path):
 
 
 def test_without_documents_or_encoder_names_are_words(corpus, trained):
-    model = SAETopicModel(N_TOPICS, sae=trained).fit(corpus.documents, corpus.embeddings)
+    model = SAETopicModel(N_TOPICS, sae=trained).fit(corpus.documents, embeddings=corpus.embeddings)
     names = name_topics(model)
     assert len({name_key(name) for name in names}) == N_TOPICS
     assert {word for name in names for word in name.split()} <= set(model.vocabulary_)

@@ -25,7 +25,7 @@ class Encoder:
 @pytest.fixture(scope="module")
 def model(corpus):
     return SAETopicModel(5, n_atoms=32, k=4, encoder=Encoder(corpus), word_vectors="corpus").fit(
-        corpus.documents, corpus.embeddings
+        corpus.documents, embeddings=corpus.embeddings
     )
 
 

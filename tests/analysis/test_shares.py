@@ -35,7 +35,7 @@ def brute_coverage(model, rows):
 @pytest.mark.parametrize("merge", ["nmf", "kmeans"])
 def test_shares_and_coverage_equal_a_loop_over_documents(corpus, fitted, labels, merge):
     model = SAETopicModel(5, sae=fitted.sae_, merge=merge)
-    model.fit(corpus.documents, corpus.embeddings)
+    model.fit(corpus.documents, embeddings=corpus.embeddings)
     assert (atoms_of_topics(model).sum(axis=0) > 0).all()
     shares = topic_shares(model, labels)
     covered = coverage(model, labels)
@@ -137,8 +137,12 @@ def test_intervals_are_those_of_the_bootstrap(fitted, labels):
 
 
 def test_other_documents_and_merged_models_are_compared_likewise(corpus, fitted):
-    first = SAETopicModel(5, sae=fitted.sae_).fit(corpus.documents[:250], corpus.embeddings[:250])
-    second = SAETopicModel(5, sae=fitted.sae_).fit(corpus.documents[250:], corpus.embeddings[250:])
+    first = SAETopicModel(5, sae=fitted.sae_).fit(
+        corpus.documents[:250], embeddings=corpus.embeddings[:250]
+    )
+    second = SAETopicModel(5, sae=fitted.sae_).fit(
+        corpus.documents[250:], embeddings=corpus.embeddings[250:]
+    )
     merged = SAETopicModel.merge_models([first, second])
     corpora = ["first"] * 250 + ["second"] * 150
     by_merge = topic_shares(merged, corpora)

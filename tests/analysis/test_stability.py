@@ -33,7 +33,7 @@ def test_planted_themes_come_back(fitted, corpus):
 
 def test_topics_of_noise_do_not_come_back():
     noise = np.random.default_rng(0).normal(size=(200, 24)).astype(np.float32)
-    model = SAETopicModel(10, n_atoms=32, k=4).fit(None, noise)
+    model = SAETopicModel(10, n_atoms=32, k=4).fit(None, embeddings=noise)
     found = topic_stability(model, embeddings=noise, seeds=1)
     assert found.runs["stable"].max() < 0.4
     assert found.runs["stable_words"].isna().all()
@@ -44,7 +44,9 @@ def test_stability_needs_documents(fitted, corpus):
         topic_stability(fitted)
     with pytest.raises(ValueError, match="seeds and bootstraps are both 0"):
         topic_stability(fitted, embeddings=corpus.embeddings, seeds=0)
-    few = SAETopicModel(5, n_atoms=32, k=4).fit(corpus.documents[:99], corpus.embeddings[:99])
+    few = SAETopicModel(5, n_atoms=32, k=4).fit(
+        corpus.documents[:99], embeddings=corpus.embeddings[:99]
+    )
     with pytest.raises(ValueError, match="other was fitted to 99 documents, model to 400"):
         topic_stability(fitted, few)
     compared = topic_stability(fitted, few, embeddings=corpus.embeddings)

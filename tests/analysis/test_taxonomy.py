@@ -24,7 +24,9 @@ LEVELS = [3, 8, 20]
 
 @pytest.fixture(scope="module")
 def fitted(corpus):
-    return SAETopicModel(n_topics=20, n_atoms=32, k=2).fit(corpus.documents, corpus.embeddings)
+    return SAETopicModel(n_topics=20, n_atoms=32, k=2).fit(
+        corpus.documents, embeddings=corpus.embeddings
+    )
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +185,7 @@ def test_a_linkage_that_scipy_takes(fitted):
 
 
 def test_a_model_without_words_has_levels(corpus):
-    model = SAETopicModel(n_topics=6, n_atoms=12, k=2).fit(None, corpus.embeddings)
+    model = SAETopicModel(n_topics=6, n_atoms=12, k=2).fit(None, embeddings=corpus.embeddings)
     found = taxonomy(model, [2, 6])
     assert found["name"].is_unique
     assert (found["words"] == "").all()

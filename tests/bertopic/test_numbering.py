@@ -12,7 +12,7 @@ from saetm_plugins.fitted_topics import default_n_topics
 
 @pytest.fixture
 def model(corpus) -> NumberedTopicModel:
-    return NumberedTopicModel(n_topics=5).fit(corpus.documents, corpus.embeddings)
+    return NumberedTopicModel(n_topics=5).fit(corpus.documents, embeddings=corpus.embeddings)
 
 
 def sizes_of(model: NumberedTopicModel) -> np.ndarray:
@@ -31,7 +31,9 @@ def test_every_topic_owns_a_document_and_the_first_most(model, merge, n_topics):
 
 
 def test_the_default_count_is_what_the_corpus_can_carry(corpus):
-    model = NumberedTopicModel(n_topics=None).fit(corpus.documents[:100], corpus.embeddings[:100])
+    model = NumberedTopicModel(n_topics=None).fit(
+        corpus.documents[:100], embeddings=corpus.embeddings[:100]
+    )
     assert model.n_topics_ in (9, 10)  # one may be the largest topic of no document
 
 
@@ -72,7 +74,7 @@ def test_deleted_topics_take_their_share_with_them(model, corpus):
 
 def test_a_fit_forgets_what_was_deleted(model, corpus):
     model.delete_topics([0])
-    model.fit(corpus.documents, corpus.embeddings)
+    model.fit(corpus.documents, embeddings=corpus.embeddings)
     np.testing.assert_allclose(model.doc_topics_.sum(axis=1), 1, atol=1e-5)
 
 
@@ -90,7 +92,9 @@ def test_atoms_follow_documents(model, corpus):
 def test_batches_keep_numbers_even_of_topics_they_hold_nothing_of(model, corpus):
     one_theme = np.flatnonzero(corpus.themes == 1)
     weights = model.atom_topics_.toarray()
-    model.partial_fit([corpus.documents[row] for row in one_theme], corpus.embeddings[one_theme])
+    model.partial_fit(
+        [corpus.documents[row] for row in one_theme], embeddings=corpus.embeddings[one_theme]
+    )
     assert model.n_topics_ == 5
     np.testing.assert_array_equal(model.atom_topics_.toarray(), weights)
 

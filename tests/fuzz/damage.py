@@ -112,7 +112,7 @@ FOREIGN = ("saelens", "sparsify")
 def save_all(folder):
     """Save one of every kind."""
     sae = train_sae(EMBEDDINGS, n_atoms=12, k=2, n_steps=60)
-    model = SAETopicModel(4, sae=sae).fit(TEXTS, EMBEDDINGS)
+    model = SAETopicModel(4, sae=sae).fit(TEXTS, embeddings=EMBEDDINGS)
     model.save(folder / "topic model")
     sae.save_pretrained(folder / "autoencoder")
     model.to_gensim().save(str(folder / "gensim"))

@@ -70,7 +70,7 @@ class Encoder:
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     FITTED = SAETopicModel(4, sae=SAE, encoder=Encoder(), word_vectors="corpus")
-    FITTED.fit(TEXTS, EMBEDDINGS)
+    FITTED.fit(TEXTS, embeddings=EMBEDDINGS)
     CURATED = copy.copy(FITTED).merge_topics([0, 1]).set_topic_labels({0: "first"})
 BOW = sp.csr_matrix(FITTED.vectorizer_.transform(TEXTS), dtype=np.float32)
 WORDS = list(FITTED.vocabulary_)

@@ -162,7 +162,7 @@ def test_bertopic_parameters(parameter):
     if made is None:
         return
     before = dict(vars(made))
-    if clear(lambda: made.fit(TEXTS, EMBEDDINGS), name) is None:
+    if clear(lambda: made.fit(TEXTS, embeddings=EMBEDDINGS), name) is None:
         assert vars(made).keys() == before.keys()
         assert all(before[key] is kept for key, kept in vars(made).items())
     else:

@@ -79,7 +79,7 @@ def test_parameters(changed, with_words):
     names += ["documents", "vocabulary"] if "vectorizer" in names or "language" in names else []
     names += ["live atoms", "HDBSCAN"] if "merge" in names or "n_topics" in names else []
     given_texts = TEXTS if with_words else None
-    if clear(lambda: model.fit(given_texts, EMBEDDINGS), *names) is None:
+    if clear(lambda: model.fit(given_texts, embeddings=EMBEDDINGS), *names) is None:
         check_unchanged(model, before)
     else:
         check_model(model)
@@ -288,7 +288,7 @@ def act(model, step, value, folder):
         n, decay, odd, start = value
         chosen = [(start + place) % 40 for place in range(n)]
         words = ["" if odd and place % 3 == 0 else TEXTS[place] for place in chosen]
-        return model.partial_fit(words, EMBEDDINGS[chosen], decay=decay)
+        return model.partial_fit(words, embeddings=EMBEDDINGS[chosen], decay=decay)
     if step == "save":
         model.save(folder / "model", overwrite=True)
         return SAETopicModel.load(folder / "model", encoder=Encoder())

@@ -45,7 +45,7 @@ bags = st.lists(
 corpora = Only(often(bags, st.one_of(bags.map(iter), st.lists(junk, max_size=2), junk)))
 MODEL = FITTED.to_gensim()
 FEWER = copy.copy(FITTED).retopic(2).to_gensim()
-OTHER = copy.copy(FITTED).fit(TEXTS[:20], EMBEDDINGS[:20]).to_gensim()
+OTHER = copy.copy(FITTED).fit(TEXTS[:20], embeddings=EMBEDDINGS[:20]).to_gensim()
 TOKENS = [text.split() for text in TEXTS]
 BAGS = [MODEL.id2word.doc2bow(tokens) for tokens in TOKENS]
 

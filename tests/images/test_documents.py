@@ -105,7 +105,7 @@ def test_embeddings_made_before_give_the_same_topics(scenes, captions, encoder, 
     shards = embed_images(scenes, tmp_path, encoder, dtype="float32", verbose=False)
     encoded = encode_images(encoder, scenes).embeddings
     for embeddings in (shards, encoded):
-        fitted = SAETopicModel(**FITS).fit(captions, embeddings, images=scenes)
+        fitted = SAETopicModel(**FITS).fit(captions, embeddings=embeddings, images=scenes)
         np.testing.assert_array_equal(fitted.doc_topics_, model.doc_topics_)
 
 

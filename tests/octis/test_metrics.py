@@ -14,7 +14,9 @@ from saetm_plugins.octis.metrics import (
 
 @pytest.fixture(scope="module")
 def fitted(corpus):
-    return SAETopicModel(n_topics=5, n_atoms=32, k=4).fit(corpus.documents, corpus.embeddings)
+    return SAETopicModel(n_topics=5, n_atoms=32, k=4).fit(
+        corpus.documents, embeddings=corpus.embeddings
+    )
 
 
 def test_metrics_score_any_models_words(fitted, corpus):

@@ -9,9 +9,9 @@ from saetm_plugins import SAETopicModel
 
 @pytest.fixture(scope="package")
 def fitted(corpus):
-    return SAETopicModel(5, n_atoms=32, k=4).fit(corpus.documents, corpus.embeddings)
+    return SAETopicModel(5, n_atoms=32, k=4).fit(corpus.documents, embeddings=corpus.embeddings)
 
 
 @pytest.fixture(scope="package")
 def wordless(corpus, fitted):
-    return SAETopicModel(5, sae=fitted.sae_).fit(None, corpus.embeddings)
+    return SAETopicModel(5, sae=fitted.sae_).fit(None, embeddings=corpus.embeddings)

@@ -24,7 +24,7 @@ def read(path):
 
 @pytest.fixture(scope="module")
 def model(corpus):
-    return SAETopicModel(16, n_atoms=32, k=2).fit(corpus.documents, corpus.embeddings)
+    return SAETopicModel(16, n_atoms=32, k=2).fit(corpus.documents, embeddings=corpus.embeddings)
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ def model(pictures):
     axes = np.eye(4, 12, dtype=np.float32)[np.arange(120) % 4]
     axes += np.random.default_rng(0).normal(scale=0.05, size=axes.shape).astype(np.float32)
     captions = [f"{['black', 'dark', 'light', 'white'][row % 4]} <b>" for row in range(120)]
-    return SAETopicModel(4, n_atoms=12, k=2).fit(captions, axes, images=pictures)
+    return SAETopicModel(4, n_atoms=12, k=2).fit(captions, embeddings=axes, images=pictures)
 
 
 def test_each_row_shows_pictures_of_its_topic(model, pictures, tmp_path):
@@ -67,7 +67,7 @@ def test_topics_without_words_are_numbered(pictures, tmp_path):
     axes = np.eye(4, 12)[np.arange(120) % 4] + np.random.default_rng(0).normal(
         scale=0.05, size=(120, 12)
     )
-    model = SAETopicModel(4, n_atoms=12, k=2).fit(None, axes)
+    model = SAETopicModel(4, n_atoms=12, k=2).fit(None, embeddings=axes)
     assert "Topic 3" in image_sheet(model, pictures, tmp_path / "page.html").read_text()
 
 

@@ -168,7 +168,7 @@ def test_passages_are_embedded_a_few_at_a_time(long_corpus, monkeypatch, long_te
 def test_embedded_passages_take_the_place_of_embeddings(long_corpus, long_texts):
     texts, _ = long_corpus
     embedded = Chunker().embed(texts, long_texts.Encoder())
-    model = SAETopicModel(5, n_atoms=16, word_vectors="corpus").fit(texts, embedded)
+    model = SAETopicModel(5, n_atoms=16, word_vectors="corpus").fit(texts, embeddings=embedded)
     assert model.doc_topics_.shape == (120, 5)
     assert len(set(long_texts.theme_topics(model))) == 5
     assert np.allclose(model.transform(texts, embedded), model.doc_topics_, atol=1e-5)
@@ -221,7 +221,7 @@ def test_bad_arguments_are_named_and_change_nothing(fitted, long_corpus, long_te
             SAETopicModel(5, encoder=long_texts.Encoder()).fit(texts, chunk=chunk)
     embeddings = long_texts.Encoder().encode(texts)
     with pytest.raises(ValueError, match="embeddings of whole documents"):
-        fitted.fit(texts, embeddings, chunk=Chunker())
+        fitted.fit(texts, embeddings=embeddings, chunk=Chunker())
     with pytest.raises(ValueError, match="bow has 119 rows for 120 documents"):
         fitted.fit(texts, bow=sp.csr_matrix(np.ones((119, 1))), vocabulary=["word"])
     with pytest.raises(ValueError, match="at most the 30 tokens"):

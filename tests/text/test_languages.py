@@ -71,9 +71,9 @@ def test_english_and_what_is_no_language_is_counted_as_ever(corpus, sentences):
     english, _ = sentences.of("en")
     for texts in (english, corpus.documents, ["run jump swim", "chip disk drive"]):
         assert choose_languages("auto", texts) == ()
-    model = SAETopicModel(5, n_atoms=16).fit(corpus.documents, corpus.embeddings)
+    model = SAETopicModel(5, n_atoms=16).fit(corpus.documents, embeddings=corpus.embeddings)
     as_ever = SAETopicModel(5, n_atoms=16, language=None)
-    as_ever.fit(corpus.documents, corpus.embeddings)
+    as_ever.fit(corpus.documents, embeddings=corpus.embeddings)
     assert np.array_equal(model.components_, as_ever.components_)
     expected = default_vectorizer(400).fit(corpus.documents).get_feature_names_out()
     assert model.vocabulary_.tolist() == expected.tolist()
@@ -142,7 +142,7 @@ def test_topics_have_words_in_each_language(four_languages, tmp_path):
     loaded = SAETopicModel.load(tmp_path / "model")
     assert loaded.get_topics(12, language="de") == german
     embeddings = np.random.default_rng(0).normal(size=(3, 384))
-    loaded.partial_fit(["Die Rakete der Bank", "政府的银行", "The bank"], embeddings)
+    loaded.partial_fit(["Die Rakete der Bank", "政府的银行", "The bank"], embeddings=embeddings)
     assert loaded.get_topics(5, language="de")
 
 
@@ -150,14 +150,14 @@ def test_languages_can_be_told(sentences):
     german, french = sentences.of("de")[0][:50], sentences.of("fr")[0][:50]
     embeddings = np.random.default_rng(0).normal(size=(100, 16))
     model = SAETopicModel(2, n_atoms=8)
-    model.fit(german + french, embeddings, languages=["german"] * 50 + ["fr"] * 50)
+    model.fit(german + french, embeddings=embeddings, languages=["german"] * 50 + ["fr"] * 50)
     assert set(model.words_of_language_) == {"de", "fr"}
     assert "stürmer" in model.words_of_language_["de"]
     assert "stürmer" not in model.words_of_language_["fr"]
     with pytest.raises(ValueError, match="languages names 3 for 100 documents"):
-        model.fit(german + french, embeddings, languages=["de"] * 3)
+        model.fit(german + french, embeddings=embeddings, languages=["de"] * 3)
     with pytest.raises(ValueError, match="languages must be"):
-        model.fit(german + french, embeddings, languages=["deutsch"] * 100)
+        model.fit(german + french, embeddings=embeddings, languages=["deutsch"] * 100)
     with pytest.raises(ValueError, match="language must be one of"):
         model.get_topics(language="en")
 

@@ -5,6 +5,7 @@ The format is detected from the files; activations equal those of each library's
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,15 @@ SUPPORTED = (
     "JumpReluAutoEncoder), SAELens (standard, topk, jumprelu), eai-sparsify (topk)"
 )
 _TOPK_CLASSES = {"AutoEncoderTopK": "topk", "BatchTopKSAE": "batch_topk"}
+_LINEAR = {"encoder.weight", "encoder.bias", "decoder.weight"}
+_JUMPRELU = {"W_enc", "b_enc", "W_dec", "b_dec", "threshold"}
+_WEIGHTS = {  # of dictionary_learning's classes; early AutoEncoderTopK have no threshold or k
+    "AutoEncoder": _LINEAR | {"bias"},
+    "AutoEncoderTopK or BatchTopKSAE": _LINEAR | {"b_dec"},
+    "JumpReluAutoEncoder": _JUMPRELU,
+    "MatryoshkaBatchTopKSAE": _JUMPRELU | {"k", "group_sizes"},
+}
+_WRAPPED = re.compile(r"^(_orig_mod\.|module\.|model\.)+")  # by torch.compile or data parallelism
 
 
 def load_other_library(path: Path, architecture: str | None = None) -> dict[str, Any] | None:
@@ -46,6 +56,8 @@ def load_other_library(path: Path, architecture: str | None = None) -> dict[str,
     """
     folder = path if path.is_dir() else path.parent
     config = _read_json(folder / "cfg.json")
+    if config is not None:
+        config["activation_scaler"] = _read_json(folder / "activation_scaler.json") or {}
     for name, convert in [("sae_weights.safetensors", _saelens), ("sae.safetensors", _sparsify)]:
         if config is not None and (path.name == name or (path / name).is_file()):
             try:
@@ -56,13 +68,16 @@ def load_other_library(path: Path, architecture: str | None = None) -> dict[str,
     if not file.is_file() or file.suffix not in (".pt", ".pth", ".bin", ".safetensors"):
         return None
     trainer = (_read_json(file.parent / "config.json") or {}).get("trainer", {})
-    named = trainer.get("dict_class") if isinstance(trainer, dict) else None
-    return _dictionary_learning(_read_tensors(file), architecture or named)
+    trainer = trainer if isinstance(trainer, dict) else {}
+    weights = {_WRAPPED.sub("", key): array for key, array in _read_tensors(file).items()}
+    return _dictionary_learning(weights, architecture or trainer.get("dict_class"), trainer)
 
 
-def _dictionary_learning(weights: dict[str, np.ndarray], name: str | None) -> dict[str, Any]:
+def _dictionary_learning(
+    weights: dict[str, np.ndarray], name: str | None, trainer: dict[str, Any]
+) -> dict[str, Any]:
     keys = set(weights)
-    if keys == {"bias", "encoder.weight", "encoder.bias", "decoder.weight"}:
+    if keys == _WEIGHTS["AutoEncoder"]:
         norms = np.linalg.norm(weights["decoder.weight"], axis=0)  # as its from_pretrained does
         return _model(
             weights["encoder.weight"] * norms[:, None],
@@ -71,24 +86,29 @@ def _dictionary_learning(weights: dict[str, np.ndarray], name: str | None) -> di
             centre=weights["bias"],
             activation="l1",
         )
-    if keys == {"b_dec", "encoder.weight", "encoder.bias", "decoder.weight", "k", "threshold"}:
+    if keys - {"k", "threshold"} == _WEIGHTS["AutoEncoderTopK or BatchTopKSAE"]:
+        if name is None and "threshold" not in keys:
+            name = "AutoEncoderTopK"
         if name not in _TOPK_CLASSES:
             raise ValueError(
                 "the checkpoint is an AutoEncoderTopK or a BatchTopKSAE, whose weights look alike; "
                 f"pass architecture= one of {', '.join(_TOPK_CLASSES)} (found {name!r})"
             )
         activation = _TOPK_CLASSES[name]
+        k = weights.get("k", trainer.get("k"))
+        if k is None or (activation == "batch_topk" and "threshold" not in keys):
+            lacks = "k, in the weights or as trainer.k in config.json" if k is None else "threshold"
+            raise ValueError(f"an incomplete {name}: it lacks {lacks}")
         return _model(
             weights["encoder.weight"],
             weights["encoder.bias"],
             weights["decoder.weight"].T,
             centre=weights["b_dec"],
             activation=activation,
-            k=int(weights["k"]),
+            k=int(k),
             threshold=weights["threshold"] if activation == "batch_topk" else 0.0,
         )
-    named = {"W_enc", "b_enc", "W_dec", "b_dec", "threshold"}
-    if keys == named:
+    if keys == _JUMPRELU:
         return _model(
             weights["W_enc"].T,
             weights["b_enc"],
@@ -97,7 +117,7 @@ def _dictionary_learning(weights: dict[str, np.ndarray], name: str | None) -> di
             activation="jumprelu",
             threshold=weights["threshold"],
         )
-    if keys == named | {"k", "group_sizes"}:
+    if keys == _WEIGHTS["MatryoshkaBatchTopKSAE"]:
         return _model(
             weights["W_enc"].T,
             weights["b_enc"],
@@ -107,6 +127,9 @@ def _dictionary_learning(weights: dict[str, np.ndarray], name: str | None) -> di
             k=int(weights["k"]),
             threshold=weights["threshold"],
         )
+    for kind, wanted in _WEIGHTS.items():
+        if keys and keys < wanted:
+            raise ValueError(f"an incomplete {kind}: it lacks {', '.join(sorted(wanted - keys))}")
     raise ValueError(
         f"unknown architecture with weights {', '.join(sorted(keys))}; supported: {SUPPORTED}"
     )
@@ -125,15 +148,19 @@ def _saelens(config: dict[str, Any], weights: dict[str, np.ndarray]) -> dict[str
     if config.get("rescale_acts_by_decoder_norm"):
         norms = np.linalg.norm(decoder, axis=1)
         encoder, bias, decoder = encoder * norms[:, None], bias * norms, decoder / norms[:, None]
+    scaler = config["activation_scaler"]  # of a checkpoint in training; folded in at its end
+    if scaler.get("has_whitening"):
+        raise ValueError("SAELens checkpoint of whitened activations, which is not supported")
+    scale = 1.0 if scaler.get("scaling_factor") is None else float(scaler["scaling_factor"])
     place = "centre" if config.get("apply_b_dec_to_input", True) else "bias"
     return _model(
-        encoder,
+        encoder * scale,
         bias,
-        decoder,
+        decoder / scale,
         activation="l1" if architecture == "standard" else architecture,
         k=int(config.get("k", 0)),
-        threshold=weights.get("threshold", 0.0),
-        **{place: weights["b_dec"]},
+        threshold=weights["threshold"] if architecture == "jumprelu" else 0.0,
+        **{place: weights["b_dec"] / scale},
     )
 
 

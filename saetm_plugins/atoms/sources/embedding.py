@@ -13,7 +13,7 @@ import numpy as np
 from saetm_plugins.progress import progress_bar
 from saetm_plugins.text import load_encoder
 from saetm_plugins.text_files import open_table
-from saetm_plugins.validation import check_choice, check_count, check_embeddings
+from saetm_plugins.validation import check_choice, check_count, check_embeddings, check_path
 
 _MANIFEST = "manifest.json"
 DTYPES = ("float16", "float32")
@@ -76,7 +76,7 @@ def embed_file(
         When the column is missing, the file holds no text or is of another kind, or `out` holds
         shards of other settings.
     """
-    file, out = Path(file), Path(out)
+    file, out = Path(file), check_path(out, "out")
     shard_size = check_count(shard_size, "shard_size")
     batch_size = check_count(batch_size, "batch_size")
     check_choice(dtype, "dtype", DTYPES)

@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from saetm_plugins.persistence import reserve_space
-from saetm_plugins.validation import check_count, check_not_negative
+from saetm_plugins.validation import check_count, check_not_negative, check_path
 
 _KEPT = 2
 
@@ -42,13 +42,11 @@ class CheckpointFolder:
         every: int | None = None,
         minutes: float | None = None,
     ) -> None:
-        if not isinstance(folder, str | os.PathLike):
-            raise TypeError(f"checkpoint_dir must be a path; found {folder!r}")
         if every is not None:
             check_count(every, "checkpoint_every")
         if minutes is not None:
             check_not_negative(minutes, "checkpoint_minutes")
-        self.folder = Path(folder)
+        self.folder = check_path(folder, "checkpoint_dir")
         self.folder.mkdir(parents=True, exist_ok=True)
         self._settings = json.loads(json.dumps(settings))
         if every is None and minutes is None:

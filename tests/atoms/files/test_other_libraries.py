@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import save_file
 
 from saetm_plugins.atoms import SparseAutoencoder
@@ -43,3 +44,68 @@ def test_a_checkpoint_without_k_is_named(tmp_path):
     (folder / "cfg.json").write_text("{}")
     with pytest.raises(ValueError, match=r"sae.safetensors.* lacks 'k'"):
         SparseAutoencoder.from_pretrained(folder)
+
+
+def _state(*left_out, prefix="", **more):
+    """Return the weights of an AutoEncoderTopK of dictionary_learning, without some of them."""
+    rng = np.random.default_rng(0)
+    named = {
+        "encoder.weight": rng.normal(size=(12, 6)),
+        "encoder.bias": np.zeros(12),
+        "decoder.weight": rng.normal(size=(6, 12)),
+        "b_dec": np.zeros(6),
+        "k": 3,
+        "threshold": 0.5,
+        **more,
+    }
+    return {
+        prefix + name: torch.tensor(value) for name, value in named.items() if name not in left_out
+    }
+
+
+def _load(folder, state, **trainer):
+    torch.save(state, folder / "ae.pt")
+    if trainer:
+        (folder / "config.json").write_text(json.dumps({"trainer": trainer}))
+    return SparseAutoencoder.from_pretrained(folder)
+
+
+TOPK = {"dict_class": "AutoEncoderTopK"}
+
+
+def test_a_topk_checkpoint_may_lack_its_threshold_and_have_k_in_its_config(tmp_path):
+    whole = _load(tmp_path, _state(), **TOPK)
+    assert _load(tmp_path, _state("threshold")).has_weights_of(whole)
+    found = _load(tmp_path, _state("threshold", "k"), k=3, **TOPK)
+    assert found.has_weights_of(whole)
+    assert (found.activation, found.k) == ("topk", 3)
+
+
+@pytest.mark.parametrize("prefix", ["_orig_mod.", "module._orig_mod.", "model."])
+def test_weights_of_a_compiled_module_are_read(tmp_path, prefix):
+    whole = _load(tmp_path, _state(), **TOPK)
+    assert _load(tmp_path, _state(prefix=prefix), **TOPK).has_weights_of(whole)
+
+
+@pytest.mark.parametrize("wrapper", ["model", "state_dict"])
+def test_weights_within_the_state_of_a_training_are_read(tmp_path, wrapper):
+    whole = _load(tmp_path, _state(), **TOPK)
+    state = {"step": 3, "optimizer": {"lr": 0.1}, wrapper: _state()}
+    assert _load(tmp_path, state, **TOPK).has_weights_of(whole)
+
+
+@pytest.mark.parametrize(
+    ("state", "trainer", "said"),
+    [
+        (_state("k"), TOPK, "incomplete AutoEncoderTopK: it lacks k, in the weights or"),
+        (_state("threshold"), {"dict_class": "BatchTopKSAE"}, "BatchTopKSAE: it lacks threshold"),
+        (_state("b_dec", "k", "threshold"), {}, "incomplete AutoEncoder: it lacks bias"),
+        (_state(gate=1.0), TOPK, "unknown architecture with weights"),
+    ],
+    ids=["k", "threshold", "bias", "unknown"],
+)
+def test_an_incomplete_checkpoint_is_told_from_one_of_an_unknown_kind(
+    tmp_path, state, trainer, said
+):
+    with pytest.raises(ValueError, match=said):
+        _load(tmp_path, state, **trainer)
