@@ -28,7 +28,8 @@ bounds: $(INSTALLED_TEST)
 # Every fuzz test with 20,000 inputs, a thousand damaged files, thirty kills of each kind: hours.
 fuzz: $(INSTALLED_TEST)
 	SAETM_FUZZ=20000 SAETM_MUTATIONS=1000 SAETM_KILLS=30 \
-		$(VENV)/bin/python -m pytest --timeout 14400 tests/fuzz integration/test_kills.py
+		$(VENV)/bin/python -m pytest --timeout 14400 \
+		tests/fuzz tests/test_lifecycle.py integration/test_kills.py
 
 lint: $(INSTALLED_TEST)
 	$(VENV)/bin/ruff check .

@@ -231,7 +231,7 @@ def test_no_openmp_team_of_numba_is_started(corpus):
         "import numpy as np, numba\n"
         "from saetm_plugins import SAETopicModel\n"
         "x = np.random.default_rng(0).normal(size=(300, 16)).astype('f')\n"
-        "SAETopicModel(4).fit(None, x).transform(None, x)\n"
+        "SAETopicModel(4).fit(None, embeddings=x).transform(None, x)\n"
         "try:\n    print(numba.threading_layer())\nexcept ValueError:\n    print('none')\n"
     )
     found = subprocess.run(
@@ -252,7 +252,7 @@ def test_a_package_folder_that_cannot_be_written_needs_no_cache(tmp_path):
         "import numpy as np, saetm_plugins\n"
         "from saetm_plugins import SAETopicModel\n"
         "x = np.random.default_rng(0).normal(size=(300, 16)).astype('f')\n"
-        "print(SAETopicModel(4).fit(None, x).n_topics_, saetm_plugins.__file__)\n"
+        "print(SAETopicModel(4).fit(None, embeddings=x).n_topics_, saetm_plugins.__file__)\n"
     )
     environment = {**os.environ, "HOME": str(tmp_path / "home"), "PYTHONPATH": str(tmp_path)}
     found = subprocess.run(

@@ -63,6 +63,15 @@ def test_a_topic_without_atoms_goes(model):
     check_consistent(model)
 
 
+def test_a_topic_whose_atoms_have_no_documents_left_can_be_split(model, corpus):
+    for _ in range(2):
+        model.partial_fit(corpus.documents[:2], embeddings=corpus.embeddings[:2], decay=0)
+    for _ in range(5):
+        sizes = np.diff(model.atom_topics_.tocsc().indptr)
+        model.split_topic(int(np.flatnonzero(sizes >= 2)[-1]))  # the least prevalent
+    assert np.isfinite(model.components_).all()
+
+
 def test_labels_follow_their_topics(model):
     model.set_topic_labels({0: "first", 3: "fourth"})
     words = dict(zip(model.topic_labels_, model.get_topics(5), strict=True))

@@ -12,7 +12,7 @@ from saetm_plugins.decisions import Decisions
 
 @pytest.fixture(scope="module")
 def fitted(corpus) -> SAETopicModel:
-    return SAETopicModel(n_topics=5).fit(corpus.documents, corpus.embeddings)
+    return SAETopicModel(n_topics=5).fit(corpus.documents, embeddings=corpus.embeddings)
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_decisions_are_saved(model, tmp_path):
 
 
 def test_batches_are_undecided_and_what_is_learned_goes_on(model, corpus):
-    model.partial_fit(corpus.documents[:50], corpus.embeddings[:50])
+    model.partial_fit(corpus.documents[:50], embeddings=corpus.embeddings[:50])
     np.testing.assert_array_equal(model.labels_, model.topics_of(model.doc_atoms_)[0])
 
 

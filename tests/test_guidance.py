@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from sklearn.feature_extraction.text import CountVectorizer
 
 from saetm_plugins import SAETopicModel
 
@@ -28,6 +29,16 @@ def share_of_theme(model, corpus, label, theme):
     """Mean share that the topic `label` has of documents of `theme`, and of all others."""
     shares = model.doc_topics_[:, model.topic_labels_.index(label)]
     return shares[corpus.themes == theme].mean(), shares[corpus.themes != theme].mean()
+
+
+def test_seed_words_are_found_in_any_case(corpus):
+    texts = [text.replace("themebworda", "NASA") for text in corpus.documents]
+    model = SAETopicModel(
+        5, vectorizer=CountVectorizer(lowercase=False), word_vectors="corpus",
+        seed_topics={"space": ["NASA"], "fifth": ["THEMEEWORDC"]},
+    ).fit(texts, embeddings=corpus.embeddings)  # fmt: skip
+    assert model.atoms_.label_targets.words == [["NASA"], ["themeewordc"]]
+    assert "NASA" in model.get_topics(5)[model.topic_labels_.index("space")]
 
 
 @pytest.mark.parametrize("merge", ["nmf", "kmeans", "ward"])

@@ -1,6 +1,7 @@
 """A model's life in any order: invariants hold after each, and refused calls change nothing."""
 
 import copy
+import os
 import pickle
 import tempfile
 import warnings
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import hypothesis.strategies as st
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from sklearn.base import clone
@@ -26,6 +28,7 @@ SAE = train_sae(EMBEDDINGS, n_atoms=40, k=3, n_steps=120)
 VECTORIZER = CountVectorizer(vocabulary=sorted({w for d in DOCUMENTS for w in d.split()}))
 
 batches = st.tuples(st.integers(0, 120), st.integers(4, 40)).map(lambda p: slice(p[0], sum(p)))
+singles = st.integers(0, 159).map(lambda row: slice(row, row + 1))
 merges = st.sampled_from(["auto", "nmf", "kmeans", "ward"])
 
 
@@ -66,7 +69,10 @@ class Life(RuleBasedStateMachine):
         texts = DOCUMENTS[rows] if self.words else None
         self.do("fit", texts, EMBEDDINGS[rows])
 
-    @rule(rows=batches, decay=st.sampled_from([1.0, 0.5, 0.0, -1.0, float("inf"), float("nan")]))
+    @rule(
+        rows=st.one_of(batches, singles),
+        decay=st.sampled_from([1.0, 0.5, 0.0, -1.0, float("inf"), float("nan")]),
+    )
     def partial_fit(self, rows, decay):
         texts = DOCUMENTS[rows] if self.words else None
         self.do("partial_fit", texts, EMBEDDINGS[rows], decay=decay)
@@ -172,10 +178,58 @@ def assert_equal(one, other):
 
 TestLife = Life.TestCase
 TestLife.settings = settings(
-    max_examples=200,
+    max_examples=min(2000, int(os.environ.get("SAETM_FUZZ", "25"))),
     stateful_step_count=25,
     deadline=None,
     derandomize=True,
     phases=(Phase.generate,),  # shrinking a failure takes minutes; its calls are printed
     suppress_health_check=list(HealthCheck),
 )
+
+
+@pytest.fixture
+def model():
+    return SAETopicModel(5, sae=SAE, word_vectors="corpus").fit(DOCUMENTS, EMBEDDINGS)
+
+
+def test_a_refit_is_a_fit(model):
+    components = model.components_
+    model.merge_topics([0, 1]).set_topic_labels({0: "x"})
+    np.testing.assert_array_equal(model.fit(DOCUMENTS, EMBEDDINGS).components_, components)
+    assert model.topic_labels_ == [None] * 5
+    with pytest.raises(ValueError, match="no edit"):
+        model.undo()
+
+
+def test_a_refit_at_another_width_is_a_fit():
+    model, fresh = (SAETopicModel(5, n_atoms=20, k=2, word_vectors="corpus") for _ in range(2))
+    model.fit(DOCUMENTS, EMBEDDINGS).fit(DOCUMENTS, EMBEDDINGS[:, :8])
+    fresh.fit(DOCUMENTS, EMBEDDINGS[:, :8])
+    np.testing.assert_array_equal(model.components_, fresh.components_)
+
+
+def test_the_vectorizer_is_as_it_was_after_a_call_that_raises(model):
+    vectorizer, words = model.vectorizer_, dict(model.vectorizer_.vocabulary_)
+    for call in (
+        lambda: model.partial_fit(["new words"], EMBEDDINGS[:1], decay=np.inf),
+        lambda: model.fit(["new words"] * 3, EMBEDDINGS[:2]),
+    ):
+        with pytest.raises(ValueError, match=r"decay|embeddings"):
+            call()
+    assert model.vectorizer_ is vectorizer
+    assert vectorizer.vocabulary_ == words
+
+
+def test_batches_after_adam_are_one_fit_of_all():
+    options = {"sae": SAE, "solver": "adam", "emission_n_iter": 5, "vectorizer": VECTORIZER}
+    whole, batches = (SAETopicModel(5, **options) for _ in range(2))
+    whole.fit(DOCUMENTS, EMBEDDINGS)
+    batches.fit(DOCUMENTS[:80], EMBEDDINGS[:80]).partial_fit(DOCUMENTS[80:], EMBEDDINGS[80:])
+    np.testing.assert_allclose(whole.atom_words_, batches.atom_words_, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int64])
+def test_counts_may_be_numpy_integers(model, kind):
+    assert model.get_topics(kind(3)) == model.get_topics(3)
+    again = SAETopicModel(kind(5), sae=SAE, word_vectors="corpus").fit(DOCUMENTS, EMBEDDINGS)
+    np.testing.assert_array_equal(again.components_, model.components_)

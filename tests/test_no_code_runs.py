@@ -123,7 +123,7 @@ class TestBERTopic:
     def folder(self, corpus, tmp_path):
         bertopic = pytest.importorskip("saetm_plugins.bertopic")
         model = bertopic.SAEBERTopic(n_topics=5, embedding_model=Encoder())
-        model.fit(corpus.documents, corpus.embeddings)
+        model.fit(corpus.documents, embeddings=corpus.embeddings)
         model.save(tmp_path / "bertopic", "pytorch", save_embedding_model=False)
         return tmp_path / "bertopic"
 

@@ -54,7 +54,7 @@ def test_mass_of_atoms(documents):
 
 
 def test_mass_of_classes(documents):
-    classes = one_hot_classes(["a"] * (MANY + 1) + ["b"], MANY + 2)
+    classes = one_hot_classes(["a"] * (MANY + 1) + ["b"], MANY + 2).codes
     mass = (documents.T @ classes).toarray()
     np.testing.assert_array_equal(mass, [[TOTAL, 0], [0, LARGE]])
 

@@ -12,6 +12,7 @@ from saetm_plugins.validation import (
     check_embeddings,
     check_finite,
     check_flag,
+    one_hot_classes,
 )
 
 
@@ -95,6 +96,14 @@ def test_a_flag_is_true_or_false(value):
     with pytest.raises(TypeError, match="verbose must be True or False"):
         check_flag(value, "verbose")
     assert check_flag(np.True_, "verbose") is True
+
+
+def test_classes_may_be_bytes_of_any_encoding():
+    classes = [b"caf\xe9" if row % 2 else b"-1" for row in range(40)]
+    one_hot = one_hot_classes(classes, 40).codes
+    np.testing.assert_array_equal(one_hot.toarray().ravel(), np.arange(40) % 2)
+    mixed = [*classes[:-1], 3]  # an array of objects
+    np.testing.assert_array_equal(one_hot_classes(mixed, 40).codes.sum(axis=0), [[1, 19]])
 
 
 def test_counts_and_choices_name_the_argument():

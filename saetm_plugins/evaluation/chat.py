@@ -250,7 +250,10 @@ class AnswerCache:
                 version = connection.execute("PRAGMA user_version").fetchone()[0]
                 tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
                 if tables == 0 and version == 0:
-                    connection.execute("CREATE TABLE answers (key TEXT PRIMARY KEY, answer TEXT)")
+                    connection.execute("BEGIN IMMEDIATE")  # both or neither, if killed between
+                    connection.execute(
+                        "CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, answer TEXT)"
+                    )
                     connection.execute(f"PRAGMA user_version = {CACHE_VERSION}")
                     version = CACHE_VERSION
         except sqlite3.DatabaseError as error:

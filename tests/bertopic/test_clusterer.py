@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from sklearn.metrics import adjusted_rand_score
 from sklearn.utils.estimator_checks import check_estimator
 
@@ -47,6 +48,11 @@ def test_outliers_are_what_belongs_little_to_its_topic(corpus):
     expected = np.where(plain.probabilities_ < threshold, -1, plain.labels_)
     np.testing.assert_array_equal(strict.labels_, expected)
     np.testing.assert_array_equal(strict.predict(corpus.embeddings), expected)
+
+
+def test_tensors_that_require_grad_are_taken(fitted, corpus):
+    rows = torch.tensor(corpus.embeddings, requires_grad=True)
+    np.testing.assert_array_equal(fitted.predict(rows), fitted.labels_)
 
 
 def test_all_memberships_are_kept_when_asked_for(corpus):

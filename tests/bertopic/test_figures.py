@@ -105,3 +105,12 @@ def test_times_of_any_kind_go_into_bins(model, corpus, kind, soft):
     np.testing.assert_allclose(table.groupby("Timestamp").Frequency.sum(), 100, rtol=1e-3)
     unbinned = model.topics_over_time(corpus.documents, stamps, soft=soft)
     assert unbinned.Timestamp.nunique() == 20
+
+
+def test_a_file_is_not_replaced_by_a_folder(model, tmp_path):
+    path = tmp_path / "letter.txt"
+    path.write_text("dear")
+    with pytest.raises(FileExistsError, match="is a file; a folder is written"):
+        model.save(path)
+    assert path.read_text() == "dear"
+    assert list(tmp_path.iterdir()) == [path]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from judge_server import Reply, serve
 
-from saetm_plugins.evaluation import JudgeError, OpenAIChat, PipelineChat, TopicJudge
+from saetm_plugins.evaluation import AnswerCache, JudgeError, OpenAIChat, PipelineChat, TopicJudge
 from saetm_plugins.evaluation.judge import intruder_questions, parse_choice, parse_rating
 
 TOPICS = [[f"{theme}{letter}" for letter in "abcdefghij"] for theme in ("cat", "tax", "sun")]
@@ -191,6 +191,16 @@ def test_cost_is_estimated_before_and_nothing_is_asked(tmp_path):
         judge.coherence_rating(TOPICS)
         assert judge.estimate_cost(TOPICS) == (0, 0, 0, 0.0)
         assert TopicJudge(chat_to(server)).estimate_cost(TOPICS).cost is None
+
+
+def test_cache_whose_making_was_cut_short_is_made_anew(tmp_path, monkeypatch):
+    path = tmp_path / "answers.sqlite"
+    with monkeypatch.context() as patched:
+        patched.setattr("saetm_plugins.evaluation.chat.CACHE_VERSION", "no number")
+        with pytest.raises(ValueError, match="cache"):
+            AnswerCache(path)
+    AnswerCache(path).put("question", "answer")
+    assert AnswerCache(path).get(["question"]) == {"question": "answer"}
 
 
 def test_cache_of_another_version_is_refused(tmp_path):

@@ -33,6 +33,12 @@ def test_significance_is_divergence_from_junk(mixture):
         assert found.background[topic] == pytest.approx(entropy(documents[:, topic], even))
 
 
+def test_significance_of_the_smallest_and_largest_numbers_is_finite():
+    for scale in (1e308, 1e-320):
+        found = topic_significance(np.eye(2, 3) * scale, np.eye(4, 2) * scale)
+        assert np.isfinite(np.concatenate(found)).all()
+
+
 def test_junk_topics_have_no_significance():
     junk = topic_significance(np.ones((3, 8)), np.ones((20, 3)))
     for divergences in junk:

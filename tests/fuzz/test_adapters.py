@@ -1,25 +1,29 @@
-"""Generated input to BERTopic's and scikit-learn's face of the model."""
+"""Generated input to the models of BERTopic, gensim and OCTIS."""
 
 import copy
+import warnings
 
 import hypothesis.strategies as st
 import numpy as np
 import pandas as pd
 import pytest
+from entries import CHUNKS, LEGAL, MERGES, PARAMETERS, TIMES
 from fuzzing import (
     EMBEDDINGS,
     FITTED,
     GROUPS,
     SAE,
     TEXTS,
+    TOKENS,
+    WORD_VECTORS,
     WORDS,
-    Entry,
+    Encoder,
     arguments,
     check_call,
     check_mixtures,
-    clear,
+    entry,
     examples,
-    fuzz,
+    on_a_copy,
     state,
 )
 from hypothesis import given
@@ -28,269 +32,267 @@ from strategies import (
     Choice,
     Only,
     documents,
-    fractions,
     integers,
     junk,
     labels,
-    mostly,
+    numbers,
+    often,
     rows,
-    values_like,
+    word_lists,
 )
 
 bertopic = pytest.importorskip("saetm_plugins.bertopic")
+gensim = pytest.importorskip("saetm_plugins.gensim")
+octis = pytest.importorskip("saetm_plugins.octis")
 
-whole_fits = examples(1 / 3)  # each is a whole fit
-
-
-@whole_fits
-@given(
-    rows(EMBEDDINGS),
-    st.one_of(st.none(), st.none(), labels(GROUPS)),
-    st.one_of(st.none(), st.floats(0, 1), values_like(0.5)),
-)
-def test_clusterer(points, classes, threshold):
-    made = bertopic.SAEClusterer(2, sae=SAE, outlier_threshold=threshold)
-    found = clear(
-        lambda: made.fit(points, classes), "outlier_threshold", "X", "y", "n_topics", "embeddings",
-        "array", "data", "sample", "convert", "argument must be",
-    )  # fmt: skip
-    if found is not None:
-        assert ((found.labels_ >= -1) & (found.labels_ < found.n_topics_)).all()
+N = len(TEXTS)
+BASE = {"sae": SAE, "word_vectors": "corpus"}
 
 
-CLUSTERER = bertopic.SAEClusterer(3, sae=SAE).fit(EMBEDDINGS)
-CLUSTERED = {
-    "predict": {"X": rows(EMBEDDINGS[:5])},
-    "transform": {"X": rows(EMBEDDINGS[:5])},
-    "partial_fit": {"X": rows(EMBEDDINGS)},  # y is looked at in the first batch only
-    "fit_predict": {"X": EMBEDDINGS, "y": Choice(None, GROUPS)},
-    "fit_transform": {"X": EMBEDDINGS, "y": Choice(None, GROUPS)},
-    "set_params": {"n_topics": Choice(2, None, "auto"), "merge": Choice("ward", "kmeans"),
-                   "sharpening": Choice(2.0, None), "target_weight": 0.5,
-                   "outlier_threshold": Choice(None, 0.5), "random_state": Choice(0, None),
-                   "activation": Choice("batch_topk", "topk"), "device": Choice("cpu", "auto"),
-                   "calculate_probabilities": False},
-}  # fmt: skip
-OF_X = ("X", "embeddings", "array", "data", "sample", "convert", "argument must be", "classes", "y")
-
-
-@pytest.mark.parametrize("name", CLUSTERED)
-def test_clusterer_methods(name):
-    legal = CLUSTERED[name]
-    before = CLUSTERER.labels_.copy()
-
-    def call(**made):
-        model = copy.copy(CLUSTERER)
-        if name == "set_params":
-            return model.set_params(**made).fit(EMBEDDINGS).transform(EMBEDDINGS)
-        try:
-            return getattr(model, name)(**made)
-        except BaseException:
-            assert all(vars(CLUSTERER)[key] is kept for key, kept in vars(model).items())
-            raise
-
-    def check(found, _):
-        np.testing.assert_array_equal(CLUSTERER.labels_, before)
-        if name in ("transform", "fit_transform", "set_params"):
-            check_mixtures(found)
-        elif name in ("predict", "fit_predict"):
-            assert ((found >= -1) & (found < 3)).all()
-
-    always = {each: value for each, value in legal.items() if each == "X"}
-    options = {each: value for each, value in legal.items() if each != "X"}
-    also = OF_X if "X" in legal else ("n_topics", "live atoms")
-    entry = Entry(call, always, options, also, check)
-
-    @examples(0.1 if name == "set_params" else 0.25)
+def run(entry):
+    @examples(entry.part)
     @given(arguments(entry))
-    def run(changed):
-        check_call(entry, *changed)
+    def all_inputs(made):
+        check_call(entry, made)
 
-    run()
-
-
-# Of BERTopic's own parameters, those that SAEBERTopic reads while it fits.
-PARAMETERS = sorted(
-    (set(bertopic.SAEBERTopic._get_param_names()) - {"verbose", "language", "sae", "device"})
-    - {"umap_model", "hdbscan_model", "embedding_model", "low_memory", "min_topic_size"}
-)
+    all_inputs()
 
 
-def check_topics(model):
-    shares = model.sae_model_.doc_topics_.sum(axis=1)  # less what deleted topics had
-    assert ((shares >= 0) & (shares < 1.001)).all()
-    if model.sae_model_.components_ is not None:
-        np.testing.assert_allclose(model.sae_model_.components_.sum(axis=1), 1, atol=1e-3)
-    n_topics = model.sae_model_.n_topics_
-    assert set(model.topics_) <= {-1, *range(n_topics)}
-    # A blank text counts among the sizes, under -1, and not as a document learned from.
-    assert sum(model.topic_sizes_.values()) >= model.sae_model_.n_documents_seen_
-    assert {-1, *model.topic_representations_} == {-1, *range(n_topics)}
-
-
-# Legal values of parameters; the others are legal as they are by default, or junk.
-LEGAL = {
-    "n_topics": Choice(4, "auto", None, 1), "merge": Choice("nmf", "ward", "kmeans"),
-    "sharpening": Choice(2.0, None), "word_vectors": Choice("corpus", {WORDS[0]: EMBEDDINGS[0]}),
-    "solver": Choice("em", "adam"), "emission_n_iter": Choice(None, 3), "target_weight": 0.5,
-    "outlier_threshold": Choice(None, 0.5, 0.99), "random_state": Choice(0, None),
-    "top_n_words": Choice(10, 3), "n_gram_range": Choice((1, 1), (1, 2)),
-    "nr_topics": Choice(None, 3, "auto"), "calculate_probabilities": Choice(False, True),
-    "vectorizer_model": Choice(None, CountVectorizer(), CountVectorizer(min_df=2)),
-    "chunk": Choice("auto", None), "seed_topic_list": Choice(None, [[WORDS[0]], [WORDS[7]]]),
-    "zeroshot_topic_list": Choice(None, ["a name"], np.array(["one", "two"])),
-    "zeroshot_min_similarity": 0.7,
-    "activation": Choice("batch_topk", "topk"), "n_atoms": Choice(None, 8), "k": Choice(None, 2),
-}  # fmt: skip
-
-
-@st.composite
-def parameters(draw):
-    name = draw(st.sampled_from(PARAMETERS))
-    value = draw(values_like(LEGAL[name]) if name in LEGAL else junk)
-    if name == "emission_n_iter" and isinstance(value, (int, float)) and value > 100:
-        value = 7  # what is asked for would be done
-    return name, value
-
-
-@whole_fits
-@given(parameters())
-def test_bertopic_parameters(parameter):
-    name, value = parameter
-    chosen = {"n_topics": 4, "sae": SAE, "word_vectors": "corpus", name: value}
-    made = clear(lambda: bertopic.SAEBERTopic(**chosen), name)
-    if made is None:
-        return
-    before = dict(vars(made))
-    if clear(lambda: made.fit(TEXTS, embeddings=EMBEDDINGS), name) is None:
-        assert vars(made).keys() == before.keys()
-        assert all(before[key] is kept for key, kept in vars(made).items())
-    else:
-        check_topics(made)
-
-
-@pytest.fixture(scope="module")
-def fitted():
-    model = bertopic.SAEBERTopic(4, sae=SAE, word_vectors="corpus").fit(TEXTS, EMBEDDINGS)
-    model.delete_topics([3])  # so that there is a topic -1
-    return model
-
-
-# The arguments of each method that are generated, one at a time; the others are as in VALID.
-CALLS = {
-    "fit": ("documents", "embeddings", "images", "y"),
-    "transform": ("documents", "embeddings", "images"),
-    "partial_fit": ("documents", "embeddings"),
-    "reduce_topics": ("docs", "nr_topics", "merge"),
-    "merge_topics": ("docs", "topics_to_merge"),
-    "split_topic": ("docs", "topic", "n"),
-    "delete_topics": ("topics_to_delete",),
-    "set_topic_labels": ("topic_labels",),
-    "update_topics": ("docs", "topics", "top_n_words", "n_gram_range", "vectorizer_model")
-    + ("representation_model", "ctfidf_model"),
-    "reduce_outliers": ("documents", "topics", "strategy", "probabilities", "threshold"),
-    "topics_over_time": ("docs", "timestamps", "topics"),
-    "topics_per_class": ("docs", "classes"),
-    "get_document_info": ("docs", "df", "metadata"),
-    "hierarchical_topics": ("docs",),
-    "explain_document": ("document", "n_words"),
-}
-VALID = {
-    "fit": {"documents": TEXTS, "embeddings": EMBEDDINGS},
-    "transform": {"documents": TEXTS, "embeddings": EMBEDDINGS},
-    "partial_fit": {"documents": TEXTS, "embeddings": EMBEDDINGS},
-    "reduce_topics": {"docs": TEXTS, "nr_topics": 2},
-    "merge_topics": {"docs": TEXTS, "topics_to_merge": [0, 1]},
-    "split_topic": {"docs": TEXTS, "topic": 0},
-    "delete_topics": {},
-    "set_topic_labels": {},
-    "reduce_outliers": {"documents": TEXTS, "topics": [-1, 0, 1, 2] * 10, "strategy": "c-tf-idf"},
-    "topics_over_time": {"docs": TEXTS, "timestamps": list(range(40))},
-    "topics_per_class": {"docs": TEXTS, "classes": ["a", "b"] * 20},
-    "explain_document": {"document": 0},
-}
-# What an error may name beside the argument.
-ALSO = {
-    "document": ("texts need embeddings",),
-    "documents": ("embeddings", "images", "docs"),
-    "embeddings": ("documents", "Complex"),
-    "images": ("embeddings",),
-    "y": ("classes",),
-    "nr_topics": ("n_topics",),
-}
-# Legal values, whichever method they are an argument of.
-FORTY = [place % 4 - 1 for place in range(40)]
-LEGAL_OF_CALLS = {
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    CLUSTERER = bertopic.SAEClusterer(3, sae=SAE).fit(EMBEDDINGS)
+    BERTOPIC = bertopic.SAEBERTopic(4, **BASE, embedding_model=Encoder()).fit(TEXTS, EMBEDDINGS)
+    BERTOPIC.delete_topics([3])  # so that there is a topic -1
+OF_BERTOPIC = {
     "documents": documents(TEXTS), "docs": documents(TEXTS), "embeddings": EMBEDDINGS,
-    "images": Choice(None), "y": GROUPS, "nr_topics": Choice(2, 3, "auto"),
-    "merge": Choice("ward", "kmeans", "nmf", None), "topics_to_merge": st.one_of(
-        st.lists(st.integers(-1, 2), max_size=3), st.just([[0, 1]]), st.just([[0, 1], [2, 3]])),
-    "topic": integers, "n": Choice(2, 3), "topics_to_delete": st.lists(integers, max_size=2),
-    "topic_labels": st.one_of(st.dictionaries(st.integers(-1, 2), st.text(max_size=9), max_size=3),
-                              st.lists(st.text(max_size=5), min_size=3, max_size=4)),
-    "topics": labels(FORTY), "top_n_words": 5, "n_gram_range": Choice((1, 1), (1, 2)),
-    "vectorizer_model": Choice(CountVectorizer(), CountVectorizer(ngram_range=(1, 2))),
-    "representation_model": Choice(None), "ctfidf_model": Choice(None),
-    "strategy": Choice("c-tf-idf", "distributions"), "probabilities": FITTED.doc_topics_,
-    "threshold": 0.1, "timestamps": labels(list(range(40))), "classes": labels(GROUPS),
-    "df": pd.DataFrame({"x": range(40)}), "metadata": Choice({"y": list(range(40))}, None),
-    "document": Choice(0, 5), "n_words": 4,
+    "X": rows(EMBEDDINGS), "y": Choice(None, GROUPS), "nr_topics": Choice(2, 3, "auto"),
+    "merge": MERGES, "topic": integers, "n": Choice(2, 3), "topics": labels([0, 1, 2, -1] * 10),
+    "topics_to_merge": st.one_of(st.lists(st.integers(-1, 2), max_size=3),
+                                 st.sampled_from([[[0, 1]], [[0, 1], [2, 3]]])),
+    "topics_to_delete": st.lists(integers, max_size=2), "top_n_words": 5,
+    "topic_labels": st.dictionaries(st.integers(-1, 2), st.text(max_size=9), max_size=3),
+    "n_gram_range": Choice((1, 1), (1, 2)), "timestamps": TIMES, "nr_bins": Choice(4, None),
+    "vectorizer_model": Choice(None, CountVectorizer(), CountVectorizer(ngram_range=(1, 2))),
+    "strategy": Choice("c-tf-idf", "distributions"), "probabilities": FITTED.doc_topics_[:, :3],
+    "threshold": 0.1, "classes": labels(GROUPS), "df": pd.DataFrame({"x": range(N)}),
+    "metadata": Choice(None, {"y": list(range(N))}), "document": Choice(0, 5), "n_words": 4,
+    "soft": False, "models": Only(st.lists(st.sampled_from([BERTOPIC]), max_size=3)),
+    "min_similarity": 0.7,
 }  # fmt: skip
 
 
-@st.composite
-def calls(draw):
-    name, argument = draw(
-        st.sampled_from([(name, argument) for name, each in CALLS.items() for argument in each])
-    )
-    return name, argument, draw(values_like(LEGAL_OF_CALLS[argument]))
+def check_topics(model, _=None):
+    inner = model.sae_model_
+    shares = inner.doc_topics_.sum(axis=1)  # without those of deleted topics
+    assert ((shares >= 0) & (shares < 1.001)).all()
+    if inner.components_ is not None:
+        check_mixtures(inner.components_)
+    assert set(model.topics_) <= {-1, *range(inner.n_topics_)}
+    assert sum(model.topic_sizes_.values()) >= inner.n_documents_seen_
+    assert {-1, *model.topic_representations_} == {-1, *range(inner.n_topics_)}
 
 
-@fuzz
-@given(call=calls())
-def test_bertopic_calls(fitted, call):
-    name, argument, value = call
-    model = copy.copy(fitted)
-    made = {**VALID.get(name, {"docs": TEXTS}), argument: value}
-    before, inner = dict(vars(model)), state(fitted.sae_model_)
-    errors = (
-        ValueError,
-        TypeError,
-        FileNotFoundError,
-        *([IndexError] if argument == "document" else []),
-    )
-    names = (argument, *ALSO.get(argument, ()))
-    found = clear(lambda: (getattr(model, name)(**made),), *names, errors=errors)
-    assert all(inner[key] is kept for key, kept in state(fitted.sae_model_).items())
-    if found is None:
-        assert all(before[key] is kept for key, kept in vars(model).items())
-    elif name == "transform":
-        shares = found[0][1].sum(axis=1)
-        assert ((shares >= 0) & (shares < 1.001)).all()
-    elif isinstance(found[0], pd.DataFrame):
-        assert len(found[0].columns)
-    else:
-        check_topics(model)
+def of_bertopic(name, given, returns_model=True):
+    def call(**made):
+        model, inner = copy.copy(BERTOPIC), state(BERTOPIC.sae_model_)
+        before = dict(vars(model))
+        try:
+            found = getattr(model, name)(**made)
+        except BaseException:
+            assert all(before[key] is kept for key, kept in vars(model).items())
+            raise
+        finally:
+            now = state(BERTOPIC.sae_model_)
+            assert all(inner[key] is kept for key, kept in now.items())
+        return model if returns_model else found
+
+    check = check_topics if returns_model else None
+    return entry(call, OF_BERTOPIC, given, check, of=getattr(bertopic.SAEBERTopic, name))
 
 
-OTHER = bertopic.SAEBERTopic(4, sae=SAE, word_vectors="corpus").fit(TEXTS[:20], EMBEDDINGS[:20])
-ALONE = bertopic.SAEBERTopic(3, n_atoms=8, k=2, word_vectors="corpus").fit(TEXTS, EMBEDDINGS)
+def fit_bertopic(**parameters):
+    if parameters.get("sae", SAE) in (None, "auto") or parameters.get("verbose"):
+        raise ValueError  # atoms that take a second to train; lines printed
+    made = bertopic.SAEBERTopic(**{"n_topics": 4, **BASE} | parameters, embedding_model=Encoder())
+    return made.fit(TEXTS, EMBEDDINGS)
 
 
-@examples(0.2)
-@given(st.data(), values_like(Only(mostly(fractions))))
-def test_merged_models(fitted, data, similarity):
-    whole = [fitted, OTHER, ALONE]
-    models = data.draw(mostly(st.one_of(
-        st.lists(st.sampled_from(whole), min_size=1, max_size=3),
-        st.lists(st.sampled_from(whole[:2]), min_size=2, max_size=3).map(tuple),
-        st.lists(st.one_of(st.just(fitted), junk, st.just(bertopic.SAEBERTopic(3))), max_size=2),
-    )))  # fmt: skip
-    before = [dict(vars(model)) for model in whole]
-    found = clear(lambda: bertopic.SAEBERTopic.merge_models(models, similarity), "models",
-                  "min_similarity")  # fmt: skip
-    for model, kept in zip(whole, before, strict=True):
-        assert all(kept[key] is value for key, value in vars(model).items())
-    if found is not None:
-        assert len(found.get_topic_info())
-        assert set(found.topics_) <= set(found.topic_sizes_)
+def cluster(name, given):
+    check = check_mixtures if name == "transform" else None
+    call = on_a_copy(CLUSTERER, name)
+    return entry(call, OF_BERTOPIC, given, check, of=getattr(type(CLUSTERER), name))
+
+
+OWN = ("n_topics", "merge", "sharpening", "word_vectors", "solver", "emission_n_iter",
+       "random_state")  # fmt: skip
+BERTOPIC_ENTRIES = {
+    "parameters": entry(
+        fit_bertopic, {}, check=check_topics, **{name: PARAMETERS[name] for name in OWN},
+        target_weight=0.5, outlier_threshold=Choice(None, 0.5, 0.99), chunk=CHUNKS,
+        top_n_words=Choice(10, 3), n_gram_range=Choice((1, 1), (1, 2)),
+        nr_topics=Choice(None, 3, "auto"), calculate_probabilities=Choice(False, True),
+        vectorizer_model=OF_BERTOPIC["vectorizer_model"], zeroshot_min_similarity=0.7,
+        seed_topic_list=Choice(None, [[WORDS[0]], [WORDS[7]]]),
+        zeroshot_topic_list=Choice(None, ["a name"], np.array(["one", "two"]))),
+    "fit": of_bertopic("fit", "documents embeddings"),
+    "transform": of_bertopic("transform", "documents embeddings", False),
+    "partial_fit": of_bertopic("partial_fit", "documents embeddings"),
+    "reduce_topics": of_bertopic("reduce_topics", "docs nr_topics"),
+    "merge_topics": of_bertopic("merge_topics", "docs topics_to_merge"),
+    "split_topic": of_bertopic("split_topic", "docs topic"),
+    "delete_topics": of_bertopic("delete_topics", "topics_to_delete"),
+    "set_topic_labels": of_bertopic("set_topic_labels", "topic_labels"),
+    "update_topics": of_bertopic("update_topics", "docs"),
+    "reduce_outliers": of_bertopic("reduce_outliers", "documents topics strategy", False),
+    "topics_over_time": of_bertopic("topics_over_time", "docs timestamps", False),
+    "topics_per_class": of_bertopic("topics_per_class", "docs classes", False),
+    "get_document_info": of_bertopic("get_document_info", "docs", False),
+    "explain_document": of_bertopic("explain_document", "document", False),
+    "clusterer predict": cluster("predict", "X"), "clusterer transform": cluster("transform", "X"),
+    "clusterer fit": cluster("fit", "X"), "clusterer partial_fit": cluster("partial_fit", "X"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BERTOPIC_ENTRIES)
+def test_bertopic(name):
+    run(BERTOPIC_ENTRIES[name])
+
+
+counted = st.tuples(st.integers(0, len(WORDS) - 1), st.integers(1, 9))
+odd_pairs = st.tuples(integers, st.one_of(numbers, st.floats(0, 9)))
+bags = st.lists(often(st.lists(counted, max_size=6), st.lists(odd_pairs, max_size=2)), max_size=3)
+GENSIM = FITTED.to_gensim()
+FEWER = copy.copy(FITTED).retopic(2).to_gensim()
+BAGS = [GENSIM.id2word.doc2bow(tokens) for tokens in TOKENS]
+corpora = Only(often(st.just(BAGS), st.one_of(bags, bags.map(iter), junk)))
+bag = Choice([(0, 2), (3, 1)], [], [[(1, 1)], []], [(10**6, 1)], [(-1, 1)], [(0, np.nan)])
+OF_GENSIM = {
+    "bow": bag, "chunk": corpora, "corpus": corpora, "documents": Only(documents(TEXTS)),
+    "embeddings": EMBEDDINGS, "minimum_probability": 0.01, "minimum_phi_value": 0.01,
+    "per_word_topics": False, "gamma": rows(np.ones((N, 4))), "total_docs": Choice(None, 5),
+    "num_words": 5, "topicid": Choice(0, 3, -1), "topn": 5, "word_id": Choice(WORDS[0], 0, 99),
+    "coherence": Choice("u_mass", "c_npmi"), "texts": word_lists(TOKENS), "processes": Choice(1),
+    "other": Choice(GENSIM, FEWER), "n_ann_terms": 3, "chunksize": Choice(None, 1, 3),
+    "distance": Choice("kullback_leibler", "hellinger", "jaccard", "jensen_shannon"),
+    "merge": Choice(None, "ward"),
+}  # fmt: skip
+
+
+def of_gensim(name, given, part=1.0, **own):
+    def call(**made):
+        estimator = copy.copy(FITTED)
+        estimator.encoder = Encoder()
+        model = estimator.to_gensim()
+        before = model.get_topics().copy()
+        try:
+            found = getattr(model, name)(**made)
+            found = list(found) if hasattr(found, "corpus") else found  # read lazily
+        except BaseException:
+            np.testing.assert_array_equal(model.get_topics(), before)
+            raise
+        return None if found is model else found
+
+    return entry(call, OF_GENSIM, given, None, part, getattr(gensim.SaeModel, name), **own)
+
+
+def check_gensim(model, _):
+    check_mixtures(model.get_topics())
+    assert np.isfinite(model.alpha).all()
+    assert np.isfinite(model.inference(BAGS[:3])[0]).all()
+
+
+def make_gensim(model=None, **made):
+    try:
+        if model is not None:
+            return gensim.SaeModel.from_model(model, **made)
+        return gensim.SaeModel(**BASE, encoder=Encoder(), **made)
+    except AssertionError as error:  # gensim's for a prior of another length
+        raise ValueError from error
+
+
+SETTINGS = {
+    "alpha": Choice("auto", "symmetric", "asymmetric", 0.1, np.full(4, 0.2)),
+    "eta": Choice(None, "symmetric", 0.01), "iterations": Choice(50, 3), "random_state": 0,
+    "id2word": Choice(None, GENSIM.id2word, dict(enumerate(WORDS))), "minimum_probability": 0.01,
+}  # fmt: skip
+GENSIM_ENTRIES = {
+    "get_document_topics": of_gensim("get_document_topics", "bow"),
+    "lookup": of_gensim("__getitem__", "bow", eps=0.01),
+    "inference": of_gensim("inference", "chunk"),
+    "bound": of_gensim("bound", "corpus"),
+    "log_perplexity": of_gensim("log_perplexity", "chunk"),
+    "show_topics": of_gensim("show_topics", "", num_topics=Choice(3, -1)),
+    "get_topic_terms": of_gensim("get_topic_terms", "topicid"),
+    "get_term_topics": of_gensim("get_term_topics", "word_id"),
+    "top_topics": of_gensim("top_topics", "corpus processes", 0.3),
+    "diff": of_gensim("diff", "other"),
+    "retopic": of_gensim("retopic", "num_topics", num_topics=Choice(3, "auto", 1)),
+    "update": of_gensim("update", "corpus"),
+    "settings": entry(make_gensim, {}, "model", check_gensim, model=Only(st.just(FITTED)),
+                      **SETTINGS),
+    "training": entry(
+        make_gensim, OF_GENSIM, "corpus embeddings num_topics", check_gensim, 0.5,
+        num_topics=Choice(3, "auto"), corpus=corpora, embeddings=EMBEDDINGS, chunksize=7,
+        documents=Only(documents(TEXTS)), alpha=Choice("auto", 0.1)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", GENSIM_ENTRIES)
+def test_gensim(name):
+    run(GENSIM_ENTRIES[name])
+
+
+class Dataset:
+    """The getters of OCTIS' Dataset that its models call."""
+
+    def __init__(self, corpus=TOKENS, vocabulary=WORDS, parts=(28, 12)):
+        self.corpus, self.vocabulary, self.parts = corpus, vocabulary, parts
+
+    def get_corpus(self):
+        return self.corpus
+
+    def get_vocabulary(self):
+        return self.vocabulary
+
+    def get_metadata(self):
+        return {"total_documents": len(self.corpus)}
+
+    def get_partitioned_corpus(self, use_validation=True):
+        first, last = self.parts
+        return [self.corpus[:first], self.corpus[len(self.corpus) - last :]]
+
+
+def train_octis(corpus, vocabulary, parts, embeddings, **settings):
+    model = octis.SAETM(**{"num_topics": 3, **BASE} | settings, embeddings=embeddings)
+    return model.train_model(Dataset(corpus, vocabulary, parts))
+
+
+def check_output(output, _):
+    check_mixtures(output["topic-word-matrix"])
+    check_mixtures(output["topic-document-matrix"].T)
+    assert len(output["topics"]) == len(output["topic-word-matrix"])
+
+
+def score(metric, topics, words, mixtures):
+    output = {"topics": topics, "topic-word-matrix": words, "topic-document-matrix": mixtures}
+    return min(metric.score(output), 1e9)  # a divergence may be infinite
+
+
+OCTIS_ENTRIES = {
+    "training": entry(
+        train_octis, {}, "corpus vocabulary parts embeddings", check_output,
+        corpus=word_lists(TOKENS), vocabulary=Choice(WORDS, WORDS[:9], WORDS[::-1], None),
+        parts=st.tuples(st.integers(0, 41), st.integers(5, 40)), embeddings=EMBEDDINGS,
+        num_topics=Choice(3, 1, 40, "auto"), merge=MERGES, sharpening=2.0,
+        solver=PARAMETERS["solver"], emission_n_iter=Choice(None, 2)),
+    "metrics": entry(
+        score, LEGAL, "metric topics words mixtures", topics=word_lists(FITTED.get_topics(10)),
+        words=FITTED.components_, mixtures=FITTED.doc_topics_.T, metric=st.sampled_from([
+            octis.WMDDiversity(word_vectors=WORD_VECTORS),
+            octis.EmbeddingIntruder(word_vectors=WORD_VECTORS), octis.TopicSignificance()])),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OCTIS_ENTRIES)
+def test_octis(name):
+    run(OCTIS_ENTRIES[name])

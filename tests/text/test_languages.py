@@ -22,6 +22,12 @@ def words_of(text, **settings):
     return WordVectorizer(stop_words=None, **settings).build_analyzer()(text)
 
 
+def test_texts_in_none_of_the_languages_are_fitted(corpus):
+    model = SAETopicModel(5, word_vectors="corpus", language=["th", "ja"])
+    model.fit(corpus.documents, embeddings=corpus.embeddings)
+    assert np.isfinite(model.components_).all()
+
+
 @pytest.mark.parametrize(("text", "words"), [
     ("Übergrößen, Straßenbahn", ["übergrößen", "straßenbahn"]),
     ("L'été, aujourd’hui et l’économie", ["été", "aujourd'hui", "économie"]),

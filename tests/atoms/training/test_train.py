@@ -32,6 +32,12 @@ def test_every_activation_explains_most_with_about_k_atoms(embeddings, activatio
     assert error < 0.4 * ((embeddings - embeddings.mean(axis=0)) ** 2).sum()
 
 
+def test_small_numpy_integers_do_not_overflow(embeddings):
+    plain, small = (train_sae(embeddings, n_atoms=32, k=k, n_steps=5, batch_size=100)
+                    for k in (3, np.uint8(3)))  # fmt: skip
+    np.testing.assert_array_equal(small.decoder_, plain.decoder_)
+
+
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_same_seed_same_bits_other_seed_other_model(embeddings, activation):
     first, second, other = (
