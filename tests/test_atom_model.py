@@ -115,8 +115,10 @@ def test_every_field_of_added_models_is_that_of_one_fit(corpus, parts):
 
     def learn(rows):
         model = SAETopicModel(N_TOPICS, sae=sae, word_vectors={"themeaworda": [3.0, 4.0]})
-        return model.fit(None, embeddings=corpus.embeddings[rows], bow=bow[rows], vocabulary=vocabulary,
-                         classes=names[rows], class_weight=0.7).atoms_  # fmt: skip
+        return model.fit(
+            None, embeddings=corpus.embeddings[rows], bow=bow[rows], vocabulary=vocabulary,
+            classes=names[rows], class_weight=0.7,
+        ).atoms_  # fmt: skip
 
     added = learn(batches[0]) + learn(batches[1]) + learn(batches[2])
     whole = learn(np.concatenate(batches))

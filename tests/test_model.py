@@ -448,5 +448,6 @@ class TestPartialFit:
 
 
 def test_three_themes_of_chinese_texts_are_found(chinese_corpus):
-    model = SAETopicModel(n_topics=3).fit(chinese_corpus.documents, embeddings=chinese_corpus.embeddings)
+    texts, embeddings = chinese_corpus.documents, chinese_corpus.embeddings
+    model = SAETopicModel(n_topics=3).fit(texts, embeddings=embeddings)
     assert normalized_mutual_info_score(chinese_corpus.themes, model.labels_) > 0.95

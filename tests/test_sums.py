@@ -7,7 +7,7 @@ import pytest
 import scipy.sparse as sp
 import torch
 
-from saetm_plugins.analysis.naming import _presence
+from saetm_plugins.analysis.names.by_phrases import _presence
 from saetm_plugins.arrays import column_sums
 from saetm_plugins.atom_model import sum_documents
 from saetm_plugins.emission import fit_emissions
