@@ -7,10 +7,15 @@ INSTALLED := $(VENV)/.installed
 INSTALLED_TEST := $(VENV)/.installed-test
 INSTALLED_BENCH := $(VENV)/.installed-bench
 
-LOOPS := tests/test_loops.py tests/test_pairs.py tests/merging/test_ward.py tests/merging/test_nmf.py \
+LOOPS := tests/numerics/test_loops.py tests/numerics/test_pairs.py tests/merging/test_ward.py \
+	tests/merging/test_nmf.py \
 	tests/emission/test_solver.py tests/emission/test_inference.py tests/atoms/training/test_learners.py
 
-.PHONY: demo test bounds fuzz lint format bench clean
+# What is quick, for the loop while editing.
+FAST := tests/test_imports.py tests/test_validation.py tests/test_decisions.py tests/merging tests/emission \
+	tests/numerics/test_mixtures.py tests/numerics/test_pairs.py tests/numerics/test_loops.py
+
+.PHONY: demo test test-fast bounds fuzz lint format bench clean
 
 demo: $(INSTALLED)
 	$(VENV)/bin/saetm demo --out saetm-demo
@@ -19,6 +24,9 @@ demo: $(INSTALLED)
 test: $(INSTALLED_TEST)
 	OMP_WAIT_POLICY=PASSIVE $(VENV)/bin/python -m pytest tests integration \
 		--numprocesses auto --maxprocesses 4 --dist loadfile
+
+test-fast: $(INSTALLED_TEST)
+	OMP_WAIT_POLICY=PASSIVE $(VENV)/bin/python -m pytest $(FAST)
 
 # The compiled loops with numba's bounds checks; what is compiled for that is kept apart.
 bounds: $(INSTALLED_TEST)

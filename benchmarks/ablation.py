@@ -41,7 +41,7 @@ from saetm_plugins.evaluation import (
     topic_diversity,
 )
 from saetm_plugins.merging import make_merge
-from saetm_plugins.mixtures import normalize_activations
+from saetm_plugins.numerics.mixtures import normalize_activations
 
 COUNTS = (50, 200)
 METRICS = {

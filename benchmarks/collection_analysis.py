@@ -29,7 +29,7 @@ from scipy import stats
 
 from saetm_plugins import SAETopicModel
 from saetm_plugins.analysis import compare_groups, coverage, topic_shares, topic_trends
-from saetm_plugins.text import default_vectorizer, encode_texts, load_encoder
+from saetm_plugins.corpus import default_vectorizer, encode_texts, load_encoder
 
 RATES = (0.02, 0.05, 0.10)
 BARS = {0.02: 14, 0.05: 19}

@@ -23,7 +23,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.feature_extraction.text import CountVectorizer
 
-from saetm_plugins.text import default_vectorizer, encode_texts, load_encoder
+from saetm_plugins.corpus import default_vectorizer, encode_texts, load_encoder
 
 
 @dataclass

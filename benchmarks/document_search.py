@@ -19,7 +19,7 @@ import numpy as np
 
 from saetm_plugins import SAETopicModel
 from saetm_plugins.analysis import find_documents
-from saetm_plugins.text import encode_texts, load_encoder
+from saetm_plugins.corpus import encode_texts, load_encoder
 
 QUERIES = {
     "alt.atheism": [

@@ -12,7 +12,7 @@ from corpora import READERS
 from sklearn.feature_extraction.text import CountVectorizer
 
 from saetm_plugins import train_sae
-from saetm_plugins.mixtures import normalize_activations
+from saetm_plugins.numerics.mixtures import normalize_activations
 
 
 def newsgroups_counts(data: str, n_words: int = 10_000) -> tuple[sp.csr_matrix, np.ndarray]:

@@ -37,8 +37,8 @@ from saetm_plugins.atoms.foundation import (
     unexplained,
     unpack_foundation,
 )
-from saetm_plugins.persistence import save_folder
-from saetm_plugins.text.encoding import DEFAULT_ENCODER
+from saetm_plugins.corpus.encoders import DEFAULT_ENCODER
+from saetm_plugins.files.folders import save_folder
 
 SIZES = (1024, 4096, 16384)
 K = 16

@@ -24,8 +24,8 @@ import numpy as np
 from gensim.corpora import Dictionary
 from gensim.models import CoherenceModel, LdaModel, LdaMulticore
 
+from saetm_plugins.corpus import default_vectorizer
 from saetm_plugins.gensim import SaeModel
-from saetm_plugins.text import default_vectorizer
 
 N_INFERRED = 10_000
 

@@ -17,7 +17,7 @@ from efficientnet_lite_pytorch import EfficientNet
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from saetm_plugins.parallel import even_ranges, map_ranges
+from saetm_plugins.numerics.parallel import even_ranges, map_ranges
 
 AT_A_TIME = 4  # pictures a thread works on; with more it is slower
 

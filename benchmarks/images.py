@@ -29,8 +29,8 @@ from sklearn.metrics import normalized_mutual_info_score
 
 from saetm_plugins import SAETopicModel
 from saetm_plugins.analysis import compare_groups
-from saetm_plugins.images import embed_images, encode_images
-from saetm_plugins.images.encoding import read_embedded_images
+from saetm_plugins.corpus.images import embed_images, encode_images
+from saetm_plugins.corpus.images.encoding import read_embedded_images
 from saetm_plugins.plotting import image_sheet, plot_comparison
 
 N_TOPICS = (10, 20, 40)

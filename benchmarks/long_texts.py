@@ -33,8 +33,7 @@ from sklearn.linear_model import LinearRegression
 
 from saetm_plugins import SAETopicModel
 from saetm_plugins.analysis import spans
-from saetm_plugins.evaluation import topic_coherence
-from saetm_plugins.text import (
+from saetm_plugins.corpus import (
     Chunker,
     Passages,
     default_vectorizer,
@@ -43,6 +42,7 @@ from saetm_plugins.text import (
     load_encoder,
     split_long,
 )
+from saetm_plugins.evaluation import topic_coherence
 
 N_TOPICS = 40
 

@@ -20,8 +20,8 @@ from corpora import READERS
 
 from saetm_plugins import SAETopicModel, train_sae
 from saetm_plugins.bertopic import SAEBERTopic
+from saetm_plugins.corpus import default_vectorizer, encode_texts, load_encoder
 from saetm_plugins.evaluation import normalized_mutual_information, topic_coherence
-from saetm_plugins.text import default_vectorizer, encode_texts, load_encoder
 
 LINE = "error connection timeout server retry failed host port socket closed "
 SEED_WORDS = {

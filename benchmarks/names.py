@@ -32,8 +32,8 @@ from saetm_plugins.analysis import (
     topic_linkage,
 )
 from saetm_plugins.analysis.names.phrases import name_key
+from saetm_plugins.corpus import default_vectorizer, load_encoder
 from saetm_plugins.evaluation import topic_coherence
-from saetm_plugins.text import default_vectorizer, load_encoder
 
 
 def score_names(corpus: Corpus, n_topics: int, encoder: object, seed: int) -> dict[str, float]:

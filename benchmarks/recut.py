@@ -22,7 +22,7 @@ from statistics import median
 from corpora import Corpus, load_corpus
 
 from saetm_plugins import SAETopicModel
-from saetm_plugins.text import load_encoder
+from saetm_plugins.corpus import load_encoder
 
 # merge, atoms, topics, seconds asked for on 2 cores (None: no bar)
 CUTS = (

@@ -19,18 +19,18 @@ OUT = HERE / "RESULTS.md"
 INTRODUCTION = """\
 # Results
 
-Made by `python benchmarks/report.py` from `results/tables.jsonl`. **Bold**: a bar is missed, or a peer
-is ahead. Seconds are of the machine named below each table; compare within a table.
+Made by `python benchmarks/report.py` from `results/tables.jsonl`. **Bold**: a bar is missed, or a
+peer is ahead. Seconds are of the machine named below each table; compare within a table.
 """
 # Title of each table, and what a reader needs to know of it.
 TABLES = {
     "quality": (
         "Quality: eight corpora beside five peers",
-        "MiniLM embeddings; top 10 words. Place of ours among the models and, in brackets, who is ahead or "
-        "next. Intruders are judged by multilingual-e5-small, which no model has seen. NMI: main "
-        "topics against classes, fitted documents, among models that give every document a topic. ±: "
-        "half the range of three seeds; one seed elsewhere and of the peers. Bars: first in NPMI, C_V and "
-        "NMI, first or second in intruders, diversity .85 at 50 and .8 at 200 topics.",
+        "MiniLM embeddings; top 10 words. Place of ours among the models and, in brackets, who is "
+        "ahead or next. Intruders are judged by multilingual-e5-small, which no model has seen. "
+        "NMI: main topics against classes, fitted documents, among models that give every document "
+        "a topic. ±: half the range of three seeds; one seed elsewhere and of the peers. Bars: first "
+        "in NPMI, C_V and NMI, first or second in intruders, diversity .85 at 50 and .8 at 200.",
     ),
     "one corpus": (
         "20 Newsgroups, 50 topics",
@@ -43,8 +43,8 @@ TABLES = {
     "memory": ("Memory and scale", "Two cores; documents drawn from 20 Newsgroups."),
     "reuse": (
         "Small corpora: atoms that ship, atoms trained on the corpus, k-means",
-        "NMI with the classes / NPMI of the words, mean of five draws, fitted documents. Bold: k-means "
-        "is ahead of what `auto` takes.",
+        "NMI with the classes / NPMI of the words, mean of five draws, fitted documents. Bold: "
+        "k-means is ahead of what `auto` takes.",
     ),
     "stability": ("Stability between seeds", "Bar: 1.5 times as stable as before for fresh atoms."),
     "new documents": (

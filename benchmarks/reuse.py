@@ -36,15 +36,15 @@ from sklearn.metrics import adjusted_rand_score
 
 from saetm_plugins import SAETopicModel, SparseAutoencoder, train_sae
 from saetm_plugins.analysis.stability import match_topics
-from saetm_plugins.atom_choice import MOST_DOCUMENTS_TO_REUSE
+from saetm_plugins.atoms.choice import MOST_DOCUMENTS_TO_REUSE
 from saetm_plugins.atoms.foundation import load_foundation
+from saetm_plugins.corpus import default_vectorizer
 from saetm_plugins.evaluation import (
     embedding_intruder_accuracy,
     normalized_mutual_information,
     topic_coherence,
     topic_diversity,
 )
-from saetm_plugins.text import default_vectorizer
 
 SIZES = (100, 200, 500, 1000, 2000)
 OURS: dict[str, Any] = {"default": "default", "fresh": None}

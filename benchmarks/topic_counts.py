@@ -18,7 +18,7 @@ from corpora import load_corpus
 
 from saetm_plugins import SAETopicModel
 from saetm_plugins.analysis import suggest_n_topics, topic_stability
-from saetm_plugins.text import load_encoder
+from saetm_plugins.corpus import load_encoder
 
 
 def main() -> None:

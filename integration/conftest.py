@@ -31,7 +31,7 @@ class TextCorpus(NamedTuple):
 
 @pytest.fixture(scope="session")
 def encoder() -> Any:
-    from saetm_plugins.text import load_encoder
+    from saetm_plugins.corpus import load_encoder
 
     return load_encoder()
 

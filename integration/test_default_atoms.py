@@ -14,10 +14,10 @@ from saetm_plugins import SAETopicModel, atom_choice
 from saetm_plugins.analysis import explain_text
 from saetm_plugins.atoms.foundation import load_foundation
 from saetm_plugins.bertopic import SAEBERTopic, SAEClusterer
+from saetm_plugins.corpus import encode_texts
 from saetm_plugins.evaluation import normalized_mutual_information, topic_coherence
 from saetm_plugins.gensim import SaeModel
 from saetm_plugins.octis import SAETM
-from saetm_plugins.text import encode_texts
 
 FLOOR_NPMI, FLOOR_NMI = 0.0, 0.3
 

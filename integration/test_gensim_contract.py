@@ -12,8 +12,8 @@ from gensim.corpora import mmcorpus
 from gensim.test import basetmtests, test_ldamodel
 from gensim.test.utils import common_texts, datapath
 
+from saetm_plugins.corpus import encode_texts, load_encoder
 from saetm_plugins.gensim import SaeModel
-from saetm_plugins.text import encode_texts, load_encoder
 
 
 @functools.cache

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from saetm_plugins import SAETopicModel
 from saetm_plugins.bertopic import SAEBERTopic
 from saetm_plugins.cli import app
-from saetm_plugins.images import caption_images, count_zero_shot_words, encode_images
+from saetm_plugins.corpus.images import caption_images, count_zero_shot_words, encode_images
 
 SIZE = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
 SIZE |= {"num_attention_heads": 2, "projection_dim": 24}
@@ -84,7 +84,7 @@ def _scenes_apart(labels) -> bool:
 
 
 def test_clip_by_name_embeds_pictures_and_words_in_one_space(clip, pictures):
-    from saetm_plugins.images import load_image_encoder
+    from saetm_plugins.corpus.images import load_image_encoder
 
     encoder = load_image_encoder(str(clip))
     embeddings = encode_images(encoder, pictures).embeddings

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from saetm_plugins import SAETopicModel, train_sae
-from saetm_plugins.atoms.sources.embedding import embed_file, save_shard
+from saetm_plugins.corpus.embed import embed_file, save_shard
 from saetm_plugins.evaluation.chat import AnswerCache
 from saetm_plugins.octis.data import read_cached, write_cached
 

@@ -26,8 +26,8 @@ from octis.evaluation_metrics.metrics import AbstractMetric
 from octis.optimization.optimizer import Optimizer
 from skopt.space.space import Categorical, Integer, Real
 
+from saetm_plugins.corpus import default_vectorizer, encode_texts, load_encoder
 from saetm_plugins.octis import SAETM, EmbeddingIntruder, enable_dashboard
-from saetm_plugins.text import default_vectorizer, encode_texts, load_encoder
 
 DATA = os.environ.get("SAETM_DATA")
 N_M10 = 1500

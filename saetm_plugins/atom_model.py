@@ -16,11 +16,8 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from saetm_plugins.arrays import column_sums, index_of_words, unit_rows
 from saetm_plugins.atoms import SparseAutoencoder
-from saetm_plugins.caching import cached_property
 from saetm_plugins.emission import Emissions, fit_pooled_emissions
-from saetm_plugins.guidance import LabelTargets
 from saetm_plugins.merging import (
     MERGES,
     AtomViews,
@@ -34,8 +31,11 @@ from saetm_plugins.merging import (
     make_merge,
     spread_word_vectors,
 )
-from saetm_plugins.mixtures import normalize_activations, weights_of_mixtures
-from saetm_plugins.parallel import balanced_ranges, map_ranges, n_threads
+from saetm_plugins.merging.labels import LabelTargets
+from saetm_plugins.numerics.arrays import column_sums, index_of_words, unit_rows
+from saetm_plugins.numerics.caching import cached_property
+from saetm_plugins.numerics.mixtures import normalize_activations, weights_of_mixtures
+from saetm_plugins.numerics.parallel import balanced_ranges, map_ranges, n_threads
 from saetm_plugins.validation import check_choice, check_dense_size, check_not_negative
 
 _ROWS = 16_384  # documents at a time: their embeddings are copied in float64

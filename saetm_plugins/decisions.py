@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from saetm_plugins.arrays import unit_rows
+from saetm_plugins.numerics.arrays import unit_rows
 
 UNDECIDED = 0
 """The group of documents whose mixture decides: their main topic, or none."""

@@ -20,24 +20,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from saetm_plugins import topics as cuts
-from saetm_plugins.atom_choice import choose_sae, choose_sharpening, given_sae
 from saetm_plugins.atom_model import AtomModel, document_mixtures, sum_documents
 from saetm_plugins.atoms import SparseAutoencoder
-from saetm_plugins.document_reader import (
-    DocumentReader,
-    documents_are_optional,
-    warn_of_target,
-)
-from saetm_plugins.documents import (
-    choose_distinct,
-    find_blank,
-    take,
-    warn_of_documents,
-    without_atoms,
-)
-from saetm_plugins.fitted_topics import FittedTopics
-from saetm_plugins.parameters import check_parameters
-from saetm_plugins.text import (
+from saetm_plugins.atoms.choice import choose_sae, choose_sharpening, given_sae
+from saetm_plugins.corpus import (
     ReadTexts,
     check_bow,
     check_documents,
@@ -47,6 +33,20 @@ from saetm_plugins.text import (
     recount_words,
     unite,
 )
+from saetm_plugins.corpus.duplicates import (
+    choose_distinct,
+    find_blank,
+    take,
+    warn_of_documents,
+    without_atoms,
+)
+from saetm_plugins.corpus.reader import (
+    DocumentReader,
+    documents_are_optional,
+    warn_of_target,
+)
+from saetm_plugins.fitted_topics import FittedTopics
+from saetm_plugins.parameters import check_parameters
 from saetm_plugins.validation import (
     all_or_nothing,
     as_list,
@@ -70,7 +70,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
     sae : "auto", "default", SparseAutoencoder or None, default="auto"
         A trained autoencoder is used frozen; "default" is the one that ships with this package, for
         all-MiniLM-L6-v2; None trains one on the documents' embeddings. "auto" is "default" for
-        small corpora, else None (:mod:`saetm_plugins.atom_choice`).
+        small corpora, else None (:mod:`saetm_plugins.atoms.choice`).
     encoder : str or object with ``encode(list[str])``, optional
         Embeds documents given without embeddings. None means the encoder the `sae` was trained
         with, else all-MiniLM-L6-v2. Not loaded until a text needs it.

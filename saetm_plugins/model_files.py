@@ -32,18 +32,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from saetm_plugins.atom_model import AtomModel, CorpusSums
 from saetm_plugins.atoms import SparseAutoencoder
-from saetm_plugins.decisions import Decisions
-from saetm_plugins.guidance import LabelTargets
-from saetm_plugins.parameters import check_sae
-from saetm_plugins.persistence import (
-    load_folder,
-    pack_csr,
-    read_json,
-    save_folder,
-    unpack_csr,
-    write_json,
-)
-from saetm_plugins.text import (
+from saetm_plugins.corpus import (
     FittedPassages,
     Passages,
     WordVectorizer,
@@ -53,6 +42,17 @@ from saetm_plugins.text import (
     pack_chunk,
     unpack_chunk,
 )
+from saetm_plugins.decisions import Decisions
+from saetm_plugins.files.folders import (
+    load_folder,
+    pack_csr,
+    read_json,
+    save_folder,
+    unpack_csr,
+    write_json,
+)
+from saetm_plugins.merging.labels import LabelTargets
+from saetm_plugins.parameters import check_sae
 from saetm_plugins.topics import Topics
 from saetm_plugins.validation import (
     all_or_nothing,

@@ -6,15 +6,15 @@ import numbers
 from typing import Any
 
 from saetm_plugins.atoms import SparseAutoencoder
-from saetm_plugins.guidance import check_seed_topics
-from saetm_plugins.images.documents import choose_n_atoms
-from saetm_plugins.merging import MERGES
-from saetm_plugins.text import (
+from saetm_plugins.corpus import (
     check_language,
     check_vectorizer,
     is_default_encoder,
     load_encoder,
 )
+from saetm_plugins.corpus.images.documents import choose_n_atoms
+from saetm_plugins.merging import MERGES
+from saetm_plugins.merging.labels import check_seed_topics
 from saetm_plugins.topics import check_n_topics
 from saetm_plugins.validation import check_choice, check_count, check_random, resolve_device
 

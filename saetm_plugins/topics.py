@@ -14,11 +14,11 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.cluster import KMeans
 
-from saetm_plugins.arrays import index_of_words, unit_rows
 from saetm_plugins.atom_model import AtomModel
 from saetm_plugins.decisions import IN_A_TOPIC, UNDECIDED, Decisions
 from saetm_plugins.merging import AtomViews, NMFMerge, TopicCut, guided_cut, make_merge
-from saetm_plugins.mixtures import mix_topics, mix_words
+from saetm_plugins.numerics.arrays import index_of_words, unit_rows
+from saetm_plugins.numerics.mixtures import mix_topics, mix_words
 from saetm_plugins.validation import (
     as_list,
     check_choice,
@@ -244,8 +244,8 @@ def recut(atoms: AtomModel, topics: Topics, n_topics: int | str, merge: str = "a
     """
     decisions = topics.decisions
     named = np.zeros(0, dtype=np.int64) if decisions is None else decisions.closed
-    if len(named) and is_integer(n_topics):
-        if n_topics <= len(named):
+    if len(named) and not isinstance(n_topics, str):
+        if int(n_topics) <= len(named):
             raise ValueError(
                 f"nr_topics={n_topics} must exceed the {len(named)} zero-shot topics that match; "
                 "raise it, or zeroshot_min_similarity"

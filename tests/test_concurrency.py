@@ -16,8 +16,8 @@ from threadpoolctl import threadpool_info
 
 import saetm_plugins
 from saetm_plugins import SAETopicModel
-from saetm_plugins.caching import cached_property
-from saetm_plugins.parallel import map_ranges, n_threads, single_threaded
+from saetm_plugins.numerics.caching import cached_property
+from saetm_plugins.numerics.parallel import map_ranges, n_threads, single_threaded
 
 N_TOPICS = 5
 
@@ -98,7 +98,7 @@ def locks():
     from numba.core.compiler_lock import global_compiler_lock
     from tqdm.auto import tqdm
 
-    from saetm_plugins.text.encoding import _ENCODING
+    from saetm_plugins.corpus.encoders import _ENCODING
 
     return {
         "progress bars": tqdm.get_lock(),

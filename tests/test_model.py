@@ -11,7 +11,7 @@ from sklearn.metrics import normalized_mutual_info_score
 from sklearn.pipeline import Pipeline
 
 from saetm_plugins import SAETopicModel, train_sae
-from saetm_plugins.persistence import write_checksums
+from saetm_plugins.files.folders import write_checksums
 
 N_TOPICS = 5
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from saetm_plugins import SAETopicModel, SparseAutoencoder
-from saetm_plugins.atoms.sources.shards import open_shard
-from saetm_plugins.persistence import write_checksums
+from saetm_plugins.files.folders import write_checksums
+from saetm_plugins.files.shards import open_shard
 
 
 class Canary:

@@ -8,16 +8,16 @@ import scipy.sparse as sp
 import torch
 
 from saetm_plugins.analysis.names.by_phrases import _presence
-from saetm_plugins.arrays import column_sums
 from saetm_plugins.atom_model import sum_documents
+from saetm_plugins.corpus.words import find_even_words
 from saetm_plugins.emission import fit_emissions
 from saetm_plugins.emission.em import NumbaEM
 from saetm_plugins.emission.inputs import Corpus
 from saetm_plugins.emission.kernels import gather_word
 from saetm_plugins.emission.passes import choose_passes, hold_out
 from saetm_plugins.emission.torch_em import TorchEM
-from saetm_plugins.guidance import find_label_targets
-from saetm_plugins.text.languages import find_even_words
+from saetm_plugins.merging.labels import find_label_targets
+from saetm_plugins.numerics.arrays import column_sums
 from saetm_plugins.topics import follow
 from saetm_plugins.validation import one_hot_classes
 

@@ -24,7 +24,7 @@ from saetm_plugins.analysis.resampling import (
     percentile_interval,
     permuted_sums,
 )
-from saetm_plugins.arrays import column_sums
+from saetm_plugins.numerics.arrays import column_sums
 from saetm_plugins.validation import as_list, check_count, check_fraction
 
 _LEAST_PERMUTATIONS = 9_999

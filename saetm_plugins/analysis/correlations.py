@@ -13,7 +13,7 @@ import scipy.sparse as sp
 
 from saetm_plugins.analysis.documents import check_level, read_documents
 from saetm_plugins.analysis.fitted import atom_words, topic_words
-from saetm_plugins.arrays import column_sums
+from saetm_plugins.numerics.arrays import column_sums
 from saetm_plugins.validation import check_count, check_fraction
 
 

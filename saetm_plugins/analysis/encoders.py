@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from saetm_plugins.arrays import unit_rows
-from saetm_plugins.model import SAETopicModel
-from saetm_plugins.text import (
+from saetm_plugins.corpus import (
     DEFAULT_WIDTH,
     WORD_BATCH,
     encode_texts,
     has_default_encoder,
     load_encoder,
 )
+from saetm_plugins.model import SAETopicModel
+from saetm_plugins.numerics.arrays import unit_rows
 
 Encode = Callable[[Sequence[str]], np.ndarray]
 """From texts to unit vectors, (n, d) float32."""

@@ -17,7 +17,7 @@ import scipy.sparse as sp
 
 from saetm_plugins import topics as cuts
 from saetm_plugins.analysis.fitted import as_topic_model
-from saetm_plugins.arrays import unit_rows
+from saetm_plugins.numerics.arrays import unit_rows
 from saetm_plugins.topics import Topics, check_topics
 from saetm_plugins.validation import as_list, check_count
 

@@ -14,7 +14,7 @@ import scipy.sparse as sp
 import torch
 
 from saetm_plugins.analysis.documents import BLOCK_ROWS, row_blocks
-from saetm_plugins.parallel import map_ranges
+from saetm_plugins.numerics.parallel import map_ranges
 
 Rows = np.ndarray
 Values = Callable[[Rows], np.ndarray]

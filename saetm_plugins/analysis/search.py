@@ -23,10 +23,10 @@ from saetm_plugins.analysis.fitted import (
     topic_names,
 )
 from saetm_plugins.analysis.groups import read_groups
-from saetm_plugins.arrays import index_of_words, unit_rows
+from saetm_plugins.corpus import check_documents
 from saetm_plugins.model import SAETopicModel
-from saetm_plugins.parallel import even_ranges
-from saetm_plugins.text import check_documents
+from saetm_plugins.numerics.arrays import index_of_words, unit_rows
+from saetm_plugins.numerics.parallel import even_ranges
 from saetm_plugins.topics import check_topics
 from saetm_plugins.validation import (
     as_list,

@@ -16,7 +16,7 @@ from saetm_plugins.analysis.documents import BLOCK_ROWS, Documents, read_documen
 from saetm_plugins.analysis.fitted import topic_words
 from saetm_plugins.analysis.groups import FEW, Groups, read_groups, warn_of_few
 from saetm_plugins.analysis.resampling import bootstrap_means, percentile_interval
-from saetm_plugins.parallel import even_ranges
+from saetm_plugins.numerics.parallel import even_ranges
 from saetm_plugins.validation import check_count, check_fraction
 
 

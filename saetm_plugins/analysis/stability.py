@@ -22,10 +22,10 @@ from saetm_plugins.analysis.fitted import (
     topic_names,
     topic_words,
 )
+from saetm_plugins.corpus import check_documents
+from saetm_plugins.files.tables import words_of_topics
 from saetm_plugins.model import SAETopicModel
-from saetm_plugins.progress import progress_bar
-from saetm_plugins.tables import words_of_topics
-from saetm_plugins.text import check_documents
+from saetm_plugins.numerics.progress import progress_bar
 from saetm_plugins.validation import (
     as_list,
     check_count,

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from saetm_plugins.arrays import unit_rows
+from saetm_plugins.atoms.data.readers import ArrayReader
 from saetm_plugins.atoms.encoding import (
     ACTIVATIONS,
     cosines_at_entries,
@@ -26,8 +26,8 @@ from saetm_plugins.atoms.encoding import (
 from saetm_plugins.atoms.files.hub import model_card, resolve_path, upload
 from saetm_plugins.atoms.files.other_libraries import load_other_library
 from saetm_plugins.atoms.normalization import NORMALIZATIONS, Normalizer
-from saetm_plugins.atoms.sources.readers import ArrayReader
-from saetm_plugins.persistence import load_folder, save_folder
+from saetm_plugins.files.folders import load_folder, save_folder
+from saetm_plugins.numerics.arrays import unit_rows
 from saetm_plugins.validation import (
     check_choice,
     check_count,

@@ -9,10 +9,15 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
-from saetm_plugins.arrays import unit_rows
 from saetm_plugins.atoms.normalization import Normalizer
-from saetm_plugins.pairs import entries_of, keep_entries, largest_entries, products_of_pairs
-from saetm_plugins.parallel import even_ranges, map_ranges, n_threads
+from saetm_plugins.numerics.arrays import unit_rows
+from saetm_plugins.numerics.pairs import (
+    entries_of,
+    keep_entries,
+    largest_entries,
+    products_of_pairs,
+)
+from saetm_plugins.numerics.parallel import even_ranges, map_ranges, n_threads
 
 ACTIVATIONS = ("topk", "batch_topk", "l1", "jumprelu")
 _SCORE_BYTES = 2**26  # of dense scores in memory at a time

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from saetm_plugins.arrays import unit_rows
 from saetm_plugins.atoms.autoencoder import SparseAutoencoder
-from saetm_plugins.persistence import check_checksums, load_folder
+from saetm_plugins.files.folders import check_checksums, load_folder
+from saetm_plugins.numerics.arrays import unit_rows
 
 FOLDER = Path(__file__).with_name("foundation")
 FOUNDATION_KIND = "foundation-atoms"

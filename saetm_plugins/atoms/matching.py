@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from saetm_plugins.arrays import unit_rows
 from saetm_plugins.atoms.autoencoder import SparseAutoencoder
+from saetm_plugins.numerics.arrays import unit_rows
 from saetm_plugins.validation import check_embeddings, check_fraction
 
 

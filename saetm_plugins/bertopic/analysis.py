@@ -24,7 +24,7 @@ from saetm_plugins.bertopic.checks import (
 )
 from saetm_plugins.bertopic.images import count_groups
 from saetm_plugins.bertopic.representation import top_words
-from saetm_plugins.topic_data import topic_data
+from saetm_plugins.plotting.topicwizard import topic_data
 from saetm_plugins.validation import check_count, check_embeddings, check_flag, is_integer
 
 _LABEL_WORDS = 5
@@ -208,7 +208,7 @@ class AnalysedTopics(CutTopics):
         """Return the topics of a corpus as ``topicwizard.visualize`` asks a model for them.
 
         topicwizard's own wrapper of BERTopic takes one topic for each document; here are mixtures.
-        See :func:`saetm_plugins.topic_data.topic_data` for what it holds and what it raises.
+        See :func:`~saetm_plugins.plotting.topicwizard.topic_data`.
 
         Parameters
         ----------

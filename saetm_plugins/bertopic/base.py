@@ -22,21 +22,21 @@ from bertopic._utils import check_is_fitted
 from bertopic.backend import BaseEmbedder
 from bertopic.cluster import BaseCluster
 
-from saetm_plugins.arrays import column_sums
 from saetm_plugins.bertopic import tables
 from saetm_plugins.bertopic.backend import WordEncoder
 from saetm_plugins.bertopic.checks import check_texts
 from saetm_plugins.bertopic.images import BLANK, describe_images, embed_images, list_images
 from saetm_plugins.bertopic.representation import SAERepresentation, top_words
-from saetm_plugins.emission import infer_doc_atoms
-from saetm_plugins.images.reading import open_images
-from saetm_plugins.text import (
+from saetm_plugins.corpus import (
     Chunker,
     Passages,
     encode_passages,
     fine_chunker,
     split_long,
 )
+from saetm_plugins.corpus.images.reading import open_images
+from saetm_plugins.emission import infer_doc_atoms
+from saetm_plugins.numerics.arrays import column_sums
 from saetm_plugins.validation import all_or_nothing
 
 _CANDIDATES = 30  # words that BERTopic hands to the first of a chain of representation models

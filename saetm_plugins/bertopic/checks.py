@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from bertopic.representation import KeyBERTInspired
 from pandas.api.types import is_hashable, is_list_like
 
-from saetm_plugins.text import check_documents
+from saetm_plugins.corpus import check_documents
 from saetm_plugins.validation import as_list, check_count, check_text, is_integer
 
 _MOST_WORDS = 100_000  # of a topic, which blanks fill up to
@@ -161,7 +161,7 @@ def check_topics(topics: Any, name: str = "topics") -> list[int]:
 
 
 def check_texts(texts: Any, name: str) -> list[str]:
-    """Return texts as a list, as :func:`saetm_plugins.text.check_documents`; it may be empty."""
+    """Return texts as a list, as :func:`saetm_plugins.corpus.check_documents`; it may be empty."""
     return check_documents(texts, name, least=0)
 
 

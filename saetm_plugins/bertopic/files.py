@@ -31,8 +31,8 @@ from saetm_plugins.bertopic.backend import check_embedding_model, load_backend
 from saetm_plugins.bertopic.base import CutTopics
 from saetm_plugins.bertopic.numbering import NumberedTopicModel
 from saetm_plugins.bertopic.stock_files import read_stock_files
-from saetm_plugins.folder_swap import replace_folder
-from saetm_plugins.persistence import (
+from saetm_plugins.corpus import refuse_folder
+from saetm_plugins.files.folders import (
     check_checksums,
     check_parent,
     load_folder,
@@ -41,7 +41,7 @@ from saetm_plugins.persistence import (
     unpack_csr,
     write_checksums,
 )
-from saetm_plugins.text import refuse_folder
+from saetm_plugins.files.swap import replace_folder
 from saetm_plugins.validation import check_choice, check_flag, check_path
 
 KIND = "sae-bertopic"

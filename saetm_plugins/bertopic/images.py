@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from saetm_plugins.images.encoding import encode_images
-from saetm_plugins.images.reading import iterate_batches, open_images, warn_of_unreadable
+from saetm_plugins.corpus.images.encoding import encode_images
+from saetm_plugins.corpus.images.reading import iterate_batches, open_images, warn_of_unreadable
 
 _BATCH = 32
 BLANK = ("", 1e-05)

@@ -14,8 +14,8 @@ from bertopic import _save_utils as names
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from saetm_plugins.persistence import pack_csr, read_json, unpack_csr
-from saetm_plugins.torch_files import read_state_dict
+from saetm_plugins.files.folders import pack_csr, read_json, unpack_csr
+from saetm_plugins.files.weights import read_state_dict
 from saetm_plugins.validation import check_choice, check_embeddings, is_integer
 
 _CSR = ("data", "indices", "indptr", "shape")

@@ -37,8 +37,7 @@ from saetm_plugins.bertopic.editing import EditedTopics
 from saetm_plugins.bertopic.figures import DrawnTopics
 from saetm_plugins.bertopic.files import SavedTopics
 from saetm_plugins.bertopic.numbering import NumberedTopicModel, check_outlier_threshold
-from saetm_plugins.images.captions import caption_images
-from saetm_plugins.text import (
+from saetm_plugins.corpus import (
     DEFAULT_WIDTH,
     Passages,
     check_chunk,
@@ -48,6 +47,7 @@ from saetm_plugins.text import (
     fit_vectorizer,
     has_default_encoder,
 )
+from saetm_plugins.corpus.images.captions import caption_images
 from saetm_plugins.validation import (
     all_or_nothing,
     check_count,

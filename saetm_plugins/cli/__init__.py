@@ -14,7 +14,7 @@ try:
     import typer
     from rich.console import Console
 
-    from saetm_plugins.console import print_line
+    from saetm_plugins.cli.console import print_line
 except ImportError as error:  # the library works without its command
     raise SystemExit(f"{error}: the saetm command needs pip install 'saetm-plugins[cli]'") from None
 

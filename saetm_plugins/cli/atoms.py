@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
+from saetm_plugins.cli.console import print_line
 from saetm_plugins.cli.images import open_picture_folder
 from saetm_plugins.cli.options import Format, Overwrite, TextColumn, Texts, expand_options
 from saetm_plugins.cli.shared import check_model_folder, console
-from saetm_plugins.console import print_line
 
 
 @expand_options
@@ -35,8 +35,8 @@ def embed(
     form: Format,
 ) -> None:
     """Embed the texts of a file, or a folder of pictures, into shards that train-sae reads."""
-    from saetm_plugins.atoms.sources.embedding import embed_file
-    from saetm_plugins.images import embed_images
+    from saetm_plugins.corpus.embed import embed_file
+    from saetm_plugins.corpus.images import embed_images
 
     given = {"encoder": encoder, "shard_size": shard_size, "batch_size": batch_size}
     options: dict[str, Any] = {key: value for key, value in given.items() if value is not None}

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from saetm_plugins.cli.console import print_line
 from saetm_plugins.cli.images import open_picture_folder, picture_embeddings
 from saetm_plugins.cli.options import (
     Encoder,
@@ -21,7 +22,6 @@ from saetm_plugins.cli.options import (
 )
 from saetm_plugins.cli.reading import read_collection, read_time_column
 from saetm_plugins.cli.shared import console, refuse_existing
-from saetm_plugins.console import print_line
 
 Levels = Annotated[
     str | None,
@@ -100,7 +100,7 @@ def explore(
 
 def _explore_pictures(model: Any, images: Any, out: Path, **options: Any) -> None:
     """Write the page of a model of pictures."""
-    from saetm_plugins.images.encoding import read_embedded_images
+    from saetm_plugins.corpus.images.encoding import read_embedded_images
     from saetm_plugins.plotting import explore as write_page
 
     if isinstance(options["embeddings"], Path):
@@ -123,8 +123,8 @@ def taxonomy(
     from saetm_plugins import SAETopicModel
     from saetm_plugins.analysis import taxonomy as nest
     from saetm_plugins.analysis import taxonomy_json, taxonomy_newick
-    from saetm_plugins.persistence import check_parent
-    from saetm_plugins.tables import check_table_path, write_table
+    from saetm_plugins.files.folders import check_parent
+    from saetm_plugins.files.tables import check_table_path, write_table
 
     trees = {".json": taxonomy_json, ".nwk": taxonomy_newick}
     if out is not None:
@@ -200,8 +200,8 @@ def name(
 
 def _save_named(fitted: Any, model: Path, out: Path) -> None:
     """Save a model and its tables, with the ids that were beside it."""
-    from saetm_plugins.console import print_topics
-    from saetm_plugins.tables import document_table, read_table, topic_table, write_table
+    from saetm_plugins.cli.console import print_topics
+    from saetm_plugins.files.tables import document_table, read_table, topic_table, write_table
 
     ids = None
     if (model / "documents.csv").is_file():

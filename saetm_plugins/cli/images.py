@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from saetm_plugins.cli.console import print_line
 from saetm_plugins.cli.options import Model, Overwrite
 from saetm_plugins.cli.shared import console, load_embeddings, refuse_existing
-from saetm_plugins.console import print_line
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from saetm_plugins.images import Images
+    from saetm_plugins.corpus.images import Images
 
 Captions = Annotated[
     Path | None,
@@ -43,7 +43,7 @@ def open_picture_folder(file: Path) -> Images | None:
     ValueError
         When a folder holds neither.
     """
-    from saetm_plugins.images.reading import holds_images, open_images
+    from saetm_plugins.corpus.images.reading import holds_images, open_images
 
     if not file.is_dir() or next(file.rglob("*.txt"), None) is not None:
         return None
@@ -69,7 +69,7 @@ def words_of_pictures(
 ) -> dict[str, Any]:
     """Return the arguments of ``fit`` that say what words there are for pictures."""
     if captioner is not None:
-        from saetm_plugins.images import caption_images
+        from saetm_plugins.corpus.images import caption_images
 
         return {"documents": caption_images(images, captioner, out=captions)}
     if captions is not None:
@@ -81,7 +81,7 @@ def words_of_pictures(
 
 
 def _read_captions(file: Path, images: Images) -> list[str]:
-    from saetm_plugins.tables import read_table
+    from saetm_plugins.files.tables import read_table
 
     table = read_table(file, "caption", id_column="image")
     captions = dict(zip(table["image"].astype(str), table["caption"], strict=True))

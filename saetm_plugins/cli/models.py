@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from saetm_plugins.cli.console import print_line, print_topics
 from saetm_plugins.cli.images import (
     Captioner,
     Captions,
@@ -37,7 +38,6 @@ from saetm_plugins.cli.shared import (
     read_documents,
     refuse_existing,
 )
-from saetm_plugins.console import print_line, print_topics
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +49,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for pages and model.")] = Path("saetm-demo"),
 ) -> None:
     """Run the main job on 300 news texts: topics, re-cuts, new documents, pages, a saved model."""
-    from saetm_plugins.demo import run_demo
+    from saetm_plugins.cli.demo import run_demo
 
     run_demo(out, console)
 
@@ -128,7 +128,7 @@ def assign(
 ) -> None:
     """Write which topics each text of a file, or picture of a folder, is about."""
     from saetm_plugins import SAETopicModel
-    from saetm_plugins.tables import check_table_path, document_table, write_table
+    from saetm_plugins.files.tables import check_table_path, document_table, write_table
 
     check_table_path(out, name="out")
     refuse_existing(out, overwrite)
@@ -192,7 +192,7 @@ def _topic_count(text: str | None) -> int | str | None:
 
 def _save(model: SAETopicModel, out: Path, overwrite: bool, ids: Any) -> None:
     """Save a model and, in its folder, its tables; saving again replaces both."""
-    from saetm_plugins.tables import document_table, topic_table, write_table
+    from saetm_plugins.files.tables import document_table, topic_table, write_table
 
     model.save(out, overwrite=overwrite)
     write_table(topic_table(model), out / "topics.csv")
@@ -203,7 +203,7 @@ def _save(model: SAETopicModel, out: Path, overwrite: bool, ids: Any) -> None:
 
 def _saved_ids(model: Path, n_documents: int) -> pd.Series | None:
     """Return the ids that `saetm fit` wrote beside a model, where it did."""
-    from saetm_plugins.tables import read_table
+    from saetm_plugins.files.tables import read_table
 
     documents = model / "documents.csv"
     if not documents.is_file():

@@ -92,7 +92,7 @@ class Format:
     no_header: NoHeader = False
 
     def reading(self) -> dict[str, Any]:
-        """Return the arguments of :func:`saetm_plugins.text_files.open_table`."""
+        """Return the arguments of :func:`saetm_plugins.files.texts.open_table`."""
         given = {field.name: getattr(self, field.name) for field in fields(Format)}
         return given | {"header_row": 0 if given.pop("no_header") else self.header_row}
 

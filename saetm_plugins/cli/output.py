@@ -7,9 +7,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from saetm_plugins.cli.console import print_line, print_table
 from saetm_plugins.cli.options import Output
 from saetm_plugins.cli.shared import console, refuse_existing
-from saetm_plugins.console import print_line, print_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,8 +31,8 @@ tr:hover td { background: #f6f8fa; }
 
 def check_out(output: Output) -> None:
     """Refuse a file that could not be written, before the work."""
-    from saetm_plugins.persistence import check_parent
-    from saetm_plugins.tables import TABLE_SUFFIXES, check_table_path
+    from saetm_plugins.files.folders import check_parent
+    from saetm_plugins.files.tables import TABLE_SUFFIXES, check_table_path
 
     out = output.out
     if out is None:
@@ -72,7 +72,7 @@ def give_out(
     shown : DataFrame, optional
         What is printed in place of `frame`.
     """
-    from saetm_plugins.tables import write_table
+    from saetm_plugins.files.tables import write_table
 
     print_table(frame if shown is None else shown, console, title, n_rows=_ROWS_SHOWN)
     if note:

@@ -12,7 +12,7 @@ from saetm_plugins.cli.shared import load_embeddings
 if TYPE_CHECKING:
     import pandas as pd
 
-    from saetm_plugins.images import Images
+    from saetm_plugins.corpus.images import Images
 
 
 class Collection(NamedTuple):
@@ -47,7 +47,7 @@ def read_collection(
     A folder of pictures has the columns ``image``, the path within it, and ``folder``, the part of
     that before the file's name.
     """
-    from saetm_plugins.images.encoding import read_embedded_images
+    from saetm_plugins.corpus.images.encoding import read_embedded_images
 
     text_column, id_column = rows.text_column, rows.id_column
     images = open_picture_folder(file)
@@ -119,7 +119,7 @@ def _read(
     file: Path, text_column: str, columns: dict[str, Any], reading: dict[str, Any]
 ) -> tuple[pd.DataFrame, bool]:
     """Read the columns, and the texts where the file has them."""
-    from saetm_plugins.tables import read_table
+    from saetm_plugins.files.tables import read_table
 
     try:
         return read_table(file, text_column, **reading, **columns), True
@@ -132,7 +132,7 @@ def _read(
 
 def _order_by_id(folder: Path, ids: pd.Series, id_column: str, rows: Rows) -> list[int]:
     """Return the row of each of the model's documents, told by the ids `saetm fit` wrote."""
-    from saetm_plugins.tables import read_table
+    from saetm_plugins.files.tables import read_table
 
     saved = read_table(folder / "documents.csv", "id")["id"].tolist()
     place = {str(key): row for row, key in enumerate(ids)}

@@ -23,7 +23,7 @@ def refuse_existing(out: Path, overwrite: bool) -> None:
 
 def check_model_folder(out: Path, kind: str, overwrite: bool) -> None:
     """Refuse a folder that could not be written, before the work."""
-    from saetm_plugins.persistence import check_destination
+    from saetm_plugins.files.folders import check_destination
 
     refuse_existing(out, overwrite)
     try:
@@ -36,7 +36,7 @@ def read_documents(
     file: Path, text_column: str, id_column: str | None, reading: dict[str, Any]
 ) -> tuple[list[str], pd.Series | None]:
     """Return the texts of a file and their ids; those of a folder are its files' names."""
-    from saetm_plugins.tables import read_table
+    from saetm_plugins.files.tables import read_table
 
     if id_column is None and file.is_dir():
         id_column = "id"
@@ -46,7 +46,7 @@ def read_documents(
 
 def read_chunk(text: str) -> Any:
     """Return what `--chunk` says, as ``chunk=`` of a model takes it."""
-    from saetm_plugins.text import Chunker
+    from saetm_plugins.corpus import Chunker
 
     if text in ("auto", "fitted"):
         return text

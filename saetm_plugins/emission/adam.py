@@ -7,7 +7,7 @@ import scipy.sparse as sp
 import torch
 
 from saetm_plugins.emission.emissions import Emissions
-from saetm_plugins.progress import progress_bar
+from saetm_plugins.numerics.progress import progress_bar
 from saetm_plugins.validation import resolve_device
 
 BATCH_SIZE = 1024

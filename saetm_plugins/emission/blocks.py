@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from saetm_plugins.emission.inputs import check_counts, check_mixtures
-from saetm_plugins.persistence import pack_csr, unpack_csr
+from saetm_plugins.files.folders import pack_csr, unpack_csr
 
 
 class BlockFolder:

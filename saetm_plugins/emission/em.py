@@ -18,7 +18,7 @@ import numpy as np
 
 from saetm_plugins.emission import kernels
 from saetm_plugins.emission.inputs import Corpus
-from saetm_plugins.parallel import balanced_ranges, map_ranges
+from saetm_plugins.numerics.parallel import balanced_ranges, map_ranges
 
 Arrays = tuple[np.ndarray, ...]
 _LOG_BYTES = 2**20  # of P(word | atom) that logarithms are taken of at a time: they stay in a cache

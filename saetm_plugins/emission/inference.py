@@ -14,7 +14,7 @@ import scipy.sparse as sp
 
 from saetm_plugins.emission.emissions import Emissions
 from saetm_plugins.emission.inputs import LARGEST, check_counts, check_weights
-from saetm_plugins.parallel import balanced_ranges, map_ranges
+from saetm_plugins.numerics.parallel import balanced_ranges, map_ranges
 from saetm_plugins.validation import check_count, check_not_negative, without_tensors
 
 

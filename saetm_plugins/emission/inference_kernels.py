@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import float32, int32, int64, types, void
 
-from saetm_plugins.compiling import FLOAT_ROWS, FLOATS, INTS, LONGS, compiled
+from saetm_plugins.numerics.compiling import FLOAT_ROWS, FLOATS, INTS, LONGS, compiled
 
 _BAG = types.Tuple((LONGS, INTS, FLOATS))
 _MODEL = types.Tuple((FLOAT_ROWS, FLOATS, FLOATS, FLOATS))

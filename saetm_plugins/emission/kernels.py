@@ -11,7 +11,15 @@ from __future__ import annotations
 import numpy as np
 from numba import float32, float64, int64, types, void
 
-from saetm_plugins.compiling import DOUBLE_ROWS, DOUBLES, FLOAT_ROWS, FLOATS, INTS, LONGS, compiled
+from saetm_plugins.numerics.compiling import (
+    DOUBLE_ROWS,
+    DOUBLES,
+    FLOAT_ROWS,
+    FLOATS,
+    INTS,
+    LONGS,
+    compiled,
+)
 
 _BLOCK = types.Tuple((LONGS, INTS, FLOATS, LONGS, INTS, FLOATS))
 _STATE = types.Tuple((FLOAT_ROWS, FLOATS, FLOATS, FLOATS))

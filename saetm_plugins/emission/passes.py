@@ -8,9 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 import scipy.sparse as sp
 
-from saetm_plugins.arrays import column_sums
 from saetm_plugins.emission.inputs import Corpus
-from saetm_plugins.progress import progress_bar
+from saetm_plugins.numerics.arrays import column_sums
+from saetm_plugins.numerics.progress import progress_bar
 
 MAX_PASSES = 50
 

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from saetm_plugins.arrays import largest_in_rows
 from saetm_plugins.emission.emissions import Emissions
 from saetm_plugins.emission.inputs import Totals, weigh_words
 from saetm_plugins.emission.solver import fit_emissions
+from saetm_plugins.numerics.arrays import largest_in_rows
 from saetm_plugins.validation import check_choice
 
 N_ITER = 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import float64, int64, types, void
 
-from saetm_plugins.compiling import DOUBLE_ROWS, DOUBLES, LONGS, compiled
+from saetm_plugins.numerics.compiling import DOUBLE_ROWS, DOUBLES, LONGS, compiled
 
 _BAG = types.Tuple((LONGS, LONGS, DOUBLES))
 

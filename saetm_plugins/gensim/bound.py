@@ -15,7 +15,7 @@ import scipy.sparse as sp
 from gensim.matutils import dirichlet_expectation
 from scipy.special import gammaln
 
-from saetm_plugins.parallel import balanced_ranges, map_ranges
+from saetm_plugins.numerics.parallel import balanced_ranges, map_ranges
 
 
 class TopicPosterior(NamedTuple):

@@ -20,8 +20,8 @@ from saetm_plugins.gensim.bags import TopicCorpus, blocks, blocks_beside, flatte
 from saetm_plugins.gensim.bound import DocumentBound, TopicPosterior, topics_score
 from saetm_plugins.gensim.mixing import gamma_of_mixtures, spread_alpha, topics_of_words
 from saetm_plugins.gensim.topics import WordsOfTopics
-from saetm_plugins.mixtures import mix_topics
 from saetm_plugins.model import SAETopicModel
+from saetm_plugins.numerics.mixtures import mix_topics
 from saetm_plugins.validation import as_list, check_embeddings, check_flag, check_not_negative
 
 logger = logging.getLogger(__name__)

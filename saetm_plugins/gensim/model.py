@@ -28,6 +28,7 @@ import numpy as np
 from gensim import utils
 from sklearn.utils.validation import check_is_fitted
 
+from saetm_plugins.corpus import check_chunk
 from saetm_plugins.gensim.bags import (
     blocks_beside,
     check_lengths,
@@ -39,7 +40,6 @@ from saetm_plugins.gensim.documents import TopicsOfDocuments
 from saetm_plugins.gensim.priors import make_alpha
 from saetm_plugins.gensim.words import WordColumns, make_dictionary
 from saetm_plugins.model import SAETopicModel
-from saetm_plugins.text import check_chunk
 from saetm_plugins.validation import (
     all_or_nothing,
     as_list,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import float32, int64, void
 
-from saetm_plugins.compiling import FLOAT_ROWS, FLOATS, INTS, LONGS, compiled
+from saetm_plugins.numerics.compiling import FLOAT_ROWS, FLOATS, INTS, LONGS, compiled
 
 
 @compiled(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import float32, int64, void
 
-from saetm_plugins.compiling import FLOAT_ROWS, compiled
+from saetm_plugins.numerics.compiling import FLOAT_ROWS, compiled
 
 
 @compiled(void(int64, int64, FLOAT_ROWS, float32, float32[::1]))

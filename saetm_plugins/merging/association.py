@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
-from saetm_plugins.arrays import largest_in_rows
-from saetm_plugins.parallel import balanced_ranges
+from saetm_plugins.numerics.arrays import largest_in_rows
+from saetm_plugins.numerics.parallel import balanced_ranges
 from saetm_plugins.validation import check_count
 
 _ENTRIES = 2**21  # scored at a time

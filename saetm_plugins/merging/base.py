@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-from saetm_plugins.arrays import unit_rows
+from saetm_plugins.numerics.arrays import unit_rows
 from saetm_plugins.validation import check_count, check_finite
 
 

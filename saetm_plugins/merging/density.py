@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 from sklearn.decomposition import PCA
 
-from saetm_plugins.arrays import unit_rows
 from saetm_plugins.merging.base import Merge, TopicCut, hard_cut
 from saetm_plugins.merging.ward import WardTree
+from saetm_plugins.numerics.arrays import unit_rows
 from saetm_plugins.validation import check_choice
 
 

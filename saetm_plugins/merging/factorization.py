@@ -14,8 +14,8 @@ import scipy.sparse as sp
 import torch
 from sklearn.utils.extmath import randomized_svd
 
-from saetm_plugins.caching import cached_property
-from saetm_plugins.parallel import (
+from saetm_plugins.numerics.caching import cached_property
+from saetm_plugins.numerics.parallel import (
     even_ranges,
     map_ranges,
     matmul,

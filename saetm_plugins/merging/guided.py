@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from saetm_plugins.arrays import unit_rows
 from saetm_plugins.merging.base import AtomViews, Merge, TopicCut
+from saetm_plugins.numerics.arrays import unit_rows
 from saetm_plugins.validation import check_count, check_embeddings
 
 _ENTROPY = 0.02  # of the transport plan: how soft an atom is shared among labels

@@ -15,10 +15,10 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-from saetm_plugins.arrays import unit_rows
 from saetm_plugins.merging.association import association_scores
-from saetm_plugins.pairs import products_of_pairs
-from saetm_plugins.parallel import balanced_ranges, map_ranges
+from saetm_plugins.numerics.arrays import unit_rows
+from saetm_plugins.numerics.pairs import products_of_pairs
+from saetm_plugins.numerics.parallel import balanced_ranges, map_ranges
 from saetm_plugins.validation import check_embeddings
 
 CORPUS_WEIGHT = 0.75  # of a word's other documents beside its vector; more: NPMI up, intruder down

@@ -10,9 +10,9 @@ from typing import ClassVar
 import numpy as np
 from sklearn.cluster import KMeans
 
-from saetm_plugins.arrays import unit_rows
 from saetm_plugins.merging.base import TopicCut, hard_cut
 from saetm_plugins.merging.ward import WardMerge
+from saetm_plugins.numerics.arrays import unit_rows
 
 
 class KMeansMerge(WardMerge):

@@ -16,11 +16,11 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
-from saetm_plugins.arrays import unit_rows
 from saetm_plugins.merging.base import Merge, TopicCut, beside_classes
 from saetm_plugins.merging.factorization import SparseSVD, factorize, nndsvd, solve_columns
 from saetm_plugins.merging.ward import WardTree
-from saetm_plugins.parallel import matmul
+from saetm_plugins.numerics.arrays import unit_rows
+from saetm_plugins.numerics.parallel import matmul
 
 _FIRST_PASSES = 3
 _FOLD_IN_PASSES = 10

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from saetm_plugins.parallel import map_rows
+from saetm_plugins.numerics.parallel import map_rows
 
 _ROWS = 512  # atoms at a time: what is kept of their words is a copy
 

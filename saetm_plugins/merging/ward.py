@@ -11,9 +11,9 @@ import math
 
 import numpy as np
 
-from saetm_plugins.arrays import unit_rows
 from saetm_plugins.merging.base import Merge, TopicCut, hard_cut
-from saetm_plugins.parallel import even_ranges, map_ranges
+from saetm_plugins.numerics.arrays import unit_rows
+from saetm_plugins.numerics.parallel import even_ranges, map_ranges
 from saetm_plugins.validation import check_dense_size
 
 _ROWS = 16  # points at a time: they stay in the first cache level

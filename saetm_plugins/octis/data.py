@@ -16,8 +16,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.feature_extraction.text import TfidfTransformer
 
-from saetm_plugins.persistence import load_folder, save_folder
-from saetm_plugins.text import (
+from saetm_plugins.corpus import (
     Passages,
     encode_passages,
     encode_texts,
@@ -25,6 +24,7 @@ from saetm_plugins.text import (
     pack_chunk,
     split_long,
 )
+from saetm_plugins.files.folders import load_folder, save_folder
 from saetm_plugins.validation import as_list, check_embeddings, check_text
 
 CACHE_KIND = "embeddings"

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from saetm_plugins.atom_choice import given_sae
 from saetm_plugins.atoms import SparseAutoencoder
-from saetm_plugins.mixtures import mix_topics
+from saetm_plugins.atoms.choice import given_sae
+from saetm_plugins.corpus import Passages, check_chunk
 from saetm_plugins.model import SAETopicModel
+from saetm_plugins.numerics.mixtures import mix_topics
 from saetm_plugins.octis import compat
 from saetm_plugins.octis.data import (
     Documents,
@@ -35,7 +36,6 @@ from saetm_plugins.octis.settings import (
     SAE_SETTINGS,
     check_hyperparameters,
 )
-from saetm_plugins.text import Passages, check_chunk
 from saetm_plugins.validation import as_list, check_count, check_embeddings
 
 compat.apply()

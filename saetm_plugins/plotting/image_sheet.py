@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from saetm_plugins.analysis.fitted import as_topic_model, atom_words, topic_words
-from saetm_plugins.images.reading import Images, UnreadableImage, open_images
+from saetm_plugins.corpus.images.reading import Images, UnreadableImage, open_images
 from saetm_plugins.plotting.pages import check_page, data_uri, write_page
 from saetm_plugins.validation import as_list, check_choice, check_count, check_text
 

@@ -8,8 +8,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from saetm_plugins.images.reading import read_image
-from saetm_plugins.persistence import check_parent
+from saetm_plugins.corpus.images.reading import read_image
+from saetm_plugins.files.folders import check_parent
 
 THUMBNAIL = 96  # pixels
 

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
-from saetm_plugins.arrays import unit_rows
+from saetm_plugins.numerics.arrays import unit_rows
 from saetm_plugins.validation import check_choice, check_embeddings, check_random
 
 _NEIGHBOURS = 15

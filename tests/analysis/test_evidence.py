@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from saetm_plugins.analysis import explain_document, spans
-from saetm_plugins.text import Chunker
+from saetm_plugins.corpus import Chunker
 
 
 @pytest.fixture(scope="module")

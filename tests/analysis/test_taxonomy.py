@@ -17,7 +17,7 @@ from saetm_plugins.analysis import (
     topic_linkage,
 )
 from saetm_plugins.analysis.levels import default_levels, join_topics_upwards
-from saetm_plugins.arrays import unit_rows
+from saetm_plugins.numerics.arrays import unit_rows
 
 LEVELS = [3, 8, 20]
 

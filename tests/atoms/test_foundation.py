@@ -17,8 +17,8 @@ from saetm_plugins.atoms.foundation import (
     load_foundation,
     unexplained,
 )
-from saetm_plugins.text import encode_texts, load_encoder
-from saetm_plugins.text.encoding import DEFAULT_ENCODER, has_default_encoder
+from saetm_plugins.corpus import encode_texts, load_encoder
+from saetm_plugins.corpus.encoders import DEFAULT_ENCODER, has_default_encoder
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ import pytest
 from bertopic.backend import BaseEmbedder
 
 from saetm_plugins import train_sae
-from saetm_plugins.arrays import unit_rows
 from saetm_plugins.bertopic import SAEBERTopic
+from saetm_plugins.numerics.arrays import unit_rows
 
 NAMES = ["themeaworda themeawordb", "themebworda themebwordb", "themeawordc themebwordc"]
 NEAR = 0.9  # half of the documents of the first two names; none of the third

@@ -7,7 +7,7 @@ pytest.importorskip("bertopic")
 
 from saetm_plugins.analysis import spans
 from saetm_plugins.bertopic import SAEBERTopic
-from saetm_plugins.text import Chunker
+from saetm_plugins.corpus import Chunker
 
 
 @pytest.fixture(scope="module")

@@ -26,9 +26,9 @@ from saetm_plugins import SAETopicModel, SparseAutoencoder
 from saetm_plugins.atoms import foundation
 from saetm_plugins.atoms.training.checkpoints import CheckpointFolder
 from saetm_plugins.bertopic import SAEBERTopic
+from saetm_plugins.files.folders import CHECKSUMS_NAME, write_checksums
 from saetm_plugins.gensim import SaeModel
 from saetm_plugins.octis.data import read_cached, write_cached
-from saetm_plugins.persistence import CHECKSUMS_NAME, write_checksums
 
 MEMORY = 2**30  # bytes of address space above what is mapped before the first load
 SECONDS = 60  # for one load: longer is a hang

@@ -51,6 +51,7 @@ from saetm_plugins import (
 )
 from saetm_plugins.atoms import atom_stability, match_directions, sample_ctm
 from saetm_plugins.atoms.foundation import load_foundation
+from saetm_plugins.corpus import Chunker, WordVectorizer, detect_languages, fine_chunker
 from saetm_plugins.emission import (
     fit_emissions,
     fit_emissions_blocks,
@@ -58,7 +59,6 @@ from saetm_plugins.emission import (
     infer_doc_atoms,
 )
 from saetm_plugins.merging import make_merge
-from saetm_plugins.text import Chunker, WordVectorizer, detect_languages, fine_chunker
 
 N = len(TEXTS)
 N_TOPICS = FITTED.n_topics_

@@ -29,7 +29,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from saetm_plugins import SAETopicModel, SparseAutoencoder, cli
-from saetm_plugins.images import caption_images, count_zero_shot_words, encode_images
+from saetm_plugins.corpus.images import caption_images, count_zero_shot_words, encode_images
 from saetm_plugins.plotting import image_sheet
 
 N = len(TEXTS)

@@ -5,9 +5,9 @@ import pytest
 from scipy.cluster.hierarchy import linkage
 from scipy.spatial.distance import pdist, squareform
 
-from saetm_plugins.arrays import unit_rows
 from saetm_plugins.merging._ward_kernels import join_chain, label_joins
 from saetm_plugins.merging.ward import WardTree, _ward_distances
+from saetm_plugins.numerics.arrays import unit_rows
 
 
 def draw_points(seed, most=900):

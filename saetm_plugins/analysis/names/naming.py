@@ -24,7 +24,7 @@ from saetm_plugins.analysis.names.by_phrases import (
     roc_areas,
     telling_words,
 )
-from saetm_plugins.arrays import unit_rows
+from saetm_plugins.corpus import check_documents
 from saetm_plugins.evaluation.chat import (
     AnswerCache,
     CostEstimate,
@@ -33,7 +33,7 @@ from saetm_plugins.evaluation.chat import (
     estimate_cost,
 )
 from saetm_plugins.model import SAETopicModel
-from saetm_plugins.text import check_documents
+from saetm_plugins.numerics.arrays import unit_rows
 from saetm_plugins.validation import as_names, check_embeddings, check_fraction
 
 Confirm = Callable[[list[Messages], CostEstimate], Any]

@@ -13,8 +13,8 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from saetm_plugins.persistence import read_json
-from saetm_plugins.torch_files import read_state_dict
+from saetm_plugins.files.folders import read_json
+from saetm_plugins.files.weights import read_state_dict
 
 SUPPORTED = (
     "dictionary_learning (AutoEncoder, AutoEncoderTopK, BatchTopKSAE, MatryoshkaBatchTopKSAE, "

@@ -14,7 +14,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from saetm_plugins.persistence import reserve_space
+from saetm_plugins.files.folders import reserve_space
 from saetm_plugins.validation import check_count, check_not_negative, check_path
 
 _KEPT = 2

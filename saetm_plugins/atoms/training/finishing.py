@@ -13,7 +13,7 @@ from saetm_plugins.atoms.normalization import Normalizer
 from saetm_plugins.atoms.training.config import TrainingConfig
 from saetm_plugins.atoms.training.initialization import average_cut
 from saetm_plugins.atoms.training.learner import Learner
-from saetm_plugins.parallel import even_ranges, map_ranges
+from saetm_plugins.numerics.parallel import even_ranges, map_ranges
 
 _MEASURED = 32_768  # documents that the statistics are taken on
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from saetm_plugins.arrays import unit_rows
 from saetm_plugins.atoms.training.config import TrainingConfig
-from saetm_plugins.parallel import matmul
+from saetm_plugins.numerics.arrays import unit_rows
+from saetm_plugins.numerics.parallel import matmul
 
 _ROUNDS = 32  # of picking atoms; within a round picks do not see each other
 _SAMPLE = 8_192  # documents that a threshold is taken on

@@ -14,7 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 from numba import boolean, float32, int64, types, void
 
-from saetm_plugins.compiling import FLOAT_ROWS, FLOATS, INTS, LONGS, compiled
+from saetm_plugins.numerics.compiling import FLOAT_ROWS, FLOATS, INTS, LONGS, compiled
 
 _ERRORS = float32[:, :, ::1]
 _GROUPED = types.Tuple((INTS, INTS, INTS))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from saetm_plugins.arrays import unit_rows
 from saetm_plugins.atoms.training.config import TrainingConfig
 from saetm_plugins.atoms.training.distributed import gather_rows
 from saetm_plugins.atoms.training.learner import Learner, StepReport
+from saetm_plugins.numerics.arrays import unit_rows
 
 _EVERY = 10  # steps
 

@@ -13,8 +13,13 @@ from saetm_plugins.atoms.training import kernels
 from saetm_plugins.atoms.training.config import TrainingConfig
 from saetm_plugins.atoms.training.distributed import average_, sum_, world
 from saetm_plugins.atoms.training.learner import StepReport, half_products
-from saetm_plugins.pairs import entries_of, keep_entries, largest_entries, products_of_pairs
-from saetm_plugins.parallel import balanced_ranges, even_ranges, map_ranges, n_threads
+from saetm_plugins.numerics.pairs import (
+    entries_of,
+    keep_entries,
+    largest_entries,
+    products_of_pairs,
+)
+from saetm_plugins.numerics.parallel import balanced_ranges, even_ranges, map_ranges, n_threads
 
 _TRAINED = ("encoder", "encoder_bias", "decoder", "decoder_bias")
 _LOWEST = np.int16(-(2**15))  # below all scores, also those that rounding made negative

@@ -18,16 +18,16 @@ import numpy as np
 import torch
 
 from saetm_plugins.atoms.autoencoder import SparseAutoencoder
-from saetm_plugins.atoms.normalization import Normalizer, fit_normalizer
-from saetm_plugins.atoms.sources.batches import (
+from saetm_plugins.atoms.data.batches import (
     RowNumbers,
     prefetch,
     sample_rows,
     shuffled_batches,
     streamed_batches,
 )
-from saetm_plugins.atoms.sources.readers import ArrayReader, Reader
-from saetm_plugins.atoms.sources.streams import RowStream, open_source
+from saetm_plugins.atoms.data.readers import ArrayReader, Reader
+from saetm_plugins.atoms.data.streams import RowStream, open_source
+from saetm_plugins.atoms.normalization import Normalizer, fit_normalizer
 from saetm_plugins.atoms.training.checkpoints import CheckpointFolder
 from saetm_plugins.atoms.training.config import TrainingConfig, preset_settings
 from saetm_plugins.atoms.training.distributed import own_slice, process_group, same_on_all, world
@@ -37,8 +37,8 @@ from saetm_plugins.atoms.training.learner import Learner
 from saetm_plugins.atoms.training.revival import revive_dead
 from saetm_plugins.atoms.training.run_logging import open_logger
 from saetm_plugins.atoms.training.torch_learner import TorchLearner
-from saetm_plugins.parallel import single_threaded
-from saetm_plugins.progress import progress_bar
+from saetm_plugins.numerics.parallel import single_threaded
+from saetm_plugins.numerics.progress import progress_bar
 from saetm_plugins.validation import check_dense_size, check_text, resolve_device
 
 _SAMPLE = 65_536  # rows that the centre, the starting atoms and the statistics are taken from

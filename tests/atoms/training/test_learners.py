@@ -8,7 +8,7 @@ from saetm_plugins.atoms import TrainingConfig
 from saetm_plugins.atoms.training.initialization import initial_weights
 from saetm_plugins.atoms.training.sparse_learner import SparseLearner
 from saetm_plugins.atoms.training.torch_learner import TorchLearner
-from saetm_plugins.pairs import keep_entries, largest_entries
+from saetm_plugins.numerics.pairs import keep_entries, largest_entries
 
 
 @pytest.mark.parametrize("levels", [(1.0,), (0.25, 0.5, 1.0)])

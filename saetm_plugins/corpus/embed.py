@@ -1,0 +1,179 @@
+"""Stage 1, before training: texts from a file to shards of embeddings, resumable."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from saetm_plugins.corpus import load_encoder
+from saetm_plugins.files.texts import open_table
+from saetm_plugins.numerics.progress import progress_bar
+from saetm_plugins.validation import check_choice, check_count, check_embeddings, check_path
+
+_MANIFEST = "manifest.json"
+DTYPES = ("float16", "float32")
+"""Of shards."""
+
+
+def embed_file(
+    file: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    encoder: Any = "sentence-transformers/all-MiniLM-L6-v2",
+    *,
+    text_column: str = "text",
+    shard_size: int = 50_000,
+    batch_size: int = 64,
+    dtype: str = "float16",
+    sep: str | None = None,
+    encoding: str | None = None,
+    verbose: bool = True,
+    **reading: Any,
+) -> Path:
+    """Embed the texts of a file into a folder of ``.npy`` shards that :func:`train_sae` reads.
+
+    A call that was interrupted goes on with the first shard that is missing.
+
+    Parameters
+    ----------
+    file : path
+        Texts, one a row, of any kind that :func:`saetm_plugins.files.texts.open_table` reads. It
+        is read twice, row by row.
+    out : path
+        The folder; made if need be.
+    encoder : str or object with ``encode(list of str)``
+        A sentence-transformers model, by name or loaded.
+    text_column : str, default="text"
+    shard_size : int, default=50_000
+        Texts in a shard.
+    batch_size : int, default=64
+        Texts the encoder gets at a time.
+    dtype : {"float16", "float32"}
+        Of the shards.
+    sep, encoding : str, optional
+        Of a CSV and of a file of text; found out by default.
+    verbose : bool, default=True
+        Show a progress bar.
+    **reading
+        Further arguments of :func:`saetm_plugins.files.texts.open_table`.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    FileNotFoundError
+        When `file` does not exist.
+    TypeError
+        When `encoder` has no ``encode`` method.
+    ValueError
+        When the column is missing, the file holds no text or is of another kind, or `out` holds
+        shards of other settings.
+    """
+    file, out = Path(file), check_path(out, "out")
+    shard_size = check_count(shard_size, "shard_size")
+    batch_size = check_count(batch_size, "batch_size")
+    check_choice(dtype, "dtype", DTYPES)
+    with open_table(file, sep=sep, encoding=encoding, **reading) as table:
+        n_texts = sum(1 for _ in table.texts(text_column))
+        if n_texts == 0:
+            raise ValueError(f"file {table.name} holds no rows")
+        name = encoder if isinstance(encoder, str) else type(encoder).__name__
+        source = "-" if str(file) == "-" else str(file.resolve())
+        facts = {"file": source, "text_column": text_column, "n_texts": n_texts}
+        facts |= {"encoder": name, "shard_size": shard_size, "dtype": dtype}
+        facts |= {"sep": sep, "encoding": encoding, **reading}
+        out.mkdir(parents=True, exist_ok=True)
+        claim_folder(out, facts)
+        with progress_bar(
+            total=n_texts, desc="Embedding", unit="text", disable=not verbose
+        ) as progress:
+            model = None
+            for number, texts in enumerate(_chunks(table.texts(text_column), shard_size)):
+                target = out / f"shard-{number:05d}.npy"
+                if not target.exists():
+                    model = model or load_encoder(encoder)
+                    _write_shard(target, model, texts, batch_size, dtype, progress)
+                else:
+                    progress.update(len(texts))
+    return out
+
+
+def claim_folder(out: Path, facts: dict[str, Any]) -> None:
+    """Write down what the shards of a folder are of, or refuse one that says otherwise.
+
+    Raises
+    ------
+    ValueError
+    """
+    manifest = out / _MANIFEST
+    if manifest.exists():
+        found = json.loads(manifest.read_text(encoding="utf-8"))
+        other = [f"{key} was {found.get(key)!r}" for key in facts if found.get(key) != facts[key]]
+        if other:
+            raise ValueError(f"out {str(out)!r} holds shards of other settings: {'; '.join(other)}")
+    else:
+        text = json.dumps(facts, indent=2)
+        _write_whole(manifest, lambda stream: stream.write(text.encode("utf-8")))
+
+
+def _chunks(texts: Iterator[str], size: int) -> Iterator[list[str]]:
+    chunk: list[str] = []
+    for text in texts:
+        chunk.append(text)
+        if len(chunk) == size:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def _write_shard(
+    target: Path, model: Any, texts: list[str], batch_size: int, dtype: str, progress: Any
+) -> None:
+    parts = []
+    for start in range(0, len(texts), batch_size):
+        batch = texts[start : start + batch_size]
+        parts.append(
+            check_embeddings(model.encode(batch), name="encoder output", n_rows=len(batch))
+        )
+        progress.update(len(batch))
+    save_shard(target, parts, dtype)
+
+
+def save_shard(target: Path, parts: Sequence[np.ndarray], dtype: str) -> None:
+    """Write rows as one ``.npy`` file, which is there whole or not at all.
+
+    Parameters
+    ----------
+    target : Path
+    parts : sequence of ndarray of shape (m, d)
+    dtype : str
+    """
+    rows = np.concatenate(parts).astype(dtype)
+    _write_whole(target, lambda stream: np.save(stream, rows))
+
+
+def _write_whole(target: Path, write: Callable[[IO[bytes]], Any]) -> None:
+    """Write a file that is there whole or not at all, while other processes may write it as well.
+
+    Each writes a file of its own; who is done first clears up what others, killed ones too, left.
+    """
+    partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as stream:
+            write(stream)
+        os.replace(partial, target)
+    except FileNotFoundError:
+        if not target.exists():
+            raise
+    finally:
+        partial.unlink(missing_ok=True)
+    for left in target.parent.glob(f"{target.name}.*.partial"):
+        left.unlink(missing_ok=True)

@@ -1,0 +1,108 @@
+"""What ``images=`` of the estimators means: pictures, and what describes them, as documents."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from saetm_plugins.corpus import check_bow, check_documents
+from saetm_plugins.corpus.images.captions import caption_images
+from saetm_plugins.corpus.images.encoding import (
+    encode_images,
+    load_image_encoder,
+    read_embedded_images,
+)
+from saetm_plugins.corpus.images.reading import open_images
+from saetm_plugins.corpus.images.words import count_zero_shot_words
+from saetm_plugins.validation import check_embeddings
+
+
+class ImageDocuments(NamedTuple):
+    """Pictures as ``fit`` takes documents.
+
+    Attributes
+    ----------
+    captions : list of str of length n, or None
+    embeddings : ndarray of shape (n, d), float32
+    bow, vocabulary : as of ``fit``; made of a vocabulary by zero-shot words where no bow was given
+    unreadable : ndarray of shape (n,), bool
+    """
+
+    captions: list[str] | None
+    embeddings: np.ndarray
+    bow: Any
+    vocabulary: Any
+    unreadable: np.ndarray
+
+
+def read_image_documents(
+    images: Any,
+    documents: Any,
+    embeddings: Any,
+    load: Callable[[], Any],
+    *,
+    bow: Any = None,
+    vocabulary: Any = None,
+    verbose: bool = False,
+) -> ImageDocuments:
+    """Check and embed pictures, and find their words.
+
+    Parameters
+    ----------
+    images : folder, or sequence of paths, PIL images or arrays
+    documents : list of str, callable, pipeline, or None
+        Captions, or what makes them, see :func:`caption_images`.
+    embeddings : array-like of shape (n, d), path, or None
+        A path is that of a folder by :func:`embed_images`; None embeds the pictures. Rows of
+        zeros are those of unreadable pictures, as :func:`encode_images` leaves them.
+    load : callable
+        Returns the encoder, where it is needed.
+    bow, vocabulary
+        As of ``fit``; a vocabulary alone asks for zero-shot words.
+    verbose : bool, default=False
+
+    Raises
+    ------
+    FileNotFoundError, TypeError, ValueError
+        When something is not legal, or not of the number of the pictures.
+    """
+    pictures = open_images(images)
+    n_images = len(pictures)
+    makes_captions = callable(documents)
+    if documents is not None and not makes_captions:
+        documents = check_documents(documents)
+        if len(documents) != n_images:
+            raise ValueError(f"documents holds {len(documents)} captions for {n_images} images")
+    if bow is not None and vocabulary is not None:
+        check_bow(bow, vocabulary, n_images)
+    unreadable = np.zeros(n_images, dtype=bool)
+    if isinstance(embeddings, str | os.PathLike):
+        embeddings, unreadable = read_embedded_images(pictures, embeddings)
+    elif embeddings is not None:
+        embeddings = check_embeddings(embeddings)
+        if len(embeddings) != n_images:
+            raise ValueError(f"embeddings has {len(embeddings)} rows for {n_images} images")
+        unreadable = np.asarray(~embeddings.any(axis=1))
+    else:
+        encoder = load_image_encoder(load())
+        embeddings, unreadable = encode_images(encoder, pictures, verbose=verbose)
+    if makes_captions:
+        documents = caption_images(pictures, documents, verbose=verbose)
+    if documents is None and bow is None and vocabulary is not None:
+        vocabulary = check_documents(vocabulary)
+        bow = count_zero_shot_words(embeddings, vocabulary, load())
+    return ImageDocuments(documents, embeddings, bow, vocabulary, unreadable)
+
+
+def choose_n_atoms(n_images: int) -> int:
+    """Return how many atoms pictures get: fewer than texts, 256 for 5,000.
+
+    A picture shows one thing or two; of 256, 512 and 2,048 atoms the fewest made the topics
+    nearest to the classes of CIFAR-10, in half the time (benchmarks/RESULTS.md).
+    """
+    by_size = 2 ** round(0.65 * math.log2(n_images))
+    return max(1, min(n_images // 2, by_size, 4096))

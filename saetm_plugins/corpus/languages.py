@@ -1,0 +1,119 @@
+"""The languages of a corpus, and what a fit does with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from saetm_plugins.corpus.rows import ReadTexts
+from saetm_plugins.corpus.vectorizers import without_words
+from saetm_plugins.corpus.words import (
+    WordVectorizer,
+    check_languages,
+    choose_languages,
+    detect_languages,
+    find_even_words,
+    words_by_language,
+)
+from saetm_plugins.validation import as_list
+
+
+@dataclass(frozen=True)
+class CorpusLanguages:
+    """Languages of a corpus.
+
+    Attributes
+    ----------
+    codes : tuple of str
+        ISO 639-1; none for English alone, whose words are found by the default vectorizer.
+    of_rows : list of str or None, or None
+        The language of each text or passage, where there are several.
+    """
+
+    codes: tuple[str, ...] = ()
+    of_rows: Sequence[str | None] | None = None
+
+    def drop_stop_words(
+        self, row_atoms: sp.csr_matrix, counts: Any, vocabulary: Any, vectorizer: Any
+    ) -> tuple[Any, Any, Any]:
+        """Leave out what is in many texts whatever they are about; of English nothing.
+
+        Each language is looked at by itself: its stop words are in none of the other texts.
+
+        Parameters
+        ----------
+        row_atoms : csr_matrix of shape (n, K)
+        counts : csr_matrix of shape (n, V), or None
+        vocabulary : ndarray of shape (V,), or None
+        vectorizer : fitted vectorizer, or None
+        """
+        if not self.codes or not isinstance(vectorizer, WordVectorizer):
+            return counts, vocabulary, vectorizer
+        even = np.zeros(counts.shape[1], dtype=bool)
+        of_rows = np.array([code or "" for code in self.of_rows or []])
+        for code in self.codes:
+            rows = np.flatnonzero(of_rows == code) if len(of_rows) else slice(None)
+            even |= find_even_words(row_atoms[rows], counts[rows])
+        return without_words(counts, vocabulary, vectorizer, even)
+
+    def words_of_languages(self, counts: Any, vocabulary: Any) -> dict[str, list[str]] | None:
+        """Return the words of each language; None where there is but one, or no words."""
+        if self.of_rows is None or counts is None:
+            return None
+        return words_by_language(counts, vocabulary, self.of_rows)
+
+
+def read_languages(language: Any, languages: Any, read: ReadTexts) -> CorpusLanguages:
+    """Find the languages of a corpus.
+
+    Parameters
+    ----------
+    language : "auto", str, sequence of str or None
+        As of :class:`~saetm_plugins.SAETopicModel`.
+    languages : sequence of str of length n, or None
+        That of each document, names or codes.
+    read : ReadTexts
+
+    Raises
+    ------
+    TypeError, ValueError
+        When `languages` is of another length, or names one that is not known.
+    """
+    given = None
+    if languages is not None:
+        if read.texts is None:
+            raise TypeError("languages need documents, one for each")
+        names = as_list(languages, "languages", "the language of each document")
+        if len(names) != len(read.texts):
+            raise ValueError(f"languages names {len(names)} for {len(read.texts)} documents")
+        wrong = [name for name in names if not isinstance(name, str)]
+        if wrong:
+            raise TypeError(f"languages must hold names or codes; found {wrong[0]!r:.80}")
+        codes = {name: check_languages(name, "languages")[0] for name in set(names)}
+        given = [codes[name] for name in names]
+    if read.texts is None:
+        return CorpusLanguages()
+    found = choose_languages(language, read.texts, given)
+    if len(found) < 2:
+        return CorpusLanguages(found)
+    known = {*found, None}
+    each = detect_languages(read.texts) if given is None else given
+    each = [code if code in known else None for code in each]
+    if read.passages is not None:
+        each = [each[row] for row in read.passages.documents]
+    return CorpusLanguages(found, each)
+
+
+def unite(several: Sequence[dict[str, list[str]] | None]) -> dict[str, list[str]] | None:
+    """Return the words of each language of several models; None where one does not know them."""
+    united: dict[str, set[str]] = {}
+    for words in several:
+        if words is None:
+            return None
+        for code, own in words.items():
+            united.setdefault(code, set()).update(own)
+    return {code: sorted(own) for code, own in united.items()}

@@ -1,0 +1,289 @@
+"""How the estimator gets at embeddings: of documents, of words, of the labels it is guided by.
+
+The base of :class:`~saetm_plugins.model.SAETopicModel` that knows the encoder.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from saetm_plugins.atom_model import AtomModel
+from saetm_plugins.atoms import SparseAutoencoder
+from saetm_plugins.corpus import (
+    DEFAULT_WIDTH,
+    Chunker,
+    FittedPassages,
+    Passages,
+    ReadTexts,
+    agreement_with_encoder,
+    check_chunk,
+    embeddings_match_encoder,
+    encode_texts,
+    encode_words,
+    fine_chunker,
+    has_default_encoder,
+    load_encoder,
+    lookup_word_vectors,
+    read_texts,
+    refuse_folder,
+    warn_of_other_encoder,
+)
+from saetm_plugins.corpus.images.documents import ImageDocuments, read_image_documents
+from saetm_plugins.corpus.images.encoding import DEFAULT_IMAGE_ENCODER
+from saetm_plugins.merging import select_words_to_encode
+from saetm_plugins.merging.labels import LabelTargets, find_label_targets
+
+Estimator = TypeVar("Estimator", bound=type)
+
+
+class DocumentReader:
+    """Reads documents and embeddings, and loads the encoder when a text needs it.
+
+    Parameters and attributes are those of :class:`~saetm_plugins.model.SAETopicModel`.
+    """
+
+    sae: Any
+    encoder: Any
+    word_vectors: Any
+    seed_topics: Any
+    vectorizer: Any
+    sae_: Any
+    transform: Any
+    device: str
+    verbose: bool
+    encoder_not_saved_ = False
+    """Whether the model was loaded without the encoder object it was fitted with."""
+    vectorizer_not_saved_ = False
+    """Whether the model was loaded without the vectorizer it was fitted with."""
+    encoder_named_in_file_: str | None = None
+    """The encoder's name where a saved model told it: the name of a model, never of a folder."""
+    chunk_: Any = None
+    """How long texts are read, see ``fit``."""
+    passages_: FittedPassages | None = None
+    """The passages of the fitted documents, of the last batch if in batches; None: none is long."""
+    _loaded_encoder: tuple[Any, Any] | None = None
+    _encoder_argument = "encoder"
+
+    def encode(self, documents: Any) -> np.ndarray:
+        """Return the embeddings of texts by the model's encoder, (n, d) float32.
+
+        Parameters
+        ----------
+        documents : iterable of str
+
+        Raises
+        ------
+        TypeError, ValueError
+            When they are no texts, the encoder was not saved, or it is another than that of the
+            fitted documents.
+        """
+        check_is_fitted(self, "topics_")
+        return self._read(documents, None, sae=self.sae_, chunk=None).embeddings
+
+    def embed_passages(self, documents: Any, chunker: Chunker | None = None) -> Passages:
+        """Split texts, and embed the passages by the encoder.
+
+        Parameters
+        ----------
+        documents : iterable of str
+        chunker : Chunker, optional
+            None splits into a few sentences each.
+        """
+        check_is_fitted(self, "topics_")
+        if chunker is not None and not isinstance(chunker, Chunker):
+            raise TypeError(f"chunker must be a Chunker or None; found {chunker!r:.80}")
+        encoder = self._encoder(self.sae_)
+        return (chunker or fine_chunker(encoder)).embed(documents, encoder)
+
+    def prepare_topic_data(self, corpus: Any, embeddings: Any = None) -> dict[str, Any]:
+        """Return the topics of a corpus as ``topicwizard.visualize`` asks a model for them.
+
+        See :func:`~saetm_plugins.plotting.topicwizard.topic_data`.
+
+        Parameters
+        ----------
+        corpus : iterable of str
+        embeddings : array-like of shape (n, d), optional
+            None encodes the corpus.
+        """
+        from saetm_plugins.plotting.topicwizard import topic_data
+
+        check_is_fitted(self, "topics_")
+        read = self._read(corpus, embeddings, sae=self.sae_, chunk=None)
+        return topic_data(self, read.texts or [], read.embeddings, self.transform)
+
+    def _read(
+        self,
+        documents: Any,
+        embeddings: Any,
+        *,
+        sae: SparseAutoencoder | None,
+        chunk: Any,
+        least: int = 1,
+    ) -> ReadTexts:
+        """Return texts (None if there are none) and embeddings fit for `sae`."""
+        if isinstance(chunk, str) and chunk == "fitted":
+            chunk = self.chunk_ if embeddings is None else None
+        return read_texts(
+            documents,
+            embeddings,
+            partial(self._encoder, sae),
+            check_chunk(chunk),
+            least=least,
+            width=None if sae is None else sae.n_features,
+            verbose=self.verbose,
+        )
+
+    def _check_vectorizer(self, texts: list[str] | None, bow: Any) -> None:
+        """Refuse to count words otherwise than the documents before were."""
+        if self.vectorizer_not_saved_ and self.vectorizer is None and bow is None and texts:
+            raise ValueError(
+                "documents need the vectorizer that the model was fitted with, whose settings "
+                "could not be saved: pass it as load(path, vectorizer=…), or give bow"
+            )
+
+    def _read_images(
+        self,
+        images: Any,
+        documents: Any,
+        embeddings: Any,
+        sae: SparseAutoencoder | None,
+        bow: Any = None,
+        vocabulary: Any = None,
+    ) -> ImageDocuments:
+        """Return pictures as documents, embedded."""
+        encoder = partial(self._encoder, sae, DEFAULT_IMAGE_ENCODER)
+        return read_image_documents(
+            images, documents, embeddings, encoder,
+            bow=bow, vocabulary=vocabulary, verbose=self.verbose,
+        )  # fmt: skip
+
+    def _encoder(self, sae: SparseAutoencoder | None, default: str | None = None) -> Any:
+        """Load the encoder once: the parameter, else the one the autoencoder was trained with."""
+        if self.encoder is None and self.encoder_not_saved_:
+            raise ValueError(
+                "documents need the encoder the model was fitted with, an object that was not "
+                "saved: pass it as load(path, encoder=…), or give embeddings"
+            )
+        named = getattr(sae, "encoder_name", None)
+        wanted = self.encoder or named or default
+        if isinstance(wanted, str) and self.encoder in (None, self.encoder_named_in_file_):
+            refuse_folder(wanted)
+        if self._loaded_encoder is None or self._loaded_encoder[0] is not wanted:
+            device = None if self.device == "auto" else self.device
+            self._loaded_encoder = (wanted, load_encoder(wanted, device))
+        return self._loaded_encoder[1]
+
+    def _find_word_vectors(
+        self, atoms: AtomModel, matches: Callable[[], bool]
+    ) -> np.ndarray | None:
+        """Return what `word_vectors` asks for; None means that the corpus alone says."""
+        if atoms.vocabulary is None:
+            return None
+        words = [str(word) for word in atoms.vocabulary]
+        if not isinstance(self.word_vectors, str):
+            return lookup_word_vectors(words, self.word_vectors)
+        if self.word_vectors == "corpus" or (not matches() and self.word_vectors == "auto"):
+            return None
+        chosen = select_words_to_encode(atoms.sums.atom_words, atoms.sums.nearness)
+        vectors = encode_words(self._encoder(self.sae), words, chosen, verbose=self.verbose)
+        if vectors.shape[1] != atoms.sae.n_features:
+            raise ValueError(
+                f"encoder gives {vectors.shape[1]} dimensions; embeddings have "
+                f"{atoms.sae.n_features}, so another encoder made them"
+            )
+        return vectors
+
+    def _find_label_targets(
+        self, vocabulary: Any, counts: Any, embeddings: np.ndarray, matches: Callable[[], bool]
+    ) -> LabelTargets | None:
+        if self.seed_topics is None:
+            return None
+        encode = partial(encode_texts, self._encoder(self.sae)) if matches() else None
+        return find_label_targets(self.seed_topics, vocabulary, counts, embeddings, encode)
+
+    def _embeddings_match_encoder(
+        self,
+        texts: Sequence[str] | None,
+        embeddings: np.ndarray,
+        *,
+        were_given: bool,
+        of_images: bool = False,
+    ) -> bool:
+        """Tell whether the encoder made the embeddings, by trying it on a few texts.
+
+        An encoder that is named is believed unless it gives these texts quite other embeddings,
+        which a warning says. Words lie apart from images even where one encoder embeds both.
+        """
+        if of_images:
+            return False
+        if self.encoder is not None or getattr(self.sae, "encoder_name", None) is not None:
+            if texts is None or not were_given:
+                return True
+            agreement = agreement_with_encoder(self._encoder(self.sae), texts, embeddings)
+            return not warn_of_other_encoder(agreement, self._encoder_argument, stacklevel=5)
+        if texts is None or embeddings.shape[1] != DEFAULT_WIDTH or not has_default_encoder():
+            return False
+        return embeddings_match_encoder(self._encoder(self.sae), texts, embeddings)
+
+
+def warn_of_target(y: Any) -> None:
+    """Say where embeddings were given in the place of `y`, which is ignored.
+
+    Labels and numbers to predict, of one column or several, are ignored in silence; but several
+    columns of fractions may be either, so these are warned of.
+
+    Parameters
+    ----------
+    y : object
+
+    Raises
+    ------
+    TypeError
+        When it can only be meant as embeddings: passages, or the name of a folder.
+    """
+    by_name = "embeddings are given by name: fit(documents, embeddings=…)"
+    if isinstance(y, Passages | str | os.PathLike):
+        raise TypeError(f"y holds labels, and is ignored; found {type(y).__name__}; {by_name}")
+    if _holds_vectors(y):
+        message = f"y is ignored, and holds vectors; {by_name}"
+        warnings.warn(message, UserWarning, stacklevel=3)
+
+
+def _holds_vectors(y: Any) -> bool:
+    """Tell whether there are several columns of numbers, or a column of vectors, not all whole."""
+    try:
+        values = np.asarray(y)
+        if values.ndim == 1 and values.dtype == object and len(values):
+            values = np.asarray(values[0])[None]
+    except (TypeError, ValueError, RuntimeError):  # lists of several lengths; a tensor with a graph
+        return False
+    if values.ndim != 2 or values.shape[1] < 2 or values.dtype.kind != "f":
+        return False
+    return bool((values[:100] % 1 != 0).any())
+
+
+def documents_are_optional(estimator: Estimator) -> Estimator:
+    """Let ``transform(images=…)`` of a class do without documents.
+
+    scikit-learn wraps these methods for ``set_output``, and its wrapper wants a first argument.
+    """
+
+    def without(method: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(method)
+        def call(self: Any, documents: Any = None, *args: Any, **kwargs: Any) -> Any:
+            return method(self, documents, *args, **kwargs)
+
+        return call
+
+    for name in ("transform", "fit_transform"):
+        setattr(estimator, name, without(getattr(estimator, name)))
+    return estimator

@@ -1,0 +1,294 @@
+"""Bags of words, which are scikit-learn's: counting, checking and comparing them."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import clone
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+
+from saetm_plugins.corpus.passages import PassageTexts
+from saetm_plugins.corpus.words import WordVectorizer
+from saetm_plugins.emission.inputs import check_counts
+from saetm_plugins.validation import as_list, check_text
+
+
+def default_vectorizer(n_documents: int) -> CountVectorizer:
+    """Count words of three or more letters, without English stop words, at most 10,000 of them.
+
+    A word must occur in at least 5 documents, in fewer where the corpus is small.
+    """
+    min_df = 5 if n_documents >= 1000 else 2 if n_documents >= 50 else 1
+    return CountVectorizer(
+        stop_words="english",
+        token_pattern=r"(?u)\b[^\W\d_]{3,}\b",
+        min_df=min_df,
+        max_features=10_000,
+        dtype=np.float32,
+    )
+
+
+def copy_vectorizer(vectorizer: Any) -> Any:
+    """Return a copy to fit, with all settings: clone() loses those in a constructor's ``**kwargs``.
+
+    BERTopic's ``OnlineCountVectorizer`` takes CountVectorizer's that way, stop words among them. As
+    it counts a text as CountVectorizer does, it is copied as one, which can be saved.
+    """
+    kind = type(vectorizer)
+    parameters = inspect.signature(kind).parameters.values()
+    if all(parameter.kind is not parameter.VAR_KEYWORD for parameter in parameters):
+        return clone(vectorizer)
+    if not isinstance(vectorizer, CountVectorizer) or _counts_otherwise(kind):
+        return copy.deepcopy(vectorizer)
+    names = CountVectorizer().get_params()
+    return clone(CountVectorizer(**{name: getattr(vectorizer, name) for name in names}))
+
+
+def _counts_otherwise(kind: type) -> bool:
+    """Tell whether a class derived from CountVectorizer overrides something of it."""
+    derived = kind.__mro__[: kind.__mro__.index(CountVectorizer)]
+    own = {name for base in derived for name in vars(base) if not name.startswith("__")}
+    return bool(own & set(dir(CountVectorizer)))
+
+
+def fit_vectorizer(
+    vectorizer: Any, texts: Sequence[str], *, languages: Sequence[str] = (), **settings: Any
+) -> tuple[sp.csr_matrix, Any]:
+    """Fit a clone of `vectorizer`; None means the default one, which learns from distinct texts.
+
+    A word must then occur in texts that differ: a text that is there five times brings none in.
+
+    Parameters
+    ----------
+    vectorizer : scikit-learn vectorizer, or None
+    texts : sequence of str, length n
+    languages : sequence of str, default=()
+        ISO 639-1 codes; the default one is then a :class:`WordVectorizer` of theirs.
+    **settings
+        Of the default one.
+
+    Returns
+    -------
+    counts : csr_matrix of shape (n, V), float32
+    vectorizer : the fitted clone
+
+    Raises
+    ------
+    ValueError
+        When no word is left to count.
+    """
+    if vectorizer is not None:
+        fitted = copy_vectorizer(vectorizer)
+        return sp.csr_matrix(fitted.fit_transform(texts), dtype=np.float32), fitted
+    row_of = {text: row for row, text in enumerate(dict.fromkeys(texts))}
+    fitted = default_vectorizer(len(row_of))
+    if languages:
+        fitted = WordVectorizer(
+            tuple(languages),
+            min_df=default_vectorizer(len(row_of) // len(languages)).min_df,
+            max_features=fitted.max_features * len(languages),
+        )
+    fitted.set_params(**settings)
+    counts = sp.csr_matrix(fitted.fit_transform(row_of), dtype=np.float32)
+    return counts if len(row_of) == len(texts) else counts[[row_of[t] for t in texts]], fitted
+
+
+def count_words(
+    texts: list[str] | None,
+    n_rows: int,
+    *,
+    vectorizer: Any = None,
+    bow: Any = None,
+    vocabulary: Any = None,
+    passages: PassageTexts | None = None,
+    languages: Sequence[str] = (),
+) -> tuple[sp.csr_matrix | None, np.ndarray | None, Any]:
+    """Count the words of a corpus, unless `bow` holds the counts.
+
+    Where documents were split, the vocabulary is learned from whole documents, and counted are
+    their `passages`; a `bow` of whole documents is shared out among them. The words of `languages`
+    (codes) are found as :func:`fit_vectorizer` does.
+
+    Returns
+    -------
+    counts : csr_matrix of shape (n_rows, V), float32; None without texts and bow
+    vocabulary : ndarray of shape (V,), or None
+    vectorizer : the fitted clone, or None
+
+    Raises
+    ------
+    ValueError
+        When no word is left to count, or `bow` and `vocabulary` do not fit.
+    """
+    fitted = None
+    if bow is not None:
+        counts, words = _check_bow_of(passages, bow, vocabulary, n_rows)
+    elif vocabulary is not None:
+        raise ValueError("vocabulary names the columns of bow, which is None")
+    elif texts is None:
+        return None, None, None
+    else:
+        try:
+            counts, fitted = fit_vectorizer(vectorizer, texts, languages=languages)
+        except ValueError as error:
+            raise ValueError(f"documents give no vocabulary: {error}") from error
+        words = np.asarray(fitted.get_feature_names_out(), dtype=object)
+        if passages is not None:
+            counts = sp.csr_matrix(fitted.transform(passages), dtype=np.float32)
+    counts.sort_indices()  # sums over a row then do not depend on who counted
+    return counts, words, fitted
+
+
+def recount_words(
+    texts: Sequence[str] | None,
+    n_rows: int,
+    *,
+    vectorizer: Any,
+    known: np.ndarray | None,
+    bow: Any = None,
+    vocabulary: Any = None,
+) -> sp.csr_matrix | None:
+    """Count further documents in the vocabulary `known`, as :func:`count_words` counted the first.
+
+    Raises
+    ------
+    ValueError
+        When there is nothing to count, or `bow` or `vocabulary` do not fit `known`.
+    """
+    if known is None:
+        return None
+    if bow is not None:
+        words = known if vocabulary is None else vocabulary
+        counts, words = _check_bow_of(texts, bow, words, n_rows)
+        if not np.array_equal(words, known):
+            raise ValueError("vocabulary differs from that of the fitted model")
+        return counts
+    if texts is None:
+        raise ValueError("the model was fitted with words; give documents or bow")
+    if vectorizer is None:
+        raise ValueError("the model was fitted to bow, without a vectorizer; give bow")
+    return sp.csr_matrix(vectorizer.transform(texts), dtype=np.float32)
+
+
+def check_bow(bow: Any, vocabulary: Any, n_rows: int) -> tuple[sp.csr_matrix, np.ndarray]:
+    """Return a bag of words that came ready-made as float32 CSR, and its vocabulary.
+
+    Raises
+    ------
+    ValueError
+        When it has another number of rows than there are documents or of columns than words, or
+        a count that is negative or not finite.
+    """
+    counts = sp.csr_matrix(check_counts(bow), copy=True)  # the caller's stays as it is
+    if counts.shape[0] != n_rows:
+        raise ValueError(f"bow has {counts.shape[0]} rows for {n_rows} documents")
+    if vocabulary is None:
+        raise ValueError("bow needs vocabulary=, the words of its columns")
+    words = _check_vocabulary(vocabulary)
+    if len(set(words)) < len(words):
+        raise ValueError("vocabulary names a word twice")
+    if len(words) != counts.shape[1]:
+        raise ValueError(f"vocabulary has {len(words)} words for {counts.shape[1]} columns of bow")
+    return counts, words
+
+
+def _check_bow_of(
+    rows: Sequence[str] | None, bow: Any, vocabulary: Any, n_rows: int
+) -> tuple[sp.csr_matrix, np.ndarray]:
+    """Check the counts of `rows`; those of whole texts are shared out where rows are passages."""
+    if not isinstance(rows, PassageTexts) or np.shape(bow)[:1] == (n_rows,):
+        return check_bow(bow, vocabulary, n_rows)
+    counts, words = check_bow(bow, vocabulary, rows.n_documents)
+    return rows.share_out(counts, words), words
+
+
+def count_known_words(vectorizer: Any, vocabulary: np.ndarray | None) -> Any:
+    """Return a vectorizer that counts the words of `vocabulary`, in its order.
+
+    Parameters
+    ----------
+    vectorizer : scikit-learn vectorizer
+        Fitted to this vocabulary, or a CountVectorizer of the wanted settings.
+    vocabulary : ndarray of shape (V,), or None
+
+    Raises
+    ------
+    TypeError, ValueError
+        When it is no vectorizer, was fitted to other words, or there are no words to count.
+    """
+    if not hasattr(vectorizer, "transform") or not hasattr(vectorizer, "get_feature_names_out"):
+        raise TypeError(f"vectorizer must be scikit-learn's; found {type(vectorizer).__name__}")
+    if vocabulary is None:
+        raise ValueError("vectorizer is given for a model that was fitted without words")
+    if hasattr(vectorizer, "vocabulary_"):
+        if np.array_equal(vectorizer.get_feature_names_out(), vocabulary):
+            return vectorizer
+        raise ValueError("vectorizer was fitted to another vocabulary than the model's")
+    if not isinstance(vectorizer, CountVectorizer) or isinstance(vectorizer, TfidfVectorizer):
+        raise ValueError(f"vectorizer must be fitted; {type(vectorizer).__name__} is not")
+    made = copy_vectorizer(vectorizer)
+    made.vocabulary = {word: i for i, word in enumerate(vocabulary)}
+    made.get_feature_names_out()  # it counts as fitted from here on
+    return made
+
+
+def check_vectorizer(vectorizer: Any) -> None:
+    """Refuse what cannot count words and name them, such as a HashingVectorizer.
+
+    Raises
+    ------
+    TypeError
+    """
+    needed = ("fit_transform", "transform", "get_feature_names_out", "get_params")
+    missing = [name for name in needed if not hasattr(vectorizer, name)]
+    if isinstance(vectorizer, type) or missing:
+        found = vectorizer.__name__ if isinstance(vectorizer, type) else type(vectorizer).__name__
+        raise TypeError(
+            "vectorizer must be an instance of a scikit-learn vectorizer that names its words; "
+            f"found {found}{f' without {missing[0]}' if missing else ', a class'}"
+        )
+
+
+def _check_vocabulary(vocabulary: Any) -> np.ndarray:
+    words = as_list(vocabulary, "vocabulary", "words")
+    return np.array(
+        [check_text(word, f"vocabulary[{i}]") for i, word in enumerate(words)], dtype=object
+    )
+
+
+def without_words(
+    counts: sp.csr_matrix, vocabulary: np.ndarray, vectorizer: Any, dropped: np.ndarray
+) -> tuple[sp.csr_matrix, np.ndarray, Any]:
+    """Leave out the words that are `dropped` (V,) bool; at least one stays."""
+    if not dropped.any() or dropped.all():
+        return counts, vocabulary, vectorizer
+    words = vocabulary[~dropped]
+    return sp.csr_matrix(counts[:, ~dropped]), words, merge_vectorizers([vectorizer], words)
+
+
+def merge_vectorizers(vectorizers: Sequence[Any], vocabulary: np.ndarray | None) -> Any:
+    """Return one vectorizer that counts the united vocabulary of several; None where none can.
+
+    Parameters
+    ----------
+    vectorizers : sequence of fitted vectorizers, or None
+    vocabulary : ndarray of shape (V,), or None
+
+    Returns
+    -------
+    vectorizer
+        The first one where it counts these words already, else a CountVectorizer of its settings.
+    """
+    first = vectorizers[0]
+    if vocabulary is None or first is None:
+        return None
+    if np.array_equal(first.get_feature_names_out(), vocabulary):
+        return first
+    if not isinstance(first, CountVectorizer):
+        return None
+    return clone(first).set_params(vocabulary={word: i for i, word in enumerate(vocabulary)})

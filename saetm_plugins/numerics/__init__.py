@@ -1,0 +1,1 @@
+"""Arrays, threads and compiled loops; no meaning of topics in here."""

@@ -1,0 +1,170 @@
+"""Which atoms a fit uses: given ones, those that ship with the package, or ones of its own."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.metrics import normalized_mutual_info_score
+
+from saetm_plugins import SAETopicModel, SparseAutoencoder, atom_choice
+from saetm_plugins.atoms.foundation import load_foundation, unexplained
+from saetm_plugins.corpus import DEFAULT_ENCODER
+
+N_THEMES = 5
+
+
+def plant(foundation, n_documents=250, seed=0):
+    """Draw documents of five themes, each of words and eight atoms of the foundation of its own."""
+    rng = np.random.default_rng(seed)
+    atoms = np.random.default_rng(7).choice(foundation.n_atoms, (N_THEMES, 8), replace=False)
+    themes = rng.integers(N_THEMES, size=n_documents)
+    rows = []
+    for theme in themes:
+        chosen = rng.choice(atoms[theme], 4, replace=False)
+        rows.append(rng.uniform(0.5, 1, 4) @ foundation.decoder_[chosen])
+    directions = np.array(rows) / np.linalg.norm(rows, axis=1, keepdims=True)
+    embeddings = (foundation.mean_ + directions).astype(np.float32)
+    documents = [
+        " ".join([f"theme{'abcde'[theme]}word{'abcdefgh'[i]}" for i in rng.integers(8, size=9)])
+        for theme in themes
+    ]
+    return documents, embeddings, themes
+
+
+@pytest.fixture(scope="module")
+def foundation():
+    return load_foundation()
+
+
+@pytest.fixture(scope="module")
+def planted(foundation):
+    return plant(foundation)
+
+
+@pytest.fixture
+def no_training(monkeypatch):
+    def refuse(*_, **__):
+        raise AssertionError("a fit trained atoms")
+
+    monkeypatch.setattr(atom_choice, "train_sae", refuse)
+
+
+@pytest.fixture
+def rotated(planted):
+    """Embeddings of another encoder, as far as atoms can tell."""
+    turn = np.linalg.qr(np.random.default_rng(1).normal(size=(384, 384)))[0]
+    return planted[0], (planted[1] @ turn).astype(np.float32)
+
+
+def make(sae="default", **options):
+    return SAETopicModel(N_THEMES, sae=sae, word_vectors="corpus", **options)
+
+
+@pytest.mark.parametrize("sae", ["default", "auto"])
+def test_default_atoms_are_not_trained_and_find_the_themes(planted, foundation, no_training, sae):
+    documents, embeddings, themes = planted
+    model = make(sae).fit(documents, embeddings=embeddings)
+    assert model.sae_ is foundation
+    assert model.get_params()["sae"] == sae
+    assert normalized_mutual_info_score(themes, model.labels_) > 0.9
+    for words in model.get_topics(5):
+        assert len({word[:6] for word in words}) == 1
+
+
+def test_seeds_change_the_merge_alone(planted):
+    documents, embeddings, _ = planted
+    first, second = (
+        make(random_state=seed).fit(documents, embeddings=embeddings) for seed in (0, 1)
+    )
+    assert (first.doc_atoms_ != second.doc_atoms_).nnz == 0
+
+
+def test_activations_are_sharpened_as_suits_the_atoms(planted, foundation):
+    documents, embeddings, _ = planted
+    assert make().fit(documents, embeddings=embeddings).atoms_.sharpening == 1.5
+    assert make(foundation).fit(documents, embeddings=embeddings).atoms_.sharpening == 1.5
+    assert make(sharpening=3).fit(documents, embeddings=embeddings).atoms_.sharpening == 3
+    assert make(None, n_atoms=40).fit(documents, embeddings=embeddings).atoms_.sharpening == 2
+
+
+def test_a_wish_for_other_atoms_trains_them(planted):
+    documents, embeddings, _ = planted
+    model = make("auto", n_atoms=40).fit(documents, embeddings=embeddings)
+    assert model.sae_.n_atoms == 40
+    assert make(None).fit(documents, embeddings=embeddings).sae_ is not load_foundation()
+    given = model.sae_
+    assert make(given).fit(documents, embeddings=embeddings).sae_ is given
+
+
+def test_fewer_default_atoms_are_the_first_of_them(planted, foundation, no_training):
+    documents, embeddings, _ = planted
+    model = make(n_atoms=1024).fit(documents, embeddings=embeddings)
+    np.testing.assert_array_equal(model.sae_.decoder_, foundation.decoder_[:1024])
+    with pytest.raises(ValueError, match="n_atoms must be one of 1024, "):
+        make(n_atoms=1000).fit(documents, embeddings=embeddings)
+
+
+def test_auto_trains_where_documents_are_many(planted, monkeypatch):
+    documents, embeddings, _ = planted
+    monkeypatch.setattr(atom_choice, "MOST_DOCUMENTS_TO_REUSE", 100)
+    assert make("auto").fit(documents, embeddings=embeddings).sae_.n_atoms < 200
+
+
+def test_embeddings_of_another_encoder_get_atoms_of_their_own_or_an_error(rotated, foundation):
+    documents, embeddings = rotated
+    assert unexplained(foundation, embeddings, foundation.mean_) > 0.85
+    assert make("auto").fit(documents, embeddings=embeddings).sae_ is not foundation
+    known = plant(foundation)
+    model = make().fit(known[0], embeddings=known[1])
+    before = model.topics_
+    with pytest.raises(ValueError, match=r"all-MiniLM-L6-v2; found embeddings .* unexplained"):
+        model.fit(documents, embeddings=embeddings)
+    assert model.topics_ is before
+
+
+def test_scaled_and_rounded_embeddings_are_the_same_encoders(planted, foundation):
+    embeddings = planted[1]
+    for changed in (embeddings.astype(np.float16).astype(np.float32), 20 * embeddings):
+        assert unexplained(foundation, changed, foundation.mean_) < 0.6
+
+
+def test_default_atoms_are_the_default_encoders():
+    assert load_foundation().encoder_name == DEFAULT_ENCODER
+    with pytest.raises(ValueError, match="sae='default' is for"):
+        make(encoder="intfloat/e5-small").fit(["a text", "another one"])
+
+
+def test_a_model_over_default_atoms_lives_on(planted, tmp_path, foundation):
+    documents, embeddings, _ = planted
+    model = make().fit(documents[:150], embeddings=embeddings[:150])
+    model.save(tmp_path / "model")
+    loaded = SAETopicModel.load(tmp_path / "model")
+    assert loaded.sae == "default"
+    assert loaded.sae_.has_weights_of(foundation)
+    np.testing.assert_array_equal(
+        loaded.transform(None, embeddings), model.transform(None, embeddings)
+    )
+    for each in (model, loaded):
+        each.partial_fit(documents[150:], embeddings=embeddings[150:])
+    np.testing.assert_array_equal(loaded.retopic(8).components_, model.retopic(8).components_)
+    assert clone(model).get_params()["sae"] == "default"
+
+
+def test_models_over_default_atoms_merge_exactly(planted):
+    documents, embeddings, _ = planted
+    whole = make().fit(documents, embeddings=embeddings)
+    vocabulary = list(whole.vocabulary_)
+    counts = whole.vectorizer_.transform(documents)
+    parts = [
+        make().fit(None, embeddings=embeddings[rows], bow=counts[rows], vocabulary=vocabulary)
+        for rows in (slice(0, 120), slice(120, None))
+    ]
+    merged = SAETopicModel.merge_models(parts)
+    np.testing.assert_allclose(merged.atom_words_, whole.atom_words_, atol=1e-5)
+    np.testing.assert_allclose(merged.components_, whole.components_, atol=1e-5)
+
+
+def test_a_saved_autoencoder_that_was_given_is_the_parameter_again(planted, tmp_path, foundation):
+    small = foundation.prefix(512)
+    documents, embeddings, _ = planted
+    make(small).fit(documents, embeddings=embeddings).save(tmp_path / "model")
+    assert isinstance(SAETopicModel.load(tmp_path / "model").sae, SparseAutoencoder)

@@ -1,0 +1,191 @@
+"""Words of languages other than English, and topics over several languages."""
+
+import sys
+
+import numpy as np
+import pytest
+from sklearn.metrics import mutual_info_score
+
+from saetm_plugins import SAETopicModel
+from saetm_plugins.corpus import (
+    WordVectorizer,
+    choose_languages,
+    default_vectorizer,
+    detect_languages,
+    find_even_words,
+)
+
+LANGUAGES = ("zh", "ja", "de", "ar", "hi", "ru")
+
+
+def words_of(text, **settings):
+    return WordVectorizer(stop_words=None, **settings).build_analyzer()(text)
+
+
+def test_texts_in_none_of_the_languages_are_fitted(corpus):
+    model = SAETopicModel(5, word_vectors="corpus", language=["th", "ja"])
+    model.fit(corpus.documents, embeddings=corpus.embeddings)
+    assert np.isfinite(model.components_).all()
+
+
+@pytest.mark.parametrize(("text", "words"), [
+    ("Übergrößen, Straßenbahn", ["übergrößen", "straßenbahn"]),
+    ("L'été, aujourd’hui et l’économie", ["été", "aujourd'hui", "économie"]),
+    ("AI in der EU; at 5G", ["ai", "der", "eu"]),
+    ("हिन्दी में आर्थिक नीति", ["हिन्दी", "में", "आर्थिक", "नीति"]),
+    ("سياسة اقتصادية", ["سياسة", "اقتصادية"]),
+    ("Ёлка и экономика", ["ёлка", "экономика"]),
+    ("政府 宣布 新的 经济 政策", ["政府", "宣布", "新的", "经济", "政策"]),
+    ("정부는 새로운 정책을", ["정부는", "새로운", "정책을"]),
+    ("fu\u0308r", ["für"]),  # a combining mark is the letter's
+])  # fmt: skip
+def test_words_stay_whole(text, words):
+    assert words_of(text) == words
+
+
+@pytest.mark.parametrize(("module", "text", "words"), [
+    ("rjieba", "政府宣布了新的经济政策，股市因此上涨。", ["政府", "宣布", "经济", "政策", "股市"]),
+    ("sudachipy", "政府は新しい経済政策を発表した。", ["政府", "新しい", "経済", "政策", "発表"]),
+    ("pythainlp", "รัฐบาลประกาศนโยบายเศรษฐกิจใหม่", ["รัฐบาล", "ประกาศ", "นโยบาย", "เศรษฐกิจ"]),
+])  # fmt: skip
+def test_texts_without_spaces_are_segmented(module, text, words):
+    pytest.importorskip(module)
+    assert words_of(text)[: len(words)] == words
+
+
+def test_numbers_hashtags_and_words_with_digits_by_choice():
+    text = "covid19 and 5G in 2024 #topic gpt4"
+    assert words_of(text) == ["and", "topic"]
+    assert words_of(text, keep=["digits"]) == ["covid19", "and", "5g", "topic", "gpt4"]
+    assert "2024" in words_of(text, keep=["numbers"])
+    assert "#topic" in words_of(text, keep=["hashtags"])
+    with pytest.raises(ValueError, match="keep must hold"):
+        words_of(text, keep=["emoji"])
+
+
+def test_a_missing_library_is_named_with_its_extra(monkeypatch):
+    from saetm_plugins.corpus import languages
+
+    monkeypatch.setitem(sys.modules, "rjieba", None)
+    languages._chinese.cache_clear()
+    with pytest.raises(ImportError, match=r"Chinese.*saetm-plugins\[languages\]"):
+        words_of("政府宣布了新的经济政策，股市因此上涨。")
+    languages._chinese.cache_clear()
+
+
+def test_english_and_what_is_no_language_is_counted_as_ever(corpus, sentences):
+    english, _ = sentences.of("en")
+    for texts in (english, corpus.documents, ["run jump swim", "chip disk drive"]):
+        assert choose_languages("auto", texts) == ()
+    model = SAETopicModel(5, n_atoms=16).fit(corpus.documents, embeddings=corpus.embeddings)
+    as_ever = SAETopicModel(5, n_atoms=16, language=None)
+    as_ever.fit(corpus.documents, embeddings=corpus.embeddings)
+    assert np.array_equal(model.components_, as_ever.components_)
+    expected = default_vectorizer(400).fit(corpus.documents).get_feature_names_out()
+    assert model.vocabulary_.tolist() == expected.tolist()
+
+
+def test_languages_are_found(sentences):
+    pytest.importorskip("py3langid")
+    for language in (*LANGUAGES, "fr"):
+        texts, _ = sentences.of(language, ["football", "economy"])
+        assert choose_languages("auto", texts) == (language,)
+    mixed = [text for language in sentences.parallel for text in sentences.of(language)[0]]
+    assert set(choose_languages("auto", mixed)) == set(sentences.parallel)
+    truth = np.repeat(sentences.parallel, 200)
+    assert np.mean(np.array(detect_languages(mixed)) == truth) > 0.9
+    assert choose_languages("german", mixed) == ("de",)
+    with pytest.raises(ValueError, match="language must be"):
+        choose_languages("klingon", mixed)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_topics_are_of_whole_words_that_a_reader_expects(language, sentences, multilingual):
+    pytest.importorskip("py3langid")
+    texts, labels = sentences.of(language, ["football", "economy"])
+    model = SAETopicModel(2, encoder=multilingual, word_vectors="corpus").fit(texts)
+    expected = sentences.expected[language]
+    assert {word for words in expected for word in words} <= set(model.vocabulary_)
+    topics = model.get_topics(14)
+    found = np.array([[len(set(topic) & set(words)) for words in expected] for topic in topics])
+    own = found if np.trace(found) > found[0, 1] + found[1, 0] else found[:, ::-1]
+    assert own.sum() >= 4, topics
+    assert own[0, 1] + own[1, 0] == 0, topics  # words of one theme in one topic
+    assert not set(model.vocabulary_) & {"der", "die", "在", "的", "は", "को", "की", "на", "في"}
+    purity = np.mean([np.bincount(model.labels_[labels == theme]).max() / 25
+                      for theme in ("football", "economy")])  # fmt: skip
+    assert purity > 0.9
+
+
+@pytest.fixture(scope="module")
+def four_languages(sentences, multilingual):
+    """A model of 200 sentences in four languages, and the language of each."""
+    pytest.importorskip("py3langid")
+    texts = [text for language in sentences.parallel for text in sentences.of(language)[0]]
+    model = SAETopicModel(8, encoder=multilingual, word_vectors="corpus").fit(texts)
+    return model, np.repeat(sentences.parallel, 200)
+
+
+def test_translations_share_topics(four_languages):
+    model, languages = four_languages
+    by_language = np.array([model.labels_[languages == code] for code in ("en", "de", "fr", "zh")])
+    same = [np.mean(by_language[i] == by_language[j]) for i in range(4) for j in range(i)]
+    assert np.mean(same) >= 0.8
+    assert mutual_info_score(languages, model.labels_) / np.log(2) < 0.1
+
+
+def test_topics_have_words_in_each_language(four_languages, tmp_path):
+    model, _ = four_languages
+    german, chinese = model.get_topics(12, language="de"), model.get_topics(9, language="chinese")
+    assert all("\u4e00" <= word[0] <= "\u9fff" for topic in chinese for word in topic)
+    assert not any("\u4e00" <= word[0] <= "\u9fff" for topic in german for word in topic)
+    economy = next(t for t, words in enumerate(german) if "zentralbank" in words)
+    assert {"银行", "政府", "经济"} & set(model.get_topics(12, language="zh")[economy])
+    with pytest.raises(ValueError, match="language must be one of"):
+        model.get_topics(language="ja")
+    model.encoder = None
+    model.save(tmp_path / "model")
+    loaded = SAETopicModel.load(tmp_path / "model")
+    assert loaded.get_topics(12, language="de") == german
+    embeddings = np.random.default_rng(0).normal(size=(3, 384))
+    loaded.partial_fit(["Die Rakete der Bank", "政府的银行", "The bank"], embeddings=embeddings)
+    assert loaded.get_topics(5, language="de")
+
+
+def test_languages_can_be_told(sentences):
+    german, french = sentences.of("de")[0][:50], sentences.of("fr")[0][:50]
+    embeddings = np.random.default_rng(0).normal(size=(100, 16))
+    model = SAETopicModel(2, n_atoms=8)
+    model.fit(german + french, embeddings=embeddings, languages=["german"] * 50 + ["fr"] * 50)
+    assert set(model.words_of_language_) == {"de", "fr"}
+    assert "stürmer" in model.words_of_language_["de"]
+    assert "stürmer" not in model.words_of_language_["fr"]
+    with pytest.raises(ValueError, match="languages names 3 for 100 documents"):
+        model.fit(german + french, embeddings=embeddings, languages=["de"] * 3)
+    with pytest.raises(ValueError, match="languages must be"):
+        model.fit(german + french, embeddings=embeddings, languages=["deutsch"] * 100)
+    with pytest.raises(ValueError, match="language must be one of"):
+        model.get_topics(language="en")
+
+
+@pytest.mark.parametrize("vocabulary", [[{}], {"sun": 0, "moon": 0}, int, [], np.eye(2)])
+def test_a_vocabulary_that_is_none_is_refused(vocabulary):
+    with pytest.raises(ValueError, match="vocabulary"):
+        WordVectorizer(vocabulary=vocabulary).fit_transform(["sun and moon"])
+
+
+def test_stop_words_are_words():
+    with pytest.raises(TypeError, match="stop_words must be a string; found dict"):
+        WordVectorizer(stop_words=[{}]).fit_transform(["sun and moon"])
+
+
+def test_words_even_over_atoms_are_stop_words():
+    import scipy.sparse as sp
+
+    rng = np.random.default_rng(0)
+    atoms = rng.integers(8, size=400)
+    doc_atoms = sp.csr_matrix((np.ones(400), (np.arange(400), atoms)), (400, 8))
+    common = rng.random(400) < 0.4  # the first word; the second is of two atoms, the third is rare
+    counts = np.column_stack([common, atoms < 2, np.arange(400) < 3])
+    even = find_even_words(doc_atoms, sp.csr_matrix(counts.astype(np.float32)))
+    assert even.tolist() == [True, False, False]

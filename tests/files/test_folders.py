@@ -1,0 +1,119 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from saetm_plugins.files.folders import load_folder, pack_csr, save_folder, unpack_csr
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return save_folder(tmp_path / "saved", "thing", {"a": 1}, {"x": np.arange(3.0)})
+
+
+def test_a_folder_comes_back_as_it_went(folder):
+    config, tensors = load_folder(folder, "thing")
+    assert config == {"a": 1}
+    np.testing.assert_array_equal(tensors["x"], np.arange(3.0))
+
+
+def test_an_existing_path_is_kept_unless_overwriting(folder):
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        save_folder(folder, "thing", {}, {})
+    save_folder(folder, "thing", {"a": 2}, {}, overwrite=True)
+    assert load_folder(folder, "thing")[0] == {"a": 2}
+
+
+@pytest.mark.parametrize("url", ["s3://bucket/model", "file:///tmp/model", Path("gs://bucket/m")])
+def test_a_url_is_not_taken_for_a_local_folder(url, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for act in (lambda: save_folder(url, "thing", {}, {}), lambda: load_folder(url, "thing")):
+        with pytest.raises(ValueError, match="is a URL; it must be a local path"):
+            act()
+    assert not list(tmp_path.iterdir())
+
+
+def test_overwriting_spares_what_is_not_ours(tmp_path):
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "letter.txt").write_text("dear")
+    with pytest.raises(FileExistsError, match="not a saved thing"):
+        save_folder(tmp_path / "precious", "thing", {}, {}, overwrite=True)
+    assert (tmp_path / "precious" / "letter.txt").read_text() == "dear"
+
+
+def test_a_failed_save_leaves_the_old_folder_and_no_debris(folder):
+    def fail(_):
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        save_folder(folder, "thing", {"a": 2}, {}, overwrite=True, write_more=fail)
+    assert load_folder(folder, "thing")[0] == {"a": 1}
+    assert [path.name for path in folder.parent.iterdir()] == ["saved"]
+
+
+def test_a_truncated_tensor_file_is_named(folder):
+    file = folder / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-4])
+    with pytest.raises(ValueError, match="truncated"):
+        load_folder(folder, "thing")
+
+
+def test_a_truncated_config_is_named(folder):
+    file = folder / "config.json"
+    file.write_text(file.read_text()[:-5])
+    with pytest.raises(ValueError, match=r"config\.json"):
+        load_folder(folder, "thing")
+
+
+def test_a_foreign_folder_is_refused(folder):
+    (folder / "config.json").write_text(json.dumps({"kind": "other"}))
+    with pytest.raises(ValueError, match="kind: 'other'"):
+        load_folder(folder, "thing")
+
+
+def test_a_missing_folder_or_file_is_named(folder):
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        load_folder(folder.parent / "nowhere", "thing")
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(FileNotFoundError, match=r"model\.safetensors"):
+        load_folder(folder, "thing")
+
+
+def test_sparse_matrices_survive():
+    matrix = sp.random(5, 7, density=0.3, format="csr", random_state=0, dtype=np.float32)
+    back = unpack_csr("m", pack_csr("m", matrix))
+    assert (back != matrix).nnz == 0
+    assert back.dtype == np.float32
+
+
+def test_a_sparse_matrix_of_parts_that_do_not_fit_is_refused():
+    parts = pack_csr("m", sp.eye(3, format="csr"))
+    parts["m.indices"] = parts["m.indices"] + 5
+    with pytest.raises(ValueError, match="indices"):
+        unpack_csr("m", parts)
+
+
+@pytest.mark.parametrize(
+    ("path", "error", "message"),
+    [
+        (3, TypeError, "path must be a string or a path; found 3"),
+        (None, TypeError, "path must be a string or a path"),
+        (b"folder", TypeError, "path must be a string or a path"),
+        ("", ValueError, "path is empty"),
+        ("a\0b", ValueError, "path .* is none"),
+        ("n" * 300, ValueError, "path .* is none"),
+        ("a\ud800", ValueError, "path .* is none"),
+    ],
+)
+def test_paths_that_are_none(path, error, message):
+    for act in (lambda: save_folder(path, "thing", {}, {}), lambda: load_folder(path, "thing")):
+        with pytest.raises(error, match=message):
+            act()
+
+
+def test_overwrite_is_true_or_false(folder):
+    with pytest.raises(TypeError, match="overwrite must be True or False"):
+        save_folder(folder, "thing", {}, {}, overwrite=[1, 2])
+    assert load_folder(folder, "thing")[0] == {"a": 1}
