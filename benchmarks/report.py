@@ -29,8 +29,8 @@ TABLES = {
         "MiniLM embeddings; top 10 words. Place of ours among the models and, in brackets, who is "
         "ahead or next. Intruders are judged by multilingual-e5-small, which no model has seen. "
         "NMI: main topics against classes, fitted documents, among models that give every document "
-        "a topic. ±: half the range of three seeds; one seed elsewhere and of the peers. Bars: first "
-        "in NPMI, C_V and NMI, first or second in intruders, diversity .85 at 50 and .8 at 200.",
+        "a topic. ±: half the range of three seeds; one seed elsewhere and of the peers. Bars: "
+        "first in NPMI, C_V and NMI, first or second in intruders, diversity .85 and .8.",
     ),
     "one corpus": (
         "20 Newsgroups, 50 topics",
