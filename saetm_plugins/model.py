@@ -20,7 +20,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from saetm_plugins import topics as cuts
-from saetm_plugins.atom_model import AtomModel, document_mixtures, sum_documents
+from saetm_plugins.atom_model import AtomModel, document_mixtures
 from saetm_plugins.atoms import SparseAutoencoder
 from saetm_plugins.atoms.choice import choose_sae, choose_sharpening, given_sae
 from saetm_plugins.corpus import (
@@ -45,6 +45,7 @@ from saetm_plugins.corpus.reader import (
     documents_are_optional,
     warn_of_target,
 )
+from saetm_plugins.corpus_sums import sum_documents
 from saetm_plugins.fitted_topics import FittedTopics
 from saetm_plugins.parameters import check_parameters
 from saetm_plugins.validation import (

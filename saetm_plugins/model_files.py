@@ -30,7 +30,7 @@ import scipy.sparse as sp
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils.validation import check_is_fitted
 
-from saetm_plugins.atom_model import AtomModel, CorpusSums
+from saetm_plugins.atom_model import AtomModel
 from saetm_plugins.atoms import SparseAutoencoder
 from saetm_plugins.corpus import (
     FittedPassages,
@@ -42,6 +42,7 @@ from saetm_plugins.corpus import (
     pack_chunk,
     unpack_chunk,
 )
+from saetm_plugins.corpus_sums import CorpusSums
 from saetm_plugins.decisions import Decisions
 from saetm_plugins.files.folders import (
     load_folder,
