@@ -33,7 +33,14 @@ from saetm_plugins.merging.labels import LabelTargets
 from saetm_plugins.numerics.arrays import index_of_words, unit_rows
 from saetm_plugins.numerics.caching import cached_property
 from saetm_plugins.numerics.mixtures import mix_words, normalize_activations, weights_of_mixtures
-from saetm_plugins.validation import check_choice, check_dense_size, check_not_negative
+from saetm_plugins.validation import (
+    check_arrays,
+    check_choice,
+    check_count,
+    check_dense_size,
+    check_fraction,
+    check_not_negative,
+)
 
 EMITTED_SHARE = np.float32(0.3)
 """Of a topic's words: more raises the likelihood of documents, less the words' coherence."""
@@ -104,9 +111,35 @@ class AtomModel:
             check_dense_size(
                 (self.n_atoms, len(self.vocabulary)), "P(word | atom)", "fewer atoms or words"
             )
-        mass, names = self.sums.class_mass, self.classes
-        if (None if mass is None else mass.shape[1]) != (None if names is None else len(names)):
-            raise ValueError("sums.class_mass needs one of classes for each of its columns")
+        sums = self.sums
+        n_words = None if sums.document_frequency is None else len(sums.document_frequency)
+        n_classes = None if sums.class_mass is None else sums.class_mass.shape[1]
+        expected = (
+            (sums.atom_embeddings.shape, (self.sae.n_atoms, self.sae.n_features), "atoms"),
+            (n_words, None if self.vocabulary is None else len(self.vocabulary), "words"),
+            (n_classes, None if self.classes is None else len(self.classes), "classes"),
+        )
+        for found, wanted, what in expected:
+            if found != wanted:
+                raise ValueError(f"sums are of {found} {what}; the model has {wanted}")
+        if not 0 < sums.n_documents < 1e12:
+            raise ValueError(f"sums are of {sums.n_documents:g} documents")
+        if self.word_vectors is not None:
+            check_arrays(self, {"word_vectors": "Vd"}, signed=("word_vectors",))
+            if len(self.word_vectors) != n_words:
+                raise ValueError(f"word_vectors has {len(self.word_vectors)} rows, not {n_words}")
+        if self.label_targets is not None:
+            vectors, shape = self.label_targets.vectors, (len(self.label_targets.labels),)
+            if vectors.shape != (*shape, self.sae.n_features) or not np.isfinite(vectors).all():
+                raise ValueError(f"label_targets has vectors of shape {vectors.shape}")
+        check_count(self.random_state, "random_state", minimum=0)
+        check_choice(self.solver, "solver", ("em", "adam"))
+        check_fraction(self.class_weight, "class_weight", closed=True)
+        check_not_negative(self.sharpening, "sharpening", most=50)
+        if self.n_iter is not None:
+            check_count(self.n_iter, "n_iter")
+        if not isinstance(self.device, str):
+            raise TypeError(f"device must be a name; found {self.device!r}")
 
     @property
     def n_atoms(self) -> int:

@@ -17,7 +17,14 @@ from saetm_plugins.merging import EmbeddingSums, corpus_nearness
 from saetm_plugins.numerics.arrays import column_sums
 from saetm_plugins.numerics.caching import cached_property
 from saetm_plugins.numerics.parallel import balanced_ranges, map_ranges, n_threads
+from saetm_plugins.validation import check_arrays
 
+_AXES = {
+    "atom_mass": "K", "distinct_atom_mass": "K", "embedded_atom_mass": "K", "atom_pairs": "KK",
+    "embedding": "d", "atom_embeddings": "Kd", "atom_words": "KV", "document_frequency": "V",
+    "embedded_document_frequency": "V", "word_embeddings": "Vd", "class_mass": "KC",
+}  # fmt: skip
+_SIGNED = ("embedding", "atom_embeddings", "word_embeddings")
 _ROWS = 16_384  # documents at a time: their embeddings are copied in float64
 _DIMENSIONS = 16  # columns of embeddings that one thread sums
 _REPETITION = 2.0  # of a text's words, on average; one in a hundred posts of 20 Newsgroups has more
@@ -72,6 +79,14 @@ class CorpusSums:
     embedded_document_frequency: np.ndarray | None = None
     word_embeddings: np.ndarray | None = None
     class_mass: sp.csr_matrix | None = None
+
+    def __post_init__(self) -> None:
+        check_arrays(self, _AXES, signed=_SIGNED)
+        words = [getattr(self, name) is None for name in _AXES if "V" in _AXES[name]]
+        if any(words) and not all(words):
+            raise ValueError("the sums hold some of the arrays about words and lack others")
+        if not all(0 <= n < np.inf for n in (self.n_documents, self.n_distinct, self.n_embedded)):
+            raise ValueError(f"the sums hold {self.n_documents} documents")
 
     def __add__(self, other: CorpusSums) -> CorpusSums:
         """Return the sums over the documents of both.
@@ -162,8 +177,7 @@ def sum_documents(
     mass = np.asarray(weights.sum(axis=0)).ravel()
     shares = weights if mixtures is None else mixtures
     lengths = np.ones(n_rows)
-    words: dict[str, Any] = {}
-    presence = None
+    presence = atom_words = frequency = word_embeddings = None
     if counts is not None:
         damped = sp.csr_matrix(counts, dtype=np.float64, copy=True)
         damped.eliminate_zeros()
@@ -173,36 +187,34 @@ def sum_documents(
         damp_counts(damped)
         lengths = np.asarray(damped.sum(axis=1)).ravel()
         frequency = np.asarray(presence.sum(axis=0)).ravel()
-        words = {
-            "atom_words": _product(weights, damped),
-            "document_frequency": frequency,
-            "embedded_document_frequency": np.zeros_like(frequency),
-            "word_embeddings": np.zeros((damped.shape[1], width)),
-        }
-    sums = CorpusSums(
+        atom_words = _product(weights, damped)
+        word_embeddings = np.zeros((damped.shape[1], width))
+    embedding, atom_embeddings = np.zeros(width), np.zeros((n_atoms, width))
+    for first in range(0, 0 if embeddings is None else n_rows, _ROWS):
+        rows = slice(first, first + _ROWS)
+        assert embeddings is not None
+        _add_embeddings(
+            (embedding, atom_embeddings, word_embeddings),
+            weights[rows],
+            None if presence is None else presence[rows],
+            embeddings[rows],
+        )
+    embedded = float(embeddings is not None)
+    return CorpusSums(
         n_documents=float(shares.shape[0]),
         n_distinct=float(n_rows),
-        n_embedded=0.0,
+        n_embedded=embedded * n_rows,
         atom_mass=column_sums(shares),
         distinct_atom_mass=mass,
-        embedded_atom_mass=np.zeros(n_atoms),
+        embedded_atom_mass=embedded * mass,
         atom_pairs=_product(weights, sp.csr_matrix(sp.diags(lengths) @ weights)),
-        embedding=np.zeros(width),
-        atom_embeddings=np.zeros((n_atoms, width)),
-        **words,
+        embedding=embedding,
+        atom_embeddings=atom_embeddings,
+        atom_words=atom_words,
+        document_frequency=frequency,
+        embedded_document_frequency=None if frequency is None else embedded * frequency,
+        word_embeddings=word_embeddings,
     )
-    if embeddings is None:
-        return sums
-    sums = dataclasses.replace(
-        sums, n_embedded=float(n_rows), embedded_atom_mass=sums.distinct_atom_mass
-    )
-    if counts is not None:
-        sums = dataclasses.replace(sums, embedded_document_frequency=sums.document_frequency)
-    for first in range(0, n_rows, _ROWS):
-        rows = slice(first, first + _ROWS)
-        _add_embeddings(sums, weights[rows], None if presence is None else presence[rows],
-                        embeddings[rows])  # fmt: skip
-    return sums
 
 
 def damp_counts(counts: sp.csr_matrix) -> None:
@@ -233,9 +245,13 @@ def _product(left: sp.csr_matrix, right: sp.csr_matrix) -> sp.csr_matrix:
 
 
 def _add_embeddings(
-    sums: CorpusSums, mixtures: sp.csr_matrix, presence: sp.csr_matrix | None, embeddings: Any
+    totals: tuple[np.ndarray, np.ndarray, np.ndarray | None],
+    mixtures: sp.csr_matrix,
+    presence: sp.csr_matrix | None,
+    embeddings: np.ndarray,
 ) -> None:
-    """Add a block of documents to the sums of embeddings, in place."""
+    """Add a block of documents to the sums of embeddings: of all, of atoms, of words; in place."""
+    of_all, of_atoms, of_words = totals
     units = np.asarray(embeddings, dtype=np.float64)
     norms = np.linalg.norm(units, axis=1, keepdims=True)
     units = units / np.where(norms > 0, norms, 1)
@@ -244,10 +260,10 @@ def _add_embeddings(
 
     def add(_: int, first: int, last: int) -> None:
         part = np.ascontiguousarray(units[:, first:last])
-        sums.embedding[first:last] += part.sum(axis=0)
-        sums.atom_embeddings[:, first:last] += atoms @ part
-        if words is not None and sums.word_embeddings is not None:
-            sums.word_embeddings[:, first:last] += words @ part
+        of_all[first:last] += part.sum(axis=0)
+        of_atoms[:, first:last] += atoms @ part
+        if words is not None and of_words is not None:
+            of_words[:, first:last] += words @ part
 
     width = units.shape[1]
     map_ranges(add, [(i, min(i + _DIMENSIONS, width)) for i in range(0, width, _DIMENSIONS)])

@@ -313,7 +313,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
             random_state=seed,
             solver=self.solver,
             n_iter=self.emission_n_iter,
-            device=self.device,
+            device=str(self.device),
             label_targets=targets,
             classes=None if known is None else known.names,
             class_weight=class_weight,

@@ -23,9 +23,11 @@ from saetm_plugins.numerics.arrays import index_of_words, unit_rows
 from saetm_plugins.numerics.mixtures import mix_topics, mix_words
 from saetm_plugins.validation import (
     as_list,
+    check_arrays,
     check_choice,
     check_count,
     check_dense_size,
+    check_fraction,
     check_text,
     is_integer,
 )
@@ -33,6 +35,7 @@ from saetm_plugins.validation import (
 SURVIVING_SHARE = 0.5
 """Of a topic's weight: a topic of another cut that shares more, both ways, is the same topic."""
 _NOTHING = 1e-6  # a smaller share of an atom is rounding
+_ROUNDING = 0.01  # of sums that should be 1
 _ROWS = 256  # documents at a time: their words' probabilities are dense
 
 
@@ -70,6 +73,25 @@ class Topics:
     deleted: sp.csr_matrix | None = None
     outlier_share: float | None = 0.0
     decisions: Decisions | None = None
+
+    def __post_init__(self) -> None:
+        axes = {"atom_topics": "KT", "prevalence": "T", "words": "TV", "deleted": "KD"}
+        lengths = check_arrays(self, axes)
+        if len(self.labels) != lengths["T"] or not self.labels:
+            raise ValueError(f"there are {len(self.labels)} labels for {lengths['T']} topics")
+        for label in self.labels:
+            if label is not None:
+                check_text(label, "labels")
+        check_choice(self.words_from, "words_from", ("keywords", "emissions"))
+        if self.outlier_share is not None:
+            check_fraction(self.outlier_share, "outlier_share", closed=True)
+        if self.decisions is not None and self.decisions.allowed.shape[1] != lengths["T"]:
+            raise ValueError(f"decisions are not about {lengths['T']} topics")
+        shares = np.asarray(self.atom_topics.sum(axis=1)).ravel()
+        if (shares > 1 + _ROUNDING).any() or abs(self.prevalence.sum() - 1) > _ROUNDING:
+            raise ValueError("topics are not shares that sum to 1")
+        if self.words is not None and (abs(self.words.sum(axis=1) - 1) > _ROUNDING).any():
+            raise ValueError("words of topics are not probabilities that sum to 1")
 
     def __len__(self) -> int:
         return self.atom_topics.shape[1]
@@ -129,11 +151,13 @@ class Topics:
         if len(chosen) < len(self):
             weights = _scale_rows(weights, self.left)
         prevalence = self.prevalence[chosen]
+        if not prevalence.any():  # no document of any of these yet
+            prevalence = np.ones_like(prevalence)
         return replace(
             self,
             atom_topics=weights,
             words=None if self.words is None else self.words[chosen],
-            prevalence=prevalence / max(prevalence.sum(), np.finfo(np.float32).tiny),
+            prevalence=prevalence / prevalence.sum(),
             labels=tuple(self.labels[topic] for topic in chosen),
             decisions=None if self.decisions is None else self.decisions.select(chosen),
         )
