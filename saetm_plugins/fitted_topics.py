@@ -7,8 +7,7 @@ The base of :class:`~saetm_plugins.model.SAETopicModel`, which learns the two va
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
-from importlib import import_module
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,6 +25,8 @@ from saetm_plugins.validation import check_count, check_mixtures_of_atoms
 _DEFAULT_N_TOPICS = 50
 DOCUMENTS_PER_TOPIC = 10
 """That a topic needs."""
+CONVERTERS: dict[str, Callable[..., Any]] = {}
+"""Adapters enter here, by the name of their library, how they wrap a fitted model."""
 
 
 class FittedTopics:
@@ -286,21 +287,18 @@ class FittedTopics:
         return topic_table(self, n_words=n_words)
 
     def to_gensim(self, id2word: Any = None) -> Any:
-        """Return this model as a gensim topic model.
+        """Return this model as a gensim topic model, see ``saetm_plugins.gensim.SaeModel``.
+
+        Needs ``import saetm_plugins.gensim`` before.
 
         Parameters
         ----------
         id2word : gensim Dictionary or dict of int to str, optional
             None makes one of :attr:`vocabulary_`.
-
-        Returns
-        -------
-        saetm_plugins.gensim.SaeModel
-            As ``SaeModel.from_model`` makes it.
         """
-        # By name: the core imports no adapter.
-        adapter = import_module("saetm_plugins.gensim")
-        return adapter.SaeModel.from_model(self, id2word=id2word)
+        if "gensim" not in CONVERTERS:
+            raise ImportError("to_gensim() needs `import saetm_plugins.gensim` before")
+        return CONVERTERS["gensim"](self, id2word)
 
     @property
     def sae_(self) -> SparseAutoencoder:

@@ -16,7 +16,6 @@ import os
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
-from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -371,7 +370,7 @@ def _longest_that_saves(lengths: np.ndarray, longest: int, excess: float) -> int
 
 
 def _page(content: dict[str, Any], title: str) -> str:
-    parts = files("saetm_plugins.plotting") / "page"
+    parts = Path(__file__).parent / "page"
     page, style, script = (
         (parts / f"page.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
     )
