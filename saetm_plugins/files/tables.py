@@ -17,6 +17,7 @@ import numpy as np
 
 from saetm_plugins.files.folders import check_parent
 from saetm_plugins.files.texts import TextTable, open_table
+from saetm_plugins.files.write import write_whole
 from saetm_plugins.validation import as_list, check_count, check_doc_topics, check_names
 
 if TYPE_CHECKING:
@@ -225,22 +226,20 @@ def write_table(frame: pd.DataFrame, path: str | os.PathLike[str]) -> Path:
     """
     path = check_table_path(path, len(frame))
     suffix = path.suffix.lower()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
+
+    def write(target: Path) -> None:
         if suffix == ".parquet":
-            _plain_objects(frame).to_parquet(partial, index=False)
+            _plain_objects(frame).to_parquet(target, index=False)
         elif suffix == ".xlsx":
-            _write_xlsx(_rounded(frame), partial)
+            _write_xlsx(_rounded(frame), target)
         elif suffix == ".jsonl":
             _rounded(frame).to_json(
-                partial, orient="records", lines=True, force_ascii=False, date_format="iso"
+                target, orient="records", lines=True, force_ascii=False, date_format="iso"
             )
         else:
-            _rounded(frame).to_csv(partial, index=False, sep="\t" if suffix == ".tsv" else ",")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+            _rounded(frame).to_csv(target, index=False, sep="\t" if suffix == ".tsv" else ",")
+
+    write_whole(path, write)
     return path
 
 
