@@ -270,18 +270,18 @@ class FittedTopics:
     ) -> Any:
         """Return one row a document: id, main topic, its name and share, the next topics.
 
-        See :func:`saetm_plugins.files.tables.document_table`.
+        See :func:`saetm_plugins.model_tables.document_table`.
         """
-        from saetm_plugins.files.tables import document_table
+        from saetm_plugins.model_tables import document_table
 
         return document_table(self, doc_topics, labels=labels, ids=ids, n_next=n_next)
 
     def topic_table(self, *, n_words: int = 10) -> Any:
         """Return one row a topic: name, documents, share, words.
 
-        See :func:`saetm_plugins.files.tables.topic_table`.
+        See :func:`saetm_plugins.model_tables.topic_table`.
         """
-        from saetm_plugins.files.tables import topic_table
+        from saetm_plugins.model_tables import topic_table
 
         return topic_table(self, n_words=n_words)
 
