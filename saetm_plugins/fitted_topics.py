@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from saetm_plugins import topics as cuts
 from saetm_plugins.atom_model import AtomModel
 from saetm_plugins.atoms import SparseAutoencoder
-from saetm_plugins.corpus import check_languages
+from saetm_plugins.corpus.words import check_languages
 from saetm_plugins.numerics.arrays import index_of_words
 from saetm_plugins.topics import Topics
 from saetm_plugins.validation import check_count, check_mixtures_of_atoms

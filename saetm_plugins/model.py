@@ -23,16 +23,6 @@ from saetm_plugins import topics as cuts
 from saetm_plugins.atom_model import AtomModel, document_mixtures, sum_documents
 from saetm_plugins.atoms import SparseAutoencoder
 from saetm_plugins.atoms.choice import choose_sae, choose_sharpening, given_sae
-from saetm_plugins.corpus import (
-    ReadTexts,
-    check_bow,
-    check_documents,
-    count_words,
-    merge_vectorizers,
-    read_languages,
-    recount_words,
-    unite,
-)
 from saetm_plugins.corpus.duplicates import (
     choose_distinct,
     find_blank,
@@ -40,10 +30,19 @@ from saetm_plugins.corpus.duplicates import (
     warn_of_documents,
     without_atoms,
 )
+from saetm_plugins.corpus.languages import read_languages, unite
 from saetm_plugins.corpus.reader import (
     DocumentReader,
     documents_are_optional,
     warn_of_target,
+)
+from saetm_plugins.corpus.rows import ReadTexts
+from saetm_plugins.corpus.texts import check_documents
+from saetm_plugins.corpus.vectorizers import (
+    check_bow,
+    count_words,
+    merge_vectorizers,
+    recount_words,
 )
 from saetm_plugins.fitted_topics import FittedTopics
 from saetm_plugins.parameters import check_parameters

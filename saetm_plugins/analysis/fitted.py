@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer
 
-from saetm_plugins.corpus import check_bow
+from saetm_plugins.corpus.vectorizers import check_bow
 from saetm_plugins.files.folders import CONFIG_NAME
 from saetm_plugins.model import SAETopicModel
 from saetm_plugins.model_tables import name_topics_by_words, words_of_topics

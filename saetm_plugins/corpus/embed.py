@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from saetm_plugins.corpus import load_encoder
+from saetm_plugins.corpus.encoders import load_encoder
 from saetm_plugins.files.texts import open_table
 from saetm_plugins.files.write import write_whole
 from saetm_plugins.numerics.progress import progress_bar

@@ -17,27 +17,23 @@ from sklearn.utils.validation import check_is_fitted
 
 from saetm_plugins.atom_model import AtomModel
 from saetm_plugins.atoms import SparseAutoencoder
-from saetm_plugins.corpus import (
+from saetm_plugins.corpus.chunker import Chunker, check_chunk, fine_chunker
+from saetm_plugins.corpus.encoders import (
     DEFAULT_WIDTH,
-    Chunker,
-    FittedPassages,
-    Passages,
-    ReadTexts,
     agreement_with_encoder,
-    check_chunk,
     embeddings_match_encoder,
     encode_texts,
     encode_words,
-    fine_chunker,
     has_default_encoder,
     load_encoder,
     lookup_word_vectors,
-    read_texts,
     refuse_folder,
     warn_of_other_encoder,
 )
 from saetm_plugins.corpus.images.documents import ImageDocuments, read_image_documents
 from saetm_plugins.corpus.images.encoding import DEFAULT_IMAGE_ENCODER
+from saetm_plugins.corpus.passages import Passages
+from saetm_plugins.corpus.rows import FittedPassages, ReadTexts, read_texts
 from saetm_plugins.merging import select_words_to_encode
 from saetm_plugins.merging.labels import LabelTargets, find_label_targets
 

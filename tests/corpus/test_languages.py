@@ -7,13 +7,8 @@ import pytest
 from sklearn.metrics import mutual_info_score
 
 from saetm_plugins import SAETopicModel
-from saetm_plugins.corpus import (
-    WordVectorizer,
-    choose_languages,
-    default_vectorizer,
-    detect_languages,
-    find_even_words,
-)
+from saetm_plugins.corpus import WordVectorizer, default_vectorizer
+from saetm_plugins.corpus.words import choose_languages, detect_languages, find_even_words
 
 LANGUAGES = ("zh", "ja", "de", "ar", "hi", "ru")
 
