@@ -35,7 +35,7 @@ from saetm_plugins.atoms import SparseAutoencoder
 from saetm_plugins.corpus.chunker import pack_chunk, unpack_chunk
 from saetm_plugins.corpus.encoders import check_encoder
 from saetm_plugins.corpus.passages import Passages
-from saetm_plugins.corpus.rows import FittedPassages
+from saetm_plugins.corpus.read import FittedPassages
 from saetm_plugins.corpus.vectorizers import count_known_words
 from saetm_plugins.corpus.words import WordVectorizer, check_languages
 from saetm_plugins.decisions import Decisions
