@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from saetm_plugins import topics as cuts
 from saetm_plugins.atom_model import AtomModel
 from saetm_plugins.atoms import SparseAutoencoder
-from saetm_plugins.corpus import check_languages
+from saetm_plugins.corpus.words import check_languages
 from saetm_plugins.numerics.arrays import index_of_words
 from saetm_plugins.topics import Topics
 from saetm_plugins.validation import check_count, check_mixtures_of_atoms
@@ -271,18 +271,18 @@ class FittedTopics:
     ) -> Any:
         """Return one row a document: id, main topic, its name and share, the next topics.
 
-        See :func:`saetm_plugins.files.tables.document_table`.
+        See :func:`saetm_plugins.model_tables.document_table`.
         """
-        from saetm_plugins.files.tables import document_table
+        from saetm_plugins.model_tables import document_table
 
         return document_table(self, doc_topics, labels=labels, ids=ids, n_next=n_next)
 
     def topic_table(self, *, n_words: int = 10) -> Any:
         """Return one row a topic: name, documents, share, words.
 
-        See :func:`saetm_plugins.files.tables.topic_table`.
+        See :func:`saetm_plugins.model_tables.topic_table`.
         """
-        from saetm_plugins.files.tables import topic_table
+        from saetm_plugins.model_tables import topic_table
 
         return topic_table(self, n_words=n_words)
 

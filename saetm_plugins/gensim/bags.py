@@ -15,7 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 from gensim import interfaces
 
-from saetm_plugins.corpus import one_column
+from saetm_plugins.corpus.texts import one_column
 from saetm_plugins.validation import check_embeddings
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from gensim.corpora import Dictionary
 from gensim.utils import FakeDict
 
-from saetm_plugins.corpus import check_encoder
+from saetm_plugins.corpus.encoders import check_encoder
 from saetm_plugins.files.folders import load_folder, read_json, save_folder, write_json
 from saetm_plugins.gensim.words import WordColumns, read_id2word
 from saetm_plugins.model import SAETopicModel

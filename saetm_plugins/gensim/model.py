@@ -28,7 +28,7 @@ import numpy as np
 from gensim import utils
 from sklearn.utils.validation import check_is_fitted
 
-from saetm_plugins.corpus import check_chunk
+from saetm_plugins.corpus.chunker import check_chunk
 from saetm_plugins.gensim.bags import (
     blocks_beside,
     check_lengths,

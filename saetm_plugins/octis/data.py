@@ -16,14 +16,9 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 
-from saetm_plugins.corpus import (
-    Passages,
-    encode_passages,
-    encode_texts,
-    load_encoder,
-    pack_chunk,
-    split_long,
-)
+from saetm_plugins.corpus.chunker import pack_chunk, split_long
+from saetm_plugins.corpus.encoders import encode_texts, load_encoder
+from saetm_plugins.corpus.passages import Passages, encode_passages
 from saetm_plugins.files.folders import load_folder, save_folder
 from saetm_plugins.validation import as_list, check_embeddings
 

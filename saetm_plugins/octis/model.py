@@ -11,7 +11,8 @@ import numpy as np
 
 from saetm_plugins.atoms import SparseAutoencoder
 from saetm_plugins.atoms.choice import given_sae
-from saetm_plugins.corpus import Passages, check_chunk
+from saetm_plugins.corpus.chunker import check_chunk
+from saetm_plugins.corpus.passages import Passages
 from saetm_plugins.model import SAETopicModel
 from saetm_plugins.numerics.mixtures import mix_topics
 from saetm_plugins.octis import compat

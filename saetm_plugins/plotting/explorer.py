@@ -29,8 +29,8 @@ from saetm_plugins.analysis.levels import TopicLevels, topic_levels, topic_simil
 from saetm_plugins.analysis.names import name_levels
 from saetm_plugins.analysis.periods import cut_into_periods
 from saetm_plugins.analysis.taxonomy import words_of
-from saetm_plugins.corpus import check_documents
 from saetm_plugins.corpus.images.reading import UnreadableImage, open_images
+from saetm_plugins.corpus.texts import check_documents
 from saetm_plugins.plotting.pages import check_page, data_uri, write_page
 from saetm_plugins.plotting.positions import map_documents
 from saetm_plugins.validation import as_list, check_count, check_embeddings, check_text

@@ -340,7 +340,7 @@ def test_words_are_encoded_once_for_a_search_and_remembered_on_disk(corpus, tmp_
     dataset = make_dataset(few, metadata=metadata)
     first = SAETM(**small).train_model(dataset)
     assert len(list(tmp_path.iterdir())) == 2  # documents and words
-    for module in ("saetm_plugins.octis.data", "saetm_plugins.corpus.reader"):
+    for module in ("saetm_plugins.octis.data", "saetm_plugins.model_encoder"):
         monkeypatch.setattr(f"{module}.load_encoder", None)  # must not be needed
     model = SAETM(**small)
     second = model.train_model(dataset)
