@@ -33,15 +33,9 @@ from sklearn.linear_model import LinearRegression
 
 from saetm_plugins import SAETopicModel
 from saetm_plugins.analysis import spans
-from saetm_plugins.corpus import (
-    Chunker,
-    Passages,
-    default_vectorizer,
-    encode_passages,
-    encode_texts,
-    load_encoder,
-    split_long,
-)
+from saetm_plugins.corpus import Chunker, Passages, default_vectorizer, encode_texts, load_encoder
+from saetm_plugins.corpus.chunker import split_long
+from saetm_plugins.corpus.passages import encode_passages
 from saetm_plugins.evaluation import topic_coherence
 
 N_TOPICS = 40

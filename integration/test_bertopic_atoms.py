@@ -97,6 +97,8 @@ def test_soft_counts_add_mixtures_up(fitted, news):
 
 
 def test_the_door_to_gensim(fitted, news):
+    import saetm_plugins.gensim  # noqa: F401, enters to_gensim
+
     wrapped = fitted.to_gensim()
     for topic in range(fitted.sae_model_.n_topics_):
         words = {word for word, _ in wrapped.show_topic(topic)}

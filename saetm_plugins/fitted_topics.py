@@ -7,8 +7,7 @@ The base of :class:`~saetm_plugins.model.SAETopicModel`, which learns the two va
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
-from importlib import import_module
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from saetm_plugins import topics as cuts
 from saetm_plugins.atom_model import AtomModel
 from saetm_plugins.atoms import SparseAutoencoder
-from saetm_plugins.corpus import check_languages
+from saetm_plugins.corpus.words import check_languages
 from saetm_plugins.numerics.arrays import index_of_words
 from saetm_plugins.topics import Topics
 from saetm_plugins.validation import check_count, check_mixtures_of_atoms
@@ -26,6 +25,8 @@ from saetm_plugins.validation import check_count, check_mixtures_of_atoms
 _DEFAULT_N_TOPICS = 50
 DOCUMENTS_PER_TOPIC = 10
 """That a topic needs."""
+CONVERTERS: dict[str, Callable[..., Any]] = {}
+"""Adapters enter here, by the name of their library, how they wrap a fitted model."""
 
 
 class FittedTopics:
@@ -270,37 +271,34 @@ class FittedTopics:
     ) -> Any:
         """Return one row a document: id, main topic, its name and share, the next topics.
 
-        See :func:`saetm_plugins.files.tables.document_table`.
+        See :func:`saetm_plugins.model_tables.document_table`.
         """
-        from saetm_plugins.files.tables import document_table
+        from saetm_plugins.model_tables import document_table
 
         return document_table(self, doc_topics, labels=labels, ids=ids, n_next=n_next)
 
     def topic_table(self, *, n_words: int = 10) -> Any:
         """Return one row a topic: name, documents, share, words.
 
-        See :func:`saetm_plugins.files.tables.topic_table`.
+        See :func:`saetm_plugins.model_tables.topic_table`.
         """
-        from saetm_plugins.files.tables import topic_table
+        from saetm_plugins.model_tables import topic_table
 
         return topic_table(self, n_words=n_words)
 
     def to_gensim(self, id2word: Any = None) -> Any:
-        """Return this model as a gensim topic model.
+        """Return this model as a gensim topic model, see ``saetm_plugins.gensim.SaeModel``.
+
+        Needs ``import saetm_plugins.gensim`` before.
 
         Parameters
         ----------
         id2word : gensim Dictionary or dict of int to str, optional
             None makes one of :attr:`vocabulary_`.
-
-        Returns
-        -------
-        saetm_plugins.gensim.SaeModel
-            As ``SaeModel.from_model`` makes it.
         """
-        # By name: the core imports no adapter.
-        adapter = import_module("saetm_plugins.gensim")
-        return adapter.SaeModel.from_model(self, id2word=id2word)
+        if "gensim" not in CONVERTERS:
+            raise ImportError("to_gensim() needs `import saetm_plugins.gensim` before")
+        return CONVERTERS["gensim"](self, id2word)
 
     @property
     def sae_(self) -> SparseAutoencoder:

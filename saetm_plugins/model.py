@@ -23,30 +23,24 @@ from saetm_plugins import topics as cuts
 from saetm_plugins.atom_model import AtomModel, document_mixtures
 from saetm_plugins.atoms import SparseAutoencoder
 from saetm_plugins.atoms.choice import choose_sae, choose_sharpening, given_sae
-from saetm_plugins.corpus import (
-    ReadTexts,
-    check_bow,
-    check_documents,
-    count_words,
-    merge_vectorizers,
-    read_languages,
-    recount_words,
-    unite,
-)
 from saetm_plugins.corpus.duplicates import (
     choose_distinct,
     find_blank,
     take,
-    warn_of_documents,
     without_atoms,
 )
-from saetm_plugins.corpus.reader import (
-    DocumentReader,
-    documents_are_optional,
-    warn_of_target,
+from saetm_plugins.corpus.languages import read_languages, unite
+from saetm_plugins.corpus.read import Corpus, warn_of_target
+from saetm_plugins.corpus.texts import check_documents
+from saetm_plugins.corpus.vectorizers import (
+    check_bow,
+    count_words,
+    merge_vectorizers,
+    recount_words,
 )
 from saetm_plugins.corpus_sums import sum_documents
 from saetm_plugins.fitted_topics import FittedTopics
+from saetm_plugins.model_encoder import ModelEncoder, documents_are_optional
 from saetm_plugins.parameters import check_parameters
 from saetm_plugins.validation import (
     all_or_nothing,
@@ -58,7 +52,7 @@ from saetm_plugins.validation import (
 
 
 @documents_are_optional
-class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimator):
+class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator):
     """Topic model on a sparse autoencoder: trained once, cut into any number of topics at will.
 
     Parameters
@@ -268,7 +262,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
             languages=told.codes,
         )
         known = None if classes is None else one_hot_classes(classes, read.n_documents)
-        blank = find_blank(read.rows, len(embeddings), counts, embeddings) | unreadable
+        blank = find_blank(read.row_texts, len(embeddings), counts, embeddings) | unreadable
         if (~blank).sum() < 2:
             raise ValueError(
                 f"documents must hold at least 2 that are not blank; {blank.sum()} of "
@@ -276,7 +270,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
             )
         matches = cache(
             partial(
-                self._embeddings_match_encoder, read.rows, embeddings,
+                self._embeddings_match_encoder, read.row_texts, embeddings,
                 were_given=were_given, of_images=images is not None,
             )
         )  # fmt: skip
@@ -299,12 +293,12 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
             take(counts, rows),
             take(embeddings, rows),
             sae.n_features,
-            read.told(blank, row_atoms),
+            read.per_document(row_atoms)[~read.blank_documents(blank)],
         )
         if known is not None:
-            of_documents = read.whole(learned_from).astype(np.float64)
+            of_documents = read.per_document(learned_from).astype(np.float64)
             sums = replace(sums, class_mass=sp.csr_matrix(of_documents.T @ known.codes))
-        doc_atoms = read.whole(row_atoms)
+        doc_atoms = read.per_document(row_atoms)
         atoms = AtomModel(
             sae,
             sums=sums,
@@ -323,10 +317,10 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
         with all_or_nothing(self):
             self.atoms_, self.doc_atoms_, self.vectorizer_ = atoms, doc_atoms, vectorizer
             self.encoder_not_saved_ = self.vectorizer_not_saved_ = False
-            self.chunk_, self.passages_ = chunk, read.place(row_atoms)
+            self.chunk_, self.passages_ = chunk, read.of_passages(row_atoms)
             self.words_of_language_ = told.words_of_languages(counts, vocabulary)
             self.set_topics(topics)
-        warn_of_documents(*read.per_document(blank, counts, rows), where_blank=self._where_blank)
+        read.warn_of_documents(blank, counts, rows, where_blank=self._where_blank)
         self._warn_of_topics(self.n_topics)
         return self
 
@@ -400,29 +394,29 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
                 raise ValueError(
                     f"doc_atoms has {doc_atoms.shape[0]} rows for {len(texts)} documents"
                 )
-            read, embeddings = ReadTexts(texts, None), None
+            read, embeddings = Corpus(texts, None), None
         self._check_vectorizer(read.texts, bow)
         counts = recount_words(
-            read.rows,
+            read.row_texts,
             doc_atoms.shape[0],
             vectorizer=self.vectorizer_,
             known=self.vocabulary_,
             bow=bow,
             vocabulary=vocabulary,
         )
-        blank = find_blank(read.rows, doc_atoms.shape[0], counts, embeddings) | unreadable
+        blank = find_blank(read.row_texts, doc_atoms.shape[0], counts, embeddings) | unreadable
         row_atoms = without_atoms(doc_atoms, blank)
         rows = choose_distinct(embeddings, blank)
         atoms = self.atoms_.with_documents(
             take(learned_from, rows),
             take(counts, rows),
             take(embeddings, rows),
-            read.told(blank, row_atoms),
+            read.per_document(row_atoms)[~read.blank_documents(blank)],
             decay=decay,
         )
         with all_or_nothing(self):
-            self.atoms_, self.doc_atoms_ = atoms, read.whole(row_atoms)
-            self.passages_ = read.place(row_atoms)
+            self.atoms_, self.doc_atoms_ = atoms, read.per_document(row_atoms)
+            self.passages_ = read.of_passages(row_atoms)
             undecided = np.zeros(self.doc_atoms_.shape[0], dtype=np.int64)
             *undo, topics = (
                 cuts.renew(atoms, cut.of_documents(undecided))
@@ -430,7 +424,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
             )
             self.set_topics(topics)
             self._undo = tuple(undo)
-        warn_of_documents(read.all_blank(blank), where_blank=self._where_blank)
+        read.warn_of_documents(blank, where_blank=self._where_blank)
         return self
 
     @classmethod
@@ -587,7 +581,7 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
                 images, documents, embeddings, self.sae_
             )
         read = self._read(documents, embeddings, sae=self.sae_, chunk=chunk)
-        texts, embeddings = read.rows, read.embeddings
+        texts, embeddings = read.row_texts, read.embeddings
         blank = find_blank(texts, len(embeddings), embeddings=embeddings)
         if blank.any() and self.vectorizer_ is not None:  # which may count punctuation
             assert texts is not None
@@ -595,8 +589,8 @@ class SAETopicModel(FittedTopics, DocumentReader, TransformerMixin, BaseEstimato
             counts = sp.csr_matrix(self.vectorizer_.transform(suspects))
             blank[blank] = find_blank(suspects, len(suspects), counts)
         blank = blank | unreadable
-        warn_of_documents(read.all_blank(blank), where_blank=self._where_blank)
-        return read.whole(without_atoms(self.atoms_.mixtures(embeddings), blank))
+        read.warn_of_documents(blank, where_blank=self._where_blank)
+        return read.per_document(without_atoms(self.atoms_.mixtures(embeddings), blank))
 
     def score(
         self, documents: Any = None, y: Any = None, *, embeddings: Any = None, bow: Any = None

@@ -32,16 +32,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from saetm_plugins.atom_model import AtomModel
 from saetm_plugins.atoms import SparseAutoencoder
-from saetm_plugins.corpus import (
-    FittedPassages,
-    Passages,
-    WordVectorizer,
-    check_encoder,
-    check_languages,
-    count_known_words,
-    pack_chunk,
-    unpack_chunk,
-)
+from saetm_plugins.corpus.chunker import pack_chunk, unpack_chunk
+from saetm_plugins.corpus.encoders import check_encoder
+from saetm_plugins.corpus.passages import Passages
+from saetm_plugins.corpus.read import FittedPassages
+from saetm_plugins.corpus.vectorizers import count_known_words
+from saetm_plugins.corpus.words import WordVectorizer, check_languages
 from saetm_plugins.corpus_sums import CorpusSums
 from saetm_plugins.decisions import Decisions
 from saetm_plugins.files.folders import (

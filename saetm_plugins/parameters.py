@@ -6,13 +6,10 @@ import numbers
 from typing import Any
 
 from saetm_plugins.atoms import SparseAutoencoder
-from saetm_plugins.corpus import (
-    check_language,
-    check_vectorizer,
-    is_default_encoder,
-    load_encoder,
-)
+from saetm_plugins.corpus.encoders import is_default_encoder, load_encoder
 from saetm_plugins.corpus.images.documents import choose_n_atoms
+from saetm_plugins.corpus.vectorizers import check_vectorizer
+from saetm_plugins.corpus.words import check_language
 from saetm_plugins.merging import MERGES
 from saetm_plugins.merging.labels import check_seed_topics
 from saetm_plugins.topics import check_n_topics

@@ -18,7 +18,7 @@ def _name(file):
 
 
 def _imports(file, modules):
-    """Return the modules of the package that a file names in an import, wherever it stands."""
+    """Return the modules of the package that a file imports anywhere, by a string included."""
     package = _name(file) if file.name == "__init__.py" else _name(file).rpartition(".")[0]
     found = set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
@@ -32,6 +32,8 @@ def _imports(file, modules):
             for alias in node.names:  # a module, or a name in one
                 inner = f"{base}.{alias.name}"
                 found.add(inner if inner in modules else base)
+        elif isinstance(node, ast.Constant) and "." in str(node.value):  # import_module("a.b")
+            found.add(node.value)
     return (found & modules) - {_name(file)}
 
 
@@ -40,6 +42,14 @@ def graph():
     """Every module of the package, with the modules of the package that it imports."""
     files = {_name(file): file for file in ROOT.rglob("*.py")}
     return {name: _imports(file, files.keys()) for name, file in files.items()}
+
+
+def test_imports_by_string_are_seen(tmp_path, monkeypatch):
+    monkeypatch.setitem(globals(), "ROOT", tmp_path / "package")
+    file = tmp_path / "package" / "core.py"
+    file.parent.mkdir()
+    file.write_text("from importlib import import_module\nimport_module('package.adapter')\n")
+    assert _imports(file, {"package.core", "package.adapter"}) == {"package.adapter"}
 
 
 def _adapter(module):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from saetm_plugins.corpus import (
+from saetm_plugins.corpus.encoders import (
     DEFAULT_WIDTH,
     WORD_BATCH,
     encode_texts,

@@ -12,8 +12,11 @@ from saetm_plugins.analysis.fitted import as_topic_model, document_atoms, topic_
 from saetm_plugins.atom_model import document_mixtures
 from saetm_plugins.atoms.choice import SHARPENING_OF_FOUNDATION
 from saetm_plugins.atoms.foundation import atom_descriptions, load_foundation, unexplained
-from saetm_plugins.corpus import Chunker, Passages, load_encoder, read_texts
+from saetm_plugins.corpus.chunker import Chunker
 from saetm_plugins.corpus.duplicates import find_blank
+from saetm_plugins.corpus.encoders import load_encoder
+from saetm_plugins.corpus.passages import Passages
+from saetm_plugins.corpus.read import read_corpus
 from saetm_plugins.model import SAETopicModel
 from saetm_plugins.topics import check_topics
 from saetm_plugins.validation import check_count, check_embeddings, check_text, is_integer
@@ -112,10 +115,12 @@ def explain_text(text: str, n_words: int = 8, *, embedding: Any = None) -> pd.Da
     if embedding is not None:
         given = check_embeddings(np.atleast_2d(embedding), name="embedding", width=sae.n_features)
     chunk = "auto" if given is None else None
-    read = read_texts([text], given, load_encoder, chunk, width=sae.n_features)
+    read = read_corpus([text], given, load_encoder, chunk, width=sae.n_features)
     if given is not None and unexplained(sae, given, centre=sae.mean_) > _MOST_UNEXPLAINED:
         raise ValueError(f"embedding is not by {sae.encoder_name}: the atoms do not explain it")
-    mixture = read.whole(document_mixtures(sae, read.embeddings, SHARPENING_OF_FOUNDATION)[0])
+    mixture = read.per_document(
+        document_mixtures(sae, read.embeddings, SHARPENING_OF_FOUNDATION)[0]
+    )
     order = np.argsort(-mixture.data, kind="stable")
     order = order[mixture.data[order] >= _LEAST_SHARE]
     atoms = [atom_descriptions()[atom] for atom in mixture.indices[order]]

@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from saetm_plugins.analysis.fitted import as_topic_model, mixtures
-from saetm_plugins.files.tables import check_table_path, document_table, write_table
+from saetm_plugins.files.tables import check_table_path, write_table
+from saetm_plugins.model_tables import document_table
 from saetm_plugins.validation import as_list, check_count, check_doc_topics, check_names
 
 

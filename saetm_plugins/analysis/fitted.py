@@ -11,10 +11,10 @@ import scipy.sparse as sp
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer
 
-from saetm_plugins.corpus import check_bow
+from saetm_plugins.corpus.vectorizers import check_bow
 from saetm_plugins.files.folders import CONFIG_NAME
-from saetm_plugins.files.tables import name_topics_by_words, words_of_topics
 from saetm_plugins.model import SAETopicModel
+from saetm_plugins.model_tables import name_topics_by_words, words_of_topics
 from saetm_plugins.validation import as_list, check_count, is_integer
 
 _HOLDERS = ("sae_model_", "model_")  # attributes of adapters that hold the estimator

@@ -23,7 +23,7 @@ from saetm_plugins.analysis.fitted import (
     topic_names,
 )
 from saetm_plugins.analysis.groups import read_groups
-from saetm_plugins.corpus import check_documents
+from saetm_plugins.corpus.texts import check_documents
 from saetm_plugins.model import SAETopicModel
 from saetm_plugins.numerics.arrays import index_of_words, unit_rows
 from saetm_plugins.numerics.parallel import even_ranges

@@ -22,9 +22,9 @@ from saetm_plugins.analysis.fitted import (
     topic_names,
     topic_words,
 )
-from saetm_plugins.corpus import check_documents
-from saetm_plugins.files.tables import words_of_topics
+from saetm_plugins.corpus.texts import check_documents
 from saetm_plugins.model import SAETopicModel
+from saetm_plugins.model_tables import words_of_topics
 from saetm_plugins.numerics.progress import progress_bar
 from saetm_plugins.validation import (
     as_list,

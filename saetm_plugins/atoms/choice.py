@@ -8,7 +8,7 @@ import numpy as np
 
 from saetm_plugins.atoms import SparseAutoencoder, train_sae
 from saetm_plugins.atoms.foundation import foundation_sizes, load_foundation, unexplained
-from saetm_plugins.corpus import DEFAULT_WIDTH
+from saetm_plugins.corpus.encoders import DEFAULT_WIDTH
 from saetm_plugins.parameters import training_parameters
 
 MOST_DOCUMENTS_TO_REUSE = 300

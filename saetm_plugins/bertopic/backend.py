@@ -8,7 +8,12 @@ import numpy as np
 from bertopic.backend import BaseEmbedder
 from bertopic.backend._utils import select_backend
 
-from saetm_plugins.corpus import DEFAULT_ENCODER, encode_texts, is_default_encoder, load_encoder
+from saetm_plugins.corpus.encoders import (
+    DEFAULT_ENCODER,
+    encode_texts,
+    is_default_encoder,
+    load_encoder,
+)
 
 _LOCAL_BACKENDS = ("SentenceTransformerBackend", "Model2VecBackend", "MultiModalBackend")
 _PLAIN = ("builtins", "numpy", "pandas", "scipy", "collections", "abc", "datetime", "decimal")

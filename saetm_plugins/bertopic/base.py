@@ -27,14 +27,9 @@ from saetm_plugins.bertopic.backend import WordEncoder
 from saetm_plugins.bertopic.checks import check_texts
 from saetm_plugins.bertopic.images import BLANK, describe_images, embed_images, list_images
 from saetm_plugins.bertopic.representation import SAERepresentation, top_words
-from saetm_plugins.corpus import (
-    Chunker,
-    Passages,
-    encode_passages,
-    fine_chunker,
-    split_long,
-)
+from saetm_plugins.corpus.chunker import Chunker, fine_chunker, split_long
 from saetm_plugins.corpus.images.reading import open_images
+from saetm_plugins.corpus.passages import Passages, encode_passages
 from saetm_plugins.emission import infer_doc_atoms
 from saetm_plugins.numerics.arrays import column_sums
 from saetm_plugins.validation import all_or_nothing

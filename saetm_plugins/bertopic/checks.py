@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from bertopic.representation import KeyBERTInspired
 from pandas.api.types import is_hashable, is_list_like
 
-from saetm_plugins.corpus import check_documents
+from saetm_plugins.corpus.texts import check_documents
 from saetm_plugins.validation import as_list, check_count, check_text, is_integer
 
 _MOST_WORDS = 100_000  # of a topic, which blanks fill up to

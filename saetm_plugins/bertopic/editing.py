@@ -28,7 +28,7 @@ from saetm_plugins.bertopic.checks import (
     check_topics,
 )
 from saetm_plugins.bertopic.images import BLANK, visual_aspects
-from saetm_plugins.corpus import copy_vectorizer
+from saetm_plugins.corpus.vectorizers import copy_vectorizer
 from saetm_plugins.validation import (
     as_list,
     check_choice,

@@ -31,7 +31,7 @@ from saetm_plugins.bertopic.backend import check_embedding_model, load_backend
 from saetm_plugins.bertopic.base import CutTopics
 from saetm_plugins.bertopic.numbering import NumberedTopicModel
 from saetm_plugins.bertopic.stock_files import read_stock_files
-from saetm_plugins.corpus import refuse_folder
+from saetm_plugins.corpus.encoders import refuse_folder
 from saetm_plugins.files.folders import (
     check_checksums,
     check_parent,

@@ -18,7 +18,7 @@ from sklearn.cluster import AgglomerativeClustering
 from saetm_plugins import topics as cuts
 from saetm_plugins.analysis.levels import topic_similarity
 from saetm_plugins.atom_model import AtomModel
-from saetm_plugins.corpus import document_means
+from saetm_plugins.corpus.passages import document_means
 from saetm_plugins.decisions import UNDECIDED, Decisions
 from saetm_plugins.fitted_topics import default_n_topics
 from saetm_plugins.model import SAETopicModel

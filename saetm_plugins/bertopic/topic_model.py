@@ -37,17 +37,16 @@ from saetm_plugins.bertopic.editing import EditedTopics
 from saetm_plugins.bertopic.figures import DrawnTopics
 from saetm_plugins.bertopic.files import SavedTopics
 from saetm_plugins.bertopic.numbering import NumberedTopicModel, check_outlier_threshold
-from saetm_plugins.corpus import (
+from saetm_plugins.corpus.chunker import check_chunk
+from saetm_plugins.corpus.encoders import (
     DEFAULT_WIDTH,
-    Passages,
-    check_chunk,
-    choose_languages,
-    document_means,
     embeddings_match_encoder,
-    fit_vectorizer,
     has_default_encoder,
 )
 from saetm_plugins.corpus.images.captions import caption_images
+from saetm_plugins.corpus.passages import Passages, document_means
+from saetm_plugins.corpus.vectorizers import fit_vectorizer
+from saetm_plugins.corpus.words import choose_languages
 from saetm_plugins.validation import (
     all_or_nothing,
     check_count,

@@ -20,7 +20,7 @@ from transformers.utils.logging import disable_progress_bar
 from saetm_plugins.analysis import name_topics
 from saetm_plugins.bertopic import SAEBERTopic
 from saetm_plugins.cli.console import print_line, print_topics
-from saetm_plugins.corpus import encode_texts, load_encoder
+from saetm_plugins.corpus.encoders import encode_texts, load_encoder
 from saetm_plugins.files.folders import check_destination, check_parent
 from saetm_plugins.plotting import explore
 

@@ -201,7 +201,8 @@ def name(
 def _save_named(fitted: Any, model: Path, out: Path) -> None:
     """Save a model and its tables, with the ids that were beside it."""
     from saetm_plugins.cli.console import print_topics
-    from saetm_plugins.files.tables import document_table, read_table, topic_table, write_table
+    from saetm_plugins.files.tables import read_table, write_table
+    from saetm_plugins.model_tables import document_table, topic_table
 
     ids = None
     if (model / "documents.csv").is_file():

@@ -128,7 +128,8 @@ def assign(
 ) -> None:
     """Write which topics each text of a file, or picture of a folder, is about."""
     from saetm_plugins import SAETopicModel
-    from saetm_plugins.files.tables import check_table_path, document_table, write_table
+    from saetm_plugins.files.tables import check_table_path, write_table
+    from saetm_plugins.model_tables import document_table
 
     check_table_path(out, name="out")
     refuse_existing(out, overwrite)
@@ -192,7 +193,8 @@ def _topic_count(text: str | None) -> int | str | None:
 
 def _save(model: SAETopicModel, out: Path, overwrite: bool, ids: Any) -> None:
     """Save a model and, in its folder, its tables; saving again replaces both."""
-    from saetm_plugins.files.tables import document_table, topic_table, write_table
+    from saetm_plugins.files.tables import write_table
+    from saetm_plugins.model_tables import document_table, topic_table
 
     model.save(out, overwrite=overwrite)
     write_table(topic_table(model), out / "topics.csv")

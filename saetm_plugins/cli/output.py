@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import html
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from saetm_plugins.cli.console import print_line, print_table
 from saetm_plugins.cli.options import Output
 from saetm_plugins.cli.shared import console, refuse_existing
+from saetm_plugins.files.write import write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,10 +120,4 @@ def _write_page(frame: pd.DataFrame, out: Path, title: str, note: str, figure: A
         f"<title>{html.escape(title)}</title><style>{_STYLE}</style></head>\n"
         f"<body>{''.join(parts)}</body></html>\n"
     )
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_name(f".{out.name}.partial")
-    try:
-        partial.write_text(page, encoding="utf-8")
-        os.replace(partial, out)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_whole(out, lambda target: target.write_text(page, encoding="utf-8"))

@@ -46,7 +46,7 @@ def read_documents(
 
 def read_chunk(text: str) -> Any:
     """Return what `--chunk` says, as ``chunk=`` of a model takes it."""
-    from saetm_plugins.corpus import Chunker
+    from saetm_plugins.corpus.chunker import Chunker
 
     if text in ("auto", "fitted"):
         return text

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
-from saetm_plugins.corpus import load_encoder
+from saetm_plugins.corpus.encoders import load_encoder
 from saetm_plugins.files.texts import open_table
+from saetm_plugins.files.write import write_whole
 from saetm_plugins.numerics.progress import progress_bar
 from saetm_plugins.validation import check_choice, check_count, check_embeddings, check_path
 
@@ -120,7 +121,7 @@ def claim_folder(out: Path, facts: dict[str, Any]) -> None:
             raise ValueError(f"out {str(out)!r} holds shards of other settings: {'; '.join(other)}")
     else:
         text = json.dumps(facts, indent=2)
-        _write_whole(manifest, lambda stream: stream.write(text.encode("utf-8")))
+        write_whole(manifest, lambda target: target.write_text(text, encoding="utf-8"))
 
 
 def _chunks(texts: Iterator[str], size: int) -> Iterator[list[str]]:
@@ -148,7 +149,7 @@ def _write_shard(
 
 
 def save_shard(target: Path, parts: Sequence[np.ndarray], dtype: str) -> None:
-    """Write rows as one ``.npy`` file, which is there whole or not at all.
+    """Write rows as one ``.npy`` file, completely or not at all.
 
     Parameters
     ----------
@@ -157,23 +158,9 @@ def save_shard(target: Path, parts: Sequence[np.ndarray], dtype: str) -> None:
     dtype : str
     """
     rows = np.concatenate(parts).astype(dtype)
-    _write_whole(target, lambda stream: np.save(stream, rows))
 
+    def write(file: Path) -> None:
+        with file.open("wb") as stream:  # np.save adds a suffix to a name
+            np.save(stream, rows)
 
-def _write_whole(target: Path, write: Callable[[IO[bytes]], Any]) -> None:
-    """Write a file that is there whole or not at all, while other processes may write it as well.
-
-    Each writes a file of its own; who is done first clears up what others, killed ones too, left.
-    """
-    partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as stream:
-            write(stream)
-        os.replace(partial, target)
-    except FileNotFoundError:
-        if not target.exists():
-            raise
-    finally:
-        partial.unlink(missing_ok=True)
-    for left in target.parent.glob(f"{target.name}.*.partial"):
-        left.unlink(missing_ok=True)
+    write_whole(target, write)

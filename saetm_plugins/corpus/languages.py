@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from saetm_plugins.corpus.rows import ReadTexts
+from saetm_plugins.corpus.read import Corpus
 from saetm_plugins.corpus.vectorizers import without_words
 from saetm_plugins.corpus.words import (
     WordVectorizer,
@@ -67,7 +67,7 @@ class CorpusLanguages:
         return words_by_language(counts, vocabulary, self.of_rows)
 
 
-def read_languages(language: Any, languages: Any, read: ReadTexts) -> CorpusLanguages:
+def read_languages(language: Any, languages: Any, read: Corpus) -> CorpusLanguages:
     """Find the languages of a corpus.
 
     Parameters
@@ -76,7 +76,7 @@ def read_languages(language: Any, languages: Any, read: ReadTexts) -> CorpusLang
         As of :class:`~saetm_plugins.SAETopicModel`.
     languages : sequence of str of length n, or None
         That of each document, names or codes.
-    read : ReadTexts
+    read : Corpus
 
     Raises
     ------

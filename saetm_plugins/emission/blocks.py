@@ -13,6 +13,7 @@ from safetensors.numpy import load_file, save_file
 
 from saetm_plugins.emission.inputs import check_counts, check_mixtures
 from saetm_plugins.files.folders import pack_csr, unpack_csr
+from saetm_plugins.files.write import write_whole
 
 
 class BlockFolder:
@@ -44,9 +45,8 @@ class BlockFolder:
         counts = check_counts(bow)
         theta = check_mixtures(doc_atoms, n_docs=counts.shape[0])
         file = self.path / f"block-{len(self):06d}.safetensors"
-        staging = file.with_suffix(".partial")
-        save_file({**pack_csr("doc_atoms", theta), **pack_csr("bow", counts)}, staging)
-        os.replace(staging, file)
+        tensors = {**pack_csr("doc_atoms", theta), **pack_csr("bow", counts)}
+        write_whole(file, lambda target: save_file(tensors, target))
 
     def __len__(self) -> int:
         return len(self._files())

@@ -1,6 +1,6 @@
-"""Tables in and out: files of texts as DataFrames, topics and documents of a model as DataFrames.
+"""Files of texts as DataFrames, and DataFrames as files.
 
-A leaf: pandas, and what pandas needs for a format, come with the extra ``cli``.
+pandas, and what it needs for a format, come with the extra ``cli``.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import numbers
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,14 +17,13 @@ import numpy as np
 
 from saetm_plugins.files.folders import check_parent
 from saetm_plugins.files.texts import TextTable, open_table
-from saetm_plugins.validation import as_list, check_count, check_doc_topics, check_names
+from saetm_plugins.files.write import write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".parquet", ".xlsx", ".jsonl")
 _XLSX_ROWS = 1_048_575  # below the header
-_ROWS_AT_A_TIME = 65_536
 _ISO_DATE = r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?"
 
 
@@ -92,102 +91,6 @@ def read_table(
     return frame
 
 
-def document_table(
-    model: Any,
-    doc_topics: np.ndarray | None = None,
-    *,
-    labels: Any = None,
-    ids: Iterable[Any] | None = None,
-    n_next: int = 2,
-) -> pd.DataFrame:
-    """Return which topics each document is about: a row a document.
-
-    Parameters
-    ----------
-    model : SAETopicModel
-        Fitted.
-    doc_topics : array-like of shape (n, n_topics), optional
-        Mixtures, as ``model.transform`` returns; None means those of the fitted documents.
-    labels : array-like of shape (n,), optional
-        The topic of each document as ``model.topics_of`` returns them, -1 for a blank text, whose
-        row then names no topic; None means those of the fitted documents, or that none is blank.
-    ids : iterable of length n, optional
-        What the documents are called; their row numbers from 0 by default.
-    n_next : int, default=2
-        How many topics to name beside the largest one.
-
-    Returns
-    -------
-    DataFrame
-        Columns ``id, topic, name, share``: the topic with the largest share of the document, -1 for
-        none; then ``topic_2, name_2, share_2`` and so on: the next ones, missing where there is
-        none.
-
-    Raises
-    ------
-    ValueError
-        When `doc_topics`, `labels` or `ids` are of another length or width than the model's
-        documents.
-    """
-    import pandas as pd
-
-    n_topics = model.n_topics_
-    mixtures = model.doc_topics_ if doc_topics is None else check_doc_topics(doc_topics, n_topics)
-    n_next = check_count(n_next, "n_next", minimum=0)
-    names = list(range(len(mixtures))) if ids is None else as_list(ids, "ids", "names")
-    if len(names) != len(mixtures):
-        raise ValueError(f"ids has {len(names)} values for {len(mixtures)} documents")
-    check_names(names, "ids")
-    if labels is None:
-        labels = model.labels_ if doc_topics is None else np.zeros(len(mixtures), dtype=np.int64)
-    blank = np.asarray(labels) < 0
-    if blank.shape != (len(mixtures),):
-        raise ValueError(f"labels has shape {blank.shape} for {len(mixtures)} documents")
-    topics, shares = _largest_shares(mixtures, min(n_next + 1, n_topics))
-    topic_names = np.array(name_topics_by_words(model), dtype=object)
-    columns: dict[str, Any] = {"id": _narrow(pd.Series(names, dtype=object))}
-    for rank in range(topics.shape[1]):
-        suffix = "" if rank == 0 else f"_{rank + 1}"
-        absent = blank | ((shares[:, rank] <= 0) & (rank > 0))
-        columns["topic" + suffix] = pd.array(topics[:, rank], dtype="Int64" if rank else "int64")
-        columns["name" + suffix] = topic_names[topics[:, rank]]
-        columns["share" + suffix] = np.where(absent, np.nan, shares[:, rank]).astype(np.float32)
-        if absent.any():
-            columns["topic" + suffix][absent] = pd.NA if rank else -1
-            columns["name" + suffix][absent] = None
-    return pd.DataFrame(columns)
-
-
-def topic_table(model: Any, *, n_words: int = 10) -> pd.DataFrame:
-    """Return what the topics are about and how large they are: a row a topic.
-
-    Parameters
-    ----------
-    model : SAETopicModel
-        Fitted.
-    n_words : int, default=10
-
-    Returns
-    -------
-    DataFrame
-        Columns ``topic``; ``name``, the label or else the first words; ``documents``, of how many
-        fitted documents it is the largest topic; ``share``, its mean share of them; ``words``,
-        the most probable first, separated by blanks ("" in a model fitted without documents).
-    """
-    import pandas as pd
-
-    labels = np.asarray(model.labels_)
-    return pd.DataFrame(
-        {
-            "topic": np.arange(model.n_topics_),
-            "name": name_topics_by_words(model),
-            "documents": np.bincount(labels[labels >= 0], minlength=model.n_topics_),
-            "share": np.asarray(model.topic_prevalence_, dtype=np.float32),
-            "words": [" ".join(words) for words in words_of_topics(model, n_words)],
-        }
-    )
-
-
 def check_table_path(path: str | os.PathLike[str], n_rows: int = 0, name: str = "path") -> Path:
     """Refuse a file that :func:`write_table` could not write, before the work.
 
@@ -225,38 +128,21 @@ def write_table(frame: pd.DataFrame, path: str | os.PathLike[str]) -> Path:
     """
     path = check_table_path(path, len(frame))
     suffix = path.suffix.lower()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
+
+    def write(target: Path) -> None:
         if suffix == ".parquet":
-            _plain_objects(frame).to_parquet(partial, index=False)
+            _plain_objects(frame).to_parquet(target, index=False)
         elif suffix == ".xlsx":
-            _write_xlsx(_rounded(frame), partial)
+            _write_xlsx(_rounded(frame), target)
         elif suffix == ".jsonl":
             _rounded(frame).to_json(
-                partial, orient="records", lines=True, force_ascii=False, date_format="iso"
+                target, orient="records", lines=True, force_ascii=False, date_format="iso"
             )
         else:
-            _rounded(frame).to_csv(partial, index=False, sep="\t" if suffix == ".tsv" else ",")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+            _rounded(frame).to_csv(target, index=False, sep="\t" if suffix == ".tsv" else ",")
+
+    write_whole(path, write)
     return path
-
-
-def words_of_topics(model: Any, n_words: int) -> list[list[str]]:
-    """Return the most probable words of each topic; none in a model fitted without documents."""
-    if model.components_ is None:  # fitted without documents
-        return [[] for _ in range(model.n_topics_)]
-    return model.get_topics(n_words)
-
-
-def name_topics_by_words(model: Any) -> list[str]:
-    """Name topics by their label, else by three words, else by their number."""
-    named = zip(model.topic_labels_, words_of_topics(model, 3), strict=True)
-    return [
-        label or " ".join(words) or f"topic {topic}" for topic, (label, words) in enumerate(named)
-    ]
 
 
 def _as_texts(table: TextTable, cells: Sequence[Any], column: str) -> list[str]:
@@ -269,7 +155,7 @@ def _typed(table: TextTable, cells: Sequence[Any]) -> pd.Series:
 
     values = pd.Series(cells, dtype=object)
     if table.kind not in ("csv", "tsv"):
-        return _narrow(values)
+        return narrow(values)
     values = values.where(values != "", None)
     filled = [cell for cell in cells if cell != ""]
     if filled and all(re.fullmatch(r"0|-?[1-9]\d{0,17}", cell) for cell in filled):
@@ -284,7 +170,7 @@ def _typed(table: TextTable, cells: Sequence[Any]) -> pd.Series:
     return values.astype("string")
 
 
-def _narrow(values: pd.Series) -> pd.Series:
+def narrow(values: pd.Series) -> pd.Series:
     """Give objects a type of pandas, if none changes: large integers would, as floats."""
     narrow = values.convert_dtypes()
     known = values.notna()
@@ -297,21 +183,6 @@ def _is_written_float(cell: str) -> bool:
         return repr(float(cell)) == cell and "n" not in cell
     except ValueError:
         return False
-
-
-def _largest_shares(mixtures: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the `n` largest topics of each row and their shares, largest first."""
-    topics = np.empty((len(mixtures), n), dtype=np.int64)
-    shares = np.empty((len(mixtures), n), dtype=np.float32)
-    for start in range(0, len(mixtures), _ROWS_AT_A_TIME):
-        block = np.array(mixtures[start : start + _ROWS_AT_A_TIME], dtype=np.float32)
-        rows = np.arange(len(block))
-        for rank in range(n):
-            best = block.argmax(axis=1)
-            topics[start : start + len(block), rank] = best
-            shares[start : start + len(block), rank] = block[rows, best]
-            block[rows, best] = -1
-    return topics, shares
 
 
 def _rounded(frame: pd.DataFrame) -> pd.DataFrame:

@@ -6,7 +6,6 @@ only ever read forward, a block at a time.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from itertools import chain, islice
 from operator import itemgetter
@@ -16,24 +15,12 @@ import numpy as np
 import scipy.sparse as sp
 from gensim import interfaces
 
-from saetm_plugins.corpus import one_column
+from saetm_plugins.corpus.texts import one_column
 from saetm_plugins.validation import check_embeddings
-
-logger = logging.getLogger(__name__)
-
-_BLOCK = 2000  # documents
 
 
 class FlatBags(NamedTuple):
-    """Bags laid end to end.
-
-    Attributes
-    ----------
-    lengths : ndarray of shape (n,), int64
-        Entries of each bag.
-    ids : ndarray of shape (entries,), int64
-    counts : ndarray of shape (entries,), float32
-    """
+    """Bags laid end to end: how many entries each has, and the entries' ids and counts."""
 
     lengths: np.ndarray
     ids: np.ndarray
@@ -41,14 +28,7 @@ class FlatBags(NamedTuple):
 
 
 def flatten_bags(bags: list[Any]) -> FlatBags:
-    """Lay bags end to end.
-
-    Raises
-    ------
-    ValueError
-        When one is not a list of (id, count), an id is not an integer of at least 0, or a count is
-        negative or not finite.
-    """
+    """Lay bags end to end; ids must be integers of at least 0, counts finite and at least 0."""
     try:
         bags = [bag if hasattr(bag, "__len__") else list(bag) for bag in bags]
         lengths = np.fromiter(map(len, bags), np.int64, len(bags))
@@ -74,7 +54,7 @@ def flatten_bags(bags: list[Any]) -> FlatBags:
 
 
 def flatten_corpus(corpus: Iterable[Any], size: int = 10_000) -> FlatBags:
-    """Read a whole corpus into :class:`FlatBags`, twelve bytes an entry."""
+    """Read a corpus into :class:`FlatBags`, twelve bytes an entry."""
     parts = [flatten_bags(block) for block in blocks(corpus, size)]
     if not parts:
         return flatten_bags([])
@@ -82,19 +62,10 @@ def flatten_corpus(corpus: Iterable[Any], size: int = 10_000) -> FlatBags:
 
 
 def count_matrix(bags: FlatBags, columns: np.ndarray, n_words: int) -> sp.csr_matrix:
-    """Turn bags into rows of counts over the words of a model.
+    """Return bags as rows of counts over a model's words, CSR (n, n_words) float32.
 
-    Parameters
-    ----------
-    bags : FlatBags
-    columns : ndarray of shape (num_terms,), int64
-        The column of each word id; -1 for an id the model knows no word for.
-    n_words : int
-
-    Returns
-    -------
-    csr_matrix of shape (n, n_words), float32
-        Canonical, no stored zeros. Entries of unknown ids, those past `columns` too, are left out.
+    `columns` (num_terms,) is the column of each word id, -1 for an unknown one. Entries of unknown
+    ids, and of ids beyond `columns`, are left out.
     """
     inside = bags.ids < len(columns)
     column = np.full(len(bags.ids), -1, dtype=np.int64)
@@ -117,50 +88,16 @@ def blocks(stream: Iterable[Any], size: int) -> Iterator[list[Any]]:
         yield block
 
 
-class CheckedStream:
-    """A stream that is checked, a block at a time, whenever it is read.
-
-    Parameters
-    ----------
-    stream : iterable
-    name : str
-        The argument's name in the caller's signature, for the error.
-    check : callable
-        Raises where a block, a list, holds what it should not.
-    """
-
-    def __init__(self, stream: Iterable[Any], name: str, check: Callable[[list[Any]], Any]):
-        if not isinstance(stream, Iterable) or isinstance(stream, str) or sp.issparse(stream):
-            raise TypeError(f"{name} must hold one list a document; found {stream!r:.80}")
-        self._stream = list(stream) if isinstance(stream, Iterator) else stream
-        self._check = check
-        check(list(islice(iter(self._stream), 1)))  # gensim reads one, and takes any error for none
-
-    def __iter__(self) -> Iterator[Any]:
-        for block in blocks(self._stream, _BLOCK):
-            self._check(block)
-            yield from block
-
-
-def check_tokens(documents: list[Any]) -> None:
-    """Raise a TypeError unless each document is a list of words."""
-    for document in documents:
-        if not isinstance(document, (list, tuple)) or not all(
-            isinstance(word, str) for word in document
-        ):
-            raise TypeError(f"texts must hold lists of words; found {document!r:.80}")
-
-
 def blocks_beside(
     corpus: Any, documents: Any, embeddings: Any, size: int
 ) -> Iterator[tuple[list[Any], list[str] | None, np.ndarray | None]]:
-    """Yield blocks of bags with their texts and embeddings, where there are any.
+    """Yield blocks of bags with their texts and embeddings, or None.
 
     Raises
     ------
     ValueError
-        When the three do not have the same length: beforehand where all have one, else when the
-        shorter one ends.
+        When the three are not of the same length: at once where all have a length, else when the
+        shortest one ends.
     """
     check_lengths(corpus, documents, embeddings)
     beside = {"documents": documents, "embeddings": embeddings}
@@ -185,15 +122,7 @@ def blocks_beside(
 
 
 def check_lengths(corpus: Any, documents: Any, embeddings: Any) -> None:
-    """Raise unless texts and embeddings, as far as they tell, are as many as bags.
-
-    Raises
-    ------
-    TypeError
-        When `documents` is one string.
-    ValueError
-        When the lengths differ.
-    """
+    """Raise unless texts and embeddings, where they have a length, are as many as bags."""
     _check_corpus(corpus)
     for name, stream in (("documents", documents), ("embeddings", embeddings)):
         if sp.issparse(stream):
@@ -245,16 +174,8 @@ def as_text(document: Any) -> str:
 class TopicCorpus(interfaces.TransformedCorpus):
     """The topics of a corpus' documents, inferred a block at a time while it is read.
 
-    Unlike gensim's own class it leaves the settings of the model as they were.
-
-    Parameters
-    ----------
-    model : SaeModel
-    corpus : iterable of list of (int, number)
-    read : callable
-        Returns an iterator over the topics of all documents.
-    lookup : callable
-        Maps a position in `corpus` to the topics of the document there.
+    `read` returns an iterator over the topics of all documents, `lookup` the topics of the
+    document at a position. Unlike gensim's own class it leaves the model's settings as they were.
     """
 
     def __init__(

@@ -19,7 +19,7 @@ from saetm_plugins.numerics.parallel import balanced_ranges, map_ranges
 
 
 class TopicPosterior(NamedTuple):
-    """What the bound needs to know of a model; axes are topics and the model's words.
+    """The parts of a model that the bound depends on; axes are topics and the model's words.
 
     Attributes
     ----------
@@ -45,13 +45,7 @@ class TopicPosterior(NamedTuple):
 class DocumentBound:
     """The bound of documents' words, block by block.
 
-    Parameters
-    ----------
-    posterior : TopicPosterior
-
-    Notes
-    -----
-    Entries of gamma below alpha are raised to it: where the bound is highest none is, and a
+    Entries of gamma below alpha are raised to it: where the bound is highest none is below, and a
     mixture of exactly 0 would make it minus infinity.
     """
 
@@ -67,15 +61,8 @@ class DocumentBound:
     ) -> np.ndarray:
         """Return the parameters (n, T) of the documents' mixtures at which the bound is highest.
 
-        Parameters
-        ----------
-        counts : csr_matrix of shape (n, V)
-        gamma : ndarray of shape (n, T)
-            Where to start.
-        n_iter : int
-            Passes over a document at most.
-        threshold : float
-            Mean change of its parameters that ends them.
+        Starts from `gamma`; a document gets at most `n_iter` passes, until its parameters change
+        by less than `threshold` on average.
         """
         from saetm_plugins.gensim import _bound_kernels as kernels
 
@@ -98,13 +85,7 @@ class DocumentBound:
         return gamma
 
     def score(self, counts: sp.csr_matrix, gamma: np.ndarray) -> float:
-        """Return E_q[log p(words, θ) − log q(θ)] summed over documents.
-
-        Parameters
-        ----------
-        counts : csr_matrix of shape (n, V)
-        gamma : ndarray of shape (n, T)
-        """
+        """Return E_q[log p(words, θ) − log q(θ)] summed over documents, counts (n, V)."""
         from saetm_plugins.gensim import _bound_kernels as kernels
 
         gamma = self._at_least_alpha(gamma)

@@ -1,4 +1,4 @@
-"""What a model says of documents: their topics, and how well those predict their words.
+"""The topics of documents, and how well they predict the documents' words.
 
 The atoms of a document come from its words, by EM with the emissions fixed, or from its text or
 embedding, by the encoder and the autoencoder.
@@ -22,7 +22,7 @@ from saetm_plugins.gensim.mixing import gamma_of_mixtures, spread_alpha, topics_
 from saetm_plugins.gensim.topics import WordsOfTopics
 from saetm_plugins.model import SAETopicModel
 from saetm_plugins.numerics.mixtures import mix_topics
-from saetm_plugins.validation import as_list, check_embeddings, check_flag, check_not_negative
+from saetm_plugins.validation import as_list, check_embeddings
 
 logger = logging.getLogger(__name__)
 
@@ -58,16 +58,8 @@ class TopicsOfDocuments(WordsOfTopics):
         gamma : ndarray of shape (n, num_topics), float32
             Rows divided by their sum are mixtures; an empty bag has ``alpha``.
         sstats : ndarray of shape (num_topics, num_terms), float32, or None
-
-        Raises
-        ------
-        NotFittedError
-            When the model is not trained.
-        ValueError
-            When a bag is not one, or the three do not go together.
         """
         self._check_trained()
-        collect_sstats = check_flag(collect_sstats, "collect_sstats")
         gammas = [np.empty((0, self.num_topics), dtype=np.float32)]
         sstats = np.zeros((self.num_topics, self.word_columns.n_words))
         for block in blocks_beside(chunk, documents, embeddings, self.chunksize):
@@ -114,9 +106,6 @@ class TopicsOfDocuments(WordsOfTopics):
             minimum_probability = self.minimum_probability
         if minimum_phi_value is None:
             minimum_phi_value = self.minimum_probability
-        check_not_negative(minimum_probability, "minimum_probability")
-        check_not_negative(minimum_phi_value, "minimum_phi_value")
-        per_word_topics = check_flag(per_word_topics, "per_word_topics")
         thresholds = (max(minimum_probability, 1e-8), max(minimum_phi_value, 1e-8))
         is_corpus, corpus = utils.is_corpus(bow)
         if not is_corpus:
@@ -142,39 +131,20 @@ class TopicsOfDocuments(WordsOfTopics):
         return TopicCorpus(self, corpus, read, lookup)
 
     def __getitem__(self, bow: Any, eps: float | None = None) -> Any:
-        """Return the topics of a document, or lazily those of a corpus, by the model's settings."""
+        """See :meth:`get_document_topics`; with the model's settings."""
         return self.get_document_topics(bow, eps, self.minimum_phi_value, self.per_word_topics)
 
     def bound(
         self, corpus: Iterable[Any], gamma: np.ndarray | None = None, subsample_ratio: float = 1.0
     ) -> float:
-        """Return a lower bound of the log-likelihood of documents, by ``LdaModel.bound``'s formula.
+        """Return a lower bound of documents' log-likelihood in nats, see ``LdaModel.bound``.
 
-        Parameters
-        ----------
-        corpus : iterable of list of (int, number)
-        gamma : ndarray of shape (n, num_topics), optional
-            Parameters of the documents' mixtures; None finds those of the tightest bound.
-        subsample_ratio : float, default=1.0
-            How many times larger the whole corpus is than `corpus`.
-
-        Returns
-        -------
-        float
-            In nats. Ids the model knows no word for are left out.
+        None as `gamma` finds the mixtures of the tightest bound. Unknown ids are left out.
         """
-        check_not_negative(subsample_ratio, "subsample_ratio")
         return self._bound(corpus, gamma, subsample_ratio)[0]
 
     def log_perplexity(self, chunk: Any, total_docs: int | None = None) -> float:
-        """Return the bound per word, as ``LdaModel.log_perplexity`` does.
-
-        Parameters
-        ----------
-        chunk : iterable of list of (int, number)
-        total_docs : int, optional
-            Documents in the whole corpus; the more, the less the bound of the topics' own
-            parameters counts.
+        """Return the bound per word, see ``LdaModel.log_perplexity``.
 
         Raises
         ------
@@ -183,10 +153,6 @@ class TopicsOfDocuments(WordsOfTopics):
         """
         if sp.issparse(chunk) or not hasattr(chunk, "__len__"):
             chunk = as_list(chunk, "chunk", "bags of words")
-        if total_docs is not None:
-            check_not_negative(total_docs, "total_docs")
-            if total_docs < 1:
-                raise ValueError(f"total_docs must be at least 1; found {total_docs}")
         ratio = 1.0 if total_docs is None else total_docs / max(len(chunk), 1)
         score, n_words = self._bound(chunk, None, ratio)
         if not n_words:
@@ -236,7 +202,7 @@ class TopicsOfDocuments(WordsOfTopics):
     def _topics_of_words(
         self, counts: sp.csr_matrix, doc_atoms: sp.csr_matrix
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield each document's columns (words,) and what it has of them per topic (T, words)."""
+        """Yield each document's columns (words,) and its words from each topic (T, words)."""
         atom_topics = self.estimator.atom_topics_.toarray()
         for row in range(counts.shape[0]):
             columns = counts.indices[counts.indptr[row] : counts.indptr[row + 1]]
@@ -303,7 +269,7 @@ class TopicsOfDocuments(WordsOfTopics):
         return subsample_ratio * score + topics_score(posterior), n_words
 
     def _posterior(self) -> TopicPosterior:
-        """Return the model as the bound sees it; the background is smoothed as topics are."""
+        """Return the parts that the bound needs; the background is smoothed as topics are."""
         emissions = self.estimator.emissions_
         eta = self.word_columns.gather(np.broadcast_to(self.eta, self.state.sstats.shape))
         prior = eta.mean(axis=0, dtype=np.float64)

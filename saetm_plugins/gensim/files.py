@@ -20,7 +20,7 @@ import numpy as np
 from gensim.corpora import Dictionary
 from gensim.utils import FakeDict
 
-from saetm_plugins.corpus import check_encoder
+from saetm_plugins.corpus.encoders import check_encoder
 from saetm_plugins.files.folders import load_folder, read_json, save_folder, write_json
 from saetm_plugins.gensim.words import WordColumns, read_id2word
 from saetm_plugins.model import SAETopicModel
@@ -43,13 +43,7 @@ _DICTIONARY_COUNTS = ("num_docs", "num_pos", "num_nnz")
 
 
 def save_files(model: Any, path: str | os.PathLike[str], *, with_id2word: bool) -> None:
-    """Write a trained SaeModel, replacing one saved there before; all or nothing.
-
-    Raises
-    ------
-    FileExistsError
-        When something else is at `path`.
-    """
+    """Write a trained SaeModel, replacing one saved there before; all or nothing."""
     packed = _pack_dictionary(model.id2word) if with_id2word and model.id2word is not None else None
     priors = {"alpha": model.alpha_given, "eta": model.eta_given}
     arrays = {name: np.asarray(prior) for name, prior in priors.items() if np.ndim(prior)}
@@ -74,15 +68,7 @@ def save_files(model: Any, path: str | os.PathLike[str], *, with_id2word: bool) 
 
 
 def load_files(cls: Any, path: str | os.PathLike[str], encoder: Any) -> Any:
-    """Read a SaeModel that :func:`save_files` wrote.
-
-    Raises
-    ------
-    FileNotFoundError
-        When there is nothing at `path`, or a part is missing.
-    ValueError
-        When it holds something else, or is damaged.
-    """
+    """Read a SaeModel that :func:`save_files` wrote."""
     path = check_path(path, "fname")
     check_encoder(encoder)
     if path.is_file():

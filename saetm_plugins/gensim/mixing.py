@@ -1,4 +1,4 @@
-"""From a document's atoms to what ``LdaModel.inference`` speaks of: gamma and phi."""
+"""From a document's atoms to the gamma and phi of ``LdaModel.inference``."""
 
 from __future__ import annotations
 
@@ -11,18 +11,9 @@ from saetm_plugins.emission import Emissions
 def spread_alpha(
     alpha: np.ndarray, atom_topics: sp.csr_matrix, prevalence: np.ndarray
 ) -> np.ndarray:
-    """Spread a prior over topics over their atoms, by the atoms' prevalence.
+    """Spread a prior over topics (T,) over their atoms (K,), by the atoms' prevalence.
 
-    Parameters
-    ----------
-    alpha : ndarray of shape (T,)
-    atom_topics : csr_matrix of shape (K, T)
-    prevalence : ndarray of shape (K,)
-
-    Returns
-    -------
-    ndarray of shape (K,)
-        Sums to the sum of `alpha`; 0 for a dead atom.
+    The sum stays that of `alpha`; a dead atom gets 0.
     """
     topic_prevalence = np.maximum(prevalence @ atom_topics, np.finfo(np.float32).tiny)
     return prevalence * (atom_topics @ (alpha / topic_prevalence))
@@ -31,21 +22,7 @@ def spread_alpha(
 def gamma_of_mixtures(
     doc_topics: np.ndarray, counts: sp.csr_matrix, alpha: np.ndarray, background_weight: float
 ) -> np.ndarray:
-    """Return Dirichlet parameters whose mean is the mixture and whose sum is the evidence.
-
-    Parameters
-    ----------
-    doc_topics : ndarray of shape (n, T)
-        Rows sum to 1.
-    counts : csr_matrix of shape (n, V)
-    alpha : ndarray of shape (T,)
-    background_weight : float
-        The share of words that say nothing about topics.
-
-    Returns
-    -------
-    ndarray of shape (n, T), float32
-    """
+    """Return Dirichlet parameters (n, T): their mean is the mixture, their sum the evidence."""
     n_words = np.asarray(counts.sum(axis=1), dtype=np.float32)
     evidence = np.float32(alpha.sum()) + np.float32(1 - background_weight) * n_words
     return (doc_topics * evidence).astype(np.float32, copy=False)
@@ -62,19 +39,10 @@ def topics_of_words(
 
     ``φ_wt = (1 − π) Σ_k θ_k B_kw W_kt / q_w``; what the background explains is in no topic.
 
-    Parameters
-    ----------
-    doc_atoms : csr_matrix of shape (n, K)
-    counts : csr_matrix of shape (n, V)
-    row : int
-        The document.
-    emissions : Emissions
-    atom_topics : ndarray of shape (K, T)
-
     Returns
     -------
     ndarray of shape (T, words of the document), float32
-        Columns in the order of the row's column indices.
+        Columns in the order of the column indices of that `row` of `counts`.
     """
     atoms, theta = _row(doc_atoms, row)
     words, weights = _row(counts, row)

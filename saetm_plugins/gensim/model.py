@@ -1,9 +1,9 @@
 """``SaeModel``: a fitted or trainable SAE topic model with the face of gensim's ``LdaModel``.
 
 It is an ``LdaModel`` by inheritance because code written for one asks ``isinstance``:
-``LdaModel.diff``, tmplot and others. What an LdaModel knows of its topics is its ``state``,
-Dirichlet parameters of topics over words; whatever reads that alone is inherited, what infers or
-learns by variational Bayes is replaced.
+``LdaModel.diff``, tmplot and others. The topics of an LdaModel are its ``state``, Dirichlet
+parameters of topics over words. Methods that read the state alone are inherited; those that infer
+or learn by variational Bayes are replaced.
 
 The model (SAE-TM, arXiv 2511.16309, sec. 4): P(w|d) = π P0_w + (1 − π) Σ_k θ_dk B_kw over atoms k,
 which weights W merge into topics. In LdaModel's terms
@@ -28,7 +28,7 @@ import numpy as np
 from gensim import utils
 from sklearn.utils.validation import check_is_fitted
 
-from saetm_plugins.corpus import check_chunk
+from saetm_plugins.corpus.chunker import check_chunk
 from saetm_plugins.gensim.bags import (
     blocks_beside,
     check_lengths,
@@ -108,9 +108,8 @@ class SaeModel(TopicsOfDocuments):
         find the likeliest mixture, which is sparser.
     random_state : int, RandomState or None, default=0
     chunk : "auto", Chunker or None, default="auto"
-        How `documents` are read that are longer than the encoder reads: in passages, among which
-        their bags are shared out, see :meth:`saetm_plugins.SAETopicModel.fit`. Bags without texts,
-        and embeddings, leave nothing to split.
+        How texts longer than the encoder's input are split, see
+        :meth:`saetm_plugins.SAETopicModel.fit`.
     **options
         Further parameters of :class:`saetm_plugins.SAETopicModel` (``n_atoms``, ``merge``, …).
         Parameters of LdaModel's own training (``passes``, ``workers``, …) are accepted, logged
@@ -122,12 +121,6 @@ class SaeModel(TopicsOfDocuments):
     state : gensim.models.ldamodel.LdaState
     num_terms : int
         One more than the highest id of `id2word`.
-
-    Raises
-    ------
-    ValueError, TypeError
-        When `corpus` comes without `documents` and `embeddings` or does not fit `id2word`, or an
-        option is unknown.
 
     References
     ----------
@@ -188,7 +181,7 @@ class SaeModel(TopicsOfDocuments):
             make_alpha(alpha, np.full(num_topics, 1 / num_topics))
         if id2word is not None:
             self._number_words()
-            if not isinstance(num_topics, str):  # topics of nothing but the prior
+            if not isinstance(num_topics, str):  # topics that are the prior alone
                 _check_size(num_topics, self.num_terms)
                 words = np.zeros((num_topics, self.word_columns.n_words), dtype=np.float32)
                 uniform = np.ones(self.word_columns.n_words, dtype=np.float32)
@@ -199,24 +192,17 @@ class SaeModel(TopicsOfDocuments):
 
     @classmethod
     def from_model(cls, model: SAETopicModel, id2word: Any = None, **settings: Any) -> SaeModel:
-        """Wrap a fitted topic model; the two share their arrays and go their own ways.
+        """Wrap a copy of a fitted topic model; no change of one changes the other.
 
         Parameters
         ----------
         model : SAETopicModel
             Fitted with words.
         id2word : Dictionary or dict of int to str, optional
-            Ids to speak of words by; words the model does not know take no part. None makes a
+            Names words by its ids; words that the model lacks are left out. None makes a
             Dictionary of the model's vocabulary.
         **settings
-            Parameters of this class that say nothing of training: ``alpha``, ``chunksize``, …
-
-        Raises
-        ------
-        TypeError
-            When `model` is not a SAETopicModel.
-        NotFittedError, ValueError
-            When it is not fitted, or fitted without words, or shares no word with `id2word`.
+            Parameters of this class that are not about training: ``alpha``, ``chunksize``, …
         """
         if not isinstance(model, SAETopicModel):
             raise TypeError(f"model must be a SAETopicModel; found {type(model).__name__}")
@@ -271,8 +257,8 @@ class SaeModel(TopicsOfDocuments):
         Raises
         ------
         ValueError, TypeError
-            When the three do not go together, or `corpus` does not fit the dictionary; the model
-            is then as it was before.
+            When the three do not fit one another, or `corpus` does not fit the dictionary; the
+            model then stays as it was.
         """
         unknown = sorted(set(training) - set(_LDA_TRAINING) - {"iterations", "gamma_threshold"})
         if unknown:
@@ -292,18 +278,8 @@ class SaeModel(TopicsOfDocuments):
     def retopic(self, num_topics: int | str, merge: str | None = None) -> SaeModel:
         """Cut the atoms into another number of topics, in place; nothing is retrained.
 
-        Parameters
-        ----------
-        num_topics : int or "auto"
-        merge : str, optional
-            As in :meth:`saetm_plugins.SAETopicModel.retopic`.
-
-        Raises
-        ------
-        NotFittedError, TypeError, ValueError
-            When the model is not trained, or `num_topics` not legal or above the number of live
-            atoms. (AssertionError when `alpha` or `eta` was given as an array for another number.)
-            The model is then as it was before.
+        See :meth:`saetm_plugins.SAETopicModel.retopic`. Where `alpha` or `eta` was given as an
+        array, another number of topics is an AssertionError.
         """
         num_topics = _check_num_topics(num_topics)
         with all_or_nothing(self, self.estimator):
@@ -323,13 +299,6 @@ class SaeModel(TopicsOfDocuments):
             ``"id2word"`` leaves the dictionary out; other names are gensim's and mean nothing here.
         *args, **kwargs
             ``separately``, ``sep_limit``, ``pickle_protocol``: accepted, without effect.
-
-        Raises
-        ------
-        NotFittedError
-            When the model is not trained.
-        FileExistsError
-            When something else is at `fname`.
         """
         from saetm_plugins.gensim.files import save_files
 
@@ -356,11 +325,6 @@ class SaeModel(TopicsOfDocuments):
             Accepted, without effect: safetensors needs no separate arrays.
         encoder : str or object with ``encode``, optional
             Needed for texts when the model was trained with an encoder object.
-
-        Raises
-        ------
-        FileNotFoundError, ValueError
-            When `fname` holds no SaeModel, or a truncated one.
         """
         from saetm_plugins.gensim.files import load_files
 
@@ -369,7 +333,7 @@ class SaeModel(TopicsOfDocuments):
         return model
 
     def set_settings(self, *, training: dict[str, Any], random_state: Any, **settings: Any) -> None:
-        """Set what is neither learned nor a word; alpha and eta as they were given."""
+        """Set the parameters; alpha and eta are kept as given, as they depend on the topics."""
         for name, value in {**_LDA_TRAINING, **training}.items():
             setattr(self, name, value)
         if training:
@@ -402,7 +366,7 @@ class SaeModel(TopicsOfDocuments):
         self._refresh()
 
     def _refresh(self) -> None:
-        """Renew what LdaModel's code reads, from the estimator."""
+        """Renew the attributes that LdaModel's code reads, from the estimator."""
         estimator = self.estimator
         expected = estimator.atom_topics_.T @ estimator.emissions_.atom_mass
         self._set_state(
@@ -420,8 +384,8 @@ class SaeModel(TopicsOfDocuments):
         """Fit the estimator; return the number of documents."""
         if documents is None and embeddings is None:
             raise ValueError(
-                "a corpus alone does not say what its words mean: give documents= (the texts, for "
-                "the encoder) or embeddings=; or wrap a trained model by SaeModel.from_model"
+                "a corpus alone has no meaning: give documents= (the texts, for the encoder) or "
+                "embeddings=; or wrap a trained model by SaeModel.from_model"
             )
         check_lengths(corpus, documents, embeddings)
         texts, vectors = gather_beside(documents, embeddings)
@@ -479,12 +443,12 @@ def _check_size(num_topics: int, n_words: int) -> None:
 
 
 def _written(fname: str | os.PathLike[str]) -> str:
-    """Return a path as JSON can hold it: of bytes that are no text, marks."""
+    """Return a path as text for JSON, undecodable bytes replaced."""
     return os.fsencode(fname).decode("utf-8", "replace")
 
 
 def _estimator_options(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options that are SAETopicModel's; refuse those that are nobody's."""
+    """Return the options that are parameters of SAETopicModel; refuse unknown ones."""
     own = set(SAETopicModel().get_params()) - {"n_topics", "vectorizer"}
     unknown = sorted(set(options) - own - set(_LDA_TRAINING))
     if unknown:

@@ -10,29 +10,14 @@ import numpy as np
 from saetm_plugins.emission.inputs import LARGEST
 from saetm_plugins.validation import check_finite
 
-NEGLIGIBLE = 1e-12  # the eta of an id that stands for no word: a Dirichlet needs more than 0
+NEGLIGIBLE = 1e-12  # the eta of an id without a word: a Dirichlet needs more than 0
 
 
 def make_alpha(alpha: Any, prevalence: np.ndarray) -> np.ndarray:
-    """Return the prior over the topics of a document.
+    """Return the prior over the topics of a document, (T,) float32.
 
-    Parameters
-    ----------
-    alpha : {"auto", "symmetric", "asymmetric"}, float, array-like of shape (T,) or None
-        "auto" (and None) is the topics' prevalence, which sums to 1 as "symmetric", 1 / T each,
-        does; "asymmetric" is proportional to 1 / (t + √T).
-    prevalence : ndarray of shape (T,)
-
-    Returns
-    -------
-    ndarray of shape (T,), float32
-
-    Raises
-    ------
-    ValueError
-        When it is another string or type, or not positive.
-    AssertionError
-        When it has another shape (gensim's own type of error for it).
+    "auto" (and None) is the topics' `prevalence`, which sums to 1 as "symmetric", 1 / T each, does;
+    "asymmetric" is proportional to 1 / (t + √T). A wrong shape is an AssertionError, as in gensim.
     """
     n_topics = len(prevalence)
     if alpha is None or (isinstance(alpha, str) and alpha == "auto"):
@@ -44,28 +29,10 @@ def make_alpha(alpha: Any, prevalence: np.ndarray) -> np.ndarray:
 
 
 def make_eta(eta: Any, n_topics: int, named: np.ndarray, background: np.ndarray) -> np.ndarray:
-    """Return the prior over the words of a topic, in words that each was given beforehand.
+    """Return the prior over the words of a topic, (num_terms,) or (T, num_terms) float32.
 
-    Parameters
-    ----------
-    eta : {"symmetric", "auto"}, float, array-like of shape (num_terms,) or (T, num_terms), or None
-        "symmetric" (and None) is 1 / T for every word; "auto" has the same sum and the
-        proportions of the background.
-    n_topics : int
-    named : ndarray of shape (num_terms,), bool
-        Which ids stand for a word; the others get next to nothing.
-    background : ndarray of shape (num_terms,)
-
-    Returns
-    -------
-    ndarray of shape (num_terms,) or (T, num_terms), float32
-
-    Raises
-    ------
-    ValueError
-        When it is another string or type, or not positive.
-    AssertionError
-        When it has another shape (gensim's own type of error for it).
+    "symmetric" (and None) is 1 / T for every word; "auto" has the same sum and the proportions of
+    the `background` (num_terms,). Ids that are not `named` (num_terms,) get :data:`NEGLIGIBLE`.
     """
     if isinstance(eta, str) and eta == "auto":
         prior = background * (named.sum() / n_topics / background.sum())
@@ -84,8 +51,6 @@ def _read_prior(prior: Any, name: str, n_topics: int, shapes: Any) -> np.ndarray
         prior = np.full(shapes[0], prior)
     elif not isinstance(prior, (list, tuple, np.ndarray)):
         raise ValueError(f"{name} must be a number, an array or a string; found {prior!r}")
-    if np.ma.is_masked(prior):
-        raise ValueError(f"{name} is a masked array with entries masked; fill or leave them out")
     try:
         with np.errstate(over="ignore"):  # what becomes infinite is refused next
             array = np.asarray(prior, dtype=np.float32)
@@ -99,6 +64,6 @@ def _read_prior(prior: Any, name: str, n_topics: int, shapes: Any) -> np.ndarray
     if (array <= 0).any():
         raise ValueError(f"{name} must be positive; found {array.min()}")
     total = array.sum(axis=-1, dtype=np.float64).max()
-    if total > LARGEST:  # which inference takes a prior for
+    if total > LARGEST:  # the most that inference computes with
         raise ValueError(f"{name} must sum to at most {LARGEST:g}; found {total:g}")
     return array

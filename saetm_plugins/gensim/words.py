@@ -20,13 +20,8 @@ logger = logging.getLogger(__name__)
 class WordColumns:
     """Which column of a topic model each word id of a dictionary stands for.
 
-    Parameters
-    ----------
-    columns : ndarray of shape (num_terms,), int64
-        -1 for ids that stand for no word of the model: gaps of a dictionary, and words that the
-        model does not know.
-    n_words : int
-        Columns of the model.
+    `columns` (num_terms,) is -1 for a gap of the dictionary and for a word that is not among the
+    model's `n_words`.
     """
 
     def __init__(self, columns: np.ndarray, n_words: int):
@@ -36,18 +31,7 @@ class WordColumns:
 
     @classmethod
     def number(cls, id2word: Any) -> tuple[WordColumns, list[str]]:
-        """Give every word of a dictionary a column, in the order of their ids.
-
-        Returns
-        -------
-        columns : WordColumns
-        words : list of str
-
-        Raises
-        ------
-        ValueError
-            When the dictionary is empty, or an id is not an integer of at least 0.
-        """
+        """Give every word of a dictionary a column, in the order of ids; return the words, too."""
         ids, words = read_id2word(id2word)
         columns = np.full(ids[-1] + 1, -1, dtype=np.int64)
         columns[ids] = np.arange(len(ids))
@@ -55,17 +39,11 @@ class WordColumns:
 
     @classmethod
     def match(cls, id2word: Any, vocabulary: Sequence[str]) -> WordColumns:
-        """Find the words of a dictionary among those of a model.
-
-        Raises
-        ------
-        ValueError
-            When they have no word in common.
-        """
+        """Find the words of a dictionary among those of a model; at least one must be there."""
         ids, words = read_id2word(id2word)
-        place = {word: column for column, word in enumerate(vocabulary)}
+        column_of = {word: column for column, word in enumerate(vocabulary)}
         columns = np.full(ids[-1] + 1, -1, dtype=np.int64)
-        columns[ids] = [place.get(word, -1) for word in words]
+        columns[ids] = [column_of.get(word, -1) for word in words]
         if not (columns >= 0).any():
             raise ValueError(
                 f"id2word has none of the {len(vocabulary)} words of the model's vocabulary"
@@ -73,11 +51,11 @@ class WordColumns:
         return cls(columns, len(vocabulary))
 
     def count(self, bags: FlatBags) -> sp.csr_matrix:
-        """Return the counts of bags, (n, n_words); unknown ids are left out."""
+        """See :func:`count_matrix`."""
         return count_matrix(bags, self.columns, self.n_words)
 
     def check(self, bags: FlatBags) -> None:
-        """Raise a ValueError if bags to learn from hold ids that the dictionary cannot have."""
+        """Raise a ValueError if bags to learn from were made with another dictionary."""
         highest = int(bags.ids.max(initial=-1))
         if highest >= len(self.columns):
             raise ValueError(
@@ -95,15 +73,15 @@ class WordColumns:
         return int(self.columns[int(word_id)]) if int(word_id) < len(self.columns) else -1
 
     def spread(self, topic_words: np.ndarray) -> np.ndarray:
-        """Lay values of the model's columns (T, n_words) out over word ids (T, num_terms)."""
+        """Copy values of the model's columns (T, n_words) to word ids (T, num_terms)."""
         spread = np.zeros((len(topic_words), len(self.columns)), dtype=np.float32)
         spread[:, self.named] = topic_words[:, self.columns[self.named]]
         return spread
 
     def gather(self, values: np.ndarray) -> np.ndarray:
-        """Bring positive values of word ids (…, num_terms) into the model's columns (…, n_words).
+        """Copy positive values of word ids (…, num_terms) to the model's columns (…, n_words).
 
-        A word of the model that the dictionary lacks gets next to nothing.
+        A word of the model that the dictionary lacks gets :data:`NEGLIGIBLE`.
         """
         shape = (*values.shape[:-1], self.n_words)
         gathered = np.full(shape, NEGLIGIBLE, dtype=values.dtype)
@@ -112,15 +90,7 @@ class WordColumns:
 
 
 def read_id2word(id2word: Any) -> tuple[np.ndarray, list[str]]:
-    """Return the ids of a dictionary in ascending order, and their words.
-
-    Raises
-    ------
-    TypeError
-        When it is not a mapping of ids to words.
-    ValueError
-        When it is empty, or an id is not an integer of at least 0.
-    """
+    """Return the ids of a dictionary in ascending order, and their words."""
     if isinstance(id2word, FakeDict):
         return np.arange(len(id2word)), [str(i) for i in range(len(id2word))]
     if not callable(getattr(id2word, "keys", None)):

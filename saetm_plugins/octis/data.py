@@ -14,18 +14,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.feature_extraction.text import TfidfTransformer
+from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 
-from saetm_plugins.corpus import (
-    Passages,
-    encode_passages,
-    encode_texts,
-    load_encoder,
-    pack_chunk,
-    split_long,
-)
+from saetm_plugins.corpus.chunker import pack_chunk, split_long
+from saetm_plugins.corpus.encoders import encode_texts, load_encoder
+from saetm_plugins.corpus.passages import Passages, encode_passages
 from saetm_plugins.files.folders import load_folder, save_folder
-from saetm_plugins.validation import as_list, check_embeddings, check_text
+from saetm_plugins.validation import as_list, check_embeddings
 
 CACHE_KIND = "embeddings"
 CACHE_FORMAT = 1
@@ -71,8 +66,8 @@ class Documents(NamedTuple):
         )
 
 
-def read_tokens(dataset: Any) -> tuple[list[list[str]], str]:
-    """Return the dataset's documents as lists of words, and a name for their content.
+def read_tokens(dataset: Any) -> list[list[str]]:
+    """Return the dataset's documents as lists of words.
 
     Raises
     ------
@@ -80,44 +75,22 @@ def read_tokens(dataset: Any) -> tuple[list[list[str]], str]:
         When the dataset is empty, or a document is not a list of words.
     """
     tokens = dataset.get_corpus()
-    if tokens is not None and not isinstance(tokens, list | tuple):
-        raise ValueError(f"dataset must hold a list of documents; found {type(tokens).__name__}")
     if not tokens:
         raise ValueError("dataset holds no documents; load it first")
-    joined = []
     for row, words in enumerate(tokens):
-        try:
-            if not isinstance(words, list | tuple):
-                raise TypeError
-            joined.append("\x1f".join(words))
-        except TypeError:
+        if not isinstance(words, list | tuple):
             raise ValueError(
                 f"dataset: document {row} must be a list of words; found {words!r:.80}"
-            ) from None
-        check_text(joined[-1], f"dataset: document {row}")
-    return list(tokens), digest("\x1e".join(joined))
+            )
+    return tokens
 
 
 def read_vocabulary(dataset: Any, tokens: Sequence[Sequence[str]]) -> list[str]:
-    """Return the dataset's vocabulary in its own order; the sorted words of `tokens` without one.
-
-    Raises
-    ------
-    ValueError
-        When a word stands in it twice.
-    TypeError
-        When it holds something else than words.
-    """
+    """Return the dataset's vocabulary in its own order; without one, the sorted words."""
     vocabulary = dataset.get_vocabulary()
     if vocabulary is None:
         return sorted({word for words in tokens for word in words})
-    vocabulary = as_list(vocabulary, "dataset: the vocabulary", "words")
-    for place, word in enumerate(vocabulary):
-        check_text(word, f"dataset: word {place} of the vocabulary")
-    if len(set(vocabulary)) < len(vocabulary):
-        twice = next(word for word in vocabulary if vocabulary.count(word) > 1)
-        raise ValueError(f"dataset: the vocabulary holds {twice!r} more than once")
-    return vocabulary
+    return as_list(vocabulary, "dataset: the vocabulary", "words")
 
 
 def read_partitions(dataset: Any) -> tuple[slice, slice]:
@@ -128,7 +101,7 @@ def read_partitions(dataset: Any) -> tuple[slice, slice]:
     Raises
     ------
     ValueError
-        When the dataset has no partitions.
+        When the dataset has no partitions, or no documents to train on.
     """
     n_documents = len(dataset.get_corpus())
     parts = dataset.get_partitioned_corpus(use_validation=False) if dataset.get_metadata() else None
@@ -143,42 +116,25 @@ def read_partitions(dataset: Any) -> tuple[slice, slice]:
 
 
 def count_tokens(tokens: Sequence[Sequence[str]], vocabulary: Sequence[str]) -> sp.csr_matrix:
-    """Count the words of the vocabulary; other words are passed over.
-
-    Returns
-    -------
-    csr_matrix of shape (n, V), float32
+    """Count the words of the vocabulary, as float32 of shape (n, V); other words are ignored.
 
     Raises
     ------
     ValueError
-        When no document holds a word of the vocabulary.
+        When a word is in the vocabulary twice, or no document holds a word of it.
     """
-    column = {word: place for place, word in enumerate(vocabulary)}
-    found = [[column[word] for word in words if word in column] for words in tokens]
-    lengths = np.fromiter(map(len, found), dtype=np.int64, count=len(found))
-    if not lengths.sum():
+    counter = CountVectorizer(analyzer=list, vocabulary=vocabulary, dtype=np.float32)
+    bow = counter.transform(tokens)
+    if not bow.nnz:
         raise ValueError("dataset: no document holds a word of the vocabulary")
-    indices = np.fromiter((place for row in found for place in row), np.int32, lengths.sum())
-    indptr = np.concatenate([[0], np.cumsum(lengths)])
-    shape = (len(found), len(vocabulary))
-    bow = sp.csr_matrix((np.ones(len(indices), np.float32), indices, indptr), shape=shape)
-    bow.sum_duplicates()
     return bow
 
 
 def read_embeddings(given: Any, n_documents: int, bow: sp.csr_matrix) -> np.ndarray:
-    """Return embeddings that came ready-made: an array, or the path of a ``.npy`` file.
+    """Return ready-made embeddings: an array, or the path of a ``.npy`` file.
 
     Warns when documents that share words are no closer than others: then the rows are most likely
     in another order than the dataset's (OCTIS' loader sorts by partition).
-
-    Raises
-    ------
-    FileNotFoundError
-        When the file is not there.
-    ValueError
-        When there are more or fewer than documents, or they are not finite.
     """
     name = "embeddings"
     if isinstance(given, (str, os.PathLike)):
@@ -204,18 +160,18 @@ def encode_cached(
     *,
     verbose: bool = False,
 ) -> np.ndarray | Passages:
-    """Embed `texts`, or fetch what was embedded before: the same texts by the same encoder.
+    """Embed `texts`, or read their embeddings by the same encoder from the cache.
 
     Parameters
     ----------
     texts : list of str
     encoder : str, object with ``encode``, or None
-        Only named encoders are remembered: of an object nobody knows what it will answer.
+        Only what a named encoder returns is cached: an object may change.
     device : str
     folder : str, optional
         None means ``~/.cache/saetm-plugins`` (or under ``XDG_CACHE_HOME``).
     chunk : "auto", Chunker or None, default="auto"
-        How texts are read that are longer than the encoder reads.
+        How texts longer than the encoder's input are split.
     verbose : bool
 
     Returns
@@ -231,30 +187,24 @@ def encode_cached(
     passages = split_long(texts, loaded, chunk, stacklevel=6)
     if passages is None:
         embeddings = encode_texts(loaded, texts, verbose=verbose)
-        if named:
-            write_cached(path, embeddings)
-        return embeddings
-    passages = encode_passages(loaded, texts, passages, verbose=verbose)
-    if named:
+    else:
+        passages = encode_passages(loaded, texts, passages, verbose=verbose)
         assert passages.embeddings is not None
-        write_cached(path, passages.embeddings, passages.places)
-    return passages
+        embeddings = passages.embeddings
+    if named:
+        write_cached(path, embeddings, None if passages is None else passages.places)
+    return embeddings if passages is None else passages
 
 
 def cache_path(folder: str | None, name: str) -> Path:
-    """Return where vectors of this name are kept."""
+    """Return the folder of cached vectors."""
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     root = Path(folder) if folder is not None else home / "saetm-plugins"
     return root / f"embeddings-{name}"
 
 
 def read_cached(path: Path, n_rows: int) -> Any:
-    """Return cached vectors of `n_rows` texts or words; None, with a warning, if unusable.
-
-    Returns
-    -------
-    ndarray of shape (n_rows, d), float32; Passages where texts were split; or None
-    """
+    """Return cached vectors of `n_rows` texts or words, or passages; None if missing or damaged."""
     if not path.exists():
         return None
     try:
@@ -277,15 +227,7 @@ def read_cached(path: Path, n_rows: int) -> Any:
 
 
 def write_cached(path: Path, embeddings: np.ndarray, places: np.ndarray | None = None) -> None:
-    """Write vectors to the cache; a cache that cannot be written costs only time.
-
-    Parameters
-    ----------
-    path : path
-    embeddings : ndarray of shape (m, d)
-    places : ndarray of shape (5, m), int64, optional
-        Where the passages that they are of lie, see :class:`saetm_plugins.text.Passages`.
-    """
+    """Write vectors (m, d), and ``Passages.places``, to the cache; warn where that fails."""
     tensors = {"embeddings": embeddings} | ({} if places is None else {"passages": places})
     try:
         save_folder(path, CACHE_KIND, {"format": CACHE_FORMAT}, tensors, overwrite=True)
@@ -294,7 +236,7 @@ def write_cached(path: Path, embeddings: np.ndarray, places: np.ndarray | None =
 
 
 def digest(*parts: str | bytes) -> str:
-    """Return a name for some content."""
+    """Return a hash of some content."""
     total = hashlib.sha256()
     for part in parts:
         raw = part.encode("utf-8") if isinstance(part, str) else part

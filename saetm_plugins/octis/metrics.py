@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from saetm_plugins import evaluation
-from saetm_plugins.corpus import encode_texts, load_encoder
+from saetm_plugins.corpus.encoders import encode_texts, load_encoder
 from saetm_plugins.octis.compat import import_octis, register_metric
 from saetm_plugins.validation import as_list, check_choice, check_text, without_tensors
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
-from collections.abc import Mapping
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
 
 from saetm_plugins.atoms import SparseAutoencoder
 from saetm_plugins.atoms.choice import given_sae
-from saetm_plugins.corpus import Passages, check_chunk
+from saetm_plugins.corpus.chunker import check_chunk
+from saetm_plugins.corpus.passages import Passages
 from saetm_plugins.model import SAETopicModel
 from saetm_plugins.numerics.mixtures import mix_topics
 from saetm_plugins.octis import compat
@@ -34,6 +34,7 @@ from saetm_plugins.octis.settings import (
     FIT_SETTINGS,
     HYPERPARAMETERS_INFO,
     SAE_SETTINGS,
+    WORD_SETTINGS,
     check_hyperparameters,
 )
 from saetm_plugins.validation import as_list, check_count, check_embeddings
@@ -43,7 +44,15 @@ compat.apply()
 from octis.models.model import AbstractModel  # noqa: E402
 
 SMALLEST = 1e-9  # added to probabilities of words, so that none is zero
-KEPT = 8  # fitted models, autoencoders held at once; the oldest goes first
+KEPT = 8  # fitted models; the oldest goes first
+
+
+class Fitted(NamedTuple):
+    """A fitted model, with the documents (by their digest) and the settings it was fitted with."""
+
+    documents: str
+    settings: Mapping[str, Any]
+    model: SAETopicModel
 
 
 class SAETM(AbstractModel):
@@ -71,24 +80,16 @@ class SAETM(AbstractModel):
         Raw texts to embed in place of the joined tokens, in the dataset's order.
     embeddings : array-like of shape (n, d), optional
         Embeddings of all documents of the dataset, in its order.
-    sae : "auto", "default", SparseAutoencoder or None, default="auto"
-        Where atoms come from, see :class:`saetm_plugins.SAETopicModel`; an autoencoder is no
-        hyperparameter.
-    chunk : "auto", Chunker or None, default="auto"
-        How texts are read that are longer than the encoder reads: in passages, among which their
-        words are shared out, see :meth:`saetm_plugins.SAETopicModel.fit`. No hyperparameter.
-        Embeddings leave nothing to split.
+    sae
+        As in :class:`saetm_plugins.SAETopicModel`; an autoencoder object is no hyperparameter.
+    chunk
+        As in :meth:`saetm_plugins.SAETopicModel.fit`; no hyperparameter.
 
     Attributes
     ----------
     hyperparameters : dict
     trained_model : SAETopicModel
         The model of the last call; the next call may cut it anew.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When a hyperparameter is of the wrong type or value; names it.
     """
 
     def __init__(
@@ -142,12 +143,8 @@ class SAETM(AbstractModel):
         self._documents = None if documents is None else as_list(documents, "documents", "texts")
         self._embeddings = embeddings
         self._chunk = check_chunk(chunk)
-        self._models: OrderedDict[tuple[Any, ...], SAETopicModel] = OrderedDict()
-        self._saes: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
-        self._words: OrderedDict[Path, str | dict[str, np.ndarray]] = OrderedDict()
+        self._fitted: deque[Fitted] = deque(maxlen=KEPT)
         self._runs: Counter[tuple[Any, ...]] = Counter()
-        self._inferred: OrderedDict[tuple[Any, ...], sp.csr_matrix] = OrderedDict()
-        self._tokens_before: tuple[list[list[str]], str] | None = None
         self._read_before: Documents | None = None
 
     def info(self) -> dict[str, str]:
@@ -159,13 +156,7 @@ class SAETM(AbstractModel):
         return HYPERPARAMETERS_INFO
 
     def set_hyperparameters(self, **kwargs: Any) -> None:
-        """Set hyperparameters by name.
-
-        Raises
-        ------
-        TypeError, ValueError
-            When one is unknown or of the wrong type; none is then changed.
-        """
+        """Set hyperparameters by name; all of them, or none where one is not legal."""
         self.hyperparameters = check_hyperparameters({**self.hyperparameters, **kwargs})
 
     def partitioning(self, use_partitions: bool, update_with_test: bool = False) -> None:
@@ -238,13 +229,14 @@ class SAETM(AbstractModel):
             return output | {f"test-{key}": value for key, value in found.items()}
         mixtures = np.zeros((0, model.n_topics_), dtype=np.float32)
         if test.start < test.stop:
-            doc_atoms = self._infer(model, trained_on, documents.rows(test), settings, seed)
+            unseen = documents.rows(test)
+            doc_atoms = model.transform_atoms(unseen.texts, unseen.embeddings)
             mixtures = mix_topics(doc_atoms, model.atom_topics_, model.topic_prevalence_)
         return output | {"test-topic-document-matrix": mixtures.T}
 
     def _read(self, dataset: Any, settings: Mapping[str, Any]) -> Documents:
-        """Read the whole dataset; embeddings by content from memory, from disk, or made."""
-        tokens, content = self._read_tokens(dataset)
+        """Read all documents of the dataset; what was read before, where nothing has changed."""
+        tokens = read_tokens(dataset)
         vocabulary = read_vocabulary(dataset, tokens)
         if self._documents is not None and len(self._documents) != len(tokens):
             raise ValueError(
@@ -256,6 +248,7 @@ class SAETM(AbstractModel):
         if self._embeddings is not None:
             given = check_embeddings(self._embeddings, n_rows=len(tokens))
             source = given.tobytes()
+        content = digest("\x1e".join(map("\x1f".join, tokens)))
         name = digest(content, "\x1e".join(vocabulary), source, str(settings["encoder"]))
         if self._read_before is None or self._read_before.digest != name:
             bow = count_tokens(tokens, vocabulary)
@@ -270,15 +263,6 @@ class SAETM(AbstractModel):
             self._read_before = Documents(texts, embeddings, bow, vocabulary, name)
         return self._read_before
 
-    def _read_tokens(self, dataset: Any) -> tuple[list[list[str]], str]:
-        """Read the documents' words; comparing them with those read before is cheap, naming not."""
-        given, before = dataset.get_corpus(), self._tokens_before
-        if before is None or not isinstance(given, list) or given != before[0]:
-            tokens, content = read_tokens(dataset)
-            # A copy: the dataset's own lists may be changed in place.
-            before = self._tokens_before = [list(words) for words in tokens], content
-        return before
-
     def _seed(self, documents: Documents, settings: Mapping[str, Any]) -> int:
         """Return the seed of this call."""
         if settings["random_state"] is not None:
@@ -291,60 +275,45 @@ class SAETM(AbstractModel):
         self, documents: Documents, settings: Mapping[str, Any], seed: int, sae: Any = None
     ) -> SAETopicModel:
         """Return a model fitted with these settings, from memory where there is one."""
-        key = (documents.digest, seed, *(settings[name] for name in FIT_SETTINGS))
-        sae_key = (documents.digest, seed, *(settings[name] for name in SAE_SETTINGS))
-        if key not in self._models:
-            chosen = {name: settings[name] for name in FIT_SETTINGS}
-            chosen["sae"] = sae or self._sae or self._saes.get(sae_key, settings["sae"])
-            chosen["encoder"] = self._encoder or settings["encoder"]
-            words_path = self._words_path(documents, settings)
-            chosen["word_vectors"] = self._known_words(documents, settings, words_path)
-            # One topic: the cut follows, and one that is refused must not cost the training.
-            model = SAETopicModel(
-                n_topics=1,
-                random_state=seed,
-                merge=settings["merge"],
-                language=None,  # the words are counted already
-                **chosen,
-            )
-            self._models[key] = model.fit(
-                documents.texts,
-                embeddings=documents.embeddings,
-                bow=documents.bow,
-                vocabulary=documents.vocabulary,
-                chunk=None,  # the long ones are split already
-            )
-            self._models[key].chunk_ = self._chunk  # of texts to come
-            self._saes[sae_key] = model.sae_
-            self._keep_words(model, words_path)
-        self._models.move_to_end(key)
-        for kept in (self._models, self._saes, self._words):
-            _forget(kept)
-        return self._models[key]
+        settings = {**settings, "random_state": seed}
+        model = self._find(documents, settings, (*FIT_SETTINGS, "random_state"))
+        if model is not None:
+            return model
+        akin = self._find(documents, settings, (*SAE_SETTINGS, "random_state"))
+        sae = sae or self._sae or (settings["sae"] if akin is None else akin.sae_)
+        words = self._known_words(documents, settings)
+        chosen = {name: settings[name] for name in (*FIT_SETTINGS, "merge", "random_state")}
+        chosen |= {"sae": sae, "word_vectors": words}
+        chosen["encoder"] = self._encoder or settings["encoder"]
+        # One topic: the cut follows, and one that is refused must not cost the training.
+        model = SAETopicModel(n_topics=1, language=None, **chosen)  # the words are counted already
+        model.fit(
+            documents.texts,
+            embeddings=documents.embeddings,
+            bow=documents.bow,
+            vocabulary=documents.vocabulary,
+            chunk=None,  # long texts are split already
+        )
+        model.chunk_ = self._chunk  # for texts to come
+        vectors = model.atoms_.word_vectors
+        if isinstance(words, str) and vectors is not None and self._encoder is None:
+            write_cached(_words_path(documents, settings), vectors)
+        self._fitted.append(Fitted(documents.digest, settings, model))
+        return model
 
-    def _infer(
-        self,
-        model: SAETopicModel,
-        trained_on: Documents,
-        documents: Documents,
-        settings: Mapping[str, Any],
-        seed: int,
-    ) -> sp.csr_matrix:
-        """Return the atoms of documents not trained on, which no cut changes."""
-        chosen = (settings[name] for name in (*SAE_SETTINGS, "sharpening"))
-        key = (trained_on.digest, documents.digest, seed, *chosen)
-        if key not in self._inferred:
-            self._inferred[key] = model.transform_atoms(documents.texts, documents.embeddings)
-            _forget(self._inferred)
-        return self._inferred[key]
-
-    def _words_path(self, documents: Documents, settings: Mapping[str, Any]) -> Path:
-        """Return where the vectors of the vocabulary's words are cached."""
-        name = digest(documents.digest, settings["word_vectors"], str(settings["encoder"]))
-        return cache_path(settings["cache_folder"], f"words-{name}")
+    def _find(
+        self, documents: Documents, settings: Mapping[str, Any], names: Sequence[str]
+    ) -> SAETopicModel | None:
+        """Return the last model of these documents that agrees in the settings named."""
+        for fitted in reversed(self._fitted):
+            if fitted.documents == documents.digest and all(
+                fitted.settings[name] == settings[name] for name in names
+            ):
+                return fitted.model
+        return None
 
     def _known_words(
-        self, documents: Documents, settings: Mapping[str, Any], path: Path
+        self, documents: Documents, settings: Mapping[str, Any]
     ) -> str | dict[str, np.ndarray]:
         """Return the vectors found for these words before, else the setting that finds them.
 
@@ -352,32 +321,26 @@ class SAETM(AbstractModel):
         """
         if settings["word_vectors"] == "corpus":
             return "corpus"
-        if path not in self._words and self._encoder is None:
-            vectors = read_cached(path, len(documents.vocabulary))
-            if vectors is not None:
-                self._words[path] = _as_mapping(documents.vocabulary, vectors)
-        return self._words.get(path, settings["word_vectors"])
-
-    def _keep_words(self, model: SAETopicModel, path: Path) -> None:
-        """Keep the vectors a model found, if it found any; on disk if a named encoder made them."""
-        vectors = model.atoms_.word_vectors
+        vectors = None
+        akin = self._find(documents, settings, WORD_SETTINGS)
+        if akin is not None:
+            vectors = akin.atoms_.word_vectors
+            if vectors is None:
+                return "corpus"
+        elif self._encoder is None:
+            vectors = read_cached(_words_path(documents, settings), len(documents.vocabulary))
         if vectors is None:
-            self._words[path] = "corpus"
-        elif path not in self._words:
-            self._words[path] = _as_mapping(model.vocabulary_, vectors)
-            if self._encoder is None:
-                write_cached(path, vectors)
+            return settings["word_vectors"]
+        return {  # a row of zeros is a word without a vector
+            documents.vocabulary[word]: vectors[word]
+            for word in np.flatnonzero(vectors.any(axis=1))
+        }
 
 
-def _forget(kept: OrderedDict[Any, Any]) -> None:
-    """Drop the oldest beyond what is kept."""
-    while len(kept) > KEPT:
-        kept.popitem(last=False)
-
-
-def _as_mapping(words: Any, vectors: np.ndarray) -> dict[str, np.ndarray]:
-    """Return vectors by word; a row of zeros is a word without a vector."""
-    return {words[place]: vectors[place] for place in np.flatnonzero(vectors.any(axis=1))}
+def _words_path(documents: Documents, settings: Mapping[str, Any]) -> Path:
+    """Return the folder that caches the vectors of the vocabulary's words."""
+    name = digest(documents.digest, settings["word_vectors"], str(settings["encoder"]))
+    return cache_path(settings["cache_folder"], f"words-{name}")
 
 
 def _describe(model: SAETopicModel, top_words: int) -> dict[str, Any]:

@@ -1,19 +1,19 @@
 """Hyperparameters of :class:`saetm_plugins.octis.SAETM`: what they are, and what is legal.
 
-Leaf of the adapter: imports nothing of OCTIS.
+Imports nothing of OCTIS.
 """
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from saetm_plugins.merging import MERGES
-from saetm_plugins.parameters import check_sae
-from saetm_plugins.validation import check_choice, check_count
+from saetm_plugins.atoms.training.config import TrainingConfig
+from saetm_plugins.model import SAETopicModel
+from saetm_plugins.parameters import check_parameters
+from saetm_plugins.validation import check_count
 
 CITATION = """@inproceedings{girrbach2026sparse,
   title     = {Sparse Autoencoders are Topic Models},
@@ -53,56 +53,32 @@ seeds 0, 1, 2 and so on.
 
 device (str) – torch device; "auto" is CUDA where there is one.
 """
-CHOICES = {
-    "activation": ("topk", "batch_topk", "l1", "jumprelu"),
-    "merge": ("auto", *MERGES),
-    "word_vectors": ("auto", "corpus", "encoder"),
-    "solver": ("em", "adam"),
-}
 SAE_SETTINGS = ("sae", "n_atoms", "k", "activation", "device")
-FIT_SETTINGS = (*SAE_SETTINGS, "sharpening", "word_vectors", "solver", "emission_n_iter", "encoder")
+WORD_SETTINGS = ("word_vectors", "encoder")
+FIT_SETTINGS = (*SAE_SETTINGS, *WORD_SETTINGS, "sharpening", "solver", "emission_n_iter")
+_MODEL_SETTINGS = (*FIT_SETTINGS, "merge", "random_state")
+_OWN_SETTINGS = ("num_topics", "embeddings_path", "cache_folder")
 
 
 def check_hyperparameters(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `given` as plain Python values.
+    """Return `given` as plain Python values, checked as :class:`SAETopicModel`'s parameters are.
 
     Raises
     ------
-    ValueError
-        When a name is unknown, or a value out of range.
-    TypeError
-        When a value is of the wrong type.
+    TypeError, ValueError
+        When a name is unknown, or a value is not legal.
     """
     # skopt's search spaces hand out NumPy scalars.
     checked = {
         name: value.item() if isinstance(value, np.generic) else value
         for name, value in given.items()
     }
-    known = {"num_topics", "sharpening", "embeddings_path", "cache_folder", "random_state"}
-    known |= set(FIT_SETTINGS) | {"merge"}
-    for name, value in checked.items():
+    known = (*_MODEL_SETTINGS, *_OWN_SETTINGS)
+    for name in checked:
         if name not in known:
             raise ValueError(f"unknown hyperparameter {name!r}; known: {', '.join(sorted(known))}")
-        if name in CHOICES:
-            check_choice(value, name, CHOICES[name])
-        elif name == "sae":
-            check_sae(value)
-        elif name == "num_topics":
-            if not (isinstance(value, str) and value == "auto"):
-                check_count(value, name)
-        elif name in ("n_atoms", "k", "emission_n_iter"):
-            if value is not None:
-                check_count(value, name)
-        elif name == "random_state":
-            if value is not None:
-                check_count(value, name, minimum=0)
-        elif name == "sharpening":
-            if value is None:
-                continue
-            if isinstance(value, bool) or not isinstance(value, numbers.Real):
-                raise TypeError(f"sharpening must be a number; found {value!r}")
-            if not 0 < float(value) < np.inf:
-                raise ValueError(f"sharpening must be positive; found {value!r}")
-        elif not (isinstance(value, str) or (value is None and name != "device")):
-            raise TypeError(f"{name} must be a string; found {value!r}")
+    if checked["num_topics"] != "auto":
+        check_count(checked["num_topics"], "num_topics")
+    check_parameters(SAETopicModel(**{name: checked[name] for name in _MODEL_SETTINGS}))
+    TrainingConfig(checked["n_atoms"], k=checked["k"], activation=checked["activation"])
     return checked

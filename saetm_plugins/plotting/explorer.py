@@ -16,7 +16,6 @@ import os
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
-from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,8 +29,8 @@ from saetm_plugins.analysis.levels import TopicLevels, topic_levels, topic_simil
 from saetm_plugins.analysis.names import name_levels
 from saetm_plugins.analysis.periods import cut_into_periods
 from saetm_plugins.analysis.taxonomy import words_of
-from saetm_plugins.corpus import check_documents
 from saetm_plugins.corpus.images.reading import UnreadableImage, open_images
+from saetm_plugins.corpus.texts import check_documents
 from saetm_plugins.plotting.pages import check_page, data_uri, write_page
 from saetm_plugins.plotting.positions import map_documents
 from saetm_plugins.validation import as_list, check_count, check_embeddings, check_text
@@ -371,7 +370,7 @@ def _longest_that_saves(lengths: np.ndarray, longest: int, excess: float) -> int
 
 
 def _page(content: dict[str, Any], title: str) -> str:
-    parts = files("saetm_plugins.plotting") / "page"
+    parts = Path(__file__).parent / "page"
     page, style, script = (
         (parts / f"page.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
     )

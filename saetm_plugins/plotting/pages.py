@@ -10,6 +10,7 @@ from typing import Any
 
 from saetm_plugins.corpus.images.reading import read_image
 from saetm_plugins.files.folders import check_parent
+from saetm_plugins.files.write import write_whole
 
 THUMBNAIL = 96  # pixels
 
@@ -36,10 +37,4 @@ def check_page(path: str | os.PathLike[str], suffixes: tuple[str, ...], overwrit
 
 def write_page(path: Path, content: bytes) -> None:
     """Write a file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_bytes(content)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_whole(path, lambda target: target.write_bytes(content))

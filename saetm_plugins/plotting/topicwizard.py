@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from saetm_plugins.files.tables import name_topics_by_words
+from saetm_plugins.model_tables import name_topics_by_words
 
 
 def topic_data(

@@ -14,6 +14,7 @@ from saetm_plugins.analysis import (
     topic_words,
 )
 from saetm_plugins.bertopic import SAEBERTopic, SAEClusterer
+from saetm_plugins.gensim import SaeModel
 
 
 class Encoder:
@@ -38,7 +39,7 @@ def test_adapters_and_folders_lead_to_the_estimator(corpus, fitted, topic_model,
     behind = as_topic_model(topic_model)
     assert behind.doc_topics_ is topic_model.sae_model_.doc_topics_
     assert behind.encoder is topic_model.embedding_model.embedding_model
-    gensim_model = fitted.to_gensim()
+    gensim_model = SaeModel.from_model(fitted)
     assert as_topic_model(gensim_model) is gensim_model.sae_model_
     clusterer = SAEClusterer(5, sae=fitted.sae_).fit(corpus.embeddings)
     assert as_topic_model(clusterer) is clusterer.model_

@@ -7,7 +7,7 @@ from sklearn.metrics import normalized_mutual_info_score
 
 from saetm_plugins import SAETopicModel, SparseAutoencoder, atom_choice
 from saetm_plugins.atoms.foundation import load_foundation, unexplained
-from saetm_plugins.corpus import DEFAULT_ENCODER
+from saetm_plugins.corpus.encoders import DEFAULT_ENCODER
 
 N_THEMES = 5
 

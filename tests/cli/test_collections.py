@@ -12,7 +12,8 @@ from rich.console import Console
 
 from saetm_plugins import SAETopicModel, cli
 from saetm_plugins.cli.console import print_table
-from saetm_plugins.files.tables import document_table, write_table
+from saetm_plugins.files.tables import write_table
+from saetm_plugins.model_tables import document_table
 
 
 @pytest.fixture(scope="module")

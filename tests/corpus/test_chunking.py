@@ -7,7 +7,8 @@ import pytest
 import scipy.sparse as sp
 
 from saetm_plugins import SAETopicModel
-from saetm_plugins.corpus import Chunker, Passages, token_counter, token_limit
+from saetm_plugins.corpus import Chunker, Passages
+from saetm_plugins.corpus.encoders import token_counter, token_limit
 
 
 @pytest.fixture(scope="module")

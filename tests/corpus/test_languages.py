@@ -7,13 +7,8 @@ import pytest
 from sklearn.metrics import mutual_info_score
 
 from saetm_plugins import SAETopicModel
-from saetm_plugins.corpus import (
-    WordVectorizer,
-    choose_languages,
-    default_vectorizer,
-    detect_languages,
-    find_even_words,
-)
+from saetm_plugins.corpus import WordVectorizer, default_vectorizer
+from saetm_plugins.corpus.words import choose_languages, detect_languages, find_even_words
 
 LANGUAGES = ("zh", "ja", "de", "ar", "hi", "ru")
 
@@ -64,13 +59,13 @@ def test_numbers_hashtags_and_words_with_digits_by_choice():
 
 
 def test_a_missing_library_is_named_with_its_extra(monkeypatch):
-    from saetm_plugins.corpus import languages
+    from saetm_plugins.corpus import words
 
     monkeypatch.setitem(sys.modules, "rjieba", None)
-    languages._chinese.cache_clear()
+    words._chinese.cache_clear()
     with pytest.raises(ImportError, match=r"Chinese.*saetm-plugins\[languages\]"):
         words_of("政府宣布了新的经济政策，股市因此上涨。")
-    languages._chinese.cache_clear()
+    words._chinese.cache_clear()
 
 
 def test_english_and_what_is_no_language_is_counted_as_ever(corpus, sentences):

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 import scipy.sparse as sp
 
-from saetm_plugins.corpus import check_documents
+from saetm_plugins.corpus.texts import check_documents
 
 TEXTS = ["one text", "another", ""]
 COLUMNS = {

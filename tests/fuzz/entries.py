@@ -51,7 +51,9 @@ from saetm_plugins import (
 )
 from saetm_plugins.atoms import atom_stability, match_directions, sample_ctm
 from saetm_plugins.atoms.foundation import load_foundation
-from saetm_plugins.corpus import Chunker, WordVectorizer, detect_languages, fine_chunker
+from saetm_plugins.corpus import Chunker, WordVectorizer
+from saetm_plugins.corpus.chunker import fine_chunker
+from saetm_plugins.corpus.words import detect_languages
 from saetm_plugins.emission import (
     fit_emissions,
     fit_emissions_blocks,

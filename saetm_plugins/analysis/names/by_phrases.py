@@ -17,7 +17,7 @@ from scipy.optimize import linear_sum_assignment
 from saetm_plugins.analysis.encoders import Encode, find_encoder
 from saetm_plugins.analysis.levels import TopicLevels
 from saetm_plugins.analysis.names.phrases import LONGEST, Phrases, find_phrases, name_key
-from saetm_plugins.corpus import check_documents
+from saetm_plugins.corpus.texts import check_documents
 from saetm_plugins.model import SAETopicModel
 from saetm_plugins.numerics.arrays import unit_rows
 from saetm_plugins.topics import Topics

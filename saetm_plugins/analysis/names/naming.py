@@ -24,7 +24,7 @@ from saetm_plugins.analysis.names.by_phrases import (
     roc_areas,
     telling_words,
 )
-from saetm_plugins.corpus import check_documents
+from saetm_plugins.corpus.texts import check_documents
 from saetm_plugins.evaluation.chat import (
     AnswerCache,
     CostEstimate,

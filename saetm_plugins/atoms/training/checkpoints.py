@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from saetm_plugins.files.folders import reserve_space
+from saetm_plugins.files.write import write_whole
 from saetm_plugins.validation import check_count, check_not_negative, check_path
 
 _KEPT = 2
@@ -70,15 +71,12 @@ class CheckpointFolder:
             When it cannot be written (disk full, say); earlier checkpoints stay.
         """
         target = self.folder / f"step-{step:09d}.safetensors"
-        partial = target.with_suffix(".partial")
         metadata = {"step": str(step), "settings": json.dumps(self._settings)}
         metadata["checksum"] = _checksum(state)
         try:
             reserve_space(self.folder, sum(array.nbytes for array in state.values()))
-            save_file(state, partial, metadata=metadata)
-            os.replace(partial, target)
+            write_whole(target, lambda path: save_file(state, path, metadata=metadata))
         except (OSError, SafetensorError) as error:
-            partial.unlink(missing_ok=True)
             raise OSError(f"checkpoint {str(target)!r} could not be written: {error}") from error
         self._last = time.monotonic()
         for old in self._files()[:-_KEPT]:

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from saetm_plugins.corpus import check_bow, check_documents
 from saetm_plugins.corpus.images.captions import caption_images
 from saetm_plugins.corpus.images.encoding import (
     encode_images,
@@ -18,6 +17,8 @@ from saetm_plugins.corpus.images.encoding import (
 )
 from saetm_plugins.corpus.images.reading import open_images
 from saetm_plugins.corpus.images.words import count_zero_shot_words
+from saetm_plugins.corpus.texts import check_documents
+from saetm_plugins.corpus.vectorizers import check_bow
 from saetm_plugins.validation import check_embeddings
 
 

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from saetm_plugins.atoms.data.readers import open_reader
-from saetm_plugins.corpus import load_encoder
 from saetm_plugins.corpus.embed import DTYPES, claim_folder, save_shard
+from saetm_plugins.corpus.encoders import load_encoder
 from saetm_plugins.corpus.images.reading import (
     Images,
     iterate_batches,

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from saetm_plugins.corpus import encode_texts
+from saetm_plugins.corpus.encoders import encode_texts
 from saetm_plugins.numerics.parallel import even_ranges
 from saetm_plugins.validation import as_list, check_count, check_embeddings, check_text
 

@@ -1,13 +1,11 @@
-"""How the estimator gets at embeddings: of documents, of words, of the labels it is guided by.
+"""The encoder of the estimator, and what it embeds: documents, words, labels of topics.
 
-The base of :class:`~saetm_plugins.model.SAETopicModel` that knows the encoder.
+A base of :class:`~saetm_plugins.model.SAETopicModel`.
 """
 
 from __future__ import annotations
 
 import functools
-import os
-import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
@@ -17,35 +15,31 @@ from sklearn.utils.validation import check_is_fitted
 
 from saetm_plugins.atom_model import AtomModel
 from saetm_plugins.atoms import SparseAutoencoder
-from saetm_plugins.corpus import (
+from saetm_plugins.corpus.chunker import Chunker, check_chunk, fine_chunker
+from saetm_plugins.corpus.encoders import (
     DEFAULT_WIDTH,
-    Chunker,
-    FittedPassages,
-    Passages,
-    ReadTexts,
     agreement_with_encoder,
-    check_chunk,
     embeddings_match_encoder,
     encode_texts,
     encode_words,
-    fine_chunker,
     has_default_encoder,
     load_encoder,
     lookup_word_vectors,
-    read_texts,
     refuse_folder,
     warn_of_other_encoder,
 )
 from saetm_plugins.corpus.images.documents import ImageDocuments, read_image_documents
 from saetm_plugins.corpus.images.encoding import DEFAULT_IMAGE_ENCODER
+from saetm_plugins.corpus.passages import Passages
+from saetm_plugins.corpus.read import Corpus, FittedPassages, read_corpus
 from saetm_plugins.merging import select_words_to_encode
 from saetm_plugins.merging.labels import LabelTargets, find_label_targets
 
 Estimator = TypeVar("Estimator", bound=type)
 
 
-class DocumentReader:
-    """Reads documents and embeddings, and loads the encoder when a text needs it.
+class ModelEncoder:
+    """Read documents and embeddings, and load the encoder when a text needs it.
 
     Parameters and attributes are those of :class:`~saetm_plugins.model.SAETopicModel`.
     """
@@ -64,11 +58,11 @@ class DocumentReader:
     vectorizer_not_saved_ = False
     """Whether the model was loaded without the vectorizer it was fitted with."""
     encoder_named_in_file_: str | None = None
-    """The encoder's name where a saved model told it: the name of a model, never of a folder."""
+    """The encoder's name in the file of a saved model, where it has one; never a folder."""
     chunk_: Any = None
     """How long texts are read, see ``fit``."""
     passages_: FittedPassages | None = None
-    """The passages of the fitted documents, of the last batch if in batches; None: none is long."""
+    """The passages of the fitted documents, or of the last batch; None where none is long."""
     _loaded_encoder: tuple[Any, Any] | None = None
     _encoder_argument = "encoder"
 
@@ -81,9 +75,8 @@ class DocumentReader:
 
         Raises
         ------
-        TypeError, ValueError
-            When they are no texts, the encoder was not saved, or it is another than that of the
-            fitted documents.
+        ValueError
+            When the encoder was not saved, or gives vectors of another length than it did.
         """
         check_is_fitted(self, "topics_")
         return self._read(documents, None, sae=self.sae_, chunk=None).embeddings
@@ -128,11 +121,11 @@ class DocumentReader:
         sae: SparseAutoencoder | None,
         chunk: Any,
         least: int = 1,
-    ) -> ReadTexts:
+    ) -> Corpus:
         """Return texts (None if there are none) and embeddings fit for `sae`."""
         if isinstance(chunk, str) and chunk == "fitted":
             chunk = self.chunk_ if embeddings is None else None
-        return read_texts(
+        return read_corpus(
             documents,
             embeddings,
             partial(self._encoder, sae),
@@ -185,7 +178,7 @@ class DocumentReader:
     def _find_word_vectors(
         self, atoms: AtomModel, matches: Callable[[], bool]
     ) -> np.ndarray | None:
-        """Return what `word_vectors` asks for; None means that the corpus alone says."""
+        """Return the vectors that `word_vectors` asks for; None for those of the corpus."""
         if atoms.vocabulary is None:
             return None
         words = [str(word) for word in atoms.vocabulary]
@@ -218,10 +211,10 @@ class DocumentReader:
         were_given: bool,
         of_images: bool = False,
     ) -> bool:
-        """Tell whether the encoder made the embeddings, by trying it on a few texts.
+        """Return whether the encoder made the embeddings, by trying it on a few texts.
 
-        An encoder that is named is believed unless it gives these texts quite other embeddings,
-        which a warning says. Words lie apart from images even where one encoder embeds both.
+        An encoder that was named is taken at its word unless it gives these texts quite other
+        embeddings, which is warned of. Words are apart from images even in one encoder.
         """
         if of_images:
             return False
@@ -233,42 +226,6 @@ class DocumentReader:
         if texts is None or embeddings.shape[1] != DEFAULT_WIDTH or not has_default_encoder():
             return False
         return embeddings_match_encoder(self._encoder(self.sae), texts, embeddings)
-
-
-def warn_of_target(y: Any) -> None:
-    """Say where embeddings were given in the place of `y`, which is ignored.
-
-    Labels and numbers to predict, of one column or several, are ignored in silence; but several
-    columns of fractions may be either, so these are warned of.
-
-    Parameters
-    ----------
-    y : object
-
-    Raises
-    ------
-    TypeError
-        When it can only be meant as embeddings: passages, or the name of a folder.
-    """
-    by_name = "embeddings are given by name: fit(documents, embeddings=…)"
-    if isinstance(y, Passages | str | os.PathLike):
-        raise TypeError(f"y holds labels, and is ignored; found {type(y).__name__}; {by_name}")
-    if _holds_vectors(y):
-        message = f"y is ignored, and holds vectors; {by_name}"
-        warnings.warn(message, UserWarning, stacklevel=3)
-
-
-def _holds_vectors(y: Any) -> bool:
-    """Tell whether there are several columns of numbers, or a column of vectors, not all whole."""
-    try:
-        values = np.asarray(y)
-        if values.ndim == 1 and values.dtype == object and len(values):
-            values = np.asarray(values[0])[None]
-    except (TypeError, ValueError, RuntimeError):  # lists of several lengths; a tensor with a graph
-        return False
-    if values.ndim != 2 or values.shape[1] < 2 or values.dtype.kind != "f":
-        return False
-    return bool((values[:100] % 1 != 0).any())
 
 
 def documents_are_optional(estimator: Estimator) -> Estimator:
