@@ -61,8 +61,8 @@ def document_mixtures(
         What words are learned from: normalised activations, which tell atoms apart that are alike.
     """
     activations = sae.transform(embeddings, device=device)
-    told = (sae.cosines(embeddings, activations), activations)
-    mixtures, learned_from = (normalize_activations(each, sharpening) for each in told)
+    weights = (sae.cosines(embeddings, activations), activations)
+    mixtures, learned_from = (normalize_activations(each, sharpening) for each in weights)
     return mixtures, learned_from
 
 

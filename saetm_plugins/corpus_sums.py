@@ -85,8 +85,9 @@ class CorpusSums:
         words = [getattr(self, name) is None for name in _AXES if "V" in _AXES[name]]
         if any(words) and not all(words):
             raise ValueError("the sums hold some of the arrays about words and lack others")
-        if not all(0 <= n < np.inf for n in (self.n_documents, self.n_distinct, self.n_embedded)):
-            raise ValueError(f"the sums hold {self.n_documents} documents")
+        numbers = (self.n_documents, self.n_distinct, self.n_embedded)
+        if not all(0 <= n < np.inf for n in numbers):
+            raise ValueError(f"the sums are of {numbers} documents")
 
     def __add__(self, other: CorpusSums) -> CorpusSums:
         """Return the sums over the documents of both.

@@ -56,14 +56,6 @@ class FittedTopics:
             As of the constructor.
         merge : str, optional
             Another way of merging than the one the model was made with, for this cut.
-
-        Raises
-        ------
-        NotFittedError
-            Before :meth:`fit`.
-        TypeError, ValueError
-            When `n_topics` is not legal or above the number of live atoms; the model is then as
-            it was before.
         """
         check_is_fitted(self, "atoms_")
         merge = self.merge if merge is None else merge
@@ -99,50 +91,19 @@ class FittedTopics:
         return cuts.recut(atoms, before, n_topics, merge)
 
     def merge_topics(self, topics_to_merge: Sequence[Any]) -> Any:
-        """Merge each group of topics into one; see :func:`saetm_plugins.topics.merge_topics`.
-
-        Parameters
-        ----------
-        topics_to_merge : list of lists of int, or list of int
-            Groups of topics, or one group.
-
-        Raises
-        ------
-        TypeError, ValueError
-            When a topic does not exist, or stands in two groups; nothing is changed.
-        """
+        """Merge each group of topics into one; see :func:`saetm_plugins.topics.merge_topics`."""
         check_is_fitted(self, "topics_")
         return self._edit(cuts.merge_topics(self.atoms_, self.topics_, topics_to_merge))
 
     def split_topic(self, topic: int, n: int = 2) -> Any:
-        """Split one topic into `n`; see :func:`saetm_plugins.topics.split_topic`.
-
-        Parameters
-        ----------
-        topic : int
-        n : int, default=2
-
-        Raises
-        ------
-        TypeError, ValueError
-            When the topic does not exist or has fewer than `n` atoms; nothing is changed.
-        """
+        """Split one topic into `n`; see :func:`saetm_plugins.topics.split_topic`."""
         check_is_fitted(self, "topics_")
         return self._edit(cuts.split_topic(self.atoms_, self.topics_, topic, n))
 
     def drop_atoms(self, atoms: Sequence[int]) -> Any:
-        """Take atoms out of all topics; a topic left without atoms goes.
+        """Take atoms out of all topics; see :func:`saetm_plugins.topics.drop_atoms`.
 
         Mixtures and :attr:`topic_prevalence_` are shares of what is left, so they sum to 1.
-
-        Parameters
-        ----------
-        atoms : sequence of int
-
-        Raises
-        ------
-        TypeError, ValueError
-            When an atom does not exist, or no topic would be left; nothing is changed.
         """
         check_is_fitted(self, "topics_")
         return self._edit(cuts.drop_atoms(self.atoms_, self.topics_, atoms))
@@ -154,12 +115,6 @@ class FittedTopics:
         ----------
         topic_labels : dict of int to str, or list of one str per topic
             None takes a name away.
-
-        Raises
-        ------
-        TypeError, ValueError
-            When a topic does not exist, a name is no text, or the list is of another length;
-            nothing is changed.
         """
         check_is_fitted(self, "topics_")
         labels = cuts.check_labels(topic_labels, self.topics_)
@@ -168,13 +123,7 @@ class FittedTopics:
         return self
 
     def undo(self) -> Any:
-        """Take back the last edit since the topics were last cut.
-
-        Raises
-        ------
-        ValueError
-            When there is no edit to take back.
-        """
+        """Take back the last edit since the topics were last cut."""
         check_is_fitted(self, "topics_")
         if not self._undo:
             raise ValueError("there is no edit to undo since the topics were last cut")
@@ -184,12 +133,7 @@ class FittedTopics:
         return self
 
     def set_topics(self, topics: Topics) -> None:
-        """Take over a cut of :attr:`atoms_`, as the functions of :mod:`saetm_plugins.topics` make.
-
-        Parameters
-        ----------
-        topics : Topics
-        """
+        """Take over a cut of :attr:`atoms_`, see :mod:`saetm_plugins.topics`."""
         self.labels_, self.doc_topics_ = topics.mixtures(self.doc_atoms_, topics.groups)
         self.topics_, self._undo = topics, ()
 
@@ -216,11 +160,6 @@ class FittedTopics:
         n_words : int, default=10
         language : str, optional
             Words of this language alone, where the documents were of several: a name or a code.
-
-        Raises
-        ------
-        ValueError
-            When the model was fitted without words, or not to several languages, this among them.
         """
         check_is_fitted(self, "topics_")
         n_words = check_count(n_words, "n_words")

@@ -11,43 +11,53 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache, partial
-from typing import Any
+from numbers import Integral, Real
+from typing import Any, ClassVar
 
 import numpy as np
 import scipy.sparse as sp
+import torch
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from saetm_plugins import topics as cuts
 from saetm_plugins.atom_model import AtomModel, document_mixtures
 from saetm_plugins.atoms import SparseAutoencoder
-from saetm_plugins.atoms.choice import choose_sae, choose_sharpening, given_sae
+from saetm_plugins.atoms.choice import SAE_CHOICES, choose_sae, choose_sharpening, given_sae
+from saetm_plugins.atoms.encoding import ACTIVATIONS
 from saetm_plugins.corpus.duplicates import (
     choose_distinct,
     find_blank,
     take,
     without_atoms,
 )
+from saetm_plugins.corpus.encoders import is_default_encoder, load_encoder
 from saetm_plugins.corpus.languages import read_languages, unite
 from saetm_plugins.corpus.read import Corpus, warn_of_target
 from saetm_plugins.corpus.texts import check_documents
 from saetm_plugins.corpus.vectorizers import (
     check_bow,
+    check_vectorizer,
     count_words,
     merge_vectorizers,
     recount_words,
 )
+from saetm_plugins.corpus.words import check_language
 from saetm_plugins.corpus_sums import sum_documents
 from saetm_plugins.fitted_topics import FittedTopics
+from saetm_plugins.merging import MERGES
+from saetm_plugins.merging.labels import check_seed_topics
 from saetm_plugins.model_encoder import ModelEncoder, documents_are_optional
-from saetm_plugins.parameters import check_parameters
 from saetm_plugins.validation import (
     all_or_nothing,
     as_list,
+    check_choice,
     check_fraction,
     check_mixtures_of_atoms,
     one_hot_classes,
+    resolve_device,
 )
 
 
@@ -143,6 +153,20 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
     Girrbach & Akata, "Sparse autoencoders are topic models", ICML 2026, arXiv 2511.16309.
     """
 
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "n_topics": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"}), None],
+        "sae": [StrOptions(set(SAE_CHOICES)), SparseAutoencoder, None],
+        "random_state": ["random_state"],
+        "merge": [StrOptions({"auto", *MERGES})],
+        "n_atoms": [Interval(Integral, 1, None, closed="left"), None],
+        "k": [Interval(Integral, 1, None, closed="left"), None],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "sharpening": [Interval(Real, 0, 50, closed="right"), None],
+        "solver": [StrOptions({"em", "adam"})],
+        "emission_n_iter": [Interval(Integral, 1, None, closed="left"), None],
+        "device": [str, torch.device],
+        "verbose": ["verbose"],
+    }
     vectorizer_: Any
 
     def __init__(
@@ -183,6 +207,26 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
         self.device = device
         self.verbose = verbose
         self.language = language
+
+    def check_parameters(self) -> None:
+        """Raise a TypeError or a ValueError that names the parameter which is not legal."""
+        self._validate_params()
+        if self.n_topics is not None:
+            cuts.check_n_topics(self.n_topics)  # True is an Integral
+        default = isinstance(self.sae, str) and self.sae == "default"
+        if default and isinstance(self.encoder, str) and not is_default_encoder(self.encoder):
+            raise ValueError(
+                f"sae='default' is for all-MiniLM-L6-v2's embeddings; encoder={self.encoder!r}"
+            )
+        if self.encoder is not None and not isinstance(self.encoder, str):
+            load_encoder(self.encoder)
+        if self.vectorizer is not None:
+            check_vectorizer(self.vectorizer)
+        if isinstance(self.word_vectors, str):
+            check_choice(self.word_vectors, "word_vectors", ("auto", "corpus", "encoder"))
+        check_language(self.language)
+        check_seed_topics(self.seed_topics, self.n_topics or "auto")
+        resolve_device(self.device)
 
     def fit(
         self,
@@ -238,10 +282,12 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
         TypeError, ValueError
             When a parameter or an argument is not legal; the model is then as it was before.
         """
-        check_parameters(self)
+        self.check_parameters()
         warn_of_target(y)
         sae = given_sae(self.sae)
         check_fraction(class_weight, "class_weight", closed=True)
+
+        # Documents: embeddings, counts of words, and which are blank or repeat another one.
         unreadable: Any = False
         were_given = embeddings is not None
         if images is not None:
@@ -251,7 +297,7 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
         read = self._read(documents, embeddings, sae=sae, least=2, chunk=chunk)
         embeddings = read.embeddings
         self._check_vectorizer(read.texts, bow)
-        told = read_languages(self.language, languages, read)
+        spoken = read_languages(self.language, languages, read)
         counts, vocabulary, vectorizer = count_words(
             read.texts,
             len(embeddings),
@@ -259,7 +305,7 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
             bow=bow,
             vocabulary=vocabulary,
             passages=read.passage_texts,
-            languages=told.codes,
+            languages=spoken.codes,
         )
         known = None if classes is None else one_hot_classes(classes, read.n_documents)
         blank = find_blank(read.row_texts, len(embeddings), counts, embeddings) | unreadable
@@ -277,15 +323,20 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
         if not isinstance(self.encoder, (str, type(None))):  # loaded already: tried in any case
             matches()
         targets = self._find_label_targets(vocabulary, counts, embeddings, matches)
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         rows = choose_distinct(embeddings, blank)
+
+        # Stage 1: documents → atoms.
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         sae = choose_sae(self, take(embeddings, rows), seed, of_images=images is not None)
         sharpening = choose_sharpening(self, sae)
         row_atoms, learned_from = (
             without_atoms(mixtures, blank)
             for mixtures in document_mixtures(sae, embeddings, sharpening, self.device)
         )
-        counts, vocabulary, vectorizer = told.drop_stop_words(
+        doc_atoms = read.per_document(row_atoms)
+
+        # Stage 2: atoms → words, by sums over the documents.
+        counts, vocabulary, vectorizer = spoken.drop_stop_words(
             learned_from, counts, vocabulary, vectorizer
         )
         sums = sum_documents(
@@ -293,12 +344,11 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
             take(counts, rows),
             take(embeddings, rows),
             sae.n_features,
-            read.per_document(row_atoms)[~read.blank_documents(blank)],
+            doc_atoms[~read.blank_documents(blank)],
         )
         if known is not None:
             of_documents = read.per_document(learned_from).astype(np.float64)
             sums = replace(sums, class_mass=sp.csr_matrix(of_documents.T @ known.codes))
-        doc_atoms = read.per_document(row_atoms)
         atoms = AtomModel(
             sae,
             sums=sums,
@@ -313,12 +363,15 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
             class_weight=class_weight,
         )
         atoms = replace(atoms, word_vectors=self._find_word_vectors(atoms, matches))
+
+        # Stage 3: atoms → topics.
         topics = self.cut_atoms(atoms, doc_atoms, self.n_topics, self.merge)
+
         with all_or_nothing(self):
             self.atoms_, self.doc_atoms_, self.vectorizer_ = atoms, doc_atoms, vectorizer
             self.encoder_not_saved_ = self.vectorizer_not_saved_ = False
             self.chunk_, self.passages_ = chunk, read.of_passages(row_atoms)
-            self.words_of_language_ = told.words_of_languages(counts, vocabulary)
+            self.words_of_language_ = spoken.words_of_languages(counts, vocabulary)
             self.set_topics(topics)
         read.warn_of_documents(blank, counts, rows, where_blank=self._where_blank)
         self._warn_of_topics(self.n_topics)
@@ -343,7 +396,7 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
         words and shares are renewed. What is kept of earlier documents is sums, so memory does not
         grow, and the order of batches does not matter: :meth:`retopic` afterwards gives what it
         would after one fit of all documents with this autoencoder and vocabulary, where no text of
-        a batch stands in another one too: repeats are told within a call alone.
+        a batch stands in another one too: repeats are found within a call alone.
         :attr:`doc_atoms_`, :attr:`doc_topics_` and :attr:`labels_` describe the last batch (as
         ``MiniBatchKMeans.labels_`` does).
 
@@ -357,11 +410,6 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
             What earlier documents count from now on: 1 as before, 0 nothing.
         chunk : "fitted", "auto", Chunker or None, default="fitted"
             As in :meth:`fit`; by default as it was there.
-
-        Raises
-        ------
-        TypeError, ValueError
-            When an argument is not legal; the model is then as it was before.
         """
         if not hasattr(self, "topics_"):
             if doc_atoms is not None:
@@ -441,11 +489,6 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
         ----------
         models : sequence of SAETopicModel
             Fitted, two or more.
-
-        Raises
-        ------
-        TypeError, ValueError
-            When one is no fitted model of ours, or their autoencoders differ.
         """
         models = as_list(models, "models", "SAETopicModel")
         if len(models) < 2:
@@ -491,11 +534,6 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
         vocabulary : sequence of str of length V
         vectorizer : fitted scikit-learn vectorizer, optional
             What counted them, for documents to come.
-
-        Raises
-        ------
-        ValueError
-            When `bow` and `vocabulary` do not fit; the model is then as it was before.
         """
         check_is_fitted(self, "topics_")
         rows = self.doc_atoms_
@@ -545,11 +583,6 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
         -------
         ndarray of shape (n, n_topics), float32
             Rows sum to 1; a document's row does not depend on its neighbours.
-
-        Raises
-        ------
-        ValueError
-            When the embeddings are not finite, or of another dimension than the autoencoder's.
         """
         doc_atoms = self.transform_atoms(documents, embeddings, images=images, chunk=chunk)
         return self.topics_of(doc_atoms)[1]
@@ -612,11 +645,6 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
             None encodes the documents.
         bow : sparse matrix of shape (n, V), optional
             Counts of the model's words, in place of the vectorizer's.
-
-        Raises
-        ------
-        ValueError
-            When the model was fitted without words, or the documents hold none of them.
         """
         check_is_fitted(self, "topics_")
         warn_of_target(y)
@@ -659,9 +687,8 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
 
         Raises
         ------
-        FileNotFoundError, TypeError, ValueError
-            When `path` holds no model of ours, or a truncated one, or `vectorizer` counts other
-            words than the model knows.
+        FileNotFoundError, ValueError
+            When `path` holds no model, or a damaged one, or `vectorizer` counts other words.
         """
         from saetm_plugins.model_files import load_model
 

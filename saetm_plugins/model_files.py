@@ -21,7 +21,7 @@ import json
 import os
 import warnings
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from saetm_plugins.atom_model import AtomModel
 from saetm_plugins.atoms import SparseAutoencoder
+from saetm_plugins.atoms.choice import SAE_CHOICES
 from saetm_plugins.corpus.chunker import pack_chunk, unpack_chunk
 from saetm_plugins.corpus.encoders import check_encoder
 from saetm_plugins.corpus.passages import Passages
@@ -49,7 +50,6 @@ from saetm_plugins.files.folders import (
     write_json,
 )
 from saetm_plugins.merging.labels import LabelTargets
-from saetm_plugins.parameters import check_sae
 from saetm_plugins.topics import Topics
 from saetm_plugins.validation import (
     all_or_nothing,
@@ -204,7 +204,8 @@ def _rebuild(cls: type, path: Path, config: Any, tensors: Any, encoder: Any) -> 
     model: Any = cls(**config["parameters"])
     model.vectorizer = _make_vectorizer(config["vectorizer"])
     model.sae = sae if config["sae_was_given"] else config.get("sae")
-    check_sae(model.sae)
+    if not isinstance(model.sae, SparseAutoencoder | None):
+        check_choice(model.sae, "sae", SAE_CHOICES)
     if encoder is not None:
         model.encoder = encoder
     with all_or_nothing(model):
@@ -275,6 +276,8 @@ def _unpack(
         elif name in tensors:
             array = tensors[name]
             found[field.name] = float(array[0]) if field.type == "float" else array
+        elif field.default is MISSING and str(field.type).endswith("| None"):
+            found[field.name] = None
     found |= {name: settings[name] for name in _settings_of(cls) if name in settings}
     return cls(**found, **given)
 

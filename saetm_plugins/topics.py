@@ -308,8 +308,6 @@ def merge_topics(atoms: AtomModel, topics: Topics, groups: Any) -> Topics:
 
     Parameters
     ----------
-    atoms : AtomModel
-    topics : Topics
     groups : list of lists of int, or list of int
         Groups of topics, or one group. The first name in a group stays.
     """
@@ -330,8 +328,6 @@ def join_topics(atoms: AtomModel, topics: Topics, target: np.ndarray) -> Topics:
 
     Parameters
     ----------
-    atoms : AtomModel
-    topics : Topics
     target : ndarray of shape (T,), int
         The new number of each topic, 0 to M - 1; the first name of each stays.
     """
@@ -355,8 +351,6 @@ def split_topic(atoms: AtomModel, topics: Topics, topic: int, n: int = 2) -> Top
 
     Parameters
     ----------
-    atoms : AtomModel
-    topics : Topics
     topic : int
         With `n` atoms or more.
     n : int, default=2
@@ -389,8 +383,6 @@ def drop_atoms(atoms: AtomModel, topics: Topics, dropped: Any) -> Topics:
 
     Parameters
     ----------
-    atoms : AtomModel
-    topics : Topics
     dropped : sequence of int
         Atoms.
     """
@@ -447,8 +439,6 @@ def assign_documents(
 
     Parameters
     ----------
-    atoms : AtomModel
-    topics : Topics
     doc_atoms : csr_matrix of shape (n, K)
         The fitted documents.
     labels : ndarray of shape (n,), int

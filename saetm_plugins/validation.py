@@ -34,15 +34,9 @@ def check_embeddings(
     embeddings : array-like or torch.Tensor of shape (n, d)
         Any real dtype, or n vectors in a list or pandas Series; float32 arrays are not copied.
     name : str
-        The argument's name in the caller's signature, for the error.
+        The argument's name, for the error.
     n_rows, width : int, optional
         What the shape must be.
-
-    Raises
-    ------
-    ValueError
-        When it is sparse, complex, masked, not 2-D, empty, not finite, too large to square in
-        float32, or of another shape than asked for.
     """
     if sp.issparse(embeddings) or "sparse" in str(getattr(embeddings, "layout", "")):
         raise ValueError(f"{name} is a sparse matrix; dense embeddings are needed")
@@ -71,15 +65,9 @@ def check_shape(
 
 
 def check_rows(array: np.ndarray, name: str, first_row: int = 0) -> None:
-    """Raise a ValueError where a row of an (n, d) float32 array cannot be an embedding.
+    """Raise a ValueError where a row of an (n, d) float32 array is not finite, or too large.
 
-    Parameters
-    ----------
-    array : ndarray of shape (n, d), float32
-    name : str
-        What the rows are of, for the error.
-    first_row : int, default=0
-        The number, in `name`, of the first of these rows.
+    `first_row` is the number of the first of these rows, for the error.
     """
     squares = np.einsum("nd,nd->n", array, array)
     if (squares <= _LARGEST_SQUARE).all():
@@ -120,11 +108,6 @@ def check_arrays(
         are left out.
     signed : collection of str
         Fields that may hold negative numbers.
-
-    Raises
-    ------
-    ValueError
-        When shapes do not fit each other, or a number is negative, NaN or infinite.
     """
     lengths: dict[str, int] = {}
     for name, letters in axes.items():
@@ -168,15 +151,7 @@ def check_flag(value: Any, name: str) -> bool:
 
 
 def check_count(value: Any, name: str, *, minimum: int = 1) -> int:
-    """Return `value` as an int of at least `minimum`, or raise naming the argument.
-
-    Raises
-    ------
-    TypeError
-        When it is not an integer.
-    ValueError
-        When it is smaller than `minimum`, or of more than 63 bits.
-    """
+    """Return `value` as an int of at least `minimum` and at most 63 bits, or raise an error."""
     if not is_integer(value):
         raise TypeError(f"{name} must be an integer; found {value!r:.80}")
     if value < minimum:
@@ -195,13 +170,7 @@ def check_not_negative(value: Any, name: str, *, most: float = np.inf) -> None:
 
 
 def check_random(random_state: Any) -> np.random.RandomState:
-    """Return the generator that `random_state` (an int, a RandomState or None) stands for.
-
-    Raises
-    ------
-    ValueError
-        When it is none of these, or an int that is negative or of more than 32 bits.
-    """
+    """Return the generator that `random_state` (an int, a RandomState or None) stands for."""
     if isinstance(random_state, (bool, np.bool_)):
         raise ValueError(
             f"random_state must be an int, a RandomState or None; found {random_state}"
@@ -215,7 +184,7 @@ def check_random(random_state: Any) -> np.random.RandomState:
 
 
 def as_list(values: Any, name: str, what: str) -> list[Any]:
-    """Return `values` as a list, or raise a TypeError: `name` must hold `what`, none masked."""
+    """Return `values` as a list, or raise an error: `name` must hold `what`, none of it masked."""
     if hasattr(values, "detach"):
         without_tensors(values, name)
         values = values.detach().cpu().numpy()
@@ -230,15 +199,10 @@ def as_list(values: Any, name: str, what: str) -> list[Any]:
 
 
 def check_text(text: Any, name: str) -> str:
-    """Return `text` if it is a string that can be written to a file, or raise naming the argument.
+    """Return `text` if it is a string that can be encoded, or raise an error that names it.
 
-    Raises
-    ------
-    TypeError
-        When it is no string.
-    ValueError
-        When it holds half of a surrogate pair, as texts decoded with ``surrogateescape`` do: no
-        tokenizer, file or terminal takes it.
+    A text with half of a surrogate pair, as ``surrogateescape`` leaves, is taken by no tokenizer,
+    file or terminal.
     """
     if not isinstance(text, str):
         found = f"{text!r:.80}" if is_missing(text) else type(text).__name__
@@ -255,41 +219,27 @@ def check_text(text: Any, name: str) -> str:
 
 
 def check_path(path: Any, name: str = "path") -> Path:
-    """Return a path that a file or folder can have, or raise naming the argument.
-
-    Raises
-    ------
-    TypeError
-        When it is neither a string nor a path.
-    ValueError
-        When it is a URL, or no file can be called so.
-    """
+    """Return a local path, or raise an error that names the argument."""
     if not isinstance(path, (str, os.PathLike)) or isinstance(os.fspath(path), bytes):
         raise TypeError(f"{name} must be a string or a path; found {path!r:.80}")
     if not os.fspath(path):
         raise ValueError(f"{name} is empty; '.' is the present folder")
     if re.match(r"[A-Za-z][\w+.-]+:/", os.fspath(path)):  # a Path has one slash left
         raise ValueError(f"{name} {str(path)!r:.80} is a URL; it must be a local path")
-    try:
-        os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError, PermissionError):
-        pass
-    except (OSError, ValueError) as error:  # too long, a null byte, half of a surrogate pair
-        raise ValueError(f"{name} {str(path)!r:.80} is none: {error!s:.80}") from None
     return Path(path)
 
 
 def as_names(names: Any, name: str = "names") -> list[str]:
     """Return names of topics, an iterable of texts in an order, as a list."""
     listed = as_list(names, name, "names of topics")
-    return [check_text(each, f"{name}[{place}]") for place, each in enumerate(listed)]
+    return [check_text(each, f"{name}[{number}]") for number, each in enumerate(listed)]
 
 
 def check_names(names: list[Any], argument: str) -> None:
     """Raise a ValueError where one of `names` is a text that no file can hold."""
-    for place, name in enumerate(names):
+    for number, name in enumerate(names):
         if isinstance(name, str):
-            check_text(name, f"{argument}[{place}]")
+            check_text(name, f"{argument}[{number}]")
 
 
 def check_fraction(value: Any, name: str, *, closed: bool = False) -> None:
@@ -310,14 +260,7 @@ def check_dense_size(
 ) -> None:
     """Raise a ValueError when a dense array would be larger than :data:`DENSE_LIMIT`.
 
-    Parameters
-    ----------
-    shape : tuple of int
-    what : str
-        The array's name, for the error.
-    remedy : str
-        What to do about it, for the error.
-    bytes_each : int, default=4
+    The error calls the array `what` and advises `remedy`.
     """
     size = float(np.prod([float(n) for n in shape])) * bytes_each
     if size > DENSE_LIMIT:
@@ -328,12 +271,7 @@ def check_dense_size(
 
 
 def check_indices(matrix: sp.spmatrix | sp.sparray, name: str) -> None:
-    """Refuse a sparse matrix whose indices lead out of its shape: compiled loops trust them.
-
-    Raises
-    ------
-    ValueError
-    """
+    """Raise a ValueError where an index leads out of a sparse matrix: compiled loops trust them."""
     fault = None
     if hasattr(matrix, "indptr"):  # CSR, CSC and BSR
         pointers = np.asarray(matrix.indptr)
@@ -345,24 +283,15 @@ def check_indices(matrix: sp.spmatrix | sp.sparray, name: str) -> None:
         if not fault and (pointers[-1] < 0 or (pointers[1:] < pointers[:-1]).any()):
             fault = "index pointer values must not decrease"
     elif hasattr(matrix, "coords") and matrix.nnz:
-        for places, n in zip(matrix.coords, matrix.shape, strict=True):
-            if places.min() < 0 or places.max() >= n:
+        for indices, n in zip(matrix.coords, matrix.shape, strict=True):
+            if indices.min() < 0 or indices.max() >= n:
                 fault = f"an index leads out of shape {matrix.shape}"
     if fault:
         raise ValueError(f"{name} is a damaged sparse matrix: {fault}")
 
 
 def check_mixtures_of_atoms(doc_atoms: Any, n_atoms: int) -> sp.csr_matrix:
-    """Return the atoms of documents as CSR, (n, K); its rows are mixtures, or empty.
-
-    Raises
-    ------
-    TypeError
-        When it is no sparse matrix.
-    ValueError
-        When it has another width, an index out of range, a share that is negative or not finite,
-        or a row that sums to anything but 1.
-    """
+    """Return the atoms of documents as CSR, (n, K); its rows are mixtures, or empty."""
     if not sp.issparse(doc_atoms):
         raise TypeError(f"doc_atoms must be a sparse matrix; found {type(doc_atoms).__name__}")
     if doc_atoms.ndim != 2 or doc_atoms.shape[1] != n_atoms:
@@ -378,14 +307,7 @@ def check_mixtures_of_atoms(doc_atoms: Any, n_atoms: int) -> sp.csr_matrix:
 
 
 def check_doc_topics(doc_topics: Any, n_topics: int) -> np.ndarray:
-    """Return mixtures of topics as an array (n, n_topics) of shares.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When they are no 2-D array of numbers, of another width, empty, not finite, negative or
-        above 1.
-    """
+    """Return mixtures of topics as a finite array (n, n_topics) of shares."""
     array = _real_array(doc_topics, "doc_topics")
     if array.ndim != 2 or array.dtype.kind == "b":
         raise ValueError(
@@ -436,12 +358,7 @@ def one_hot_classes(classes: Any, n_documents: int, name: str = "classes") -> On
         Of any type that can be sorted; -1 where unknown.
     n_documents : int
     name : str
-        The argument's name in the caller's signature, for the error.
-
-    Raises
-    ------
-    ValueError
-        When it is of another length, or holds None or NaN.
+        The argument's name, for the error.
     """
     if np.ma.is_masked(classes):
         raise ValueError(f"{name} is a masked array with entries masked; -1 stands for an unknown")
@@ -468,20 +385,12 @@ def one_hot_classes(classes: Any, n_documents: int, name: str = "classes") -> On
 
 def _as_texts(values: np.ndarray) -> np.ndarray:
     """Return values as texts; bytes may be of any encoding, as all that counts is what is equal."""
-    told = (v.decode("latin-1") if isinstance(v, bytes) else str(v) for v in values.tolist())
-    return np.array(list(told), dtype=str)
+    texts = [v.decode("latin-1") if isinstance(v, bytes) else str(v) for v in values.tolist()]
+    return np.array(texts, dtype=str)
 
 
 def resolve_device(device: Any) -> str:
-    """Return "cuda" or "cpu" for "auto", and any other name as it is, after asking torch for it.
-
-    Raises
-    ------
-    ValueError
-        When torch does not know the device, it is CUDA and there is none, or it holds no values.
-    TypeError
-        When it is neither a name nor a device of torch.
-    """
+    """Return "cuda" or "cpu" for "auto", and any other name as it is, after asking torch for it."""
     import torch
 
     if not isinstance(device, (str, torch.device)):
@@ -539,13 +448,7 @@ def _real_array(values: Any, name: str) -> np.ndarray:
 
 
 def without_tensors(values: Any, name: str) -> Any:
-    """Return a torch tensor, or those in a list, as arrays; all else as it is.
-
-    Raises
-    ------
-    ValueError
-        When a tensor holds no values, or entries of an array are masked.
-    """
+    """Return a torch tensor, or those in a list, as arrays; all else as it is, unless masked."""
     if hasattr(values, "detach"):
         if values.device.type == "meta":
             raise ValueError(f"{name} is a tensor on the device 'meta', which holds no values")

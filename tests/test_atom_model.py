@@ -10,6 +10,8 @@ from sklearn.feature_extraction.text import CountVectorizer
 from saetm_plugins import SAETopicModel, train_sae
 from saetm_plugins.atom_model import AtomModel
 from saetm_plugins.corpus_sums import sum_documents
+from saetm_plugins.decisions import Decisions
+from saetm_plugins.topics import Topics
 
 N_TOPICS = 5
 
@@ -250,3 +252,40 @@ def test_a_table_of_words_too_large_is_refused_with_its_size(corpus, parts):
     empty = sum_documents(sp.csr_matrix((0, sae.n_atoms)), None, None, sae.n_features)
     with pytest.raises(ValueError, match=r"P\(word \| atom\) of shape \(200, 10000000\).* GiB"):
         AtomModel(sae, empty, vocabulary=np.empty(10_000_000, dtype=object))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"prevalence": np.array([0.5, 0.4], np.float32)},
+        {"prevalence": np.ones(1, np.float32)},
+        {"words": np.full((2, 4), np.nan, np.float32)},
+        {"words": np.full((2, 4), 0.5, np.float32)},
+        {"atom_topics": sp.csr_matrix(-np.eye(3, 2, dtype=np.float32))},
+        {"atom_topics": sp.csr_matrix(np.ones((3, 2), np.float32))},
+        {"labels": (None,)},
+        {"labels": (None, 3)},
+        {"decisions": Decisions.none(2, 3)},
+    ],
+)
+def test_topics_check_themselves(wrong):
+    legal = {
+        "atom_topics": sp.csr_matrix(np.eye(3, 2, dtype=np.float32)),
+        "words": np.full((2, 4), 0.25, np.float32),
+        "prevalence": np.full(2, 0.5, np.float32),
+        "labels": (None, "name"),
+    }
+    assert len(Topics(**legal)) == 2
+    with pytest.raises((ValueError, TypeError)):
+        Topics(**legal | wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"atom_mass": np.ones(2)}, {"atom_mass": -np.ones(3)}, {"embedding": np.full(4, np.nan)},
+     {"document_frequency": None}, {"n_distinct": np.nan}],
+)  # fmt: skip
+def test_sums_check_themselves(wrong):
+    sums = sum_documents(sp.csr_matrix(np.eye(3)), sp.csr_matrix(np.eye(3)), np.eye(3, 4), 4)
+    with pytest.raises(ValueError, match=r"atom_mass|embedding|words|nan"):
+        dataclasses.replace(sums, **wrong)

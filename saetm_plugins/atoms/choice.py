@@ -9,8 +9,10 @@ import numpy as np
 from saetm_plugins.atoms import SparseAutoencoder, train_sae
 from saetm_plugins.atoms.foundation import foundation_sizes, load_foundation, unexplained
 from saetm_plugins.corpus.encoders import DEFAULT_WIDTH
-from saetm_plugins.parameters import training_parameters
+from saetm_plugins.corpus.images.documents import choose_n_atoms
 
+SAE_CHOICES = ("auto", "default")
+"""Names that stand for an autoencoder."""
 MOST_DOCUMENTS_TO_REUSE = 300
 """Up to so many documents "auto" takes the foundation's atoms (benchmarks/RESULTS.md)."""
 SHARPENING, SHARPENING_OF_FOUNDATION = 2.0, 1.5
@@ -62,8 +64,18 @@ def choose_sae(
         raise ValueError(
             "embeddings are identical in all rows; there is nothing to tell documents apart by"
         )
-    parameters = training_parameters(model, len(embeddings), of_images)
-    return train_sae(embeddings, random_state=seed, **parameters)
+    n_atoms = model.n_atoms
+    if of_images and n_atoms is None:
+        n_atoms = choose_n_atoms(len(embeddings))
+    return train_sae(
+        embeddings,
+        n_atoms=n_atoms,
+        k=model.k,
+        activation=model.activation,
+        device=model.device,
+        verbose=model.verbose,
+        random_state=seed,
+    )
 
 
 def choose_sharpening(model: Any, sae: SparseAutoencoder) -> float:

@@ -12,7 +12,6 @@ import numpy as np
 
 from saetm_plugins.atoms.training.config import TrainingConfig
 from saetm_plugins.model import SAETopicModel
-from saetm_plugins.parameters import check_parameters
 from saetm_plugins.validation import check_count
 
 CITATION = """@inproceedings{girrbach2026sparse,
@@ -79,6 +78,6 @@ def check_hyperparameters(given: Mapping[str, Any]) -> dict[str, Any]:
             raise ValueError(f"unknown hyperparameter {name!r}; known: {', '.join(sorted(known))}")
     if checked["num_topics"] != "auto":
         check_count(checked["num_topics"], "num_topics")
-    check_parameters(SAETopicModel(**{name: checked[name] for name in _MODEL_SETTINGS}))
+    SAETopicModel(**{name: checked[name] for name in _MODEL_SETTINGS}).check_parameters()
     TrainingConfig(checked["n_atoms"], k=checked["k"], activation=checked["activation"])
     return checked
