@@ -1,4 +1,4 @@
-"""What a document is about: its atoms with the words they stem from, its passages and topics."""
+"""Explain a document by its atoms, the words they stem from, its passages and topics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Topics through time: lines with their intervals, or shares stacked to a whole."""
+"""Topics through time: lines with their intervals, or stacked shares that sum to 1."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def plot_trends(
         Which topics; None means the `n_topics` whose `value` varies most.
     n_topics : int, default=8
     kind : {"lines", "stacked"}, default="lines"
-        "lines" draws the interval of the share as a band; "stacked" adds all other topics up, so
-        that shares fill the whole.
+        "lines" draws the interval of the share as a band; "stacked" adds up all other topics, so
+        that shares sum to 1.
     value : {"share", "coverage"}, default="share"
         "coverage" goes with lines only, and has no band.
     names : list of str, optional
