@@ -72,14 +72,14 @@ def power(value: float) -> tuple[Any, str, Callable[[Any], float]]:
     return (keywords, "nearness_power", lambda embeddings: value)
 
 
-EMISSIONS_ALONE = (topics, "EMITTED_SHARE", np.float32(1))
+EMISSIONS_ALONE = (atom_model, "EMITTED_SHARE", np.float32(1))
 NO_IDF = (pooled, "weigh_words", lambda name, totals: weigh_words(None, totals))
 STEPS = {
     ALL: Step(),
     "k-means on T_k, emissions alone (the paper)": Step(merge="kmeans"),
     "the same without idf": Step((NO_IDF,), merge="kmeans"),
     "soft merge, words by emissions alone": Step((EMISSIONS_ALONE,)),
-    "no emissions in the words": Step(((topics, "EMITTED_SHARE", np.float32(1e-3)),)),
+    "no emissions in the words": Step(((atom_model, "EMITTED_SHARE", np.float32(1e-3)),)),
     "no idf in the emissions": Step((NO_IDF,)),
     "chance to the power 1": Step(((keywords, "CHANCE_POWER", 1.0),)),
     "no place of words (power 2.5)": Step(((nmf, "_ATOM_WEIGHT", 0.0), merging_with(focus=2.5))),

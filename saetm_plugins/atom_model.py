@@ -9,150 +9,43 @@ batches, shards and models are merged exactly, in any order.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
 from saetm_plugins.atoms import SparseAutoencoder
+from saetm_plugins.corpus_sums import CorpusSums, embedding_sums, sum_documents
 from saetm_plugins.emission import Emissions, fit_pooled_emissions
 from saetm_plugins.merging import (
     MERGES,
     AtomViews,
-    EmbeddingSums,
     Merge,
+    NMFMerge,
     atom_cooccurrence,
     atom_word_vectors,
     beside_classes,
-    corpus_nearness,
     keyword_association,
     make_merge,
     spread_word_vectors,
 )
 from saetm_plugins.merging.labels import LabelTargets
-from saetm_plugins.numerics.arrays import column_sums, index_of_words, unit_rows
+from saetm_plugins.numerics.arrays import index_of_words, unit_rows
 from saetm_plugins.numerics.caching import cached_property
-from saetm_plugins.numerics.mixtures import normalize_activations, weights_of_mixtures
-from saetm_plugins.numerics.parallel import balanced_ranges, map_ranges, n_threads
-from saetm_plugins.validation import check_choice, check_dense_size, check_not_negative
+from saetm_plugins.numerics.mixtures import mix_words, normalize_activations, weights_of_mixtures
+from saetm_plugins.validation import (
+    check_arrays,
+    check_choice,
+    check_count,
+    check_dense_size,
+    check_fraction,
+    check_not_negative,
+)
 
-_ROWS = 16_384  # documents at a time: their embeddings are copied in float64
+EMITTED_SHARE = np.float32(0.3)
+"""Of a topic's words: more raises the likelihood of documents, less the words' coherence."""
 _MOST_DOCUMENTS = 1e11  # counts of more would be refused as too large for float32
-_DIMENSIONS = 16  # columns of embeddings that one thread sums
-_REPETITION = 2.0  # of a text's words, on average; one in a hundred posts of 20 Newsgroups has more
 _CLASS_KERNEL_WIDTH = 0.2  # of 0.05 to 0.2, the best on held-out labels of 20 Newsgroups
-
-
-@dataclass(frozen=True)
-class CorpusSums:
-    """Sums over documents; all that is kept of them. Everything is float64.
-
-    Embeddings are scaled to unit length before they are summed; documents known by their words
-    alone have none. The fields about words are None where there are no words. A document that
-    repeats another one of its batch counts in `n_documents` and `atom_mass`, nowhere else: how
-    often a text was copied says how common its topics are, and nothing about words and atoms. Where
-    long documents were split, only these two count documents; all else is of passages.
-
-    Attributes
-    ----------
-    n_documents, n_distinct, n_embedded : float
-        Documents, those that repeat no other one, and those of the latter with an embedding.
-    atom_mass : ndarray of shape (K,)
-        Σ θ_k over documents, with θ their mixtures; below θ is what words are learned from
-        (:func:`document_mixtures`).
-    distinct_atom_mass, embedded_atom_mass : ndarray of shape (K,)
-        Σ θ_k over the others.
-    atom_pairs : csr_matrix of shape (K, K)
-        Σ |n| θ_k θ_j, with |n| the word counts of a document (1 without words).
-    embedding : ndarray of shape (d,)
-        Sum of the embeddings.
-    atom_embeddings : ndarray of shape (K, d)
-        Σ θ_k e.
-    atom_words : csr_matrix of shape (K, V), optional
-        Σ θ_k n_w, with n_w the damped count of a word, log2(1 + count).
-    document_frequency, embedded_document_frequency : ndarray of shape (V,), optional
-        Documents that hold each word.
-    word_embeddings : ndarray of shape (V, d), optional
-        Sum of the embeddings of the documents that hold each word.
-    class_mass : csr_matrix of shape (K, C), optional
-        Σ θ_k over the documents of each known class, of all documents; None where none is known.
-    """
-
-    n_documents: float
-    n_distinct: float
-    n_embedded: float
-    atom_mass: np.ndarray
-    distinct_atom_mass: np.ndarray
-    embedded_atom_mass: np.ndarray
-    atom_pairs: sp.csr_matrix
-    embedding: np.ndarray
-    atom_embeddings: np.ndarray
-    atom_words: sp.csr_matrix | None = None
-    document_frequency: np.ndarray | None = None
-    embedded_document_frequency: np.ndarray | None = None
-    word_embeddings: np.ndarray | None = None
-    class_mass: sp.csr_matrix | None = None
-
-    def __add__(self, other: CorpusSums) -> CorpusSums:
-        """Return the sums over the documents of both.
-
-        Raises
-        ------
-        ValueError
-            When only one has words.
-        """
-        if (self.atom_words is None) != (other.atom_words is None):
-            raise ValueError("one of the sums has words and the other has none")
-        sums: dict[str, Any] = {}
-        for name, value in self.named():
-            more = getattr(other, name)
-            if value is None or more is None:  # no class of one's documents is known
-                sums[name] = more if value is None else value
-            else:
-                sums[name] = value + more
-        return CorpusSums(**sums)
-
-    def __mul__(self, factor: float) -> CorpusSums:
-        """Return the sums with every document counted `factor` times."""
-        scaled: dict[str, Any] = {
-            name: None if value is None else value * factor for name, value in self.named()
-        }
-        return CorpusSums(**scaled)
-
-    def named(self) -> Iterator[tuple[str, Any]]:
-        """Return names and values of the sums."""
-        return ((name, getattr(self, name)) for name in self.__dataclass_fields__)
-
-    @cached_property
-    def nearness(self) -> np.ndarray:
-        """How near a word's documents are to an atom's, at each entry of `atom_words`, float32."""
-        assert self.atom_words is not None
-        return corpus_nearness(self.atom_words, embedding_sums(self))
-
-    def with_columns(self, columns: np.ndarray, n_words: int) -> CorpusSums:
-        """Return the sums with word i in column ``columns[i]`` of `n_words`; the rest is zero."""
-        if self.atom_words is None:
-            return self
-        old = self.atom_words
-        atom_words = sp.csr_matrix(
-            (old.data, columns[old.indices].astype(np.int32), old.indptr), (old.shape[0], n_words)
-        )
-        atom_words.sort_indices()
-
-        def spread(array: Any) -> np.ndarray:
-            wide = np.zeros((n_words, *array.shape[1:]))
-            wide[columns] = array
-            return wide
-
-        return dataclasses.replace(
-            self,
-            atom_words=atom_words,
-            document_frequency=spread(self.document_frequency),
-            embedded_document_frequency=spread(self.embedded_document_frequency),
-            word_embeddings=spread(self.word_embeddings),
-        )
 
 
 def document_mixtures(
@@ -171,126 +64,6 @@ def document_mixtures(
     told = (sae.cosines(embeddings, activations), activations)
     mixtures, learned_from = (normalize_activations(each, sharpening) for each in told)
     return mixtures, learned_from
-
-
-def sum_documents(
-    doc_atoms: sp.csr_matrix,
-    counts: sp.csr_matrix | None,
-    embeddings: np.ndarray | None,
-    width: int,
-    mixtures: sp.csr_matrix | None = None,
-) -> CorpusSums:
-    """Sum over documents that differ, or over the passages of long ones.
-
-    Parameters
-    ----------
-    doc_atoms : csr_matrix of shape (n, K)
-        What words are learned from, see :func:`document_mixtures`.
-    counts : csr_matrix of shape (n, V), optional
-        Counts are damped to log2(1 + count): a document that repeats a word says it more surely,
-        but not in proportion.
-    embeddings : ndarray of shape (n, d), optional
-        None where documents are known by their words alone.
-    width : int
-        d.
-    mixtures : csr_matrix of shape (N, K), optional
-        Of all documents, those that repeat another one as well; of whole ones, where the n rows are
-        passages. Shares count these, all else the n rows. None: `doc_atoms`.
-    """
-    weights = sp.csr_matrix(doc_atoms, dtype=np.float64)
-    n_rows, n_atoms = weights.shape
-    mass = np.asarray(weights.sum(axis=0)).ravel()
-    shares = weights if mixtures is None else mixtures
-    lengths = np.ones(n_rows)
-    words: dict[str, Any] = {}
-    presence = None
-    if counts is not None:
-        damped = sp.csr_matrix(counts, dtype=np.float64, copy=True)
-        damped.eliminate_zeros()
-        presence = sp.csr_matrix(
-            (np.ones(damped.nnz), damped.indices, damped.indptr), shape=damped.shape
-        )
-        damp_counts(damped)
-        lengths = np.asarray(damped.sum(axis=1)).ravel()
-        frequency = np.asarray(presence.sum(axis=0)).ravel()
-        words = {
-            "atom_words": _product(weights, damped),
-            "document_frequency": frequency,
-            "embedded_document_frequency": np.zeros_like(frequency),
-            "word_embeddings": np.zeros((damped.shape[1], width)),
-        }
-    sums = CorpusSums(
-        n_documents=float(shares.shape[0]),
-        n_distinct=float(n_rows),
-        n_embedded=0.0,
-        atom_mass=column_sums(shares),
-        distinct_atom_mass=mass,
-        embedded_atom_mass=np.zeros(n_atoms),
-        atom_pairs=_product(weights, sp.csr_matrix(sp.diags(lengths) @ weights)),
-        embedding=np.zeros(width),
-        atom_embeddings=np.zeros((n_atoms, width)),
-        **words,
-    )
-    if embeddings is None:
-        return sums
-    sums = dataclasses.replace(
-        sums, n_embedded=float(n_rows), embedded_atom_mass=sums.distinct_atom_mass
-    )
-    if counts is not None:
-        sums = dataclasses.replace(sums, embedded_document_frequency=sums.document_frequency)
-    for first in range(0, n_rows, _ROWS):
-        rows = slice(first, first + _ROWS)
-        _add_embeddings(sums, weights[rows], None if presence is None else presence[rows],
-                        embeddings[rows])  # fmt: skip
-    return sums
-
-
-def damp_counts(counts: sp.csr_matrix) -> None:
-    """Damp counts (n, V) of words in place, to log2(1 + count) of texts that repeat little.
-
-    Those of a text whose words stand in it more than `_REPETITION` times on average are scaled down
-    to that before, so that a log file of a million lines weighs as much as a page of it.
-    """
-    n_words = np.maximum(np.diff(counts.indptr), 1)
-    mean = np.asarray(counts.sum(axis=1)).ravel() / n_words
-    scale = np.minimum(1, _REPETITION / np.maximum(mean, _REPETITION))
-    if (scale < 1).any():
-        counts.data *= np.repeat(scale, np.diff(counts.indptr))
-    np.log2(1 + counts.data, out=counts.data)
-
-
-def _product(left: sp.csr_matrix, right: sp.csr_matrix) -> sp.csr_matrix:
-    """Return ``left.T @ right`` with sorted indices."""
-    rows = left.T.tocsr()
-
-    def multiply(_: int, first: int, last: int) -> sp.csr_matrix:
-        product = sp.csr_matrix(rows[first:last] @ right)
-        product.sort_indices()
-        return product
-
-    parts = map_ranges(multiply, balanced_ranges(np.diff(rows.indptr), 4 * n_threads()))
-    return sp.vstack(parts, format="csr")
-
-
-def _add_embeddings(
-    sums: CorpusSums, mixtures: sp.csr_matrix, presence: sp.csr_matrix | None, embeddings: Any
-) -> None:
-    """Add a block of documents to the sums of embeddings, in place."""
-    units = np.asarray(embeddings, dtype=np.float64)
-    norms = np.linalg.norm(units, axis=1, keepdims=True)
-    units = units / np.where(norms > 0, norms, 1)
-    atoms = mixtures.T.tocsr()
-    words = None if presence is None else presence.T.tocsr()
-
-    def add(_: int, first: int, last: int) -> None:
-        part = np.ascontiguousarray(units[:, first:last])
-        sums.embedding[first:last] += part.sum(axis=0)
-        sums.atom_embeddings[:, first:last] += atoms @ part
-        if words is not None and sums.word_embeddings is not None:
-            sums.word_embeddings[:, first:last] += words @ part
-
-    width = units.shape[1]
-    map_ranges(add, [(i, min(i + _DIMENSIONS, width)) for i in range(0, width, _DIMENSIONS)])
 
 
 @dataclass(frozen=True)
@@ -338,9 +111,35 @@ class AtomModel:
             check_dense_size(
                 (self.n_atoms, len(self.vocabulary)), "P(word | atom)", "fewer atoms or words"
             )
-        mass, names = self.sums.class_mass, self.classes
-        if (None if mass is None else mass.shape[1]) != (None if names is None else len(names)):
-            raise ValueError("sums.class_mass needs one of classes for each of its columns")
+        sums = self.sums
+        n_words = None if sums.document_frequency is None else len(sums.document_frequency)
+        n_classes = None if sums.class_mass is None else sums.class_mass.shape[1]
+        expected = (
+            (sums.atom_embeddings.shape, (self.sae.n_atoms, self.sae.n_features), "atoms"),
+            (n_words, None if self.vocabulary is None else len(self.vocabulary), "words"),
+            (n_classes, None if self.classes is None else len(self.classes), "classes"),
+        )
+        for found, wanted, what in expected:
+            if found != wanted:
+                raise ValueError(f"sums are of {found} {what}; the model has {wanted}")
+        if not 0 < sums.n_documents < 1e12:
+            raise ValueError(f"sums are of {sums.n_documents:g} documents")
+        if self.word_vectors is not None:
+            check_arrays(self, {"word_vectors": "Vd"}, signed=("word_vectors",))
+            if len(self.word_vectors) != n_words:
+                raise ValueError(f"word_vectors has {len(self.word_vectors)} rows, not {n_words}")
+        if self.label_targets is not None:
+            vectors, shape = self.label_targets.vectors, (len(self.label_targets.labels),)
+            if vectors.shape != (*shape, self.sae.n_features) or not np.isfinite(vectors).all():
+                raise ValueError(f"label_targets has vectors of shape {vectors.shape}")
+        check_count(self.random_state, "random_state", minimum=0)
+        check_choice(self.solver, "solver", ("em", "adam"))
+        check_fraction(self.class_weight, "class_weight", closed=True)
+        check_not_negative(self.sharpening, "sharpening", most=50)
+        if self.n_iter is not None:
+            check_count(self.n_iter, "n_iter")
+        if not isinstance(self.device, str):
+            raise TypeError(f"device must be a name; found {self.device!r}")
 
     @property
     def n_atoms(self) -> int:
@@ -598,19 +397,31 @@ class AtomModel:
             self._merges[merge] = fitted
         return self._merges[merge]
 
+    def topic_words(self, atom_topics: sp.csr_matrix, words_from: str) -> np.ndarray:
+        """Return P(word | topic), (T, V) float32, of topics given by their atoms.
 
-def embedding_sums(sums: CorpusSums) -> EmbeddingSums:
-    """Return where atoms and words lie among the embeddings; for sums with words."""
-    assert sums.embedded_document_frequency is not None
-    assert sums.word_embeddings is not None
-    return EmbeddingSums(
-        sums.n_embedded,
-        sums.embedding,
-        sums.embedded_atom_mass,
-        sums.atom_embeddings,
-        sums.embedded_document_frequency,
-        sums.word_embeddings,
-    )
+        Parameters
+        ----------
+        atom_topics : csr_matrix of shape (K, T)
+        words_from : {"keywords", "emissions"}
+            As of :class:`~saetm_plugins.topics.Topics`.
+        """
+        if words_from == "emissions" or self.keywords is None or not self.keywords.nnz:
+            return self._emitted_words(atom_topics)
+        merge = self.fitted_merge("nmf")
+        assert isinstance(merge, NMFMerge)
+        return self.mix_emissions(atom_topics, merge.words_of(atom_topics))
+
+    def mix_emissions(self, atom_topics: sp.csr_matrix, topic_words: np.ndarray) -> np.ndarray:
+        """Mix emitted words into the words that a merge found, so that none has probability 0."""
+        words = topic_words * (1 - EMITTED_SHARE)
+        words += EMITTED_SHARE * self._emitted_words(atom_topics)
+        return words / words.sum(axis=1, keepdims=True)
+
+    def _emitted_words(self, atom_topics: sp.csr_matrix) -> np.ndarray:
+        """Return the paper's P(w|t) = Σ_k W_kt θ̄_k B_kw / Σ_k W_kt θ̄_k."""
+        assert self.emissions is not None
+        return mix_words(atom_topics, self.weights, self.emissions.atom_words)
 
 
 def class_preference(class_mass: sp.csr_matrix, centroids: np.ndarray) -> np.ndarray:

@@ -6,9 +6,11 @@ edit of topics maps these as it maps topics (:mod:`saetm_plugins.topics`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy.sparse as sp
 
 from saetm_plugins.numerics.arrays import unit_rows
 
@@ -45,19 +47,23 @@ class Decisions:
     min_similarity: float = 0.0
 
     def __post_init__(self) -> None:
+        if self.allowed.ndim != 2 or self.allowed.dtype != bool:
+            raise ValueError(f"decisions hold no booleans of topics: {self.allowed.dtype}")
+        if self.names.ndim != 2 or not np.isfinite(self.names).all():
+            raise ValueError("decisions hold names that are not finite rows")
         n_groups = len(self.allowed)
-        if self.allowed.dtype != bool or self.names.ndim != 2 or not np.isfinite(self.names).all():
-            raise ValueError(
-                "decisions hold topics that are no booleans, or names that are no rows"
-            )
         if n_groups < _FIRST + len(self.names):
             raise ValueError(f"decisions hold {n_groups} groups for {len(self.names)} names")
+        if self.groups.ndim != 1 or self.groups.dtype.kind not in "iu":
+            raise ValueError(f"decisions hold groups that are no numbers: {self.groups.dtype}")
         if self.groups.size and not 0 <= self.groups.min() <= self.groups.max() < n_groups:
-            raise ValueError("decisions hold groups that are not there")
+            raise ValueError("decisions hold groups that do not exist")
+        if not np.isfinite(self.min_similarity):
+            raise ValueError(f"decisions hold min_similarity={self.min_similarity}")
 
     @classmethod
     def none(cls, n_documents: int, n_topics: int) -> Decisions:
-        """Return that nothing was decided about `n_documents` documents."""
+        """Return the decisions where nothing was decided about `n_documents` documents."""
         allowed = np.ones((_FIRST, n_topics), dtype=bool)
         return cls(np.zeros(n_documents, np.int64), allowed, np.zeros((0, 0), np.float32))
 
@@ -65,7 +71,7 @@ class Decisions:
     def of_names(
         cls, vectors: np.ndarray, min_similarity: float, embeddings: np.ndarray
     ) -> Decisions:
-        """Return the groups of documents by the names they are near to; topics are still none.
+        """Return the groups of documents by the names they are near to; no group has topics yet.
 
         Parameters
         ----------
@@ -78,6 +84,47 @@ class Decisions:
         made = cls(np.zeros(0, np.int64), allowed, names, float(min_similarity))
         return replace(made, groups=made.near(embeddings))
 
+    @classmethod
+    def gather(
+        cls, sources: Sequence[tuple[Decisions | None, int]], n_topics: int
+    ) -> tuple[Decisions, list[tuple[int, int]]]:
+        """Return the names of several models, and the groups of all their documents by these.
+
+        Decisions by hand are left out, see :meth:`gather_moves`. A name that several models have
+        is one.
+
+        Parameters
+        ----------
+        sources : sequence of (Decisions, int)
+            Of each model, with the number of its documents.
+        n_topics : int
+            Topics of the result where there is no name.
+
+        Returns
+        -------
+        decisions : Decisions
+        owners : list of (int, int)
+            The model, and its topic, that each name comes from.
+        """
+        names: dict[bytes, int] = {}
+        vectors, owners, groups = [], [], []
+        for number, (source, n_documents) in enumerate(sources):
+            groups.append(np.zeros(n_documents, dtype=np.int64))
+            for group, topic in [] if source is None else source.named:
+                assert source is not None
+                vector = source.names[group - _FIRST]
+                if vector.tobytes() not in names:
+                    names[vector.tobytes()] = len(names)
+                    vectors.append(vector)
+                    owners.append((number, topic))
+                groups[-1][source.groups == group] = _FIRST + names[vector.tobytes()]
+        every = np.concatenate(groups)
+        if not every.any():
+            return cls.none(len(every), n_topics), []
+        least = next(source.min_similarity for source, _ in sources if source)
+        allowed = np.ones((_FIRST + len(vectors), 0), dtype=bool)
+        return cls(every, allowed, np.array(vectors), least), owners
+
     @property
     def closed(self) -> np.ndarray:
         """Topics (m,) that documents belong to by a name alone."""
@@ -87,6 +134,38 @@ class Decisions:
     def all_by_hand(self) -> bool:
         """Whether every document was given its topic by hand."""
         return bool(self.groups.size and self.groups.min() >= _FIRST + len(self.names))
+
+    @property
+    def named(self) -> list[tuple[int, int]]:
+        """The groups of names that have a topic of their own, each with the topic."""
+        groups = range(_FIRST, _FIRST + len(self.names))
+        own = self.allowed > self.allowed[UNDECIDED]
+        return [(group, int(self.allowed[group].argmax())) for group in groups if own[group].any()]
+
+    def members(self) -> tuple[np.ndarray, sp.csr_matrix]:
+        """Return the names (m,) that documents are near to, and which documents are, (n, m)."""
+        found = np.unique(self.groups[self.groups >= _FIRST])
+        return found - _FIRST, sp.csr_matrix(self.groups[:, None] == found, dtype=np.float32)
+
+    def largest_allowed(self, doc_topics: np.ndarray, groups: np.ndarray) -> np.ndarray:
+        """Return the largest topic (n,) that each document may have, -1 where it may have none.
+
+        Parameters
+        ----------
+        doc_topics : ndarray of shape (n, T + D)
+            The last columns are deleted topics, which undecided documents may have.
+        groups : ndarray of shape (n,), int
+        """
+        n_topics = self.allowed.shape[1]
+        labels = np.full(len(groups), -1)
+        for group in np.unique(groups):
+            allowed = np.flatnonzero(self.allowed[group])
+            if group < _FIRST:
+                allowed = np.append(allowed, np.arange(n_topics, doc_topics.shape[1]))
+            if allowed.size:
+                rows = np.flatnonzero(groups == group)
+                labels[rows] = allowed[doc_topics[np.ix_(rows, allowed)].argmax(axis=1)]
+        return labels
 
     def near(self, embeddings: np.ndarray) -> np.ndarray:
         """Return the groups (n,) of documents by their embeddings (n, d), a name's or undecided."""
@@ -123,6 +202,65 @@ class Decisions:
         allowed = np.vstack([self.allowed, chosen])
         return replace(self, allowed=allowed).of_documents(groups)
 
+    def move(self, now: np.ndarray, labels: np.ndarray) -> Decisions:
+        """Return the decisions with documents of topics `now` (n,) in topics `labels` (n,)."""
+        groups = np.where((self.groups == UNDECIDED) & (labels >= 0), IN_A_TOPIC, self.groups)
+        moved = np.flatnonzero(now != labels)
+        return replace(self, groups=groups).assign(moved, labels[moved])
+
+    def assign_all(self, labels: np.ndarray, n_topics: int) -> Decisions:
+        """Give every document to one of other topics; a name goes with most of its documents.
+
+        Parameters
+        ----------
+        labels : ndarray of shape (n,), int
+            -1 for none.
+        n_topics : int
+        """
+        allowed = np.ones((len(self.allowed), n_topics), dtype=bool)
+        for group in np.unique(self.groups[self.groups >= _FIRST]):
+            own = labels[self.groups == group]
+            sizes = np.bincount(own[own >= 0], minlength=n_topics)
+            if 2 * sizes.max() > len(own):
+                allowed[group] = np.arange(n_topics) == sizes.argmax()
+        return replace(self, allowed=allowed).assign(np.arange(len(labels)), labels)
+
+    def with_topics_of_names(self, n_others: int) -> Decisions:
+        """Return the decisions with a topic for each name found, before `n_others` for the rest."""
+        found = _FIRST + self.members()[0]
+        n_named = len(found)
+        allowed = np.zeros((len(self.allowed), n_named + n_others), dtype=bool)
+        allowed[:, n_named:] = True
+        allowed[found] = np.eye(n_named, n_named + n_others, dtype=bool)
+        return replace(self, allowed=allowed)
+
+    def gather_moves(
+        self, sources: Sequence[tuple[Decisions | None, int, np.ndarray]]
+    ) -> Decisions:
+        """Give documents of merged models to the topics that have most of those they were given.
+
+        Parameters
+        ----------
+        sources : sequence of (Decisions, int, ndarray of shape (T_i, T))
+            Of each model, with the number of its documents and the weight that its topics share
+            with those of now.
+        """
+        made, first = self, 0
+        for source, n_documents, overlap in sources:
+            named = [] if source is None else [group for group, _ in source.named]
+            for group, allowed in enumerate([] if source is None else source.allowed):
+                assert source is not None
+                rows = first + np.flatnonzero(source.groups == group)
+                if group == IN_A_TOPIC:
+                    groups = made.groups.copy()
+                    groups[rows] = np.maximum(groups[rows], IN_A_TOPIC)
+                    made = replace(made, groups=groups)
+                elif group > IN_A_TOPIC and group not in named and rows.size:
+                    topic = overlap[allowed].sum(axis=0).argmax() if allowed.any() else -1
+                    made = made.assign(rows, np.full(len(rows), topic))
+            first += n_documents
+        return made
+
     def select(self, topics: np.ndarray) -> Decisions:
         """Return what :meth:`Topics.select` leaves; groups that have lost all are undecided."""
         allowed = self.allowed[:, topics]
@@ -132,7 +270,7 @@ class Decisions:
         return replace(self, allowed=allowed)
 
     def map(self, topics: np.ndarray) -> Decisions:
-        """Return the decisions about other topics, `topics` (T, T') telling which come of which."""
+        """Return the decisions about other topics; `topics` (T, T') is 1 where one comes of one."""
         return replace(self, allowed=(self.allowed.astype(np.int64) @ topics) > 0)
 
     def carry(self, overlap: np.ndarray) -> Decisions:

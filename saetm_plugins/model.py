@@ -20,7 +20,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from saetm_plugins import topics as cuts
-from saetm_plugins.atom_model import AtomModel, document_mixtures, sum_documents
+from saetm_plugins.atom_model import AtomModel, document_mixtures
 from saetm_plugins.atoms import SparseAutoencoder
 from saetm_plugins.atoms.choice import choose_sae, choose_sharpening, given_sae
 from saetm_plugins.corpus.duplicates import (
@@ -38,6 +38,7 @@ from saetm_plugins.corpus.vectorizers import (
     merge_vectorizers,
     recount_words,
 )
+from saetm_plugins.corpus_sums import sum_documents
 from saetm_plugins.fitted_topics import FittedTopics
 from saetm_plugins.model_encoder import ModelEncoder, documents_are_optional
 from saetm_plugins.parameters import check_parameters
@@ -306,7 +307,7 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
             random_state=seed,
             solver=self.solver,
             n_iter=self.emission_n_iter,
-            device=self.device,
+            device=str(self.device),
             label_targets=targets,
             classes=None if known is None else known.names,
             class_weight=class_weight,

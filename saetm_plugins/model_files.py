@@ -30,7 +30,7 @@ import scipy.sparse as sp
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils.validation import check_is_fitted
 
-from saetm_plugins.atom_model import AtomModel, CorpusSums
+from saetm_plugins.atom_model import AtomModel
 from saetm_plugins.atoms import SparseAutoencoder
 from saetm_plugins.corpus.chunker import pack_chunk, unpack_chunk
 from saetm_plugins.corpus.encoders import check_encoder
@@ -38,6 +38,7 @@ from saetm_plugins.corpus.passages import Passages
 from saetm_plugins.corpus.read import FittedPassages
 from saetm_plugins.corpus.vectorizers import count_known_words
 from saetm_plugins.corpus.words import WordVectorizer, check_languages
+from saetm_plugins.corpus_sums import CorpusSums
 from saetm_plugins.decisions import Decisions
 from saetm_plugins.files.folders import (
     load_folder,
@@ -53,11 +54,7 @@ from saetm_plugins.topics import Topics
 from saetm_plugins.validation import (
     all_or_nothing,
     check_choice,
-    check_count,
-    check_finite,
-    check_fraction,
     check_mixtures_of_atoms,
-    check_not_negative,
     check_path,
     check_text,
 )
@@ -65,7 +62,6 @@ from saetm_plugins.validation import (
 KIND = "topic-model"
 VERSION = 2
 _OWN_FOLDER = ("sae",)  # parameters with files of their own
-_SETTINGS = ("sharpening", "random_state", "solver", "n_iter", "device", "class_weight")
 _COUNT_TYPES = ("float32", "float64", "int32", "int64")
 
 
@@ -97,29 +93,18 @@ def save_model(model: Any, path: str | os.PathLike[str], *, overwrite: bool = Fa
         "sae_was_given": isinstance(model.sae, SparseAutoencoder),
         "vectorizer": _vectorizer_settings(model.vectorizer),
         "chunk": pack_chunk(model.chunk_),
-        "atoms": {name: getattr(atoms, name) for name in _SETTINGS},
-        "topics": {
-            "labels": list(topics.labels),
-            "words_from": topics.words_from,
-            "outlier_share": topics.outlier_share,
-        },
+        "atoms": _settings(atoms),
+        "topics": _settings(topics),
     }
-    tensors = _pack_sums(atoms.sums)
+    tensors = _pack("sums", atoms.sums) | _pack("topics", topics)
+    tensors |= {f"sums.{name}": np.array([n]) for name, n in _settings(atoms.sums).items()}
     tensors |= pack_csr("doc_atoms", model.doc_atoms_)
     if model.passages_ is not None:
         tensors["passages"] = model.passages_.passages.places
         tensors |= pack_csr("passage_atoms", model.passages_.atoms)
-    tensors |= {**pack_csr("topics.atom_topics", topics.atom_topics)}
-    tensors["topics.prevalence"] = topics.prevalence
-    if topics.words is not None:
-        tensors["topics.words"] = topics.words
-    if topics.deleted is not None:
-        tensors |= pack_csr("topics.deleted", topics.deleted)
-    if (decisions := topics.decisions) is not None:
-        config["topics"]["min_similarity"] = float(decisions.min_similarity)
-        tensors["decisions.groups"] = decisions.groups
-        tensors["decisions.allowed"] = decisions.allowed.astype(np.uint8)
-        tensors["decisions.names"] = decisions.names
+    if topics.decisions is not None:
+        config["topics"] |= _settings(topics.decisions)
+        tensors |= _pack("decisions", topics.decisions)
     if atoms.word_vectors is not None:
         tensors["word_vectors"] = _smallest_float(atoms.word_vectors)
     if atoms.classes is not None:
@@ -192,27 +177,30 @@ def _rebuild(cls: type, path: Path, config: Any, tensors: Any, encoder: Any) -> 
     if "class_mass.data" in tensors:
         raise ValueError("it was saved before classes had names: fit it again")
     classes = config.get("classes")
-    atoms = AtomModel(
-        sae,
-        _unpack_sums(tensors),
-        vocabulary,
-        None if vectors is None else vectors.astype(np.float32),
+    before = {  # saved before repeated documents were told apart
+        "sums.n_distinct": tensors["sums.n_documents"],
+        "sums.distinct_atom_mass": tensors["sums.atom_mass"],
+    }
+    atoms = _unpack(
+        AtomModel,
+        "atoms",
+        {},
+        config["atoms"],
+        sae=sae,
+        sums=_unpack(CorpusSums, "sums", before | tensors, {}),
+        vocabulary=vocabulary,
+        word_vectors=None if vectors is None else vectors.astype(np.float32),
         label_targets=targets,
         classes=None if classes is None else np.array([check_text(c, "class") for c in classes]),
-        **config["atoms"],
     )
-    topics = Topics(
-        unpack_csr("topics.atom_topics", tensors),
-        tensors.get("topics.words"),
-        tensors["topics.prevalence"],
-        tuple(config["topics"]["labels"]),
-        check_choice(config["topics"]["words_from"], "words_from", ("keywords", "emissions")),
-        _unpack_csr_if_there("topics.deleted", tensors),
-        config["topics"].get("outlier_share", 0.0),
-        _unpack_decisions(config["topics"], tensors),
-    )
-    doc_atoms = unpack_csr("doc_atoms", tensors)
-    _check_fit(atoms, topics, doc_atoms)
+    config["topics"]["labels"] = tuple(config["topics"]["labels"])
+    decisions = None
+    if "decisions.groups" in tensors:
+        tensors["decisions.allowed"] = tensors["decisions.allowed"].astype(bool)
+        decisions = _unpack(Decisions, "decisions", tensors, config["topics"])
+    topics = _unpack(Topics, "topics", tensors, config["topics"], decisions=decisions)
+    doc_atoms = check_mixtures_of_atoms(unpack_csr("doc_atoms", tensors), atoms.n_atoms)
+    _check_fit(atoms, topics, doc_atoms.shape[0])
     model: Any = cls(**config["parameters"])
     model.vectorizer = _make_vectorizer(config["vectorizer"])
     model.sae = sae if config["sae_was_given"] else config.get("sae")
@@ -246,131 +234,63 @@ def _read_passages(
     return FittedPassages(Passages.at(places, n_documents), atoms)
 
 
-def _pack_sums(sums: CorpusSums) -> dict[str, np.ndarray]:
+def _settings(value: Any) -> dict[str, Any]:
+    """Return the fields of a dataclass that are numbers, names or tuples of these."""
+    found = {name: getattr(value, name) for name in _settings_of(type(value))}
+    return {
+        name: each.item() if isinstance(each, np.generic) else each for name, each in found.items()
+    }
+
+
+def _settings_of(cls: type) -> list[str]:
+    kinds = ((field.name, str(field.type)) for field in fields(cls) if field.init)
+    return [
+        name
+        for name, kind in kinds
+        if kind.removesuffix(" | None") in ("float", "int", "str") or kind.startswith("tuple")
+    ]
+
+
+def _pack(prefix: str, value: Any) -> dict[str, np.ndarray]:
+    """Return the fields of a dataclass that are arrays or sparse matrices, as arrays with names."""
     tensors: dict[str, np.ndarray] = {}
-    for name, value in sums.named():
-        if value is None:
-            continue
-        if sp.issparse(value):
-            tensors |= pack_csr(f"sums.{name}", value)
-        else:
-            tensors[f"sums.{name}"] = np.atleast_1d(np.asarray(value, dtype=np.float64))
+    for field in fields(value):
+        name, array = f"{prefix}.{field.name}", getattr(value, field.name)
+        if sp.issparse(array):
+            tensors |= pack_csr(name, array)
+        elif isinstance(array, np.ndarray):
+            tensors[name] = array.astype(np.uint8) if array.dtype == bool else array
     return tensors
 
 
-def _unpack_sums(tensors: Mapping[str, np.ndarray]) -> CorpusSums:
+def _unpack(
+    cls: Any, prefix: str, tensors: Mapping[str, np.ndarray], settings: Any, **given: Any
+) -> Any:
+    """Put a dataclass back together from what :func:`_pack` and :func:`_settings` returned."""
     found: dict[str, Any] = {}
-    for field in fields(CorpusSums):
-        name, kind = field.name, str(field.type)
-        if "csr_matrix" in kind:
-            found[name] = _unpack_csr_if_there(f"sums.{name}", tensors)
-        else:
-            value = tensors.get(f"sums.{name}")
-            found[name] = float(value[0]) if kind == "float" and value is not None else value
-    if found["n_distinct"] is None:  # saved before repeated documents were told apart
-        found |= {"n_distinct": found["n_documents"], "distinct_atom_mass": found["atom_mass"]}
-    return CorpusSums(**found)
+    for field in fields(cls):
+        name = f"{prefix}.{field.name}"
+        if f"{name}.data" in tensors:
+            found[field.name] = unpack_csr(name, tensors)
+        elif name in tensors:
+            array = tensors[name]
+            found[field.name] = float(array[0]) if field.type == "float" else array
+    found |= {name: settings[name] for name in _settings_of(cls) if name in settings}
+    return cls(**found, **given)
 
 
-def _unpack_decisions(
-    config: Mapping[str, Any], tensors: Mapping[str, np.ndarray]
-) -> Decisions | None:
-    if "decisions.groups" not in tensors:
-        return None
-    return Decisions(
-        tensors["decisions.groups"],
-        tensors["decisions.allowed"].astype(bool),
-        tensors["decisions.names"],
-        config["min_similarity"],
-    )
-
-
-def _unpack_csr_if_there(name: str, tensors: Mapping[str, np.ndarray]) -> sp.csr_matrix | None:
-    return unpack_csr(name, tensors) if f"{name}.data" in tensors else None
-
-
-def _check_fit(atoms: AtomModel, topics: Topics, doc_atoms: sp.csr_matrix) -> None:
-    """Refuse arrays that do not fit each other, or hold what no fit leaves."""
-    sums, n_atoms, width = atoms.sums, atoms.sae.n_atoms, atoms.sae.n_features
-    n_topics = topics.atom_topics.shape[1]
-    expected: dict[str, tuple[Any, tuple[int, ...]]] = {
-        "atom_mass": (sums.atom_mass, (n_atoms,)),
-        "distinct_atom_mass": (sums.distinct_atom_mass, (n_atoms,)),
-        "embedded_atom_mass": (sums.embedded_atom_mass, (n_atoms,)),
-        "atom_pairs": (sums.atom_pairs, (n_atoms, n_atoms)),
-        "embedding": (sums.embedding, (width,)),
-        "atom_embeddings": (sums.atom_embeddings, (n_atoms, width)),
-        "atom_topics": (topics.atom_topics, (n_atoms, n_topics)),
-        "prevalence": (topics.prevalence, (n_topics,)),
-        "doc_atoms": (doc_atoms, (doc_atoms.shape[0], n_atoms)),
-    }
-    if atoms.vocabulary is not None:
-        n_words = len(atoms.vocabulary)
-        expected |= {
-            "atom_words": (sums.atom_words, (n_atoms, n_words)),
-            "document_frequency": (sums.document_frequency, (n_words,)),
-            "embedded_document_frequency": (sums.embedded_document_frequency, (n_words,)),
-            "word_embeddings": (sums.word_embeddings, (n_words, width)),
-            "words": (topics.words, (n_topics, n_words)),
-        }
-        if atoms.word_vectors is not None:
-            vectors_shape = (n_words, atoms.word_vectors.shape[1])
-            expected["word_vectors"] = (atoms.word_vectors, vectors_shape)
-    if topics.deleted is not None:
-        expected["deleted"] = (topics.deleted, (n_atoms, topics.deleted.shape[1]))
-    if (decisions := topics.decisions) is not None:
-        expected |= {
-            "groups": (decisions.groups, (doc_atoms.shape[0],)),
-            "allowed": (decisions.allowed.astype(np.int64), (len(decisions.allowed), n_topics)),
-        }
-    if atoms.classes is not None:
-        expected["class_mass"] = (sums.class_mass, (n_atoms, len(atoms.classes)))
-    if atoms.label_targets is not None:
-        label_shape = (len(atoms.label_targets.labels), width)
-        expected["label_vectors"] = (atoms.label_targets.vectors, label_shape)
-    for name in ("deleted", "class_mass"):  # as wide as were topics or classes: what is in them
-        if name in expected and (found := expected[name][0]).shape[1] > found.nnz + 1:
-            raise ValueError(f"the saved model's {name} has {found.shape[1]} columns, most empty")
-    for name, (found, wanted) in expected.items():
-        if found is None or found.shape != wanted:
-            shape = None if found is None else found.shape
-            raise ValueError(f"the saved model's {name} does not fit: {shape}, expected {wanted}")
-        values = found.data if sp.issparse(found) else found
-        if values.dtype.kind not in "fi":
-            raise ValueError(f"the saved model's {name} has dtype {values.dtype}")
-        signed = name in ("embedding", "atom_embeddings", "word_embeddings", "word_vectors",
-                          "label_vectors")  # fmt: skip
-        check_finite(values.reshape(1, -1), f"the saved model's {name}")
-        if not signed and values.size and values.min() < 0:
-            raise ValueError(f"the saved model's {name} holds a negative number")
-    _check_numbers(atoms, topics, doc_atoms)
-    if len(topics.labels) != n_topics or n_topics == 0:
-        raise ValueError(f"the saved model names {len(topics.labels)} of {n_topics} topics")
-
-
-def _check_numbers(atoms: AtomModel, topics: Topics, doc_atoms: sp.csr_matrix) -> None:
-    """Refuse values that no fit leaves."""
-    check_mixtures_of_atoms(doc_atoms, atoms.n_atoms)
-    if topics.outlier_share is not None:
-        check_fraction(topics.outlier_share, "outlier_share", closed=True)
-    shares = np.asarray(topics.atom_topics.sum(axis=1)).ravel()
-    if (shares > 1.01).any() or not 0.99 < topics.prevalence.sum() < 1.01:
-        raise ValueError("the saved model's topics are no shares that sum to 1")
-    if topics.words is not None and (np.abs(topics.words.sum(axis=1) - 1) > 0.01).any():
-        raise ValueError("the saved model's words of topics are no probabilities")
-    for label in topics.labels:
-        if label is not None:
-            check_text(label, "the saved model's label")
-    if not 0 < atoms.sums.n_documents < 1e12 or not 0 <= atoms.sums.n_embedded < 1e12:
-        raise ValueError(f"the saved model has seen {atoms.sums.n_documents} documents")
-    check_count(atoms.random_state, "random_state", minimum=0)
-    check_choice(atoms.solver, "solver", ("em", "adam"))
-    check_fraction(atoms.class_weight, "class_weight", closed=True)
-    if atoms.n_iter is not None:
-        check_count(atoms.n_iter, "n_iter")
-    check_not_negative(atoms.sharpening, "sharpening", most=50)
-    if not isinstance(atoms.device, str):
-        raise ValueError(f"the saved model's device is {atoms.device!r}")
+def _check_fit(atoms: AtomModel, topics: Topics, n_documents: int) -> None:
+    """Refuse values that are not of one model; each has checked itself."""
+    if topics.atom_topics.shape[0] != atoms.n_atoms:
+        raise ValueError(f"topics are of {topics.atom_topics.shape[0]} atoms, not {atoms.n_atoms}")
+    n_words = None if atoms.vocabulary is None else len(atoms.vocabulary)
+    if (None if topics.words is None else topics.words.shape[1]) != n_words:
+        raise ValueError(f"words of topics are not {n_words}")
+    if topics.groups is not None and len(topics.groups) != n_documents:
+        raise ValueError(f"decisions are not about {n_documents} documents")
+    # A file may claim any number of empty columns, which are dense later.
+    if (deleted := topics.deleted) is not None and deleted.shape[1] > deleted.nnz + 1:
+        raise ValueError(f"deleted has {deleted.shape[1]} columns, most of them empty")
 
 
 def _smallest_float(vectors: np.ndarray) -> np.ndarray:

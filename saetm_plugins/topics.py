@@ -1,7 +1,9 @@
 """One cut of the atoms into topics: a value, and the functions from one cut to the next.
 
 Everything that can be done to topics (cutting, merging, splitting, dropping atoms, naming,
-deleting, following new documents) takes a :class:`Topics` and returns another; nothing is trained.
+deleting, following new documents) takes the :class:`~saetm_plugins.atom_model.AtomModel` and a
+:class:`Topics` and returns another; nothing is trained. An argument that is not legal raises a
+TypeError or a ValueError.
 """
 
 from __future__ import annotations
@@ -15,24 +17,25 @@ import scipy.sparse as sp
 from sklearn.cluster import KMeans
 
 from saetm_plugins.atom_model import AtomModel
-from saetm_plugins.decisions import IN_A_TOPIC, UNDECIDED, Decisions
-from saetm_plugins.merging import AtomViews, NMFMerge, TopicCut, guided_cut, make_merge
+from saetm_plugins.decisions import UNDECIDED, Decisions
+from saetm_plugins.merging import AtomViews, TopicCut, guided_cut, make_merge
 from saetm_plugins.numerics.arrays import index_of_words, unit_rows
 from saetm_plugins.numerics.mixtures import mix_topics, mix_words
 from saetm_plugins.validation import (
     as_list,
+    check_arrays,
     check_choice,
     check_count,
     check_dense_size,
+    check_fraction,
     check_text,
     is_integer,
 )
 
-EMITTED_SHARE = np.float32(0.3)
-"""Of a topic's words: more raises the likelihood of documents, less the words' coherence."""
 SURVIVING_SHARE = 0.5
 """Of a topic's weight: a topic of another cut that shares more, both ways, is the same topic."""
 _NOTHING = 1e-6  # a smaller share of an atom is rounding
+_ROUNDING = 0.01  # of sums that should be 1
 _ROWS = 256  # documents at a time: their words' probabilities are dense
 
 
@@ -71,6 +74,25 @@ class Topics:
     outlier_share: float | None = 0.0
     decisions: Decisions | None = None
 
+    def __post_init__(self) -> None:
+        axes = {"atom_topics": "KT", "prevalence": "T", "words": "TV", "deleted": "KD"}
+        lengths = check_arrays(self, axes)
+        if len(self.labels) != lengths["T"] or not self.labels:
+            raise ValueError(f"there are {len(self.labels)} labels for {lengths['T']} topics")
+        for label in self.labels:
+            if label is not None:
+                check_text(label, "labels")
+        check_choice(self.words_from, "words_from", ("keywords", "emissions"))
+        if self.outlier_share is not None:
+            check_fraction(self.outlier_share, "outlier_share", closed=True)
+        if self.decisions is not None and self.decisions.allowed.shape[1] != lengths["T"]:
+            raise ValueError(f"decisions are not about {lengths['T']} topics")
+        shares = np.asarray(self.atom_topics.sum(axis=1)).ravel()
+        if (shares > 1 + _ROUNDING).any() or abs(self.prevalence.sum() - 1) > _ROUNDING:
+            raise ValueError("topics are not shares that sum to 1")
+        if self.words is not None and (abs(self.words.sum(axis=1) - 1) > _ROUNDING).any():
+            raise ValueError("words of topics are not probabilities that sum to 1")
+
     def __len__(self) -> int:
         return self.atom_topics.shape[1]
 
@@ -99,11 +121,6 @@ class Topics:
             mixture is that of the corpus.
         doc_topics : ndarray of shape (n, T), float32
             Rows sum to 1, less what deleted topics have.
-
-        Raises
-        ------
-        ValueError
-            When `doc_topics` would be too large for memory.
         """
         check_dense_size((doc_atoms.shape[0], len(self)), "mixtures", "fewer documents at a time")
         weights, prevalence = self.atom_topics, self.prevalence
@@ -113,27 +130,16 @@ class Topics:
         every = mix_topics(doc_atoms, weights, prevalence)
         if groups is None:
             groups = np.full(doc_atoms.shape[0], UNDECIDED)
-        labels = self._largest_allowed(every, groups)
+        if self.decisions is None:
+            labels = every.argmax(axis=1)
+        else:
+            labels = self.decisions.largest_allowed(every, groups)
         if self.outlier_share is not None:
             share = np.take_along_axis(every, labels[:, None], axis=1)[:, 0]
             few = (share < self.outlier_share) | (np.diff(doc_atoms.indptr) == 0)
             labels[few & (groups == UNDECIDED)] = -1
         labels[labels >= len(self)] = -1
         return labels, np.ascontiguousarray(every[:, : len(self)])
-
-    def _largest_allowed(self, doc_topics: np.ndarray, groups: np.ndarray) -> np.ndarray:
-        """Return the largest topic (n,) that each document may have, deleted ones among them."""
-        if self.decisions is None:
-            return doc_topics.argmax(axis=1)
-        labels = np.full(len(groups), -1)
-        for group in np.unique(groups):
-            allowed = np.flatnonzero(self.decisions.allowed[group])
-            if group in (UNDECIDED, IN_A_TOPIC):
-                allowed = np.append(allowed, np.arange(len(self), doc_topics.shape[1]))
-            if allowed.size:
-                rows = np.flatnonzero(groups == group)
-                labels[rows] = allowed[doc_topics[np.ix_(rows, allowed)].argmax(axis=1)]
-        return labels
 
     def select(self, topics: Sequence[int] | np.ndarray) -> Topics:
         """Return the topics numbered ``topics[0], topics[1], …`` as 0, 1, …; others are left out.
@@ -143,13 +149,15 @@ class Topics:
         chosen = np.asarray(topics, dtype=np.int64)
         weights = sp.csr_matrix(self.atom_topics[:, chosen])
         if len(chosen) < len(self):
-            weights = _scale_rows(weights, self._left())
+            weights = _scale_rows(weights, self.left)
         prevalence = self.prevalence[chosen]
+        if not prevalence.any():  # no document of any of these yet
+            prevalence = np.ones_like(prevalence)
         return replace(
             self,
             atom_topics=weights,
             words=None if self.words is None else self.words[chosen],
-            prevalence=prevalence / max(prevalence.sum(), np.finfo(np.float32).tiny),
+            prevalence=prevalence / prevalence.sum(),
             labels=tuple(self.labels[topic] for topic in chosen),
             decisions=None if self.decisions is None else self.decisions.select(chosen),
         )
@@ -164,8 +172,9 @@ class Topics:
         """Return the topics with other names, one for each."""
         return replace(self, labels=tuple(labels))
 
-    def _left(self) -> np.ndarray:
-        """Return the share (K,) of each atom that deleted topics do not have."""
+    @property
+    def left(self) -> np.ndarray:
+        """The share (K,) of each atom that deleted topics do not have."""
         return _share_left(self.deleted, self.atom_topics.shape[0])
 
 
@@ -187,11 +196,6 @@ def cut(
     merge : {"auto", "nmf", "kmeans", "ward", "hdbscan"}, default="auto"
     deleted : csr_matrix of shape (K, D), optional
         Weights of atoms in deleted topics, which stay out.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When an argument is not legal, or `n_topics` above the number of live atoms.
     """
     check_n_topics(n_topics)
     n_topics = n_topics if isinstance(n_topics, str) else int(n_topics)
@@ -217,7 +221,7 @@ def cut(
     weights = weights if deleted is None else _scale_rows(weights, left)
     words_from = "emissions" if found.topic_words is None else "keywords"
     words = found.topic_words
-    words = None if words is None else _mix_emissions(atoms, weights, words)
+    words = None if words is None else atoms.mix_emissions(weights, words)
     labels = (*named, *[None] * (weights.shape[1] - len(named)))
     made = _made(atoms, weights, words, labels)
     return _ordered(Topics(**made, words_from=words_from, deleted=deleted))
@@ -235,12 +239,7 @@ def recut(atoms: AtomModel, topics: Topics, n_topics: int | str, merge: str = "a
     topics : Topics
         Those of before.
     n_topics, merge
-        As of :func:`cut`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As of :func:`cut`, and when `n_topics` leaves none beside topics of names.
+        As of :func:`cut`; topics of names count.
     """
     decisions = topics.decisions
     named = np.zeros(0, dtype=np.int64) if decisions is None else decisions.closed
@@ -313,14 +312,14 @@ def merge_topics(atoms: AtomModel, topics: Topics, groups: Any) -> Topics:
     topics : Topics
     groups : list of lists of int, or list of int
         Groups of topics, or one group. The first name in a group stays.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When a group is no list, or a topic does not exist or stands in two groups.
     """
+    found = as_list(groups, "topics_to_merge", "topics, or lists of topics")
+    if all(np.isscalar(group) for group in found):
+        found = [found]
+    checked = [check_topics(group, len(topics), "topics_to_merge") for group in found]
+    check_topics([topic for group in checked for topic in group], len(topics), "topics_to_merge")
     target = np.arange(len(topics))
-    for group in _check_groups(groups, len(topics)):
+    for group in checked:
         target[group] = min(group, default=0)
     _, target = np.unique(target, return_inverse=True)
     return _ordered(join_topics(atoms, topics, target))
@@ -359,12 +358,8 @@ def split_topic(atoms: AtomModel, topics: Topics, topic: int, n: int = 2) -> Top
     atoms : AtomModel
     topics : Topics
     topic : int
+        With `n` atoms or more.
     n : int, default=2
-
-    Raises
-    ------
-    TypeError, ValueError
-        When the topic does not exist or has fewer than `n` atoms.
     """
     check_topics([topic], len(topics), "topic")
     n = check_count(n, "n", minimum=2)
@@ -381,7 +376,7 @@ def split_topic(atoms: AtomModel, topics: Topics, topic: int, n: int = 2) -> Top
     labels = [topics.labels[t] for t in kept] + [None] * n
     words = None
     if topics.words is not None:
-        of_pieces = words_of(atoms, every, topics.words_from)[len(kept) :]
+        of_pieces = atoms.topic_words(every, topics.words_from)[len(kept) :]
         words = np.vstack([topics.words[kept], of_pieces])
     parts = np.eye(len(topics), dtype=bool)[:, [*kept, *[topic] * n]]
     return _ordered(_edited(atoms, topics, every, words, labels, parts))
@@ -398,13 +393,12 @@ def drop_atoms(atoms: AtomModel, topics: Topics, dropped: Any) -> Topics:
     topics : Topics
     dropped : sequence of int
         Atoms.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When an atom does not exist, or no topic would be left.
     """
-    numbers = _check_atoms(dropped, atoms.n_atoms)
+    numbers = np.unique(_check_integers(dropped, "atoms", "numbers of atoms"))
+    if not numbers.size or numbers[0] < 0 or numbers[-1] >= atoms.n_atoms:
+        raise ValueError(
+            f"atoms must be numbers of atoms below {atoms.n_atoms}; found {numbers.tolist()}"
+        )
     weights = topics.atom_topics.toarray()
     touched = weights[numbers].max(axis=0) > 0
     weights[numbers] = 0
@@ -417,20 +411,14 @@ def drop_atoms(atoms: AtomModel, topics: Topics, dropped: Any) -> Topics:
         words = topics.words[kept].copy()
         changed = touched[kept]
         if changed.any():
-            words[changed] = words_of(atoms, left, topics.words_from)[changed]
+            words[changed] = atoms.topic_words(left, topics.words_from)[changed]
     labels = [topics.labels[t] for t in kept]
     topics = topics.select(kept)
     return _ordered(_edited(atoms, topics, left, words, labels, np.eye(len(kept), dtype=bool)))
 
 
 def delete_topics(atoms: AtomModel, topics: Topics, deleted: Sequence[int]) -> Topics:
-    """Take topics, with their atoms' weight, out of this cut and of those made from it.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When a topic does not exist, or none would be left.
-    """
+    """Take topics, with their atoms' weight, out of this cut and of those made from it."""
     gone = check_topics(deleted, len(topics), "topics_to_delete")
     kept = np.setdiff1d(np.arange(len(topics)), gone)
     if kept.size == 0:
@@ -471,32 +459,23 @@ def assign_documents(
     left = np.bincount(now[(now >= 0) & (now != labels)], minlength=len(topics))
     if labels.max() < len(topics) and (2 * left < sizes)[sizes > 0].all():
         return move_documents(topics, doc_atoms, labels)
-    n_documents = len(labels)
-    before = topics.decisions or Decisions.none(n_documents, len(topics))
     owned = np.flatnonzero(labels >= 0)
     numbers, topic = np.unique(labels[owned], return_inverse=True)
     one_hot = sp.csr_matrix(
-        (np.ones(len(owned)), (owned, topic)), shape=(n_documents, len(numbers))
+        (np.ones(len(owned)), (owned, topic)), shape=(len(labels), len(numbers))
     )
     weights = _scale_rows(sp.csr_matrix(doc_atoms.T @ one_hot), np.ones(atoms.n_atoms))
     soft = atoms.keywords is not None and atoms.keywords.nnz > 0
     words_from = "keywords" if soft else "emissions"
-    words = None if atoms.vocabulary is None else words_of(atoms, weights, words_from)
-    made = _made(atoms, weights, words, [None] * len(numbers))
-    # A name goes with most of its documents.
-    allowed = np.ones((len(before.allowed), len(numbers)), dtype=bool)
-    for group in np.unique(before.groups[before.groups > IN_A_TOPIC]):
-        counts = np.asarray(one_hot[before.groups == group].sum(axis=0)).ravel()
-        if 2 * counts.max() > (before.groups == group).sum():
-            allowed[group] = np.arange(len(numbers)) == counts.argmax()
-    decisions = replace(before, allowed=allowed)
-    given = np.full(n_documents, -1)
+    words = None if atoms.vocabulary is None else atoms.topic_words(weights, words_from)
+    given = np.full(len(labels), -1)
     given[owned] = topic
+    before = topics.decisions or Decisions.none(len(labels), len(topics))
     new = Topics(
-        **made,
+        **_made(atoms, weights, words, [None] * len(numbers)),
         words_from=words_from,
         outlier_share=topics.outlier_share,
-        decisions=decisions.assign(np.arange(n_documents), given),
+        decisions=before.assign_all(given, len(numbers)),
     )
     return carry_labels(atoms, topics, new)
 
@@ -504,11 +483,8 @@ def assign_documents(
 def move_documents(topics: Topics, doc_atoms: sp.csr_matrix, labels: np.ndarray) -> Topics:
     """Return the topics as they are, but with fitted documents in those that `labels` (n,) say."""
     now, _ = topics.mixtures(doc_atoms, topics.groups)
-    moved = now != labels
     before = topics.decisions or Decisions.none(len(labels), len(topics))
-    groups = np.where((before.groups == UNDECIDED) & (labels >= 0), IN_A_TOPIC, before.groups)
-    decisions = replace(before, groups=groups)
-    return replace(topics, decisions=decisions.assign(np.flatnonzero(moved), labels[moved]))
+    return replace(topics, decisions=before.move(now, labels))
 
 
 def name_topics(
@@ -535,22 +511,18 @@ def name_topics(
     labels : sequence of str
         The names.
     """
-    found = np.unique(decisions.groups[decisions.groups > IN_A_TOPIC])
-    members = sp.csr_matrix(decisions.groups[:, None] == found, dtype=np.float32)
+    found, members = decisions.members()
     mass = np.maximum(np.asarray(doc_atoms.sum(axis=0)).ravel(), np.finfo(np.float32).tiny)
     share = np.asarray((doc_atoms.T @ members).todense()) / mass[:, None]
-    left = topics._left() * (1 - share.sum(axis=1)).clip(0)
-    named = share * topics._left()[:, None]
+    left = topics.left * (1 - share.sum(axis=1)).clip(0)
+    named = share * topics.left[:, None]
     weights = sp.hstack([sp.csr_matrix(named), _scale_rows(topics.atom_topics, left)], format="csr")
     words = None
     if topics.words is not None:
-        words = np.vstack([words_of(atoms, weights, topics.words_from)[: len(found)], topics.words])
-    allowed = np.zeros((len(decisions.allowed), weights.shape[1]), dtype=bool)
-    allowed[:, len(found) :] = True
-    allowed[found] = np.arange(weights.shape[1]) == np.arange(len(found))[:, None]
-    names = [labels[group - IN_A_TOPIC - 1] for group in found]
-    made = _made(atoms, weights, words, [*names, *topics.labels])
-    return replace(topics, **made, decisions=replace(decisions, allowed=allowed))
+        of_names = atoms.topic_words(weights, topics.words_from)[: len(found)]
+        words = np.vstack([of_names, topics.words])
+    made = _made(atoms, weights, words, [*(labels[name] for name in found), *topics.labels])
+    return replace(topics, **made, decisions=decisions.with_topics_of_names(len(topics)))
 
 
 def gather_names(
@@ -572,25 +544,12 @@ def gather_names(
     sources : sequence of (Topics, int)
         Of each model, with the number of its documents.
     """
-    names: dict[bytes, int] = {}  # a name that several models have is one
-    vectors, labels, groups = [], [], []
-    for source, n_documents in sources:
-        groups.append(np.zeros(n_documents, dtype=np.int64))
-        for group, topic in _named_groups(source):
-            assert source.decisions is not None
-            vector = source.decisions.names[group - IN_A_TOPIC - 1]
-            if vector.tobytes() not in names:
-                names[vector.tobytes()] = len(names)
-                vectors.append(vector)
-                labels.append(str(source.labels[topic]))
-            number = IN_A_TOPIC + 1 + names[vector.tobytes()]
-            groups[-1][source.decisions.groups == group] = number
-    every = np.concatenate(groups)
-    if not every.any():
-        return replace(topics, decisions=Decisions.none(len(every), len(topics)))
-    least = next(source.decisions.min_similarity for source, _ in sources if source.decisions)
-    allowed = np.ones((IN_A_TOPIC + 1 + len(vectors), 0), dtype=bool)
-    decisions = Decisions(every, allowed, np.array(vectors), least)
+    decisions, owners = Decisions.gather(
+        [(source.decisions, n_documents) for source, n_documents in sources], len(topics)
+    )
+    if not owners:
+        return replace(topics, decisions=decisions)
+    labels = [str(sources[number][0].labels[topic]) for number, topic in owners]
     return name_topics(atoms, topics, doc_atoms, decisions, labels)
 
 
@@ -599,44 +558,21 @@ def gather_moves(atoms: AtomModel, topics: Topics, sources: Sequence[tuple[Topic
 
     Parameters are those of :func:`gather_names`, whose topics are cut anew.
     """
-    decisions = topics.decisions
-    assert decisions is not None
-    first = 0
-    for source, n_documents in sources:
-        if source.decisions is not None:
-            overlap = _overlap(atoms, source.atom_topics, topics.atom_topics)
-            named = {group for group, _ in _named_groups(source)}
-            for group, allowed in enumerate(source.decisions.allowed):
-                rows = first + np.flatnonzero(source.decisions.groups == group)
-                if group == IN_A_TOPIC:
-                    groups = decisions.groups.copy()
-                    groups[rows] = np.maximum(groups[rows], IN_A_TOPIC)
-                    decisions = replace(decisions, groups=groups)
-                elif group > IN_A_TOPIC and group not in named and rows.size:
-                    topic = overlap[allowed].sum(axis=0).argmax() if allowed.any() else -1
-                    decisions = decisions.assign(rows, np.full(len(rows), topic))
-        first += n_documents
-    return replace(topics, decisions=decisions)
-
-
-def _named_groups(topics: Topics) -> list[tuple[int, int]]:
-    """Return the groups of names that have a topic of their own, and the topic."""
-    decisions = topics.decisions
-    if decisions is None:
-        return []
-    first, last = IN_A_TOPIC + 1, IN_A_TOPIC + 1 + len(decisions.names)
-    return [
-        (group, int(decisions.allowed[group].argmax()))
-        for group in range(first, last)
-        if (decisions.allowed[group] > decisions.allowed[UNDECIDED]).any()
-    ]
+    assert topics.decisions is not None
+    moved = topics.decisions.gather_moves(
+        [
+            (source.decisions, n, _overlap(atoms, source.atom_topics, topics.atom_topics))
+            for source, n in sources
+        ]
+    )
+    return replace(topics, decisions=moved)
 
 
 def renew(atoms: AtomModel, topics: Topics) -> Topics:
     """Return the topics with words and prevalence learned from other documents; numbers stay."""
     words = None
     if atoms.vocabulary is not None:
-        words = words_of(atoms, topics.atom_topics, topics.words_from)
+        words = atoms.topic_words(topics.atom_topics, topics.words_from)
     return replace(topics, **_made(atoms, topics.atom_topics, words, topics.labels))
 
 
@@ -674,32 +610,15 @@ def carry_labels(atoms: AtomModel, old: Topics, new: Topics) -> Topics:
     return new.with_labels(labels)
 
 
-def words_of(atoms: AtomModel, atom_topics: sp.csr_matrix, words_from: str) -> np.ndarray:
-    """Return P(word | topic), (T, V) float32, of topics given by their atoms."""
-    if words_from == "emissions" or atoms.keywords is None or not atoms.keywords.nnz:
-        return _emitted_words(atoms, atom_topics)
-    merge = atoms.fitted_merge("nmf")
-    assert isinstance(merge, NMFMerge)
-    return _mix_emissions(atoms, atom_topics, merge.words_of(atom_topics))
-
-
 def check_topics(topics: Any, n_topics: int, name: str) -> list[int]:
-    """Return `topics` as a list of int; each must exist and be named once.
-
-    Raises
-    ------
-    TypeError, ValueError
-    """
-    numbers = as_list(topics, name, "numbers of topics")
-    for number in numbers:
-        if not is_integer(number):
-            raise TypeError(f"{name} must hold numbers of topics; found {number!r}")
-    unknown = [int(t) for t in numbers if not 0 <= t < n_topics]
+    """Return `topics` as a list of int; each must exist and be named once."""
+    numbers = _check_integers(topics, name, "numbers of topics")
+    unknown = [topic for topic in numbers if not 0 <= topic < n_topics]
     if unknown:
         raise ValueError(f"{name} names topics {unknown}; there are 0 to {n_topics - 1}")
     if len(set(numbers)) < len(numbers):
-        raise ValueError(f"{name} names a topic twice: {sorted(int(t) for t in numbers)}")
-    return [int(number) for number in numbers]
+        raise ValueError(f"{name} names a topic twice: {sorted(numbers)}")
+    return numbers
 
 
 def check_labels(topic_labels: Any, topics: Topics) -> list[str | None]:
@@ -709,11 +628,7 @@ def check_labels(topic_labels: Any, topics: Topics) -> list[str | None]:
     ----------
     topic_labels : mapping of int to str, or sequence of one str per topic
         None takes a name away.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When a topic does not exist, a name is no text, or the sequence is of another length.
+    topics : Topics
     """
     if not isinstance(topic_labels, Mapping):
         given = as_list(topic_labels, "topic_labels", "a name of each topic, or be a dict")
@@ -722,8 +637,6 @@ def check_labels(topic_labels: Any, topics: Topics) -> list[str | None]:
         topic_labels = dict(enumerate(given))
     check_topics(list(topic_labels), len(topics), "topic_labels")
     for topic, label in topic_labels.items():
-        if label is not None and not isinstance(label, str):
-            raise TypeError(f"topic_labels[{topic!r}] must be a str; found {label!r}")
         if label is not None:
             check_text(label, f"topic_labels[{topic!r}]")
     return [topic_labels.get(t, label) for t, label in enumerate(topics.labels)]
@@ -759,7 +672,7 @@ def _made(
 ) -> dict[str, Any]:
     """Return the fields of topics that follow from weights; `words` None: what the atoms emit."""
     if words is None and atoms.vocabulary is not None:
-        words = _emitted_words(atoms, weights)
+        words = atoms.topic_words(weights, "emissions")
     prevalence = np.asarray(atoms.prevalence @ weights, dtype=np.float64)
     total = prevalence.sum()
     even = np.full(len(prevalence), 1 / len(prevalence))
@@ -798,21 +711,6 @@ def _ordered(topics: Topics) -> Topics:
     return topics.select(np.argsort(rank, kind="stable"))
 
 
-def _emitted_words(atoms: AtomModel, atom_topics: sp.csr_matrix) -> np.ndarray:
-    """Return the paper's P(w|t) = Σ_k W_kt θ̄_k B_kw / Σ_k W_kt θ̄_k."""
-    assert atoms.emissions is not None
-    return mix_words(atom_topics, atoms.weights, atoms.emissions.atom_words)
-
-
-def _mix_emissions(
-    atoms: AtomModel, atom_topics: sp.csr_matrix, topic_words: np.ndarray
-) -> np.ndarray:
-    """Mix emitted words into the words that a merge found, so that none has probability 0."""
-    words = topic_words * (1 - EMITTED_SHARE)
-    words += EMITTED_SHARE * _emitted_words(atoms, atom_topics)
-    return words / words.sum(axis=1, keepdims=True)
-
-
 def _split_atoms(points: np.ndarray, share: np.ndarray, n: int) -> np.ndarray:
     """Return the part (m,) of each atom, none of them empty."""
     kmeans = KMeans(n, n_init=10, random_state=0)
@@ -841,22 +739,9 @@ def _share_left(deleted: sp.csr_matrix | None, n_atoms: int) -> np.ndarray:
     return left
 
 
-def _check_groups(groups: Any, n_topics: int) -> list[list[int]]:
-    """Return groups of topics to merge; one flat list is one group."""
-    name = "topics_to_merge"
-    found = as_list(groups, name, "topics, or lists of topics")
-    if all(np.isscalar(group) for group in found):
-        found = [found]
-    checked = [check_topics(group, n_topics, name) for group in found]
-    check_topics([topic for group in checked for topic in group], n_topics, name)
-    return checked
-
-
-def _check_atoms(atoms: Any, n_atoms: int) -> np.ndarray:
-    numbers = as_list(atoms, "atoms", "numbers of atoms")
+def _check_integers(values: Any, name: str, what: str) -> list[int]:
+    numbers = as_list(values, name, what)
     for number in numbers:
         if not is_integer(number):
-            raise TypeError(f"atoms must hold numbers of atoms; found {number!r}")
-    if not numbers or min(numbers) < 0 or max(numbers) >= n_atoms:
-        raise ValueError(f"atoms must be numbers of atoms below {n_atoms}; found {numbers}")
-    return np.unique(np.asarray(numbers, dtype=np.int64))
+            raise TypeError(f"{name} must hold {what}; found {number!r}")
+    return [int(number) for number in numbers]

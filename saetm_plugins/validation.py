@@ -5,7 +5,7 @@ from __future__ import annotations
 import numbers
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -105,6 +105,46 @@ def check_finite(array: np.ndarray, name: str, first_row: int = 0) -> None:
             f"{name} holds NaN or infinity in {len(bad)} rows "
             f"(first: row {first_row + bad[0]}, {found})"
         )
+
+
+def check_arrays(
+    value: Any, axes: Mapping[str, str], signed: Collection[str] = ()
+) -> dict[str, int]:
+    """Check the arrays among the fields of a value, and return the length of each axis.
+
+    Parameters
+    ----------
+    value : dataclass
+    axes : mapping of str to str
+        A letter for each axis of a field: axes of one letter have one length. Fields that are None
+        are left out.
+    signed : collection of str
+        Fields that may hold negative numbers.
+
+    Raises
+    ------
+    ValueError
+        When shapes do not fit each other, or a number is negative, NaN or infinite.
+    """
+    lengths: dict[str, int] = {}
+    for name, letters in axes.items():
+        if (array := getattr(value, name)) is None:
+            continue
+        fits = array.ndim == len(letters)
+        if not fits or any(
+            lengths.setdefault(a, n) != n for a, n in zip(letters, array.shape, strict=True)
+        ):
+            raise ValueError(f"{name} has shape {array.shape}, which does not fit the others")
+        numbers = array.data if sp.issparse(array) else array
+        if numbers.dtype.kind != "f":
+            raise ValueError(f"{name} has dtype {numbers.dtype}")
+        if numbers.size:
+            least, most = numbers.min(), numbers.max()
+            if not (np.isfinite(least) and np.isfinite(most)):
+                raise ValueError(f"{name} holds NaN or infinity")
+            if least < 0 and name not in signed:
+                raise ValueError(f"{name} holds a negative number")
+    return lengths
 
 
 def is_integer(value: Any) -> bool:

@@ -8,7 +8,8 @@ import scipy.sparse as sp
 from sklearn.feature_extraction.text import CountVectorizer
 
 from saetm_plugins import SAETopicModel, train_sae
-from saetm_plugins.atom_model import AtomModel, sum_documents
+from saetm_plugins.atom_model import AtomModel
+from saetm_plugins.corpus_sums import sum_documents
 
 N_TOPICS = 5
 
@@ -135,7 +136,11 @@ def test_classes_of_one_half_stay_where_the_other_has_none(corpus, parts):
     sae, bow, vocabulary, batches = parts
     first, second = (
         SAETopicModel(N_TOPICS, sae=sae).fit(
-            None, corpus.embeddings[rows], bow=bow[rows], vocabulary=vocabulary, classes=classes
+            None,
+            embeddings=corpus.embeddings[rows],
+            bow=bow[rows],
+            vocabulary=vocabulary,
+            classes=classes,
         )
         for rows, classes in ((batches[1], corpus.themes[batches[1]]), (batches[2], None))
     )
@@ -226,8 +231,8 @@ def test_sums_of_blocks_are_the_sums_of_all(corpus, monkeypatch):
     theta = sp.csr_matrix(rng.dirichlet(np.ones(6), size=400) * (rng.random((400, 6)) < 0.5))
     counts = sp.csr_matrix(rng.poisson(0.3, size=(400, 30)))
     whole = sum_documents(theta, counts, corpus.embeddings, 24)
-    monkeypatch.setattr("saetm_plugins.atom_model._ROWS", 33)
-    monkeypatch.setattr("saetm_plugins.atom_model._DIMENSIONS", 7)
+    monkeypatch.setattr("saetm_plugins.corpus_sums._ROWS", 33)
+    monkeypatch.setattr("saetm_plugins.corpus_sums._DIMENSIONS", 7)
     blocks = sum_documents(theta, counts, corpus.embeddings, 24)
     units = corpus.embeddings / np.linalg.norm(corpus.embeddings, axis=1, keepdims=True)
     expected = (counts.toarray() > 0).T.astype(float) @ units.astype(float)

@@ -8,8 +8,8 @@ import scipy.sparse as sp
 import torch
 
 from saetm_plugins.analysis.names.by_phrases import _presence
-from saetm_plugins.atom_model import sum_documents
 from saetm_plugins.corpus.words import find_even_words
+from saetm_plugins.corpus_sums import sum_documents
 from saetm_plugins.emission import fit_emissions
 from saetm_plugins.emission.em import NumbaEM
 from saetm_plugins.emission.inputs import Corpus
@@ -18,7 +18,7 @@ from saetm_plugins.emission.passes import choose_passes, hold_out
 from saetm_plugins.emission.torch_em import TorchEM
 from saetm_plugins.merging.labels import find_label_targets
 from saetm_plugins.numerics.arrays import column_sums
-from saetm_plugins.topics import follow
+from saetm_plugins.topics import Topics, assign_documents
 from saetm_plugins.validation import one_hot_classes
 
 LARGE, MANY = 2.0**24, 2**18
@@ -125,7 +125,8 @@ def test_atoms_follow_their_documents(documents):
     atoms = SimpleNamespace(n_atoms=1, keywords=None, vocabulary=None, prevalence=np.ones(1))
     labels = np.zeros(MANY + 2, dtype=int)
     labels[-1] = 1
-    weights = follow(atoms, theta, labels).atom_topics.toarray()
+    one = Topics(sp.csr_matrix(np.ones((1, 1), np.float32)), None, np.ones(1, np.float32), (None,))
+    weights = assign_documents(atoms, one, theta, labels).atom_topics.toarray()
     np.testing.assert_allclose(weights[0], np.array([TOTAL, LARGE]) / (TOTAL + LARGE), rtol=1e-6)
 
 

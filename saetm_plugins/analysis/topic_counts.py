@@ -15,8 +15,9 @@ from saetm_plugins import topics as cuts
 from saetm_plugins.analysis.correlations import npmi
 from saetm_plugins.analysis.fitted import as_topic_model, count_in_vocabulary, document_atoms
 from saetm_plugins.analysis.stability import match_topics, share_matched
-from saetm_plugins.atom_model import AtomModel, sum_documents
+from saetm_plugins.atom_model import AtomModel
 from saetm_plugins.corpus.texts import check_documents
+from saetm_plugins.corpus_sums import sum_documents
 from saetm_plugins.emission.inputs import check_counts
 from saetm_plugins.fitted_topics import DOCUMENTS_PER_TOPIC
 from saetm_plugins.model import SAETopicModel

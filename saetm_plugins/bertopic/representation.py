@@ -14,9 +14,9 @@ import pandas as pd
 import scipy.sparse as sp
 from bertopic.representation import BaseRepresentation
 
-from saetm_plugins.atom_model import CorpusSums, sum_documents
 from saetm_plugins.bertopic.clusterer import SAEClusterer
 from saetm_plugins.corpus.vectorizers import copy_vectorizer, default_vectorizer, merge_vectorizers
+from saetm_plugins.corpus_sums import CorpusSums, sum_documents
 from saetm_plugins.emission import Emissions, fit_pooled_emissions, infer_doc_atoms
 from saetm_plugins.numerics.mixtures import weights_of_mixtures
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from saetm_plugins.atom_model import embedding_sums, sum_documents
+from saetm_plugins.corpus_sums import embedding_sums, sum_documents
 from saetm_plugins.merging import (
     atom_word_vectors,
     keyword_association,
