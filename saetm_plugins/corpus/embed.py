@@ -107,12 +107,7 @@ def embed_file(
 
 
 def claim_folder(out: Path, facts: dict[str, Any]) -> None:
-    """Write down what the shards of a folder are of, or refuse one that says otherwise.
-
-    Raises
-    ------
-    ValueError
-    """
+    """Write down what the shards of a folder are of, or refuse one that says otherwise."""
     manifest = out / _MANIFEST
     if manifest.exists():
         found = json.loads(manifest.read_text(encoding="utf-8"))

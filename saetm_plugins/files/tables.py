@@ -92,15 +92,7 @@ def read_table(
 
 
 def check_table_path(path: str | os.PathLike[str], n_rows: int = 0, name: str = "path") -> Path:
-    """Refuse a file that :func:`write_table` could not write, before the work.
-
-    Raises
-    ------
-    NotADirectoryError, PermissionError
-        When the file lies where none can be made.
-    ValueError
-        When the suffix is of no known format, `n_rows` are too many for it, or it is a folder.
-    """
+    """Refuse a file that :func:`write_table` could not write, before the work."""
     path = check_parent(path)
     if path.is_dir():
         raise ValueError(f"{name} {str(path)!r} is a folder")
@@ -120,11 +112,6 @@ def write_table(frame: pd.DataFrame, path: str | os.PathLike[str]) -> Path:
     """Write a table as the suffix says: .csv, .tsv, .parquet, .xlsx or .jsonl, all or nothing.
 
     Texts are UTF-8; shares (float32) are rounded to six decimals, except in Parquet.
-
-    Raises
-    ------
-    ValueError
-        As :func:`check_table_path`.
     """
     path = check_table_path(path, len(frame))
     suffix = path.suffix.lower()

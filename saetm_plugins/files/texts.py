@@ -136,11 +136,6 @@ class TextTable(TextFile):
         ----------
         **columns : str
             The columns, by the name that an error is to use: ``text_column="body"``.
-
-        Raises
-        ------
-        ValueError
-            When a column is missing or stands there twice, or the file is damaged.
         """
         damaged = []
         for number, cells in enumerate(_READERS[self.kind](self, columns), start=1):

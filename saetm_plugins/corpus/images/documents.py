@@ -65,11 +65,6 @@ def read_image_documents(
     bow, vocabulary
         As of ``fit``; a vocabulary alone asks for zero-shot words.
     verbose : bool, default=False
-
-    Raises
-    ------
-    FileNotFoundError, TypeError, ValueError
-        When something is not legal, or not of the number of the pictures.
     """
     pictures = open_images(images)
     n_images = len(pictures)

@@ -91,11 +91,6 @@ def encode_images(
     -------
     EncodedImages
         A warning names the pictures that could not be decoded.
-
-    Raises
-    ------
-    FileNotFoundError, TypeError, ValueError
-        When there are no pictures, none can be decoded, or the encoder takes none.
     """
     batch_size = check_count(batch_size, "batch_size")
     images = open_images(images)
@@ -194,13 +189,7 @@ def embed_images(
 
 
 def read_embedded_images(images: Any, folder: str | os.PathLike[str]) -> EncodedImages:
-    """Read the shards that :func:`embed_images` wrote of these pictures.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        When the folder holds no shards, not all of them yet, or those of other pictures.
-    """
+    """Read the shards that :func:`embed_images` wrote of these pictures."""
     images, folder = open_images(images), Path(folder)
     manifest = folder / "manifest.json"
     if not manifest.is_file():

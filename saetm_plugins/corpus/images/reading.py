@@ -108,15 +108,6 @@ def open_images(images: Any, *, name: str = "images") -> Images:
         read as it goes.
     name : str, default="images"
         Named in errors.
-
-    Raises
-    ------
-    FileNotFoundError
-        When a path does not exist.
-    TypeError
-        When it is none of these.
-    ValueError
-        When there are no pictures, or one is larger than Pillow's limit.
     """
     if isinstance(images, Images):
         return images

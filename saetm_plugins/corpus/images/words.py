@@ -50,12 +50,6 @@ def count_zero_shot_words(
     -------
     csr_matrix of shape (n, V), float32
         At most `n_words` a row, which sum to `n_words`; ``bow=`` of ``fit``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When the encoder takes no words, or embeds them in another space; when `words` or `prompt`
-        are no texts.
     """
     n_words = check_count(n_words, "n_words")
     pictures = _unit(check_embeddings(embeddings))
