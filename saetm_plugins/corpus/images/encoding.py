@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from saetm_plugins.atoms.data.readers import open_reader
 from saetm_plugins.corpus.embed import DTYPES, claim_folder, save_shard
 from saetm_plugins.corpus.encoders import load_encoder
 from saetm_plugins.corpus.images.reading import (
@@ -20,6 +19,7 @@ from saetm_plugins.corpus.images.reading import (
     warn_of_unreadable,
 )
 from saetm_plugins.files.folders import read_json, write_json
+from saetm_plugins.files.shards import open_shard
 from saetm_plugins.numerics.progress import progress_bar
 from saetm_plugins.validation import check_choice, check_count, check_embeddings, check_path
 
@@ -121,10 +121,10 @@ def embed_images(
     dtype: str = "float16",
     verbose: bool = True,
 ) -> Path:
-    """Embed pictures into a folder of ``.npy`` shards, as texts are: resumable, not held in memory.
+    """Embed pictures into a folder of ``.npy`` shards, without holding all of them in memory.
 
-    A call that was interrupted goes on with the first shard that is missing. :func:`train_sae`
-    reads the folder, and so does ``fit(images=images, embeddings=folder)``.
+    An interrupted call goes on with the first missing shard. :func:`train_sae` and
+    ``fit(images=images, embeddings=folder)`` read the folder.
 
     Parameters
     ----------
@@ -176,7 +176,7 @@ def embed_images(
                 continue
             model = load_image_encoder(encoder) if model is None else model
             found = list(_encode_batches(model, part, batch_size, progress))
-            # The list before the shard: an interrupted call goes on with the shard.
+            # The list is written first: an interrupted call then goes on with this shard.
             missing[str(number)] = [row for _, _, rows in found for row in rows]
             write_json(out / _UNREADABLE, missing)
             rows = [vectors for _, vectors, _ in found if len(vectors)]
@@ -217,8 +217,8 @@ def read_embedded_images(images: Any, folder: str | os.PathLike[str]) -> Encoded
             f"embeddings: folder {str(folder)!r} is not complete; call embed_images again, which "
             "goes on where it stopped"
         )
-    readers = [open_reader(shard) for shard in shards]
-    rows = np.concatenate([reader.read(0, reader.n_documents) for reader in readers])
+    opened = [open_shard(shard) for shard in shards]
+    rows = check_embeddings(np.concatenate([each.read(0, each.n_documents) for each in opened]))
     if len(rows) != (~unreadable).sum():
         raise ValueError(
             f"embeddings: folder {str(folder)!r} holds {len(rows)} rows for "
@@ -255,7 +255,7 @@ def _encode(encoder: Any, pictures: list[Any], is_first: bool) -> np.ndarray:
             raise
         raise TypeError(
             f"encoder must have an encode(list of PIL images) method; {type(encoder).__name__} "
-            f"says of a picture: {error}"
+            f"raises: {error}"
         ) from error
     return check_embeddings(vectors, name="the encoder's output", n_rows=len(pictures))
 
