@@ -19,7 +19,7 @@ from saetm_plugins.validation import check_choice, check_count
 _UNITS = 2048  # sentences whose tokens are counted at a time
 _FEW = 64  # tokens, of two or three sentences
 _LONGEST_TOKEN = 16  # characters; texts of more than this a token are long without counting
-# A sentence ends with its mark and the space behind; Chinese, Japanese and Hindi marks need none.
+# A sentence ends with its mark and a space; Chinese, Japanese and Hindi marks need no space.
 _SENTENCE = re.compile(
     r"[.!?…]+[\"'”’»)\]]*\s+|[。！？]+[\"”’」』）]*\s*|[।॥؟۔]+[\"”»]*\s*|\n\s*\n\s*"
 )
@@ -99,8 +99,8 @@ class Chunker:
         reads = token_limit(encoder)
         if self.max_tokens is None and reads is None:
             raise ValueError(
-                f"max_tokens is not given, and encoder {type(encoder).__name__} does not tell how "
-                "much it reads (no max_seq_length)"
+                f"max_tokens is not given, and encoder {type(encoder).__name__} has no "
+                "max_seq_length"
             )
         if reads is not None and self.max_tokens is not None and self.max_tokens > reads:
             raise ValueError(
@@ -198,7 +198,7 @@ def _split(
     tokens = np.zeros(len(texts), dtype=np.int64)
     sizes = np.array([len(text) for text in texts], dtype=np.int64)
     is_short = np.array([_is_short(text, longer_than) for text in texts], dtype=bool)
-    tokens[is_short] = np.maximum(1, sizes[is_short] // 4)  # a guess; it weighs nothing
+    tokens[is_short] = np.maximum(1, sizes[is_short] // 4)  # a guess; such a text is one passage
     tokens[sizes > _LONGEST_TOKEN * longer_than] = longer_than + 1
     for rows in _blocks(np.flatnonzero(tokens == 0)):
         tokens[rows] = count([texts[row] for row in rows])

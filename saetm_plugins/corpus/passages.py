@@ -15,7 +15,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from saetm_plugins.corpus.encoders import encode_texts
 
 _BLOCK = 1024  # passages embedded at a time: a tokenizer needs 100 bytes and more a token
-_IN_MEMORY = 2**28  # bytes of embeddings; more of them lie in a temporary file
+_IN_MEMORY = 2**28  # bytes of embeddings; more are kept in a temporary file
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -47,14 +47,14 @@ class Passages:
         return len(self.documents)
 
     def __repr__(self) -> str:
-        """Say how many there are."""
+        """Return their number."""
         return f"<{len(self)} passages of {self.n_documents} documents>"
 
     @classmethod
     def at(
         cls, places: np.ndarray, n_documents: int, embeddings: np.ndarray | None = None
     ) -> Passages:
-        """Return the passages at :attr:`places`."""
+        """Return the passages of these :attr:`places`."""
         documents, contexts, starts, ends, tokens = np.asarray(places, dtype=np.int64)
         return cls(documents, contexts, starts, ends, tokens, n_documents, embeddings)
 
@@ -181,7 +181,7 @@ class PassageTexts(Sequence[str]):
         return self._passages.n_documents
 
     def share_out(self, counts: sp.csr_matrix, vocabulary: Iterable[str]) -> sp.csr_matrix:
-        """Share out the counts of words in whole texts among their passages.
+        """Share out the counts of words in texts among their passages.
 
         A word goes to the passages that hold it, in upper or lower case; one that no passage holds
         as it was counted, such as a stem or a phrase, goes to all passages by their tokens.

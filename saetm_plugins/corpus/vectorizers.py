@@ -176,7 +176,7 @@ def check_bow(bow: Any, vocabulary: Any, n_rows: int) -> tuple[sp.csr_matrix, np
 def _check_bow_of(
     rows: Sequence[str] | None, bow: Any, vocabulary: Any, n_rows: int
 ) -> tuple[sp.csr_matrix, np.ndarray]:
-    """Check the counts of `rows`; those of whole texts are shared out where rows are passages."""
+    """Check the counts of `rows`; those of texts are shared out where rows are passages."""
     if not isinstance(rows, PassageTexts) or np.shape(bow)[:1] == (n_rows,):
         return check_bow(bow, vocabulary, n_rows)
     counts, words = check_bow(bow, vocabulary, rows.n_documents)
@@ -238,7 +238,7 @@ def without_words(
 
 
 def merge_vectorizers(vectorizers: Sequence[Any], vocabulary: np.ndarray | None) -> Any:
-    """Return one vectorizer that counts the united vocabulary of several; None where none can.
+    """Return one vectorizer that counts the united vocabulary of several, or None.
 
     Parameters
     ----------

@@ -113,7 +113,7 @@ class WordVectorizer(CountVectorizer):
         self.keep = keep
 
     def build_analyzer(self) -> Callable[[str], list[str]]:
-        """Return what turns a text into words, or runs of them as `ngram_range` says."""
+        """Return the function from a text to its words, or its n-grams of `ngram_range`."""
         find = word_finder(check_languages(self.language), tuple(self.keep))
         stop_words = self.get_stop_words()
         low, high = self.ngram_range

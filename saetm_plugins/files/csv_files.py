@@ -30,9 +30,9 @@ _FAULTS = {
 def read_csv(file: TextFile, columns: Mapping[str, str]) -> Iterator[list[str]]:
     """Yield the cells of some columns; see :meth:`~saetm_plugins.files.texts.TextTable.rows`.
 
-    Of the ways in which quotes may be meant, the first that reads the whole file is taken. Where
-    there is none, or a quoted cell looks like several rows, quotes are characters of the texts, if
-    all lines then have as many cells as the header.
+    Quotes are interpreted in the first way that reads the whole file. If no way does, or a quoted
+    cell looks like several rows, quotes are characters of the texts, provided that all lines then
+    have as many cells as the header.
     """
     # The default of 131,072 characters a cell is less than a book has.
     csv.field_size_limit(max(csv.field_size_limit(), 2**31 - 1))
@@ -78,26 +78,21 @@ class _Reading:
 
     def cells(self) -> Iterator[list[str]]:
         """Yield the wanted cells of each row, and warn of rows that have too few."""
-        places, width, short, long = [], 0, [], []
+        positions, width, short, long = [], 0, [], []
         for line, n_lines, row in self._rows():
             if not width:
-                width, places = len(row), self.file.find(self.columns, row)
+                width, positions = len(row), self.file.find(self.columns, row)
                 continue
             if len(row) < width:
                 short.append(line)
             if n_lines > 1 and width == 1:
                 long.append(line)
-            yield [row[place] if place < len(row) else "" for place in places]
+            yield [row[i] if i < len(row) else "" for i in positions]
         self.file.warn_of(f"fewer than {width} cells, the rest read as empty, in line", short)
         self.file.warn_of("quotes (see quoting) join several lines to one text from line", long)
 
     def check(self) -> str:
-        """Read the whole file.
-
-        Returns
-        -------
-        str
-            Where a quoted cell looks like several rows; "" if none does.
+        """Read the whole file; return where a quoted cell looks like several rows, or "".
 
         Raises
         ------
@@ -128,14 +123,9 @@ class _Reading:
             lines: Iterator[str] = islice(stream, self.skip, None)
             if self.escapes:
                 lines = (re.sub(r'\\(["\\\r\n])', _unescape, line) for line in lines)
-            quoting: Any = csv.QUOTE_MINIMAL if self.quotes else csv.QUOTE_NONE
-            reader = csv.reader(
-                lines,
-                delimiter=self.sep,
-                quoting=quoting,
-                skipinitialspace=self.blanks,
-                strict=True,
-            )
+            options: Any = {"quoting": csv.QUOTE_MINIMAL if self.quotes else csv.QUOTE_NONE}
+            options |= {"delimiter": self.sep, "skipinitialspace": self.blanks, "strict": True}
+            reader = csv.reader(lines, **options)
             header: list[str] = []
             done = 0
             while True:
@@ -144,7 +134,7 @@ class _Reading:
                 except StopIteration:
                     return
                 except csv.Error as error:
-                    plain = [said for raw, said in _FAULTS.items() if raw in str(error)]
+                    plain = [meaning for raw, meaning in _FAULTS.items() if raw in str(error)]
                     problem = plain[0] if plain else error
                     raise ValueError(f"{self._at(self.skip + done + 1)}: {problem}") from error
                 line, n_lines, done = self.skip + done + 1, reader.line_num - done, reader.line_num
@@ -177,8 +167,8 @@ def _unescape(match: re.Match[str]) -> str:
 def _find_separator(file: TextFile, wanted: set[str]) -> tuple[str, int]:
     """Return what separates the cells, and the lines to skip before the header.
 
-    Excel may say it in a first line, ``sep=;``. Else it is that by which the header has the wanted
-    columns, and the rows are as long.
+    Excel may write it in a first line, ``sep=;``. Else the separator is chosen for which the header
+    has the wanted columns and most rows are as long as the header.
     """
     with file.open() as stream:
         sample = stream.read(_SAMPLE)
@@ -194,7 +184,7 @@ def _find_separator(file: TextFile, wanted: set[str]) -> tuple[str, int]:
         rows = [row for row in csv.reader(lines, delimiter=sep, skipinitialspace=True) if row]
         header, rest = [cell.strip() for cell in rows[0]] if rows else [], rows[1:-1] or rows[1:]
         as_long = sum(len(row) == len(header) for row in rest) / max(len(rest), 1)
-        if file.header_row == 0:  # most rows as long tell more than a comma in the first text
+        if file.header_row == 0:  # a comma in the first text is no evidence
             return as_long > 0.8, len(header) > 1, as_long
         return wanted <= set(header), len(header) > 1, as_long
 

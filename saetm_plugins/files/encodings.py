@@ -23,7 +23,7 @@ _SAMPLE = 1 << 17  # bytes that an encoding is guessed from
 
 
 def find_encoding(path: Path, name: str, encoding: str | None, errors: str) -> tuple[str, str]:
-    """Return an encoding that decodes the whole file, and what to do with bytes it does not have.
+    """Return an encoding that decodes the file, and what to do with bytes that are not in it.
 
     Parameters
     ----------

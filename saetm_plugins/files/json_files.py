@@ -56,11 +56,11 @@ def _records_of_lines(file: TextFile, lines: Iterable[str]) -> Iterator[dict[str
 
 
 def _rows_of(content: Any, wanted: set[str]) -> Any:
-    """Return the rows of JSON as objects, where they can be told from each other.
+    """Return the rows of JSON as objects, where the layout is known.
 
-    Beside a list of objects: what ``DataFrame.to_json`` writes by ``orient="columns"``, "index",
-    "split" or "table"; lists of cells by column; and an object that holds one list of objects.
-    pandas' own reader must be told the orient, and makes numbers and dates of ids and texts.
+    Layouts are a list of objects; what ``DataFrame.to_json`` writes by ``orient="columns"``,
+    "index", "split" or "table"; lists of cells by column; and an object with one list of objects.
+    pandas' own reader needs the orient, and turns ids and texts into numbers and dates.
     """
     if not isinstance(content, dict) or not content:
         return content

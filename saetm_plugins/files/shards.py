@@ -39,7 +39,7 @@ def shard_files(path: Path) -> list[Path]:
 def open_shard(file: Path) -> Shard:
     """Open one file of embeddings."""
     if file.suffix not in _OPENERS:
-        raise ValueError(f"shard {str(file)!r} is none of {', '.join(_OPENERS)}")
+        raise ValueError(f"shard {str(file)!r} must end in {', '.join(_OPENERS)}")
     try:
         shape, read = _OPENERS[file.suffix](file)
     except ImportError:

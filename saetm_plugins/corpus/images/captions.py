@@ -24,7 +24,6 @@ from saetm_plugins.numerics.progress import progress_bar
 from saetm_plugins.validation import as_list, check_count, check_text
 
 _TASKS = ("image-to-text", "image-text-to-text", "image-classification")
-_PROMPT = ""  # a captioner says what is in the picture without being asked
 
 
 def caption_images(
@@ -33,7 +32,7 @@ def caption_images(
     *,
     out: str | os.PathLike[str] | None = None,
     batch_size: int = 16,
-    prompt: str = _PROMPT,
+    prompt: str = "",
     device: str | None = None,
     verbose: bool = True,
 ) -> list[str]:

@@ -269,7 +269,9 @@ def _is_sentence_transformer(encoder: Any) -> bool:
 
 def _check_some_are_readable(images: Images, unreadable: np.ndarray) -> None:
     if unreadable.all():
-        raise ValueError(f"images holds {len(images)}, and none can be read: {images.names[0]} say")
+        raise ValueError(
+            f"images holds {len(images)}, and none can be read, such as {images.names[0]}"
+        )
 
 
 def _facts(images: Images) -> dict[str, Any]:

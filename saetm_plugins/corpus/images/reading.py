@@ -97,7 +97,7 @@ class Images(Sequence):
 
 
 def open_images(images: Any, *, name: str = "images") -> Images:
-    """Return pictures as :class:`Images`, none of them decoded; of files the header is read.
+    """Return pictures as :class:`Images`, not decoded; of files the header is read.
 
     Parameters
     ----------
@@ -212,7 +212,7 @@ def iterate_batches(
 def warn_of_unreadable(
     images: Images, unreadable: Sequence[int] | np.ndarray, *, stacklevel: int = 3
 ) -> None:
-    """Name the pictures that could not be decoded, and say how many they are."""
+    """Warn of the pictures that could not be decoded, by name."""
     if len(unreadable) == 0:
         return
     named = ", ".join(images.names[row] for row in unreadable[:_NAMED])
