@@ -15,6 +15,7 @@ import numpy as np
 
 from saetm_plugins import evaluation
 from saetm_plugins.corpus.encoders import encode_texts, load_encoder
+from saetm_plugins.evaluation.words import check_topics
 from saetm_plugins.octis.compat import import_octis, register_metric
 from saetm_plugins.validation import check_choice, without_tensors
 
@@ -75,7 +76,8 @@ class _VectorMetric(AbstractMetric):
         """Return vectors for the words of `topics`; encoded words are kept for the next score."""
         if self._vectors is not None:
             return self._vectors
-        words = sorted({word for topic in topics for word in topic} - self._encoded.keys())
+        shown = check_topics(topics, self.topk)
+        words = sorted({word for topic in shown for word in topic} - self._encoded.keys())
         if words:
             self._encoder = self._encoder or load_encoder()
             vectors = encode_texts(self._encoder, words)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from saetm_plugins.validation import as_names, check_text
+from saetm_plugins.validation import as_names
 
 # Okabe and Ito's colours, which the colour-blind can distinguish; then darker and lighter ones.
 PALETTE = (
@@ -44,13 +44,8 @@ def fade(color: str, opacity: float) -> str:
     return f"rgba({red},{green},{blue},{opacity:g})"
 
 
-def title_or(title: str | None, automatic: str) -> str:
-    """Return the title that was given, a text, or the automatic one."""
-    return automatic if title is None else check_text(title, "title")
-
-
 def lay_out(figure: Any, title: str, height: int, width: int | None = 900, **layout: Any) -> Any:
-    """Give a figure the layout of all; returns it."""
+    """Give a figure the common layout; return it."""
     figure.update_layout(
         template="plotly_white",
         title={"text": title, "x": 0.02, "font": {"size": 17}},

@@ -15,7 +15,6 @@ from saetm_plugins.plotting.style import (
     label_topics,
     lay_out,
     need_columns,
-    title_or,
 )
 from saetm_plugins.validation import as_list, check_choice, check_count
 
@@ -69,8 +68,7 @@ def plot_trends(
     draw(figure, table, chosen, periods, value, names)
     _mark_empty(figure, table, periods)
     axis = "mean share" if value == "share" else "documents with the topic"
-    automatic = title_or(title, "Topics through time")
-    lay_out(figure, automatic, height=520, width=1000, hovermode="x unified")
+    lay_out(figure, title or "Topics through time", height=520, width=1000, hovermode="x unified")
     figure.update_yaxes(title=axis, tickformat=".0%", rangemode="tozero")
     figure.update_xaxes(
         type="category", categoryorder="array", categoryarray=periods, showgrid=False
