@@ -62,7 +62,7 @@ class ModelEncoder:
     chunk_: Any = None
     """How long texts are read, see ``fit``."""
     passages_: FittedPassages | None = None
-    """The passages of the fitted documents, or of the last batch; None where none is long."""
+    """The passages of the fitted documents, or of the last batch, if any is long."""
     _loaded_encoder: tuple[Any, Any] | None = None
     _encoder_argument = "encoder"
 
@@ -122,7 +122,7 @@ class ModelEncoder:
         chunk: Any,
         least: int = 1,
     ) -> Corpus:
-        """Return texts (None if there are none) and embeddings fit for `sae`."""
+        """Return texts, or None, and embeddings of the width of `sae`."""
         if isinstance(chunk, str) and chunk == "fitted":
             chunk = self.chunk_ if embeddings is None else None
         return read_corpus(

@@ -34,7 +34,7 @@ def document_table(
         Mixtures, as ``model.transform`` returns; None means those of the fitted documents.
     labels : array-like of shape (n,), optional
         The topic of each document as ``model.topics_of`` returns them, -1 for a blank text, whose
-        row then names no topic; None means those of the fitted documents, or that none is blank.
+        row names no topic. None: those of the fitted documents; of new ones, no text is blank.
     ids : iterable of length n, optional
         What the documents are called; their row numbers from 0 by default.
     n_next : int, default=2
@@ -43,15 +43,8 @@ def document_table(
     Returns
     -------
     DataFrame
-        Columns ``id, topic, name, share``: the topic with the largest share of the document, -1 for
-        none; then ``topic_2, name_2, share_2`` and so on: the next ones, missing where there is
-        none.
-
-    Raises
-    ------
-    ValueError
-        When `doc_topics`, `labels` or `ids` are of another length or width than the model's
-        documents.
+        Columns ``id, topic, name, share`` of the largest topic, -1 for a blank text; then
+        ``topic_2, name_2, share_2`` and so on of the next topics, missing where the share is 0.
     """
     import pandas as pd
 
@@ -113,7 +106,7 @@ def topic_table(model: Any, *, n_words: int = 10) -> pd.DataFrame:
 
 
 def words_of_topics(model: Any, n_words: int) -> list[list[str]]:
-    """Return the most probable words of each topic; none in a model fitted without documents."""
+    """Return the most probable words of each topic; no words in a model without documents."""
     if model.components_ is None:  # fitted without documents
         return [[] for _ in range(model.n_topics_)]
     return model.get_topics(n_words)

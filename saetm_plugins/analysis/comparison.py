@@ -169,7 +169,7 @@ def _rows_of(groups: Groups, label: Any, argument: str) -> np.ndarray:
     if unknown or not labels:
         shown = ", ".join(map(repr, groups.names[:10])) + (", …" if len(groups.names) > 10 else "")
         found = unknown[0] if unknown else labels
-        raise ValueError(f"{argument}={found!r} is none of the groups: {shown}")
+        raise ValueError(f"{argument}={found!r} is not one of the groups: {shown}")
     return np.unique(np.concatenate([groups.rows(groups.names.index(each)) for each in labels]))
 
 

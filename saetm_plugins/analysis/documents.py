@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 from saetm_plugins.analysis.fitted import as_topic_model, document_atoms
 from saetm_plugins.model import SAETopicModel
-from saetm_plugins.validation import check_choice, check_doc_topics, check_finite, check_indices
+from saetm_plugins.validation import check_choice, check_doc_topics, check_mixtures_of_atoms
 
 BLOCK_ROWS = 4096
 """Documents whose mixtures are dense at once."""
@@ -21,11 +21,8 @@ LEVELS = ("topics", "atoms")
 class Documents:
     """Documents as mixtures, of the fitted corpus or of another.
 
-    Attributes
-    ----------
-    model : SAETopicModel
-    doc_atoms : csr_matrix of shape (n, n_atoms), or None where only topics are known
-    doc_topics : ndarray of shape (n, n_topics), or None to make it from atoms where needed
+    ``doc_atoms`` (n, n_atoms) is None where only topics are known; ``doc_topics`` (n, n_topics) is
+    None where it is computed from the atoms, a block at a time.
     """
 
     model: SAETopicModel
@@ -72,7 +69,7 @@ class Documents:
         return topics
 
     def need_atoms(self, what: str) -> sp.csr_matrix:
-        """Return `doc_atoms`, or raise a ValueError saying what needs them."""
+        """Return `doc_atoms`; raise a ValueError, which names `what` needs them, without."""
         if self.doc_atoms is None:
             raise ValueError(
                 f"{what} needs the documents' atoms: pass doc_atoms=model.transform_atoms(…)"
@@ -88,23 +85,14 @@ class Documents:
 
 
 def read_documents(model: Any, doc_topics: Any = None, doc_atoms: Any = None) -> Documents:
-    """Return the documents to analyse: those given, else those the model was fitted on.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When `model` is no fitted model, the mixtures do not fit it, or there are none.
-    """
+    """Return the documents to analyse: those given, else those the model was fitted to."""
     model = as_topic_model(model)
     if doc_topics is None and doc_atoms is None:
         return Documents(model, document_atoms(model), model.doc_topics_)
     if doc_atoms is not None:
-        if not sp.issparse(doc_atoms):
-            raise TypeError(
-                "doc_atoms must be a sparse matrix, as model.transform_atoms returns; found "
-                f"{type(doc_atoms).__name__}"
-            )
-        doc_atoms = _check_atoms(doc_atoms, model.sae_.n_atoms)
+        doc_atoms = check_mixtures_of_atoms(doc_atoms, model.sae_.n_atoms)
+        if doc_atoms.shape[0] == 0:
+            raise ValueError("doc_atoms holds no documents")
     if doc_topics is not None:
         doc_topics = check_doc_topics(doc_topics, model.n_topics_)
         if doc_atoms is not None and len(doc_topics) != doc_atoms.shape[0]:
@@ -117,9 +105,9 @@ def read_documents(model: Any, doc_topics: Any = None, doc_atoms: Any = None) ->
 def atoms_of_topics(model: Any) -> sp.csr_matrix:
     """Return which atoms belong to which topic: each to the one it has the largest weight in.
 
-    Merges of whole atoms are taken as they are; a soft merge (NMF) splits atoms, and here the
-    largest part decides. An atom that a deleted topic has most of belongs to none. A topic that is
-    the largest of no atom has the atom of the largest weight in it.
+    A soft merge (NMF) splits atoms; here the largest weight decides. An atom with its largest
+    weight in a deleted topic belongs to no topic. A topic without atoms gets the atom that has the
+    largest weight in it.
 
     Parameters
     ----------
@@ -152,18 +140,3 @@ def row_blocks(rows: np.ndarray, size: int = BLOCK_ROWS) -> list[np.ndarray]:
 def check_level(level: str) -> str:
     """Return `level` if it is "topics" or "atoms", or raise a ValueError."""
     return check_choice(level, "level", LEVELS)
-
-
-def _check_atoms(doc_atoms: Any, n_atoms: int) -> sp.csr_matrix:
-    if doc_atoms.ndim != 2 or doc_atoms.shape[0] == 0:
-        raise ValueError(f"doc_atoms holds no documents: shape {doc_atoms.shape}")
-    if doc_atoms.shape[1] != n_atoms:
-        raise ValueError(f"doc_atoms must have {n_atoms} columns; found shape {doc_atoms.shape}")
-    if doc_atoms.dtype.kind not in "fiu":
-        raise ValueError(f"doc_atoms must hold real numbers; found dtype {doc_atoms.dtype}")
-    check_indices(doc_atoms, "doc_atoms")
-    doc_atoms = sp.csr_matrix(doc_atoms)
-    check_finite(doc_atoms.data[None], "doc_atoms")
-    if doc_atoms.nnz and doc_atoms.data.min() < 0:
-        raise ValueError(f"doc_atoms must not be negative; found {doc_atoms.data.min():.3g}")
-    return doc_atoms

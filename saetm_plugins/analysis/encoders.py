@@ -22,7 +22,7 @@ Encode = Callable[[Sequence[str]], np.ndarray]
 
 
 def find_encoder(model: SAETopicModel, encoder: Any = None) -> Encode | None:
-    """Return what encodes texts into the space of a model's documents; None if nothing does.
+    """Return an encoder into the embedding space of a model's documents; None without one.
 
     Parameters
     ----------
@@ -31,15 +31,15 @@ def find_encoder(model: SAETopicModel, encoder: Any = None) -> Encode | None:
         None: the model's encoder, or the one its autoencoder was trained with, or the default
         encoder where the model found that it made the embeddings.
 
-    Raises
-    ------
-    ValueError
-        When `encoder` gives another number of dimensions than the model's embeddings have.
     """
     found = _encoder_of(model) if encoder is None else encoder
     if found is None:
         return None
-    encode = _of_encoder(load_encoder(found if found != "default" else None))
+    loaded = load_encoder(found if found != "default" else None)
+
+    def encode(texts: Sequence[str]) -> np.ndarray:
+        return unit_rows(encode_texts(loaded, texts, batch_size=WORD_BATCH))
+
     width = encode(["topic"]).shape[1]
     if width == model.sae_.n_features:
         return encode
@@ -62,10 +62,3 @@ def _encoder_of(model: SAETopicModel) -> Any:
     if by_encoder and vectors is not None and vectors.shape[1] == DEFAULT_WIDTH:
         return "default" if has_default_encoder() else None
     return None
-
-
-def _of_encoder(encoder: Any) -> Encode:
-    def encode(texts: Sequence[str]) -> np.ndarray:
-        return unit_rows(encode_texts(encoder, texts, batch_size=WORD_BATCH))
-
-    return encode

@@ -1,4 +1,4 @@
-"""What a document is about: its atoms with the words they stem from, its passages and topics."""
+"""Explain a document by its atoms, the words they stem from, its passages and topics."""
 
 from __future__ import annotations
 
@@ -220,14 +220,11 @@ def _atoms_of(model: SAETopicModel, document: Any, embedding: Any) -> sp.csr_mat
     """Return the mixture of atoms (1, n_atoms) of a fitted document, a text or an embedding."""
     if embedding is not None:
         if document is not None and not isinstance(document, str):
-            raise TypeError(f"document must be a text or None beside embedding; found {document!r}")
+            raise TypeError(f"document must be a text or None with embedding; found {document!r}")
         row = check_embeddings(np.atleast_2d(embedding), name="embedding", n_rows=1)
         return document_atoms(model, embeddings=row)
     if isinstance(document, str):
-        try:
-            return document_atoms(model, [document])
-        except ValueError as error:
-            raise ValueError(f"document cannot be embedded as others were: {error}") from error
+        return document_atoms(model, [document])
     if not is_integer(document):
         raise TypeError(f"document must be a position or a text; found {document!r}")
     fitted_rows = document_atoms(model)

@@ -64,8 +64,6 @@ def export_documents(
             raise ValueError(f"texts has {len(texts)} rows for {len(table)} documents")
         table.insert(1, "text", texts)
     if columns is not None:
-        if not isinstance(columns, pd.DataFrame):
-            raise TypeError(f"columns must be a DataFrame; found {type(columns).__name__}")
         if len(columns) != len(table):
             raise ValueError(f"columns has {len(columns)} rows for {len(table)} documents")
         if doubled := [str(column) for column in columns if column in table]:

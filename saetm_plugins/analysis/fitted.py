@@ -1,4 +1,4 @@
-"""What every analysis begins with: the fitted model, its topics' names and words, its mixtures."""
+"""The input of every analysis: the fitted model, its topics' names and words, its mixtures."""
 
 from __future__ import annotations
 
@@ -24,9 +24,8 @@ _SAVED_IN = (".", "model", "saetm/model")  # in an estimator's, a SaeModel's, a 
 def as_topic_model(model: Any) -> SAETopicModel:
     """Return the fitted SAETopicModel that `model` is, holds or was saved as.
 
-    Every analysis calls this first, so that all kinds of models are unwrapped in one place. An
-    adapter that embeds texts itself has a method ``for_analysis()``, which returns its estimator
-    with that encoder.
+    Every analysis calls this first. An adapter that embeds texts itself has a method
+    ``for_analysis()``, which returns its estimator with that encoder.
 
     Parameters
     ----------
@@ -35,12 +34,8 @@ def as_topic_model(model: Any) -> SAETopicModel:
 
     Raises
     ------
-    TypeError
-        When it is none of these.
     NotFittedError
         When it is not fitted.
-    FileNotFoundError, ValueError
-        When the folder holds no model, or a damaged one.
     """
     if isinstance(model, str | os.PathLike):
         return SAETopicModel.load(_find_saved(Path(model)))

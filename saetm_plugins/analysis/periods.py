@@ -40,19 +40,15 @@ class Periods:
         """Documents in each period, (P,)."""
         return np.bincount(self.codes[self.codes >= 0], minlength=len(self.names))
 
-    def rows(self, period: int) -> np.ndarray:
-        """Return the documents of a period, in order."""
-        return np.flatnonzero(self.codes == period)
-
 
 def cut_into_periods(times: Any, bins: Any, n_documents: int, name: str = "times") -> Periods:
-    """Cut times into periods, those without documents included.
+    """Cut times into consecutive periods; some may hold no documents.
 
     Parameters
     ----------
     times : array-like of length n
-        As of :func:`saetm_plugins.analysis.times.parse_times`; numbers stay numbers where `bins`
-        are. A missing one is warned of and its document in no period.
+        As of :func:`saetm_plugins.analysis.times.parse_times`; numbers are not read as dates where
+        `bins` are numbers. A document without a time is in no period, with a warning.
     bins : "auto", int, str or sequence
         "auto": each value, where there are few distinct whole numbers; else years, decades,
         months and so on, at most about 20. An int: so many periods of the same length. A text:
@@ -60,20 +56,14 @@ def cut_into_periods(times: Any, bins: Any, n_documents: int, name: str = "times
         the periods, each holding its lower one; times outside are in no period.
     n_documents : int
     name : str
-        The argument's name in the caller's signature, for errors.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When `times` are of another length, no times, infinite or all missing, or `bins` is not
-        legal.
+        Of the argument in the caller's signature, for errors.
     """
     edges = [] if isinstance(bins, str) or not hasattr(bins, "__len__") else list(bins)
     as_numbers = bool(edges) and all(isinstance(edge, numbers.Real) for edge in edges)
     values, known = read_times(times, n_documents, name, as_numbers=as_numbers)
     if isinstance(bins, str) and bins != "auto":
         if values.dtype.kind != "M":
-            raise ValueError(f"bins={bins!r} is a length of dates; {name} holds numbers")
+            raise ValueError(f"bins={bins!r} is for dates; {name} holds numbers")
         return _calendar(values, known, bins)
     if isinstance(bins, str):
         return _auto_dates(values, known) if values.dtype.kind == "M" else _auto(values, known)
@@ -89,7 +79,7 @@ def _auto(values: np.ndarray, known: np.ndarray) -> Periods:
     found = np.unique(values[known])
     whole = (found == np.round(found)).all()
     if len(found) <= _MOST_VALUES and (not whole or np.ptp(found) <= 2 * _MOST_VALUES):
-        if whole:  # the years between, without documents, are periods as well
+        if whole:  # years without documents are periods, too
             found = np.arange(found[0], found[-1] + 1)
         codes = np.full(len(values), -1)
         codes[known] = np.searchsorted(found, values[known])
@@ -125,7 +115,7 @@ def _calendar(values: np.ndarray, known: np.ndarray, length: str) -> Periods:
         offset = pd.tseries.frequencies.to_offset(length, is_period=True)
         each = pd.PeriodIndex(pd.DatetimeIndex(values[known]), freq=offset.base)
     except (ValueError, TypeError, AttributeError) as error:
-        raise ValueError(f"bins={length!r} is no length that pandas knows: {error}") from None
+        raise ValueError(f"bins={length!r} is not a period of pandas: {error}") from None
     numbers, step = each.asi8, int(offset.n)
     first = int(numbers.min())
     if each.freqstr.startswith("Y"):  # decades begin with 1850, not with the first document
@@ -164,10 +154,7 @@ def _read_edges(bins: Any, values: np.ndarray) -> np.ndarray:
             f'bins must be "auto", a number of periods, a length such as "10Y", or edges; found '
             f"{bins!r}"
         ) from None
-    if (
-        len(edges) < 2
-        or not (np.diff(edges) > np.zeros(1, edges.dtype) - np.zeros(1, edges.dtype)).all()
-    ):
+    if len(edges) < 2 or not (edges[1:] > edges[:-1]).all():
         raise ValueError(f"bins must hold at least 2 edges, in rising order; found {bins!r}")
     return edges
 

@@ -61,7 +61,7 @@ def permuted_sums(
 ) -> Iterator[np.ndarray]:
     """Yield sums over random subsets of rows, up to 1,000 permutations (rows) × T at a time.
 
-    A permutation takes, of the rows of each stratum, as many as the stratum says.
+    A permutation takes, of the rows of each stratum, the number that goes with the stratum.
     """
     parts = [(row_blocks(rows), n_taken) for rows, n_taken in strata]
     blocks = [part for stratum, _ in parts for part in stratum]

@@ -211,10 +211,7 @@ def _query_vector(model: SAETopicModel, searched: _Searched, query: Any, name: s
     if isinstance(query, str):
         if not query.strip():
             raise ValueError(f"{name} is an empty text")
-        try:
-            return model.encode([query])[0]
-        except ValueError as error:
-            raise ValueError(f"{name} cannot be embedded as the documents were: {error}") from error
+        return model.encode([query])[0]
     if name == "like" and is_integer(query):
         n_documents = searched.doc_atoms.shape[0]
         if not 0 <= query < n_documents:

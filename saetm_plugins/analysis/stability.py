@@ -191,10 +191,7 @@ def match_topics(
 
 def _check_words(words: Any, name: str) -> list[list[str]]:
     what = "lists of words, one per topic"
-    topics = [as_list(row, name, what) for row in as_list(words, name, what)]
-    if not topics or not all(isinstance(word, str) for row in topics for word in row):
-        raise TypeError(f"{name} must hold {what}; found {words!r:.80}")
-    return topics
+    return [as_list(row, name, what) for row in as_list(words, name, what)]
 
 
 def _check_labels(labels: Any, name: str, n_topics: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Times of documents: dates, years or other numbers, and numbers that stand for dates."""
+"""Times of documents: dates, years or other numbers, and numbers that encode dates."""
 
 from __future__ import annotations
 
@@ -25,8 +25,7 @@ _UNITS: dict[str, tuple[dict[str, Any], str]] = {
 }
 # Dates without separators, by the number of their digits.
 _DIGITS = {6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
-_EARLIEST = {"s": "1990", "ms": "1990", "us": "1990", "ns": "1990", "excel": "1990"}
-_LATEST = "2050"
+_EARLIEST, _LATEST = "1990", "2050"  # of numbers that are read as dates
 _QUARTER = r"(\d{4})[- ]?Q([1-4])"
 
 
@@ -35,20 +34,7 @@ def read_times(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return times as an array of float64 or datetime64, and which are known.
 
-    Parameters
-    ----------
-    times : array-like of length n
-        As of :func:`parse_times`.
-    n_documents : int
-    name : str
-        The argument's name in the caller's signature, for errors.
-    as_numbers : bool, default=False
-        Numbers are not taken for dates.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When `times` are of another length, no times, infinite or all missing.
+    Parameters are those of :func:`parse_times`; `times` is any array-like of `n_documents` entries.
     """
     import pandas as pd
 
@@ -86,18 +72,13 @@ def parse_times(
     name : str
         For messages.
     unit : {"s", "ms", "us", "ns", "excel"}, optional
-        What numbers stand for.
+        The unit of numbers that are dates.
     format : str, optional
-        How dates are written, as ``strptime`` has it: "%d.%m.%Y".
+        How dates are written, for ``strptime``: "%d.%m.%Y".
     as_numbers : bool, default=False
-        Numbers are not taken for dates.
+        Never read numbers as dates.
     at : callable, optional
-        Gives the name of a row, counted from 0; ``times[3]`` by default.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When an entry is no time, and says which.
+        Names a row, counted from 0, in errors; ``times[3]`` by default.
     """
     import pandas as pd
 
@@ -110,8 +91,8 @@ def parse_times(
         raise TypeError(f"{name} must hold dates, years or numbers; found True and False")
     known = times.notna().to_numpy()
     if format is not None:
-        whole = times.convert_dtypes()  # 20190104.0, beside missing ones, is 20190104
-        dates = pd.to_datetime(whole.astype("string"), format=format, errors="coerce")
+        integers = times.convert_dtypes()  # 20190104.0, beside missing ones, is 20190104
+        dates = pd.to_datetime(integers.astype("string"), format=format, errors="coerce")
         _refuse(times, known & dates.isna().to_numpy(), at, f"not a date as {format!r} writes it")
         times = dates
     elif not pd.api.types.is_numeric_dtype(times.dtype) and not _is_datetime(times):
@@ -160,14 +141,14 @@ def _parse_texts(series: pd.Series, known: np.ndarray, at: Callable[[int], str])
         periods = pd.PeriodIndex(texts.str.replace(_QUARTER, r"\1Q\2", regex=True), freq="Q")
         return pd.Series(periods.to_timestamp())
     dates = pd.to_datetime(series, errors="coerce", format="ISO8601", utc=True)
-    problem = "neither a number nor an ISO date (for others say how they are written: "
+    problem = "neither a number nor an ISO date (give the format of others: "
     problem += "--time-format, or in Python pandas.to_datetime(…, format=…))"
     _refuse(series, known & dates.isna().to_numpy(), at, problem)
     return dates
 
 
 def _recognise(numbers: pd.Series, known: np.ndarray, name: str) -> pd.Series:
-    """Return the dates that all numbers stand for, where that is unmistakable, and warn of it."""
+    """Return numbers as dates where they can hardly be anything else, with a warning."""
     import pandas as pd
 
     given = numbers[known]
@@ -181,7 +162,7 @@ def _recognise(numbers: pd.Series, known: np.ndarray, name: str) -> pd.Series:
         if format and dates.notna().all() and years.all() and not mistakable:
             return _say(numbers, dates, f"dates written {format}", name)
     for unit, (options, called) in _UNITS.items():
-        first, last = (pd.Timestamp(year) for year in (_EARLIEST[unit], _LATEST))
+        first, last = pd.Timestamp(_EARLIEST), pd.Timestamp(_LATEST)
         dates = pd.to_datetime(given, errors="coerce", **options)
         is_round = unit == "excel" and (given % 100 == 0).all()  # thousands of something
         if ((dates >= first) & (dates < last)).all() and not is_round:

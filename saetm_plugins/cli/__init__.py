@@ -1,7 +1,7 @@
 """The ``saetm`` command: topic models from the shell, from fitting them to reading collections.
 
-A leaf: nothing imports it. The functions of its modules are the commands; what they need of the
-library is imported when they run, so that ``saetm --help`` answers at once.
+The functions of its modules are the commands; they import the library when they run, so that
+``saetm --help`` answers at once.
 """
 
 from __future__ import annotations

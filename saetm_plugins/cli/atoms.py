@@ -74,28 +74,16 @@ def train_sae(
     overwrite: Overwrite = False,
 ) -> None:
     """Train a sparse autoencoder on embeddings; under torchrun, on all its processes."""
+    # The other options are arguments of train_sae.
+    flags = dict(locals())
+    for name in ("embeddings", "out", "config", "overwrite"):
+        del flags[name]
+
     import os
 
     from saetm_plugins.atoms.training.train import train_sae_from_config
 
     check_model_folder(out, "sparse-autoencoder", overwrite)
-    flags = {
-        "preset": preset,
-        "n_atoms": n_atoms,
-        "activation": activation,
-        "k": k,
-        "n_steps": n_steps,
-        "batch_size": batch_size,
-        "device": device,
-        "checkpoint_dir": checkpoint_dir,
-        "checkpoint_every": checkpoint_every,
-        "checkpoint_minutes": checkpoint_minutes,
-        "logger": logger,
-        "log_dir": log_dir,
-        "encoder_name": encoder_name,
-        "data_name": data_name,
-        "random_state": random_state,
-    }
     sae = train_sae_from_config(embeddings, config, flags)
     if int(os.environ.get("RANK", "0")) == 0:
         sae.save_pretrained(out, overwrite=overwrite)

@@ -1,4 +1,4 @@
-"""What the ``saetm`` command prints: a table of topics, errors and warnings in one line each."""
+"""How the ``saetm`` command prints: tables, and errors and warnings in one line each."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def print_topics(
 ) -> None:
     """Print a table of topics: documents, share, words and, given texts, the most typical one.
 
-    A model fitted without documents has no words; the rows of its typical documents stand there.
+    For a model fitted without documents, which has no words: the rows of typical documents.
     """
     labels = np.asarray(model.labels_)
     sizes = np.bincount(labels[labels >= 0], minlength=model.n_topics_)
@@ -58,15 +58,7 @@ def print_topics(
 def print_table(
     frame: pd.DataFrame, console: Console, title: str = "", *, n_rows: int = 20
 ) -> None:
-    """Print the first rows of a DataFrame, with shares in per cent, and the columns that fit.
-
-    Parameters
-    ----------
-    frame : DataFrame
-    console : Console
-    title : str
-    n_rows : int, default=20
-    """
+    """Print the first rows of a DataFrame, shares in per cent, and those columns that fit."""
     shown = frame.head(n_rows)
     left_out: list[str] = []
     table = _table_of(shown, title)

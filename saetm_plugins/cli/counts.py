@@ -1,4 +1,4 @@
-"""Commands that ask how far topics come back, and how many there should be."""
+"""Commands for the stability of topics and for their number."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def suggest(
 
 
 def _read_counts(text: str) -> list[int]:
-    """Read "10,20,50" or "10:100:10", both ends of which count."""
+    """Read "10,20,50" or "10:100:10", the last number included."""
     try:
         found: list[int] = []
         for part in text.split(","):

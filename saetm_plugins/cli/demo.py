@@ -1,7 +1,6 @@
 """``saetm demo``: the main job, inside BERTopic, on a corpus and a model that ship with packages.
 
-A leaf: needs the extras ``bertopic``, ``gensim`` (for its Lee news corpus), ``offline`` and
-``cli``.
+Needs the extras ``bertopic``, ``gensim`` (for its Lee news corpus), ``offline`` and ``cli``.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def search(
     rows: NewRows,
     output: Output,
 ) -> None:
-    """Find documents by a phrase, topic, atoms, words or likeness; say which atoms match."""
+    """Find documents by a phrase, topic, atoms, words or similarity, and the atoms that match."""
     from saetm_plugins import SAETopicModel
     from saetm_plugins.analysis import find_documents
 
@@ -148,7 +148,7 @@ def transform(
     rows: Rows,
     output: Output,
 ) -> None:
-    """Give the share of every topic in new texts or pictures, a column a topic."""
+    """Compute the share of every topic in new texts or pictures, a column a topic."""
     import pandas as pd
 
     from saetm_plugins import SAETopicModel

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from saetm_plugins.cli.console import print_line
-from saetm_plugins.cli.images import open_picture_folder, picture_embeddings
+from saetm_plugins.cli.images import open_picture_folder, read_picture_embeddings
 from saetm_plugins.cli.options import (
     Encoder,
     Model,
@@ -21,7 +21,7 @@ from saetm_plugins.cli.options import (
     expand_options,
 )
 from saetm_plugins.cli.reading import read_collection, read_time_column
-from saetm_plugins.cli.shared import console, refuse_existing
+from saetm_plugins.cli.shared import console, refuse_existing, save_with_tables, saved_ids
 
 Levels = Annotated[
     str | None,
@@ -65,13 +65,19 @@ def explore(
     refuse_existing(out, overwrite)
     fitted = SAETopicModel.load(model, encoder=encoder)
     images = open_picture_folder(file)
+    options: dict[str, Any] = {
+        "levels": _counts(levels),
+        "title": (file.stem if images is None else file.name) if title is None else title,
+        "max_documents": max_documents,
+        "random_state": random_state,
+        "overwrite": overwrite,
+    }
     if images is not None:
-        _explore_pictures(
-            fitted, images, out, levels=_counts(levels),
-            embeddings=picture_embeddings(rows.embeddings),
-            title=file.name if title is None else title, max_documents=max_documents,
-            random_state=random_state, overwrite=overwrite,
-        )  # fmt: skip
+        vectors = read_picture_embeddings(images, rows.embeddings)
+        write_page(
+            fitted, None, out, images=images, ids=images.names, embeddings=vectors, **options
+        )
+        print_line(console, "Saved to", out)
         return
     read = read_collection(
         model, fitted, file, rows, group_column=group_column, time_column=time_column
@@ -83,29 +89,14 @@ def explore(
         fitted,
         read.need_texts(),
         out,
-        levels=_counts(levels),
         embeddings=read.embeddings,
         ids=read.ids,
         groups=None if group_column is None else read.frame[group_column],
         times=times,
         group_label=group_column or "group",
         time_label=time_column or "time",
-        title=file.stem if title is None else title,
-        max_documents=max_documents,
-        random_state=random_state,
-        overwrite=overwrite,
+        **options,
     )
-    print_line(console, "Saved to", out)
-
-
-def _explore_pictures(model: Any, images: Any, out: Path, **options: Any) -> None:
-    """Write the page of a model of pictures."""
-    from saetm_plugins.corpus.images.encoding import read_embedded_images
-    from saetm_plugins.plotting import explore as write_page
-
-    if isinstance(options["embeddings"], Path):
-        options["embeddings"] = read_embedded_images(images, options["embeddings"]).embeddings
-    write_page(model, None, out, images=images, ids=images.names, **options)
     print_line(console, "Saved to", out)
 
 
@@ -195,24 +186,8 @@ def name(
         )
     except JudgeError as error:  # one line, as all errors of the command
         raise ValueError(str(error)) from error
-    _save_named(fitted, model, model if out is None else out)
-
-
-def _save_named(fitted: Any, model: Path, out: Path) -> None:
-    """Save a model and its tables, with the ids that were beside it."""
-    from saetm_plugins.cli.console import print_topics
-    from saetm_plugins.files.tables import read_table, write_table
-    from saetm_plugins.model_tables import document_table, topic_table
-
-    ids = None
-    if (model / "documents.csv").is_file():
-        ids = read_table(model / "documents.csv", "id")["id"]
-        ids = ids if len(ids) == len(fitted.labels_) else None
-    fitted.save(out, overwrite=True)
-    write_table(topic_table(fitted), out / "topics.csv")
-    write_table(document_table(fitted, ids=ids), out / "documents.csv")
-    print_topics(fitted, console)
-    print_line(console, "Saved to", out)
+    ids = saved_ids(model, len(fitted.labels_))
+    save_with_tables(fitted, model if out is None else out, True, ids)
 
 
 def _counts(levels: str | None) -> list[int] | None:

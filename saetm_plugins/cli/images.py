@@ -1,4 +1,4 @@
-"""Folders of pictures in the place of files of texts, and the command that shows topics of them."""
+"""Folders of pictures given instead of files of texts, and the command that draws their topics."""
 
 from __future__ import annotations
 
@@ -36,13 +36,7 @@ Pictures = Annotated[
 
 
 def open_picture_folder(file: Path) -> Images | None:
-    """Return the pictures of a folder, None for texts; .txt files make it a folder of texts.
-
-    Raises
-    ------
-    ValueError
-        When a folder holds neither.
-    """
+    """Return the pictures of a folder; None for a file, and for a folder with .txt files."""
     from saetm_plugins.corpus.images.reading import holds_images, open_images
 
     if not file.is_dir() or next(file.rglob("*.txt"), None) is not None:
@@ -53,8 +47,17 @@ def open_picture_folder(file: Path) -> Images | None:
 
 
 def picture_embeddings(file: Path | None) -> Any:
-    """Return a folder of shards as it is, and the rows of a .npy file."""
+    """Return the path of a folder of shards, or the rows of a .npy file, as ``fit`` takes them."""
     return file if file is not None and file.is_dir() else load_embeddings(file)
+
+
+def read_picture_embeddings(images: Images, file: Path | None) -> Any:
+    """Return the embeddings of pictures, from a folder of shards or a .npy file."""
+    from saetm_plugins.corpus.images.encoding import read_embedded_images
+
+    if file is not None and file.is_dir():
+        return read_embedded_images(images, file).embeddings
+    return load_embeddings(file)
 
 
 def picture_names(images: Images) -> pd.Series:
@@ -67,7 +70,7 @@ def picture_names(images: Images) -> pd.Series:
 def words_of_pictures(
     images: Images, captions: Path | None, captioner: str | None, vocabulary: Path | None
 ) -> dict[str, Any]:
-    """Return the arguments of ``fit`` that say what words there are for pictures."""
+    """Return the arguments of ``fit`` that give pictures their words."""
     if captioner is not None:
         from saetm_plugins.corpus.images import caption_images
 
@@ -88,8 +91,8 @@ def _read_captions(file: Path, images: Images) -> list[str]:
     missing = [name for name in images.names if name not in captions]
     if missing:
         raise ValueError(
-            f"captions {str(file)!r} lacks {len(missing)} of {len(images)} pictures, "
-            f"{missing[0]!r} say"
+            f"captions {str(file)!r} lacks {len(missing)} of {len(images)} pictures, such as "
+            f"{missing[0]!r}"
         )
     return [captions[name] for name in images.names]
 

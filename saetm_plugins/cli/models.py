@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -37,12 +37,9 @@ from saetm_plugins.cli.shared import (
     read_chunk,
     read_documents,
     refuse_existing,
+    save_with_tables,
+    saved_ids,
 )
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from saetm_plugins import SAETopicModel
 
 
 def demo(
@@ -109,7 +106,7 @@ def fit(
     else:
         documents, ids = read_documents(file, text_column, id_column, form.reading())
         model.fit(documents, embeddings=load_embeddings(embeddings), chunk=split)
-    _save(model, out, overwrite, ids)
+    save_with_tables(model, out, overwrite, ids)
 
 
 @expand_options
@@ -171,7 +168,7 @@ def retopic(
 
     check_model_folder(out, "topic-model", overwrite)
     recut = SAETopicModel.load(model).retopic(_topic_count(n_topics), merge)
-    _save(recut, out, overwrite, _saved_ids(model, len(recut.labels_)))
+    save_with_tables(recut, out, overwrite, saved_ids(model, len(recut.labels_)))
 
 
 def _read_sae(text: str) -> Any:
@@ -189,26 +186,3 @@ def _topic_count(text: str | None) -> int | str | None:
         return int(text)
     except ValueError:
         raise typer.BadParameter(f'--n-topics must be a number or "auto"; found {text!r}') from None
-
-
-def _save(model: SAETopicModel, out: Path, overwrite: bool, ids: Any) -> None:
-    """Save a model and, in its folder, its tables; saving again replaces both."""
-    from saetm_plugins.files.tables import write_table
-    from saetm_plugins.model_tables import document_table, topic_table
-
-    model.save(out, overwrite=overwrite)
-    write_table(topic_table(model), out / "topics.csv")
-    write_table(document_table(model, ids=ids), out / "documents.csv")
-    print_topics(model, console)
-    print_line(console, "Saved to", out)
-
-
-def _saved_ids(model: Path, n_documents: int) -> pd.Series | None:
-    """Return the ids that `saetm fit` wrote beside a model, where it did."""
-    from saetm_plugins.files.tables import read_table
-
-    documents = model / "documents.csv"
-    if not documents.is_file():
-        return None
-    ids = read_table(documents, "id")["id"]
-    return ids if len(ids) == n_documents else None

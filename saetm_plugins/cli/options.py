@@ -1,4 +1,4 @@
-"""Arguments and options that several commands of ``saetm`` share, each declared once.
+"""Arguments and options of several commands of ``saetm``, each declared once.
 
 Options that belong together are the fields of a class. A command takes such a class as one
 parameter, and :func:`expand_options` gives the shell its fields.
@@ -26,18 +26,18 @@ Texts = Annotated[
 ]
 TextColumn = Annotated[str, typer.Option(help="The column that holds the texts.")]
 IdColumn = Annotated[
-    str | None, typer.Option(help="What documents are called; by default their row numbers.")
+    str | None, typer.Option(help="The column with the documents' ids; by default row numbers.")
 ]
-Sep = Annotated[str | None, typer.Option(help="Separator of a CSV file; found out by default.")]
+Sep = Annotated[str | None, typer.Option(help="Separator of a CSV file; detected by default.")]
 Encoding = Annotated[
-    str | None, typer.Option(help="Of a file of text, latin-1 say; found out by default.")
+    str | None, typer.Option(help="Of a file of text, such as latin-1; detected by default.")
 ]
 EncodingErrors = Annotated[
     str, typer.Option(help='"replace" reads bytes that are not in the encoding as U+FFFD.')
 ]
 Quoting = Annotated[
     str | None,
-    typer.Option(help='Of a CSV file: "csv", or "none", quotes are characters; found out.'),
+    typer.Option(help='Of a CSV file: "csv", or "none", quotes are characters; detected.'),
 ]
 Sheet = Annotated[str | None, typer.Option(help="Of an Excel file, its name or number.")]
 HeaderRow = Annotated[int, typer.Option(help="The line, or row of a sheet, that names columns.")]
@@ -62,7 +62,7 @@ TimeUnit = Annotated[
     typer.Option(help="Of times that are numbers: s, ms, us or ns since 1970, or days of excel."),
 ]
 TimeFormat = Annotated[
-    str | None, typer.Option(help="How times are written: %d.%m.%Y; ISO dates are found out.")
+    str | None, typer.Option(help="How times are written, such as %d.%m.%Y; ISO dates need none.")
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
@@ -81,7 +81,7 @@ New = Annotated[
 
 @dataclass(frozen=True)
 class Format:
-    """What is to be known of a file where it is not found out, as ``read_table`` takes it."""
+    """The format of a file, where it is not to be detected; arguments of ``read_table``."""
 
     sep: Sep = None
     encoding: Encoding = None
@@ -108,7 +108,7 @@ class Rows(Format):
 
 @dataclass(frozen=True)
 class NewRows(Rows):
-    """Rows of the documents that a model was fitted to, or of others to encode."""
+    """Rows of a model's own documents, or of new ones to encode."""
 
     new: New = False
     encoder: Encoder = None
@@ -116,20 +116,14 @@ class NewRows(Rows):
 
 @dataclass(frozen=True)
 class Output:
-    """Where the table or page goes."""
+    """The file for the table or page."""
 
     out: Out = None
     overwrite: Overwrite = False
 
 
 def expand_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give the shell the fields of those parameters that are classes of options.
-
-    Parameters
-    ----------
-    command : callable
-        Its parameters with such a class as annotation are made from their fields' values.
-    """
+    """Replace each parameter of a command that is a class of options by the class's fields."""
     hints = get_type_hints(command, include_extras=True)
     groups: dict[str, Any] = {name: kind for name, kind in hints.items() if is_dataclass(kind)}
     parameters: list[inspect.Parameter] = []

@@ -1,4 +1,4 @@
-"""What commands give out: a table on the terminal, a table in a file, a page with a figure."""
+"""The output of commands: a table on the terminal or in a file, or a page with a figure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ tr:hover td { background: #f6f8fa; }
 
 
 def check_out(output: Output) -> None:
-    """Refuse a file that could not be written, before the work."""
+    """Raise, before the work, where the file could not be written."""
     from saetm_plugins.files.folders import check_parent
     from saetm_plugins.files.tables import TABLE_SUFFIXES, check_table_path
 
@@ -57,20 +57,9 @@ def give_out(
     note: str = "",
     shown: pd.DataFrame | None = None,
 ) -> None:
-    """Print the first rows of a table and, where there is a file to write, write all of them.
+    """Print the first rows of a table (of `shown`, if given) and write all rows to `output`.
 
-    Parameters
-    ----------
-    frame : DataFrame
-    title : str
-        Above the table, and of the page.
-    output : Output
-    figure : function, optional
-        Called without arguments for a plotly figure, where a page is written.
-    note : str
-        A sentence below the title of a page, and below the printed table.
-    shown : DataFrame, optional
-        What is printed in place of `frame`.
+    `figure` makes the plotly figure of a page; `note` is a sentence below the title.
     """
     from saetm_plugins.files.tables import write_table
 
@@ -88,7 +77,7 @@ def give_out(
 
 
 def _flat(frame: pd.DataFrame) -> pd.DataFrame:
-    """Write lists, which tables of text have not, as their items with blanks between them."""
+    """Return the table with lists joined by blanks, as files of text hold no lists."""
     lists = [
         column
         for column in frame

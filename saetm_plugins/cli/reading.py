@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from saetm_plugins.cli.images import open_picture_folder, picture_embeddings
+from saetm_plugins.cli.images import open_picture_folder, read_picture_embeddings
 from saetm_plugins.cli.options import NewRows, Rows
 from saetm_plugins.cli.shared import load_embeddings
 
@@ -29,7 +29,7 @@ class Collection(NamedTuple):
     doc_atoms: Any
 
     def need_texts(self) -> list[str]:
-        """Return the texts, or say that the file has none."""
+        """Return the texts, or raise where the file has none."""
         if self.texts is None:
             raise ValueError("text_column 'text' is not in the file, or it is one of pictures")
         return self.texts
@@ -47,16 +47,12 @@ def read_collection(
     A folder of pictures has the columns ``image``, the path within it, and ``folder``, the part of
     that before the file's name.
     """
-    from saetm_plugins.corpus.images.encoding import read_embedded_images
-
     text_column, id_column = rows.text_column, rows.id_column
     images = open_picture_folder(file)
     if images is not None:
         id_column = "image"
         frame, has_texts = _name_pictures(images, columns), False
-        vectors = picture_embeddings(rows.embeddings)
-        if isinstance(vectors, Path):
-            vectors = read_embedded_images(images, vectors).embeddings
+        vectors = read_picture_embeddings(images, rows.embeddings)
     else:
         if id_column is None and file.is_dir():
             id_column = "id"  # the files' names
@@ -131,20 +127,20 @@ def _read(
 
 
 def _order_by_id(folder: Path, ids: pd.Series, id_column: str, rows: Rows) -> list[int]:
-    """Return the row of each of the model's documents, told by the ids `saetm fit` wrote."""
+    """Return the row of each of the model's documents, by the ids that `saetm fit` wrote."""
     from saetm_plugins.files.tables import read_table
 
     saved = read_table(folder / "documents.csv", "id")["id"].tolist()
-    place = {str(key): row for row, key in enumerate(ids)}
-    if len(place) < len(ids):
+    row_of = {str(key): row for row, key in enumerate(ids)}
+    if len(row_of) < len(ids):
         raise ValueError(f"id_column {id_column!r} names documents twice")
-    missing = [key for key in saved if key not in place]
+    missing = [key for key in saved if key not in row_of]
     if missing:
         raise ValueError(
             f"id_column {id_column!r} lacks {len(missing)} of the model's {len(saved)} documents, "
-            f"{missing[0]!r} say{_or_new(rows)}"
+            f"such as {missing[0]!r}{_or_new(rows)}"
         )
-    return [place[key] for key in saved]
+    return [row_of[key] for key in saved]
 
 
 def _or_new(rows: Rows) -> str:

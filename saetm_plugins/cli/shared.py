@@ -1,4 +1,4 @@
-"""What several commands of ``saetm`` share: files read and written, refusals before the work."""
+"""Parts of several commands of ``saetm``: files read and written, checks before the work."""
 
 from __future__ import annotations
 
@@ -8,21 +8,25 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.console import Console
 
+from saetm_plugins.cli.console import print_line, print_topics
+
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
+
+    from saetm_plugins import SAETopicModel
 
 console = Console()
 
 
 def refuse_existing(out: Path, overwrite: bool) -> None:
-    """Say so before the work, not after it."""
+    """Raise where `out` exists and is not to be replaced."""
     if out.exists() and not overwrite:
         raise typer.BadParameter(f"--out {str(out)!r} exists; pass --overwrite to replace it")
 
 
 def check_model_folder(out: Path, kind: str, overwrite: bool) -> None:
-    """Refuse a folder that could not be written, before the work."""
+    """Raise where a model's folder could not be written."""
     from saetm_plugins.files.folders import check_destination
 
     refuse_existing(out, overwrite)
@@ -30,6 +34,29 @@ def check_model_folder(out: Path, kind: str, overwrite: bool) -> None:
         check_destination(out, kind, overwrite=overwrite)
     except OSError as error:
         raise typer.BadParameter(f"--out: {error}") from None
+
+
+def save_with_tables(model: SAETopicModel, out: Path, overwrite: bool, ids: Any) -> None:
+    """Save a model and, in its folder, its tables; print its topics."""
+    from saetm_plugins.files.tables import write_table
+    from saetm_plugins.model_tables import document_table, topic_table
+
+    model.save(out, overwrite=overwrite)
+    write_table(topic_table(model), out / "topics.csv")
+    write_table(document_table(model, ids=ids), out / "documents.csv")
+    print_topics(model, console)
+    print_line(console, "Saved to", out)
+
+
+def saved_ids(model: Path, n_documents: int) -> pd.Series | None:
+    """Return the ids in the table of documents beside a saved model, if there is one."""
+    from saetm_plugins.files.tables import read_table
+
+    documents = model / "documents.csv"
+    if not documents.is_file():
+        return None
+    ids = read_table(documents, "id")["id"]
+    return ids if len(ids) == n_documents else None
 
 
 def read_documents(
@@ -45,7 +72,7 @@ def read_documents(
 
 
 def read_chunk(text: str) -> Any:
-    """Return what `--chunk` says, as ``chunk=`` of a model takes it."""
+    """Return the value of `--chunk` as the argument ``chunk`` of a model."""
     from saetm_plugins.corpus.chunker import Chunker
 
     if text in ("auto", "fitted"):

@@ -18,8 +18,8 @@ from saetm_plugins.validation import check_choice, check_count
 
 _UNITS = 2048  # sentences whose tokens are counted at a time
 _FEW = 64  # tokens, of two or three sentences
-_WHOLE = 16  # characters a token: texts of more than this are not counted in one piece
-# A sentence ends with its mark and the space behind; Chinese, Japanese and Hindi marks need none.
+_LONGEST_TOKEN = 16  # characters; texts of more than this a token are long without counting
+# A sentence ends with its mark and a space; Chinese, Japanese and Hindi marks need no space.
 _SENTENCE = re.compile(
     r"[.!?…]+[\"'”’»)\]]*\s+|[。！？]+[\"”’」』）]*\s*|[।॥؟۔]+[\"”»]*\s*|\n\s*\n\s*"
 )
@@ -34,18 +34,13 @@ class Chunker:
     Parameters
     ----------
     by : {"sentence", "paragraph"}, default="sentence"
-        What is not torn apart unless it is too long by itself.
+        The unit that is split only if it is too long by itself.
     max_tokens : int, optional
         Tokens of a passage at most; None: as many as the encoder reads. Words are counted where
         an encoder has no tokenizer.
     overlap : int, default=0
         Up to this many tokens of whole sentences before a passage are read along with it. They are
         context: words are counted in one passage only.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When a setting is not legal.
     """
 
     by: str = "sentence"
@@ -75,12 +70,6 @@ class Chunker:
         Returns
         -------
         Passages
-
-        Raises
-        ------
-        TypeError, ValueError
-            When `documents` are no texts, `max_tokens` is more than the encoder reads, or is not
-            given and the encoder does not tell.
         """
         texts = check_documents(documents)
         encoder = load_encoder(encoder)
@@ -110,8 +99,8 @@ class Chunker:
         reads = token_limit(encoder)
         if self.max_tokens is None and reads is None:
             raise ValueError(
-                f"max_tokens is not given, and encoder {type(encoder).__name__} does not tell how "
-                "much it reads (no max_seq_length)"
+                f"max_tokens is not given, and encoder {type(encoder).__name__} has no "
+                "max_seq_length"
             )
         if reads is not None and self.max_tokens is not None and self.max_tokens > reads:
             raise ValueError(
@@ -129,12 +118,7 @@ class Chunker:
 
 
 def check_chunk(chunk: Any, name: str = "chunk") -> Any:
-    """Return a `chunk` argument: None, "auto" or a Chunker.
-
-    Raises
-    ------
-    TypeError, ValueError
-    """
+    """Return a `chunk` argument: None, "auto" or a Chunker."""
     if isinstance(chunk, str):
         return check_choice(chunk, name, ("auto",))
     if chunk is not None and not isinstance(chunk, Chunker):
@@ -154,13 +138,7 @@ def pack_chunk(chunk: Any) -> Any:
 
 
 def unpack_chunk(packed: Any) -> Any:
-    """Return the `chunk` argument that :func:`pack_chunk` wrote.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When it wrote no such thing.
-    """
+    """Return the `chunk` argument that :func:`pack_chunk` wrote."""
     if not isinstance(packed, dict):
         return check_chunk(packed, "the saved model's chunk")
     unknown = set(packed) - {"by", "max_tokens", "overlap"}
@@ -172,59 +150,45 @@ def unpack_chunk(packed: Any) -> Any:
 def split_long(
     texts: Sequence[str], encoder: Any, chunk: Any, *, stacklevel: int = 4
 ) -> Passages | None:
-    """Split the texts that are too long; None where none is.
+    """Split the texts that are too long; None where there are none.
 
     Parameters
     ----------
     texts : sequence of str
     encoder : object with ``encode(list[str])``
     chunk : None, "auto" or Chunker
-        "auto" splits what is longer than the encoder reads, where it tells, and says so.
+        "auto" splits texts that are longer than the encoder reads, where this is known, and warns.
     stacklevel : int, default=4
-
-    Returns
-    -------
-    Passages, or None
     """
     if chunk is None:
         return None
-    limit = token_limit(encoder)
-    automatic = not isinstance(chunk, Chunker)
-    if automatic and limit is None:
-        return None
-    if automatic:
-        assert limit is not None
-        passages = _split_automatically(list(texts), encoder, limit)
-    else:
+    if isinstance(chunk, Chunker):
         passages = chunk.split(texts, encoder)
+        return None if len(passages) == len(texts) else passages
+    reads = token_limit(encoder)
+    if reads is None:
+        return None
+    # Shorter passages than can be read are of fewer subjects, and the sentences read along before
+    # them give the context (benchmarks/RESULTS.md).
+    size = max(8, reads // 2)
+    chunker = Chunker(max_tokens=size, overlap=reads // 8)
+    count = token_counter(encoder)
+    passages = _split(list(texts), count, min(size, reads), chunker, longer_than=reads)
     if len(passages) == len(texts):
         return None
-    if automatic:
-        long = passages.is_split
-        warnings.warn(
-            f"{long.sum()} of {len(texts)} documents are longer than the {limit} tokens that the "
-            f"encoder reads, and are read in {long[passages.documents].sum()} passages; with "
-            "chunk=None their beginnings alone would be",
-            UserWarning,
-            stacklevel=stacklevel,
-        )
+    long = passages.is_split
+    warnings.warn(
+        f"{long.sum()} of {len(texts)} documents are longer than the {reads} tokens that the "
+        f"encoder reads, and are read in {long[passages.documents].sum()} passages; with "
+        "chunk=None their beginnings alone would be",
+        UserWarning,
+        stacklevel=stacklevel,
+    )
     return passages
 
 
 Count = Callable[[Sequence[str]], np.ndarray]
 """From texts to their numbers of tokens, (n,) int64."""
-
-
-def _split_automatically(texts: list[str], encoder: Any, reads: int) -> Passages:
-    """Split texts of more tokens than `reads`, into passages of half of that.
-
-    Shorter passages than can be read hold fewer subjects, and sentences read along before them say
-    what they are about (benchmarks/RESULTS.md).
-    """
-    chunker = Chunker(max_tokens=max(8, reads // 2), overlap=reads // 8)
-    limit = chunker.max_tokens
-    assert limit is not None
-    return _split(texts, token_counter(encoder), min(limit, reads), chunker, longer_than=reads)
 
 
 def _split(
@@ -234,8 +198,8 @@ def _split(
     tokens = np.zeros(len(texts), dtype=np.int64)
     sizes = np.array([len(text) for text in texts], dtype=np.int64)
     is_short = np.array([_is_short(text, longer_than) for text in texts], dtype=bool)
-    tokens[is_short] = np.maximum(1, sizes[is_short] // 4)  # a guess; it weighs nothing
-    tokens[sizes > _WHOLE * longer_than] = longer_than + 1
+    tokens[is_short] = np.maximum(1, sizes[is_short] // 4)  # a guess; such a text is one passage
+    tokens[sizes > _LONGEST_TOKEN * longer_than] = longer_than + 1
     for rows in _blocks(np.flatnonzero(tokens == 0)):
         tokens[rows] = count([texts[row] for row in rows])
     short = np.flatnonzero(tokens <= longer_than)
@@ -250,7 +214,7 @@ def _split(
 
 
 def _is_short(text: str, limit: int) -> bool:
-    """Tell whether a text is certainly short: no tokenizer makes more tokens than bytes."""
+    """Return whether a text is certainly short: no tokenizer makes more tokens than bytes."""
     return len(text) < limit and len(text.encode()) < limit
 
 

@@ -1,7 +1,7 @@
-"""Documents that say nothing, and documents that say the same: atoms are not learned from them.
+"""Blank and duplicate documents: atoms are not learned from them.
 
-A blank text has an embedding like any other, and all blank texts share it. A text that is there
-twice makes an atom of its own, and with enough of them no atoms are left for what texts share.
+A blank text has an embedding like any other, and all blank texts share it. Copies of a text make an
+atom of their own, and with enough of them no atoms are left for what texts share.
 """
 
 from __future__ import annotations
@@ -28,19 +28,18 @@ def find_blank(
     counts: sp.csr_matrix | None = None,
     embeddings: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Tell which texts have no content: no letter, digit or symbol, and no word that was counted.
+    """Return which texts are blank: no letter, digit or symbol, and no word that was counted.
 
-    Empty captions of images that differ say nothing either, but the images do: where empty texts
-    have different embeddings, no text is blank.
+    Where empty texts have different embeddings they are captions of images: no text is blank then.
 
     Parameters
     ----------
     texts : sequence of str, length n, or None
-        None: nothing is known to be blank.
+        None: no document is blank.
     n_documents : int
         n.
     counts : csr_matrix of shape (n, V), optional
-        Word counts; None where there are none.
+        Word counts.
     embeddings : ndarray of shape (n, d), float32, optional
 
     Returns
@@ -69,17 +68,17 @@ def find_distinct(embeddings: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of shape (n,), int64
-        The document's own number where none before it is the same.
+        The document's own number where no document before it is the same.
     """
     n_documents = len(embeddings)
     lengths = np.sqrt(np.einsum("nd,nd->n", embeddings, embeddings))
     rng = np.random.default_rng(0)
     directions = rng.normal(size=(embeddings.shape[1], _PROJECTIONS)) / (lengths.mean() or 1)
-    places = embeddings @ directions.astype(np.float32)
+    positions = embeddings @ directions.astype(np.float32)
     rows, others = [], []
-    # The same documents lie in one cell of a grid or, where rounding parts them, of the other.
+    # Duplicates share a cell of one grid or, where rounding separates them, of the other.
     for size in _CELLS:
-        cells = np.floor(places / np.float32(size)).astype(np.int64)
+        cells = np.floor(positions / np.float32(size)).astype(np.int64)
         hashes = cells @ rng.integers(2**62, size=_PROJECTIONS)  # overflow is part of it
         _, starts, cell = np.unique(hashes, return_index=True, return_inverse=True)
         first = starts[cell]
@@ -98,28 +97,26 @@ def find_distinct(embeddings: np.ndarray) -> np.ndarray:
 
 
 def choose_distinct(embeddings: np.ndarray | None, blank: np.ndarray) -> np.ndarray:
-    """Return the documents to learn from: those with content that repeat no other one, ascending.
-
-    Without embeddings, all with content.
+    """Return the documents to learn from: neither blank nor, with embeddings, duplicates.
 
     Parameters
     ----------
     embeddings : ndarray of shape (n, d), float32, or None
     blank : ndarray of shape (n,), bool
     """
-    told = np.flatnonzero(~blank)
-    if embeddings is None or len(told) == 0:
-        return told
-    return told[np.unique(find_distinct(take(embeddings, told)))]
+    rows = np.flatnonzero(~blank)
+    if embeddings is None or len(rows) == 0:
+        return rows
+    return rows[np.unique(find_distinct(take(embeddings, rows)))]
 
 
 def take(array: Any, rows: np.ndarray) -> Any:
-    """Return `rows`, of which none is twice, of an array; itself where these are all, or None."""
+    """Return distinct `rows` of an array; the array itself where these are all, or it is None."""
     return array if array is None or len(rows) == array.shape[0] else array[rows]
 
 
 def without_atoms(doc_atoms: sp.csr_matrix, blank: np.ndarray) -> sp.csr_matrix:
-    """Return the mixtures (n, K) with those of `blank` (n,) documents empty: nothing is known."""
+    """Return the mixtures (n, K) with empty rows for `blank` (n,) documents."""
     if not blank.any():
         return doc_atoms
     kept = np.repeat(~blank, np.diff(doc_atoms.indptr))
@@ -136,14 +133,14 @@ def warn_of_documents(
     where_blank: str,
     stacklevel: int = 4,
 ) -> None:
-    """Say how many documents are blank, repeat another one, or have none of the counted words.
+    """Warn of blank and duplicate documents, and of those without a word of the vocabulary.
 
     Parameters
     ----------
     blank : ndarray of shape (n,), bool
     counts : csr_matrix of shape (n, V), optional
     n_distinct : int, optional
-        Documents that are not blank and repeat no other.
+        Documents that are neither blank nor duplicates.
     where_blank : str
         Which topic blank ones count towards.
     stacklevel : int, default=4
@@ -171,5 +168,5 @@ def warn_of_documents(
 def _is_blank(text: str) -> bool:
     if _WORD.search(text):
         return False
-    # Separators, control characters and punctuation; a smiley is a symbol, and says something.
+    # Separators, control characters and punctuation; a smiley is a symbol, and has content.
     return all(unicodedata.category(character)[0] in "ZCP" for character in text)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -69,13 +70,8 @@ def embed_file(
 
     Raises
     ------
-    FileNotFoundError
-        When `file` does not exist.
-    TypeError
-        When `encoder` has no ``encode`` method.
     ValueError
-        When the column is missing, the file holds no text or is of another kind, or `out` holds
-        shards of other settings.
+        When the column is missing, the file holds no text, or `out` holds shards of other settings.
     """
     file, out = Path(file), check_path(out, "out")
     shard_size = check_count(shard_size, "shard_size")
@@ -92,27 +88,30 @@ def embed_file(
         facts |= {"sep": sep, "encoding": encoding, **reading}
         out.mkdir(parents=True, exist_ok=True)
         claim_folder(out, facts)
+        stream, model = table.texts(text_column), None
         with progress_bar(
             total=n_texts, desc="Embedding", unit="text", disable=not verbose
         ) as progress:
-            model = None
-            for number, texts in enumerate(_chunks(table.texts(text_column), shard_size)):
+            for number, start in enumerate(range(0, n_texts, shard_size)):
+                n_rows = min(shard_size, n_texts - start)
                 target = out / f"shard-{number:05d}.npy"
-                if not target.exists():
-                    model = model or load_encoder(encoder)
-                    _write_shard(target, model, texts, batch_size, dtype, progress)
-                else:
-                    progress.update(len(texts))
+                if target.exists():
+                    progress.update(sum(1 for _ in islice(stream, n_rows)))
+                    continue
+                model, parts = model or load_encoder(encoder), []
+                for first in range(0, n_rows, batch_size):
+                    batch = list(islice(stream, min(batch_size, n_rows - first)))
+                    encoded = model.encode(batch)
+                    parts.append(
+                        check_embeddings(encoded, name="encoder output", n_rows=len(batch))
+                    )
+                    progress.update(len(batch))
+                save_shard(target, parts, dtype)
     return out
 
 
 def claim_folder(out: Path, facts: dict[str, Any]) -> None:
-    """Write down what the shards of a folder are of, or refuse one that says otherwise.
-
-    Raises
-    ------
-    ValueError
-    """
+    """Write the settings of a folder's shards, or refuse the folder if its shards have others."""
     manifest = out / _MANIFEST
     if manifest.exists():
         found = json.loads(manifest.read_text(encoding="utf-8"))
@@ -124,39 +123,8 @@ def claim_folder(out: Path, facts: dict[str, Any]) -> None:
         write_whole(manifest, lambda target: target.write_text(text, encoding="utf-8"))
 
 
-def _chunks(texts: Iterator[str], size: int) -> Iterator[list[str]]:
-    chunk: list[str] = []
-    for text in texts:
-        chunk.append(text)
-        if len(chunk) == size:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
-
-
-def _write_shard(
-    target: Path, model: Any, texts: list[str], batch_size: int, dtype: str, progress: Any
-) -> None:
-    parts = []
-    for start in range(0, len(texts), batch_size):
-        batch = texts[start : start + batch_size]
-        parts.append(
-            check_embeddings(model.encode(batch), name="encoder output", n_rows=len(batch))
-        )
-        progress.update(len(batch))
-    save_shard(target, parts, dtype)
-
-
 def save_shard(target: Path, parts: Sequence[np.ndarray], dtype: str) -> None:
-    """Write rows as one ``.npy`` file, completely or not at all.
-
-    Parameters
-    ----------
-    target : Path
-    parts : sequence of ndarray of shape (m, d)
-    dtype : str
-    """
+    """Write arrays of shape (m, d) as the rows of one ``.npy`` file, completely or not at all."""
     rows = np.concatenate(parts).astype(dtype)
 
     def write(file: Path) -> None:

@@ -27,7 +27,7 @@ WORD_BATCH = 256  # words are short: batches of 32 leave the cores waiting
 _SAME, _OTHER = 0.9, 0.5  # cosines with what an encoder gives the same texts
 _UNSPACED = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"  # scripts
 _WORD_LIKE = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
-_ENCODING = threading.RLock()  # a tokenizer that two threads use at once raises an error
+_ENCODING = threading.RLock()  # a tokenizer raises an error where two threads use it at once
 if hasattr(os, "register_at_fork"):  # no thread is within a tokenizer while the process forks
     os.register_at_fork(
         before=_ENCODING.acquire,
@@ -87,18 +87,14 @@ def load_encoder(encoder: Any = None, device: str | None = None) -> Any:
 
 
 def is_default_encoder(name: str) -> bool:
-    """Tell whether a name is the default encoder's, with its owner or without."""
+    """Return whether a name is the default encoder's, with its owner or without."""
     return name in (DEFAULT_ENCODER, DEFAULT_ENCODER.split("/")[1])
 
 
 def refuse_folder(name: str) -> None:
-    """Refuse an encoder that a file names by a folder: a folder's code would be run.
+    """Refuse a folder as the encoder that a file names.
 
-    sentence-transformers imports the modules that a local folder brings along, trusted or not.
-
-    Raises
-    ------
-    ValueError
+    sentence-transformers runs the code in a local folder, whether it is trusted or not.
     """
     given = Path(name)
     if given.exists() or given.is_absolute() or name.startswith((".", "~")) or "\\" in name:
@@ -109,7 +105,7 @@ def refuse_folder(name: str) -> None:
 
 
 def has_default_encoder() -> bool:
-    """Tell whether the default encoder can be had without a download."""
+    """Return whether the default encoder is there without a download."""
     if find_spec("sentence_transformers") is None:
         return False
     from huggingface_hub import try_to_load_from_cache
@@ -141,11 +137,6 @@ def encode_texts(
     Returns
     -------
     ndarray of shape (n, d), float32
-
-    Raises
-    ------
-    ValueError
-        When the encoder returns another number of rows, or values that are not finite.
     """
     texts = list(texts)
     sentence_transformers = sys.modules.get("sentence_transformers")
@@ -195,12 +186,9 @@ def _encode_in_threads(
 
 
 def token_limit(encoder: Any) -> int | None:
-    """Return how many tokens of a text an encoder reads, its own marks left out; None: not known.
+    """Return how many tokens of a text an encoder reads, without its own marks; None: not known.
 
-    Parameters
-    ----------
-    encoder : object with ``encode(list[str])``
-        Sentence-transformers' tell it by ``max_seq_length`` and their tokenizer.
+    sentence-transformers has ``max_seq_length`` and the tokenizer.
     """
     limit = getattr(encoder, "max_seq_length", None)
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
@@ -211,12 +199,9 @@ def token_limit(encoder: Any) -> int | None:
 
 
 def token_counter(encoder: Any) -> Callable[[Sequence[str]], np.ndarray]:
-    """Return a function from texts to their numbers of tokens, (n,) int64, marks left out.
+    """Return a function from texts to their numbers of tokens, (n,) int64, without marks.
 
-    Parameters
-    ----------
-    encoder : object with ``encode(list[str])``
-        Of one without a tokenizer words are counted, and letters where no spaces part words.
+    Where an encoder has no tokenizer, words are counted, or letters in scripts without spaces.
     """
     backend = _fast_tokenizer(encoder)
 
@@ -234,7 +219,7 @@ def token_counter(encoder: Any) -> Callable[[Sequence[str]], np.ndarray]:
 
 
 def _fast_tokenizer(encoder: Any) -> Any:
-    """Return the tokenizer of the `tokenizers` library inside an encoder; None: there is none."""
+    """Return the tokenizer of the `tokenizers` library inside an encoder, or None."""
     try:
         backend = getattr(encoder.tokenizer, "backend_tokenizer", None)
     except AttributeError:
@@ -252,12 +237,12 @@ def encode_words(
     encoder : object with ``encode(list[str])``
     words : sequence of str, length V
     word_indices : ndarray of int
-        Which words to embed; the rows of the others are zero, which stands for "not known".
+        Which words to embed; the rows of the others are zero: not known.
 
     Returns
     -------
     ndarray of shape (V, d), float32
-        Of float16 precision, so that a saved model needs no more to re-cut alike.
+        Rounded to float16, in which models are saved, so that a loaded model cuts alike.
     """
     chosen = [words[index] for index in word_indices]
     encoded = encode_texts(encoder, chosen, batch_size=WORD_BATCH, half=True, verbose=verbose)
@@ -276,28 +261,15 @@ def _precision(half: bool) -> AbstractContextManager[Any]:
 
 
 def embeddings_match_encoder(encoder: Any, texts: Sequence[str], embeddings: np.ndarray) -> bool:
-    """Tell whether `embeddings` are those that `encoder` gives `texts`, by trying the shortest few.
-
-    Parameters
-    ----------
-    encoder : object with ``encode(list[str])``
-    texts : sequence of str, length N
-    embeddings : ndarray of shape (N, d)
-    """
+    """Return whether `encoder` made the `embeddings` (n, d) of n texts, by trying a few of them."""
     return agreement_with_encoder(encoder, texts, embeddings) > _SAME
 
 
 def agreement_with_encoder(encoder: Any, texts: Sequence[str], embeddings: np.ndarray) -> float:
     """Return the median cosine of `embeddings` and what `encoder` gives a few of `texts`.
 
-    It is 1 for the encoder that made them, some .7 for that of texts that were cleaned since, and
-    near 0 for another encoder, or another order of texts; 0 too where widths differ, or no text
-    says anything.
-
-    Parameters
-    ----------
-    encoder, texts, embeddings
-        As of :func:`embeddings_match_encoder`.
+    It is 1 for the encoder that made them, about 0.7 where the texts were cleaned since, and near 0
+    for another encoder or another order of texts; 0 where widths differ or all texts are blank.
     """
     written = [row for row, text in enumerate(texts) if text.strip()]
     tried = sorted(written, key=lambda row: len(texts[row]))[len(written) // 10 :][:4]
@@ -312,7 +284,7 @@ def agreement_with_encoder(encoder: Any, texts: Sequence[str], embeddings: np.nd
 
 
 def warn_of_other_encoder(agreement: float, name: str, *, stacklevel: int) -> bool:
-    """Warn where embeddings that were given are not those of the encoder that was given.
+    """Warn where the encoder did not make the embeddings given; return whether it was so.
 
     Parameters
     ----------
@@ -322,11 +294,6 @@ def warn_of_other_encoder(agreement: float, name: str, *, stacklevel: int) -> bo
         Of the argument that is the encoder.
     stacklevel : int
         As of :func:`warnings.warn`, from the caller's point of view.
-
-    Returns
-    -------
-    bool
-        Whether there was reason to.
     """
     is_other = agreement < _OTHER
     if is_other:
@@ -353,13 +320,6 @@ def lookup_word_vectors(words: Sequence[str], source: Any) -> np.ndarray:
     Returns
     -------
     ndarray of shape (V, d), float32
-
-    Raises
-    ------
-    TypeError
-        When `source` is neither.
-    ValueError
-        When it holds none of the words, or a vector is not finite or of another length.
     """
     known = getattr(source, "key_to_index", source)
     if not isinstance(known, Mapping):
@@ -367,19 +327,10 @@ def lookup_word_vectors(words: Sequence[str], source: Any) -> np.ndarray:
             "word_vectors must be 'auto', 'encoder', 'corpus', a dict or gensim KeyedVectors; "
             f"found {type(source).__name__}"
         )
-    found = {row: np.asarray(source[word]) for row, word in enumerate(words) if word in known}
+    found = {row: source[word] for row, word in enumerate(words) if word in known}
     if not found:
         raise ValueError(f"word_vectors holds none of the {len(words)} words of the vocabulary")
-    widths = {vector.shape for vector in found.values()}
-    if len(widths) > 1:
-        raise ValueError(f"word_vectors holds vectors of several shapes: {sorted(widths)}")
-    shape = widths.pop()
-    if len(shape) != 1:
-        raise ValueError(f"word_vectors must hold vectors; found an entry of shape {shape}")
-    vectors = np.zeros((len(words), *shape), dtype=np.float32)
-    for row, vector in found.items():
-        try:
-            vectors[row] = vector
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"word_vectors[{words[row]!r}] is no vector: {error}") from None
-    return check_embeddings(vectors, name="word_vectors")
+    rows = check_embeddings(list(found.values()), name="word_vectors")
+    vectors = np.zeros((len(words), rows.shape[1]), dtype=np.float32)
+    vectors[list(found)] = rows
+    return vectors

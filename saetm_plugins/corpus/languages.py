@@ -29,9 +29,9 @@ class CorpusLanguages:
     Attributes
     ----------
     codes : tuple of str
-        ISO 639-1; none for English alone, whose words are found by the default vectorizer.
+        ISO 639-1; empty for English alone, whose words the default vectorizer finds.
     of_rows : list of str or None, or None
-        The language of each text or passage, where there are several.
+        The language of each row of the corpus, where there are several languages.
     """
 
     codes: tuple[str, ...] = ()
@@ -40,16 +40,10 @@ class CorpusLanguages:
     def drop_stop_words(
         self, row_atoms: sp.csr_matrix, counts: Any, vocabulary: Any, vectorizer: Any
     ) -> tuple[Any, Any, Any]:
-        """Leave out what is in many texts whatever they are about; of English nothing.
+        """Leave out words that occur evenly in texts of all subjects, but for texts in English.
 
-        Each language is looked at by itself: its stop words are in none of the other texts.
-
-        Parameters
-        ----------
-        row_atoms : csr_matrix of shape (n, K)
-        counts : csr_matrix of shape (n, V), or None
-        vocabulary : ndarray of shape (V,), or None
-        vectorizer : fitted vectorizer, or None
+        Each language is looked at by itself. Takes and returns counts (n, V), vocabulary (V,) and
+        the fitted vectorizer.
         """
         if not self.codes or not isinstance(vectorizer, WordVectorizer):
             return counts, vocabulary, vectorizer
@@ -61,7 +55,7 @@ class CorpusLanguages:
         return without_words(counts, vocabulary, vectorizer, even)
 
     def words_of_languages(self, counts: Any, vocabulary: Any) -> dict[str, list[str]] | None:
-        """Return the words of each language; None where there is but one, or no words."""
+        """Return the words of each language; None where there is one language, or no words."""
         if self.of_rows is None or counts is None:
             return None
         return words_by_language(counts, vocabulary, self.of_rows)
@@ -75,13 +69,8 @@ def read_languages(language: Any, languages: Any, read: Corpus) -> CorpusLanguag
     language : "auto", str, sequence of str or None
         As of :class:`~saetm_plugins.SAETopicModel`.
     languages : sequence of str of length n, or None
-        That of each document, names or codes.
+        The language of each document, names or codes.
     read : Corpus
-
-    Raises
-    ------
-    TypeError, ValueError
-        When `languages` is of another length, or names one that is not known.
     """
     given = None
     if languages is not None:

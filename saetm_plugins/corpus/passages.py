@@ -15,12 +15,12 @@ from sklearn.feature_extraction.text import CountVectorizer
 from saetm_plugins.corpus.encoders import encode_texts
 
 _BLOCK = 1024  # passages embedded at a time: a tokenizer needs 100 bytes and more a token
-_IN_MEMORY = 2**28  # bytes of embeddings; more of them lie in a temporary file
+_IN_MEMORY = 2**28  # bytes of embeddings; more are kept in a temporary file
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Passages:
-    """Passages of texts, in order, and without gaps: each character of a text is in one of them.
+    """Passages of texts, in order and without gaps: each character of a text is in one passage.
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class Passages:
     contexts, starts, ends : ndarray of shape (m,), int64
         Characters: a passage is ``text[start:end]``, and is embedded as ``text[context:end]``.
     tokens : ndarray of shape (m,), int64
-        What passages of one text weigh beside each other.
+        The weights of passages within their text.
     n_documents : int
     embeddings : ndarray of shape (m, d), float32, or None
     """
@@ -47,14 +47,14 @@ class Passages:
         return len(self.documents)
 
     def __repr__(self) -> str:
-        """Say how many there are."""
+        """Return their number."""
         return f"<{len(self)} passages of {self.n_documents} documents>"
 
     @classmethod
     def at(
         cls, places: np.ndarray, n_documents: int, embeddings: np.ndarray | None = None
     ) -> Passages:
-        """Return the passages at :attr:`places`."""
+        """Return the passages of these :attr:`places`."""
         documents, contexts, starts, ends, tokens = np.asarray(places, dtype=np.int64)
         return cls(documents, contexts, starts, ends, tokens, n_documents, embeddings)
 
@@ -97,7 +97,7 @@ class Passages:
         return Passages.at(places, self.n_documents + other.n_documents, embeddings)
 
     def find_other(self, documents: Sequence[str]) -> int | None:
-        """Return the first of n texts that is not as long as that whose passages these are."""
+        """Return the first of n texts whose length does not fit its passages."""
         last = np.flatnonzero(np.diff(self.documents, append=self.n_documents))
         lengths = np.array([len(text) for text in documents])
         other = np.flatnonzero(self.ends[last] != lengths)
@@ -147,12 +147,12 @@ class Passages:
         )
 
     def all_of(self, flags: np.ndarray) -> np.ndarray:
-        """Tell of which texts all passages are flagged, (n,) bool."""
+        """Return which texts have flags on all of their passages, (n,) bool."""
         return np.bincount(self.documents, ~flags, minlength=self.n_documents) == 0
 
 
 class PassageTexts(Sequence[str]):
-    """The texts of passages, none of them held."""
+    """The texts of passages; each is cut out when it is read."""
 
     def __init__(self, passages: Passages, documents: Sequence[str], context: bool):
         self._passages, self._documents = passages, documents
@@ -181,10 +181,10 @@ class PassageTexts(Sequence[str]):
         return self._passages.n_documents
 
     def share_out(self, counts: sp.csr_matrix, vocabulary: Iterable[str]) -> sp.csr_matrix:
-        """Share out the counts of words in whole texts among their passages.
+        """Share out the counts of words in texts among their passages.
 
-        A word goes where it stands in the text, in letters of either case; one that stands nowhere
-        as it was counted, a stem or a phrase say, goes to all passages by their tokens.
+        A word goes to the passages that hold it, in upper or lower case; one that no passage holds
+        as it was counted, such as a stem or a phrase, goes to all passages by their tokens.
 
         Parameters
         ----------
@@ -198,7 +198,7 @@ class PassageTexts(Sequence[str]):
         """
         documents = self._passages.documents
         words = [word.lower() for word in vocabulary]
-        column = {word: place for place, word in enumerate(dict.fromkeys(words))}
+        column = {word: index for index, word in enumerate(dict.fromkeys(words))}
         counter = CountVectorizer(vocabulary=column, token_pattern=r"(?u)\w+", dtype=np.float32)
         found = sp.csr_matrix(counter.transform(self))[:, [column[word] for word in words]].tocoo()
         in_text = self._passages.sum(found.tocsr())
@@ -215,16 +215,7 @@ class PassageTexts(Sequence[str]):
 def encode_passages(
     encoder: Any, documents: Sequence[str], passages: Passages, *, verbose: bool = False
 ) -> Passages:
-    """Return the passages with embeddings; a thousand texts of them are held at a time.
-
-    Parameters
-    ----------
-    encoder : object with ``encode(list[str])``
-    documents : sequence of str, length n
-    passages : Passages
-    verbose : bool, default=False
-        Show a progress bar for each thousand.
-    """
+    """Return the passages of `documents` with embeddings; a thousand texts are held at a time."""
     texts = passages.texts(documents, context=True)
     n_passages = len(passages)
     embeddings: np.ndarray | None = None
@@ -245,12 +236,7 @@ def document_means(embeddings: Any) -> Any:
 
 
 def check_passages(passages: Passages, documents: Sequence[str] | None) -> None:
-    """Refuse passages without embeddings, or of other texts.
-
-    Raises
-    ------
-    ValueError
-    """
+    """Refuse passages without embeddings, or of other texts."""
     if passages.embeddings is None:
         raise ValueError("embeddings holds passages that are not embedded; use Chunker.embed")
     if documents is None:

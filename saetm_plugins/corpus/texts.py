@@ -21,13 +21,6 @@ def check_documents(documents: Any, name: str = "documents", *, least: int = 1) 
         The argument's name in the caller's signature, for the error.
     least : int, default=1
         How many there must be.
-
-    Raises
-    ------
-    TypeError
-        When it is one string, a set or a mapping, or holds something that is not a string.
-    ValueError
-        When it has several columns or too few documents, or a text holds half of a surrogate pair.
     """
     if isinstance(documents, (str, bytes)):
         raise TypeError(f"{name} must be a list of strings; found one string")
@@ -60,11 +53,6 @@ def one_column(values: Any, name: str = "documents") -> Any:
         of pyarrow become lists. Anything else is returned as it is.
     name : str
         The argument's name in the caller's signature, for the error.
-
-    Raises
-    ------
-    ValueError
-        When there are several columns.
     """
     shape = getattr(values, "shape", None)
     if isinstance(shape, tuple) and len(shape) > 1:

@@ -50,7 +50,7 @@ def copy_vectorizer(vectorizer: Any) -> Any:
 
 
 def _counts_otherwise(kind: type) -> bool:
-    """Tell whether a class derived from CountVectorizer overrides something of it."""
+    """Return whether a class derived from CountVectorizer overrides something of it."""
     derived = kind.__mro__[: kind.__mro__.index(CountVectorizer)]
     own = {name for base in derived for name in vars(base) if not name.startswith("__")}
     return bool(own & set(dir(CountVectorizer)))
@@ -61,7 +61,7 @@ def fit_vectorizer(
 ) -> tuple[sp.csr_matrix, Any]:
     """Fit a clone of `vectorizer`; None means the default one, which learns from distinct texts.
 
-    A word must then occur in texts that differ: a text that is there five times brings none in.
+    For `min_df`, copies of a text then count once.
 
     Parameters
     ----------
@@ -76,11 +76,6 @@ def fit_vectorizer(
     -------
     counts : csr_matrix of shape (n, V), float32
     vectorizer : the fitted clone
-
-    Raises
-    ------
-    ValueError
-        When no word is left to count.
     """
     if vectorizer is not None:
         fitted = copy_vectorizer(vectorizer)
@@ -110,20 +105,14 @@ def count_words(
 ) -> tuple[sp.csr_matrix | None, np.ndarray | None, Any]:
     """Count the words of a corpus, unless `bow` holds the counts.
 
-    Where documents were split, the vocabulary is learned from whole documents, and counted are
-    their `passages`; a `bow` of whole documents is shared out among them. The words of `languages`
-    (codes) are found as :func:`fit_vectorizer` does.
+    Where documents were split, the vocabulary is learned from documents and the words of their
+    `passages` are counted; a `bow` of documents is shared out among passages.
 
     Returns
     -------
     counts : csr_matrix of shape (n_rows, V), float32; None without texts and bow
     vocabulary : ndarray of shape (V,), or None
     vectorizer : the fitted clone, or None
-
-    Raises
-    ------
-    ValueError
-        When no word is left to count, or `bow` and `vocabulary` do not fit.
     """
     fitted = None
     if bow is not None:
@@ -153,13 +142,7 @@ def recount_words(
     bow: Any = None,
     vocabulary: Any = None,
 ) -> sp.csr_matrix | None:
-    """Count further documents in the vocabulary `known`, as :func:`count_words` counted the first.
-
-    Raises
-    ------
-    ValueError
-        When there is nothing to count, or `bow` or `vocabulary` do not fit `known`.
-    """
+    """Count further documents in the vocabulary `known`, as :func:`count_words` did the first."""
     if known is None:
         return None
     if bow is not None:
@@ -176,14 +159,7 @@ def recount_words(
 
 
 def check_bow(bow: Any, vocabulary: Any, n_rows: int) -> tuple[sp.csr_matrix, np.ndarray]:
-    """Return a bag of words that came ready-made as float32 CSR, and its vocabulary.
-
-    Raises
-    ------
-    ValueError
-        When it has another number of rows than there are documents or of columns than words, or
-        a count that is negative or not finite.
-    """
+    """Return a bag of words that came ready-made as float32 CSR, and its vocabulary."""
     counts = sp.csr_matrix(check_counts(bow), copy=True)  # the caller's stays as it is
     if counts.shape[0] != n_rows:
         raise ValueError(f"bow has {counts.shape[0]} rows for {n_rows} documents")
@@ -200,7 +176,7 @@ def check_bow(bow: Any, vocabulary: Any, n_rows: int) -> tuple[sp.csr_matrix, np
 def _check_bow_of(
     rows: Sequence[str] | None, bow: Any, vocabulary: Any, n_rows: int
 ) -> tuple[sp.csr_matrix, np.ndarray]:
-    """Check the counts of `rows`; those of whole texts are shared out where rows are passages."""
+    """Check the counts of `rows`; those of texts are shared out where rows are passages."""
     if not isinstance(rows, PassageTexts) or np.shape(bow)[:1] == (n_rows,):
         return check_bow(bow, vocabulary, n_rows)
     counts, words = check_bow(bow, vocabulary, rows.n_documents)
@@ -215,11 +191,6 @@ def count_known_words(vectorizer: Any, vocabulary: np.ndarray | None) -> Any:
     vectorizer : scikit-learn vectorizer
         Fitted to this vocabulary, or a CountVectorizer of the wanted settings.
     vocabulary : ndarray of shape (V,), or None
-
-    Raises
-    ------
-    TypeError, ValueError
-        When it is no vectorizer, was fitted to other words, or there are no words to count.
     """
     if not hasattr(vectorizer, "transform") or not hasattr(vectorizer, "get_feature_names_out"):
         raise TypeError(f"vectorizer must be scikit-learn's; found {type(vectorizer).__name__}")
@@ -238,12 +209,7 @@ def count_known_words(vectorizer: Any, vocabulary: np.ndarray | None) -> Any:
 
 
 def check_vectorizer(vectorizer: Any) -> None:
-    """Refuse what cannot count words and name them, such as a HashingVectorizer.
-
-    Raises
-    ------
-    TypeError
-    """
+    """Refuse what cannot count words and name them, such as a HashingVectorizer."""
     needed = ("fit_transform", "transform", "get_feature_names_out", "get_params")
     missing = [name for name in needed if not hasattr(vectorizer, name)]
     if isinstance(vectorizer, type) or missing:
@@ -264,7 +230,7 @@ def _check_vocabulary(vocabulary: Any) -> np.ndarray:
 def without_words(
     counts: sp.csr_matrix, vocabulary: np.ndarray, vectorizer: Any, dropped: np.ndarray
 ) -> tuple[sp.csr_matrix, np.ndarray, Any]:
-    """Leave out the words that are `dropped` (V,) bool; at least one stays."""
+    """Leave out the words that are `dropped` (V,) bool, unless all are."""
     if not dropped.any() or dropped.all():
         return counts, vocabulary, vectorizer
     words = vocabulary[~dropped]
@@ -272,7 +238,7 @@ def without_words(
 
 
 def merge_vectorizers(vectorizers: Sequence[Any], vocabulary: np.ndarray | None) -> Any:
-    """Return one vectorizer that counts the united vocabulary of several; None where none can.
+    """Return one vectorizer that counts the united vocabulary of several, or None.
 
     Parameters
     ----------

@@ -36,7 +36,7 @@ _EXTRA = "pip install 'saetm-plugins[languages]'"
 _SAMPLE = 400  # texts looked at, and characters of each
 _CHARACTERS = 600
 _VARIANTS = {"ary": "ar", "arz": "ar", "nb": "no", "nn": "no"}  # py3langid's, by stopwordsiso's
-_TOLD = 30  # documents of a word; the atoms of fewer tell nothing
+_LEAST_DOCUMENTS = 30  # of a word; the atoms of fewer vary by chance
 _PROSE = 0.15  # of words are stop words, at least, in running text of a language
 _LEAST = 0.05  # of the texts: a language in fewer is not one of the corpus
 _HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
@@ -51,13 +51,7 @@ _ELISION = re.compile(
 _SHORT = re.compile(
     r"[\u0590-\u0dff\u0e00-\u10ff\u1100-\u11ff\u1780-\u17ff\u3040-\u9fff\uac00-\ud7af]"
 )
-_CONTENT = (
-    "名詞",
-    "動詞",
-    "形容詞",
-    "形状詞",
-    "副詞",
-)  # nouns, verbs, adjectives, adverbs
+_CONTENT = ("名詞", "動詞", "形容詞", "形状詞", "副詞")  # nouns, verbs, adjectives, adverbs
 
 
 class WordVectorizer(CountVectorizer):
@@ -119,7 +113,7 @@ class WordVectorizer(CountVectorizer):
         self.keep = keep
 
     def build_analyzer(self) -> Callable[[str], list[str]]:
-        """Return what turns a text into words, or runs of them as `ngram_range` says."""
+        """Return the function from a text to its words, or its n-grams of `ngram_range`."""
         find = word_finder(check_languages(self.language), tuple(self.keep))
         stop_words = self.get_stop_words()
         low, high = self.ngram_range
@@ -137,7 +131,7 @@ class WordVectorizer(CountVectorizer):
         return analyze
 
     def _validate_vocabulary(self) -> None:
-        """Take `vocabulary` as CountVectorizer does; its errors do not say what they are about."""
+        """Take `vocabulary` as CountVectorizer does, with an error that names the argument."""
         try:
             super()._validate_vocabulary()
         except (TypeError, ValueError, KeyError, IndexError) as error:
@@ -165,11 +159,6 @@ def check_languages(language: Any, argument: str = "language") -> tuple[str, ...
         Names ("german") or codes ("de").
     argument : str, default="language"
         Its name in the caller's signature, for the error.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When one is no name that is known and no code of two letters.
     """
     given = [] if language is None else [language] if isinstance(language, str) else language
     if not isinstance(given, Sequence | np.ndarray):
@@ -188,31 +177,21 @@ def check_languages(language: Any, argument: str = "language") -> tuple[str, ...
 
 
 def check_language(language: Any) -> None:
-    """Refuse a `language` argument that is neither "auto", None, nor known.
-
-    Raises
-    ------
-    TypeError, ValueError
-    """
+    """Refuse a `language` argument that is neither "auto", None, nor known."""
     if not (isinstance(language, str) and language == "auto"):
         check_languages(language)
 
 
 def choose_languages(language: Any, texts: Sequence[str], languages: Any = None) -> tuple[str, ...]:
-    """Return the languages whose words are to be counted; none for the default of English.
+    """Return the languages whose words are to be counted; empty for English.
 
     Parameters
     ----------
     language : "auto", str, sequence of str or None
-        "auto" finds them in the texts; None and "english" are the default.
+        "auto" finds them in the texts; None is "english".
     texts : sequence of str
     languages : sequence of str, optional
-        That of each text.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When a language is not known.
+        The language of each text.
     """
     if isinstance(language, str) and language == "auto":
         return find_languages(texts, languages)
@@ -221,21 +200,16 @@ def choose_languages(language: Any, texts: Sequence[str], languages: Any = None)
 
 
 def find_languages(texts: Sequence[str], languages: Any = None) -> tuple[str, ...]:
-    """Return the languages of a corpus; none where the words of English are the ones to count.
+    """Return the languages of a corpus, the most frequent first; empty for English or unknown ones.
 
-    A sample is looked at. Scripts tell by themselves; what is written in Latin letters is taken for
-    another language than English where py3langid says so and stop words of it stand in the texts.
+    A sample is looked at. A text in Latin letters is of another language than English where
+    py3langid says so and it holds stop words of that language.
 
     Parameters
     ----------
     texts : sequence of str
     languages : sequence of str, optional
         The language of each text, where it is known.
-
-    Returns
-    -------
-    tuple of str
-        ISO 639-1 codes, the most frequent first; empty for English, and where nothing can be told.
     """
     if languages is not None:
         found = Counter(languages)
@@ -250,7 +224,7 @@ def find_languages(texts: Sequence[str], languages: Any = None) -> tuple[str, ..
 
 
 def detect_languages(texts: Sequence[str]) -> list[str | None]:
-    """Return the language of each text; None where it cannot be told.
+    """Return the language of each text; None where it is uncertain.
 
     Parameters
     ----------
@@ -260,16 +234,11 @@ def detect_languages(texts: Sequence[str]) -> list[str | None]:
     -------
     list of str or None
         ISO 639-1 codes.
-
-    Raises
-    ------
-    TypeError
-        When they are no texts.
     """
     texts = as_list(texts, "texts", "texts")
-    for place, text in enumerate(texts):
+    for row, text in enumerate(texts):
         if not isinstance(text, str):
-            raise TypeError(f"texts[{place}] must be a string; found {type(text).__name__}")
+            raise TypeError(f"texts[{row}] must be a string; found {type(text).__name__}")
     try:
         classify = import_module("py3langid").classify
     except ImportError:
@@ -292,7 +261,7 @@ def _detect(text: str, classify: Any) -> str | None:
     words = re.findall(r"[^\W\d_]+", text.lower())
     listed = stop_words_of((code,))
     if listed and sum(word in listed for word in words) < _PROSE * len(words):
-        return None  # no running text: names, or what someone has stripped
+        return None  # not running text: names, or preprocessed
     return code if listed else None
 
 
@@ -302,7 +271,7 @@ def _is_english(text: str) -> bool:
 
 
 def _script(text: str) -> str | None:
-    """Return the script most letters are in, by the language it belongs to where it is but one."""
+    """Return the script of most letters, as a code where only one language is written in it."""
     counts: Counter[str] = Counter()
     for character in text:
         if character.isalpha():
@@ -362,14 +331,8 @@ def word_finder(languages: tuple[str, ...], keep: tuple[str, ...] = ()) -> Any:
     Parameters
     ----------
     languages : tuple of str
-        Codes; "ja" or "zh" decides how Chinese characters are read, which the text itself tells
-        where neither is given.
+        Codes; "ja" or "zh" decides how Chinese characters are read; without either the text does.
     keep : tuple of {"digits", "numbers", "hashtags"}
-
-    Raises
-    ------
-    ValueError
-        When `keep` holds something else.
     """
     unknown = [name for name in keep if name not in KEEP]
     if unknown:
@@ -477,18 +440,17 @@ def find_even_words(
     least_share: float = 0.1,
     least_evenness: float = 0.9,
 ) -> np.ndarray:
-    """Tell which words are in many documents whatever these are about: a corpus' own stop words.
+    """Return which words are in many documents of all subjects: a corpus' own stop words.
 
-    Evenness is the entropy of the atoms of a word's documents by that of all documents, 1 where
-    the word says nothing about them. Documents of a word that is in nearly all of them are even by
-    necessity; so are those of a stop word in fewer, which is what tells it from a theme's word.
+    Evenness is the entropy of the atoms of a word's documents, divided by that of all documents: 1
+    where the word is independent of the subject.
 
     Parameters
     ----------
     doc_atoms : csr_matrix of shape (n, K)
     counts : csr_matrix of shape (n, V)
     least_share : float, default=0.1
-        Of the documents that hold the word; 30 of them at least.
+        Of the documents, that hold the word; at least 30 of them.
     least_evenness : float, default=0.9
 
     Returns
@@ -497,7 +459,7 @@ def find_even_words(
     """
     presence = (counts > 0).astype(np.float64)
     frequency = np.asarray(presence.sum(axis=0)).ravel()
-    frequent = np.flatnonzero(frequency >= max(least_share * counts.shape[0], _TOLD))
+    frequent = np.flatnonzero(frequency >= max(least_share * counts.shape[0], _LEAST_DOCUMENTS))
     even = np.zeros(counts.shape[1], dtype=bool)
     if len(frequent) == 0:
         return even
@@ -515,10 +477,10 @@ def find_even_words(
 def words_by_language(
     counts: sp.csr_matrix, vocabulary: np.ndarray, languages: Sequence[str | None]
 ) -> dict[str, list[str]]:
-    """Return the words of each language: those that are in its texts often enough.
+    """Return the words of each language.
 
-    A word can belong to several; it does where it is in a quarter as many texts as where it is in
-    most.
+    A word belongs to all languages in which it is in at least a quarter of the share of texts of
+    the language where it is most frequent.
 
     Parameters
     ----------
@@ -530,9 +492,12 @@ def words_by_language(
     if not codes:
         return {}
     presence = (counts > 0).astype(np.float64)
-    told = np.array([code or "" for code in languages])
+    codes_of_rows = np.array([code or "" for code in languages])
     shares = np.array(
-        [np.asarray(presence[np.flatnonzero(told == code)].mean(axis=0)).ravel() for code in codes]
+        [
+            np.asarray(presence[np.flatnonzero(codes_of_rows == code)].mean(axis=0)).ravel()
+            for code in codes
+        ]
     )
     belongs = (shares >= 0.25 * shares.max(axis=0)) & (shares > 0)
     return {

@@ -1,7 +1,7 @@
 """Evaluation of topics, from plain lists of words and plain matrices.
 
 Coherence is gensim's, NMI and F1 are scikit-learn's, optimal transport is POT's; they are imported
-when called. SAE-TM (arXiv 2511.16309), section 5, says which measures matter. A wrong argument
+when called. SAE-TM (arXiv 2511.16309), section 5, uses these measures. A wrong argument
 raises a TypeError or ValueError that names it.
 """
 

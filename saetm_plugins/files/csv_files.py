@@ -14,10 +14,9 @@ import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from saetm_plugins.files.texts import TextTable
+from saetm_plugins.files.text_file import TextFile
 
 QUOTINGS = ("csv", "none")
 _SEPARATORS = ",;\t|"
@@ -28,28 +27,28 @@ _FAULTS = {
 }
 
 
-def read_csv(table: TextTable, columns: Mapping[str, str]) -> Iterator[list[str]]:
-    """Yield the cells of some columns; see :meth:`TextTable.rows`.
+def read_csv(file: TextFile, columns: Mapping[str, str]) -> Iterator[list[str]]:
+    """Yield the cells of some columns; see :meth:`~saetm_plugins.files.texts.TextTable.rows`.
 
-    Of the ways in which quotes may be meant, the first that reads the whole file is taken. Where
-    there is none, or a quoted cell looks like several rows, quotes are characters of the texts, if
-    all lines then have as many cells as the header.
+    Quotes are interpreted in the first way that reads the whole file. If no way does, or a quoted
+    cell looks like several rows, quotes are characters of the texts, provided that all lines then
+    have as many cells as the header.
     """
     # The default of 131,072 characters a cell is less than a book has.
     csv.field_size_limit(max(csv.field_size_limit(), 2**31 - 1))
-    sep, skip = _find_separator(table, set(columns.values()))
-    unquoted = _Reading(table, columns, sep, skip, quotes=False)
+    sep, skip = _find_separator(file, set(columns.values()))
+    unquoted = _Reading(file, columns, sep, skip, quotes=False)
     reading, fault, doubt = unquoted, None, ""
     for blanks, escapes in [(False, False), (True, False), (False, True), (True, True)]:
-        if table.quoting == "none":
+        if file.quoting == "none":
             break
-        reading = _Reading(table, columns, sep, skip, blanks=blanks, escapes=escapes)
+        reading = _Reading(file, columns, sep, skip, blanks=blanks, escapes=escapes)
         try:
             doubt, fault = reading.check(), None
             break
         except ValueError as error:
             fault = fault or error
-    if table.quoting is None and (fault or doubt):
+    if file.quoting is None and (fault or doubt):
         try:
             unquoted.check()
         except ValueError:
@@ -59,7 +58,7 @@ def read_csv(table: TextTable, columns: Mapping[str, str]) -> Iterator[list[str]
             reading, fault = unquoted, None
     if fault:
         raise fault
-    if doubt and table.quoting is None:
+    if doubt and file.quoting is None:
         message = f"{doubt}; if that is wrong, give quoting, csv or none"
         warnings.warn(message, UserWarning, stacklevel=3)
     yield from reading.cells()
@@ -69,7 +68,7 @@ def read_csv(table: TextTable, columns: Mapping[str, str]) -> Iterator[list[str]
 class _Reading:
     """One way to read a file: with `blanks` before quotes, with backslashes as `escapes`."""
 
-    table: TextTable
+    file: TextFile
     columns: Mapping[str, str]
     sep: str
     skip: int
@@ -79,26 +78,21 @@ class _Reading:
 
     def cells(self) -> Iterator[list[str]]:
         """Yield the wanted cells of each row, and warn of rows that have too few."""
-        places, width, short, long = [], 0, [], []
+        positions, width, short, long = [], 0, [], []
         for line, n_lines, row in self._rows():
             if not width:
-                width, places = len(row), self.table.find(self.columns, row)
+                width, positions = len(row), self.file.find(self.columns, row)
                 continue
             if len(row) < width:
                 short.append(line)
             if n_lines > 1 and width == 1:
                 long.append(line)
-            yield [row[place] if place < len(row) else "" for place in places]
-        self.table.warn_of(f"fewer than {width} cells, the rest read as empty, in line", short)
-        self.table.warn_of("quotes (see quoting) join several lines to one text from line", long)
+            yield [row[i] if i < len(row) else "" for i in positions]
+        self.file.warn_of(f"fewer than {width} cells, the rest read as empty, in line", short)
+        self.file.warn_of("quotes (see quoting) join several lines to one text from line", long)
 
     def check(self) -> str:
-        """Read the whole file.
-
-        Returns
-        -------
-        str
-            Where a quoted cell looks like several rows; "" if none does.
+        """Read the whole file; return where a quoted cell looks like several rows, or "".
 
         Raises
         ------
@@ -110,7 +104,7 @@ class _Reading:
         for line, n_lines, row in self._rows():
             if not width:
                 width = len(row)
-                self.table.find(self.columns, row)
+                self.file.find(self.columns, row)
             if not self.quotes and len(row) < width:
                 raise ValueError(f"{self._at(line)}: {len(row)} cells for {width} columns")
             if not self.quotes and any(c[:1] == c[-1:] == '"' and '""' in c for c in row):
@@ -125,18 +119,13 @@ class _Reading:
 
     def _rows(self) -> Iterator[tuple[int, int, list[str]]]:
         """Yield the header and the rows, with the line each begins in and how many it has."""
-        with self.table.open() as stream:
+        with self.file.open() as stream:
             lines: Iterator[str] = islice(stream, self.skip, None)
             if self.escapes:
                 lines = (re.sub(r'\\(["\\\r\n])', _unescape, line) for line in lines)
-            quoting: Any = csv.QUOTE_MINIMAL if self.quotes else csv.QUOTE_NONE
-            reader = csv.reader(
-                lines,
-                delimiter=self.sep,
-                quoting=quoting,
-                skipinitialspace=self.blanks,
-                strict=True,
-            )
+            options: Any = {"quoting": csv.QUOTE_MINIMAL if self.quotes else csv.QUOTE_NONE}
+            options |= {"delimiter": self.sep, "skipinitialspace": self.blanks, "strict": True}
+            reader = csv.reader(lines, **options)
             header: list[str] = []
             done = 0
             while True:
@@ -145,7 +134,7 @@ class _Reading:
                 except StopIteration:
                     return
                 except csv.Error as error:
-                    plain = [said for raw, said in _FAULTS.items() if raw in str(error)]
+                    plain = [meaning for raw, meaning in _FAULTS.items() if raw in str(error)]
                     problem = plain[0] if plain else error
                     raise ValueError(f"{self._at(self.skip + done + 1)}: {problem}") from error
                 line, n_lines, done = self.skip + done + 1, reader.line_num - done, reader.line_num
@@ -153,7 +142,7 @@ class _Reading:
                     continue
                 if not header:
                     header = [cell.strip() for cell in row]
-                    if self.table.header_row == 0:
+                    if self.file.header_row == 0:
                         header = [str(number) for number in range(1, len(row) + 1)]
                         yield line, 1, header
                     else:
@@ -168,25 +157,25 @@ class _Reading:
                 yield line, n_lines, row
 
     def _at(self, line: int) -> str:
-        return f"{self.table.name}, line {line}"
+        return f"{self.file.name}, line {line}"
 
 
 def _unescape(match: re.Match[str]) -> str:
     return '""' if match[1] == '"' else match[1]
 
 
-def _find_separator(table: TextTable, wanted: set[str]) -> tuple[str, int]:
+def _find_separator(file: TextFile, wanted: set[str]) -> tuple[str, int]:
     """Return what separates the cells, and the lines to skip before the header.
 
-    Excel may say it in a first line, ``sep=;``. Else it is that by which the header has the wanted
-    columns, and the rows are as long.
+    Excel may write it in a first line, ``sep=;``. Else the separator is chosen for which the header
+    has the wanted columns and most rows are as long as the header.
     """
-    with table.open() as stream:
+    with file.open() as stream:
         sample = stream.read(_SAMPLE)
     named = re.match(r'"?sep=(.)"?\r?\n', sample)
-    skip = max(table.header_row - 1, 1 if named else 0)
-    if table.sep:
-        return table.sep, skip
+    skip = max(file.header_row - 1, 1 if named else 0)
+    if file.sep:
+        return file.sep, skip
     if named:
         return named[1], skip
 
@@ -195,7 +184,7 @@ def _find_separator(table: TextTable, wanted: set[str]) -> tuple[str, int]:
         rows = [row for row in csv.reader(lines, delimiter=sep, skipinitialspace=True) if row]
         header, rest = [cell.strip() for cell in rows[0]] if rows else [], rows[1:-1] or rows[1:]
         as_long = sum(len(row) == len(header) for row in rest) / max(len(rest), 1)
-        if table.header_row == 0:  # most rows as long tell more than a comma in the first text
+        if file.header_row == 0:  # a comma in the first text is no evidence
             return as_long > 0.8, len(header) > 1, as_long
         return wanted <= set(header), len(header) > 1, as_long
 

@@ -27,13 +27,7 @@ class Shard(NamedTuple):
 
 
 def shard_files(path: Path) -> list[Path]:
-    """Return the shards of a folder in name order, or the one file that `path` is.
-
-    Raises
-    ------
-    ValueError
-        When there is none.
-    """
+    """Return the shards of a folder in name order, or the one file that `path` is."""
     if path.is_file():
         return [path]
     files = sorted(file for file in path.iterdir() if file.suffix in _OPENERS)
@@ -43,15 +37,9 @@ def shard_files(path: Path) -> list[Path]:
 
 
 def open_shard(file: Path) -> Shard:
-    """Open one file of embeddings.
-
-    Raises
-    ------
-    ValueError
-        When it is truncated, empty, not 2-D, or of a format we do not read.
-    """
+    """Open one file of embeddings."""
     if file.suffix not in _OPENERS:
-        raise ValueError(f"shard {str(file)!r} is none of {', '.join(_OPENERS)}")
+        raise ValueError(f"shard {str(file)!r} must end in {', '.join(_OPENERS)}")
     try:
         shape, read = _OPENERS[file.suffix](file)
     except ImportError:

@@ -39,7 +39,7 @@ def read_table(
     header_row: int = 1,
     **columns: str | None,
 ) -> pd.DataFrame:
-    """Read the texts of a file, and further columns by which documents are told apart.
+    """Read the texts of a file, and further columns such as ids, groups and times.
 
     Parameters
     ----------
@@ -52,8 +52,8 @@ def read_table(
         As of :func:`saetm_plugins.files.texts.open_table`.
     **columns : str, optional
         Further columns, by the name that an error is to use: ``id_column="id"``; None is left
-        out. Cells of a CSV are numbers or ISO dates where the whole column is and writing them
-        gives the same cells again (so ``007`` stays a text); empty and null cells are missing.
+        out. A column of a CSV holds numbers or ISO dates if all of its cells are some, and would be
+        written the same (``007`` stays a text); empty and null cells are missing.
 
     Returns
     -------
@@ -92,15 +92,7 @@ def read_table(
 
 
 def check_table_path(path: str | os.PathLike[str], n_rows: int = 0, name: str = "path") -> Path:
-    """Refuse a file that :func:`write_table` could not write, before the work.
-
-    Raises
-    ------
-    NotADirectoryError, PermissionError
-        When the file lies where none can be made.
-    ValueError
-        When the suffix is of no known format, `n_rows` are too many for it, or it is a folder.
-    """
+    """Refuse a file that :func:`write_table` could not write, before the work."""
     path = check_parent(path)
     if path.is_dir():
         raise ValueError(f"{name} {str(path)!r} is a folder")
@@ -117,14 +109,9 @@ def check_table_path(path: str | os.PathLike[str], n_rows: int = 0, name: str = 
 
 
 def write_table(frame: pd.DataFrame, path: str | os.PathLike[str]) -> Path:
-    """Write a table as the suffix says: .csv, .tsv, .parquet, .xlsx or .jsonl, all or nothing.
+    """Write a table as .csv, .tsv, .parquet, .xlsx or .jsonl, by the suffix; all or nothing.
 
     Texts are UTF-8; shares (float32) are rounded to six decimals, except in Parquet.
-
-    Raises
-    ------
-    ValueError
-        As :func:`check_table_path`.
     """
     path = check_table_path(path, len(frame))
     suffix = path.suffix.lower()
@@ -171,14 +158,14 @@ def _typed(table: TextTable, cells: Sequence[Any]) -> pd.Series:
 
 
 def narrow(values: pd.Series) -> pd.Series:
-    """Give objects a type of pandas, if none changes: large integers would, as floats."""
+    """Return objects in a type of pandas, unless this changes one, as floats do large integers."""
     narrow = values.convert_dtypes()
     known = values.notna()
     return narrow if narrow[known].tolist() == values[known].tolist() else values
 
 
 def _is_written_float(cell: str) -> bool:
-    """Tell whether a cell is a number, written as Python would."""
+    """Return whether a cell is a number as Python writes it."""
     try:
         return repr(float(cell)) == cell and "n" not in cell
     except ValueError:

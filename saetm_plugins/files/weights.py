@@ -9,13 +9,13 @@ from typing import Any
 import torch
 
 _OVERHEAD = 2**20  # bytes of a file that are not weights
-_WRAPPERS = ("model", "state_dict", "model_state_dict")  # beside an optimizer's state, say
+_WRAPPERS = ("model", "state_dict", "model_state_dict")  # in the file of a training
 
 
 def read_state_dict(file: Path) -> dict[str, torch.Tensor]:
     """Read a file of ``torch.save`` that holds named dense tensors, or those of a training's state.
 
-    ``weights_only=True`` is said to torch outright, so that no environment variable undoes it.
+    ``weights_only=True`` is passed to torch, so that no environment variable undoes it.
 
     Parameters
     ----------

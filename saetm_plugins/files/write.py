@@ -1,4 +1,4 @@
-"""Write a file so that nobody ever finds half of it."""
+"""Write a file so that no reader ever finds half of it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """gensim: a topic model that code written for ``LdaModel`` accepts without a change.
 
-A leaf of the package: the core never imports it, and it imports no other adapter. ``import gensim``
-inside these files is the library.
+``import gensim`` inside these files is the library.
 """
 
 try:

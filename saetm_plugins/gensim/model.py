@@ -42,7 +42,6 @@ from saetm_plugins.gensim.words import WordColumns, make_dictionary
 from saetm_plugins.model import SAETopicModel
 from saetm_plugins.validation import (
     all_or_nothing,
-    as_list,
     check_choice,
     check_count,
     check_dense_size,
@@ -86,7 +85,7 @@ class SaeModel(TopicsOfDocuments):
     documents : iterable of str or of list of str, optional
         The texts (or tokens) of `corpus`, in its order, for the encoder.
     embeddings : array-like of shape (n, d), optional
-        Ready-made embeddings in their place. To train, give one of the two.
+        Their embeddings, if ready-made. Training needs one of the two.
     encoder, sae
         As in :class:`saetm_plugins.SAETopicModel`.
     alpha : {"auto", "symmetric", "asymmetric"}, float or array-like of shape (num_topics,)
@@ -241,7 +240,7 @@ class SaeModel(TopicsOfDocuments):
 
         The first call trains atoms and needs `documents` or `embeddings`; its corpus is held in
         memory as arrays. Further ones stream: atoms, vocabulary and the cut into topics stay, and
-        documents known only as bags are placed by their words.
+        documents known only as bags get their atoms from their words.
 
         Parameters
         ----------
@@ -296,7 +295,7 @@ class SaeModel(TopicsOfDocuments):
         ----------
         fname : path
         ignore : str or sequence of str, default=()
-            ``"id2word"`` leaves the dictionary out; other names are gensim's and mean nothing here.
+            ``"id2word"`` leaves the dictionary out; other names have no effect.
         *args, **kwargs
             ``separately``, ``sep_limit``, ``pickle_protocol``: accepted, without effect.
         """
@@ -304,8 +303,7 @@ class SaeModel(TopicsOfDocuments):
 
         self._check_trained()
         check_path(fname, "fname")
-        no_names = ignore is None or isinstance(ignore, str)
-        ignored = [ignore] if no_names else as_list(ignore, "ignore", "names of attributes")
+        ignored = [ignore] if isinstance(ignore, str) else ignore or ()
         with all_or_nothing(self):
             events = getattr(self, "lifecycle_events", [])
             self.lifecycle_events = None if events is None else list(events)

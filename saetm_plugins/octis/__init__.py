@@ -1,6 +1,6 @@
 """Leaf adapter: the topic model as an OCTIS model, to compare and to optimise, and its metrics.
 
-Nothing in the package imports this. Importing it applies :mod:`saetm_plugins.octis.compat`, which
+Importing it applies :mod:`saetm_plugins.octis.compat`, which
 lets OCTIS run on today's NumPy and scikit-learn.
 """
 

@@ -12,7 +12,7 @@ the scikit-optimize it searches with:
    of this package are found by name, so that ``resume_optimization`` restarts a search over them.
    For OCTIS' own classes nothing changes. Our metrics are added to
    ``octis.configuration.defaults.metric_parameters``, where it looks names up.
-4. ``skopt.optimizer.optimizer.is_regressor`` (scikit-optimize 0.10.2): says no to None, on which
+4. ``skopt.optimizer.optimizer.is_regressor`` (scikit-optimize 0.10.2): False for None, on which
    scikit-learn 1.7 raises; OCTIS' random search (``surrogate_model="RS"``) has no estimator.
 """
 
@@ -27,17 +27,11 @@ import numpy as np
 
 INSTALL = 'pip install "saetm-plugins[octis]"\npip install --no-deps octis==1.14.0'
 OUR_CLASSES: dict[str, type] = {}
-"""Models and metrics of ours that OCTIS may ask for by name."""
+"""Models and metrics of this package that OCTIS may ask for by name."""
 
 
 def import_octis(name: str) -> Any:
-    """Import a module of OCTIS.
-
-    Raises
-    ------
-    ImportError
-        When OCTIS, or something it imports, is missing or broken; says how to install it.
-    """
+    """Import a module of OCTIS; an ImportError names the commands that install it."""
     try:
         return importlib.import_module(name)
     except Exception as error:  # a half-installed OCTIS fails in many ways, not only ImportError
@@ -59,25 +53,14 @@ def apply() -> None:
 
 
 def enable_dashboard() -> Any:
-    """Load OCTIS' experiment manager so that experiments may name our model and metrics.
-
-    Returns
-    -------
-    module
-        ``octis.dashboard.experimentManager``.
-
-    Raises
-    ------
-    ImportError
-        When OCTIS is missing or broken.
-    """
+    """Return ``octis.dashboard.experimentManager``; experiments may name our model and metrics."""
     manager = import_octis("octis.dashboard.experimentManager")
     _find_our_classes(manager)
     return manager
 
 
 def register_metric(metric: type) -> None:
-    """Make a metric of ours known to OCTIS by name."""
+    """Enter a metric under its name in OCTIS."""
     OUR_CLASSES[metric.__name__] = metric
     known = import_octis("octis.configuration.defaults").metric_parameters
     known[metric.__name__] = {"name": metric.__name__, "module": metric.__module__}
@@ -121,7 +104,7 @@ def _allow_search_without_estimator() -> None:
 
 
 def _find_our_classes(module: Any) -> None:
-    """Let `module.importClass` answer with our classes where one of them is asked for."""
+    """Let `module.importClass` find the classes of this package by name."""
     octis_import = module.importClass
     if getattr(octis_import, "finds_ours", False):
         return

@@ -1,6 +1,6 @@
-"""What :class:`saetm_plugins.octis.SAETM` reads from an OCTIS dataset: texts, counts, embeddings.
+"""Read an OCTIS dataset for :class:`saetm_plugins.octis.SAETM`: texts, counts, embeddings.
 
-Leaf of the adapter: imports nothing of OCTIS, works on the four getters of its ``Dataset``.
+Imports nothing of OCTIS; uses the four getters of its ``Dataset``.
 """
 
 from __future__ import annotations

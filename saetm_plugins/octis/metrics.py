@@ -1,10 +1,9 @@
 """The measures of :mod:`saetm_plugins.evaluation` as OCTIS metrics.
 
-They score any model's output under OCTIS' names: ``{"topics": model.get_topics(20)}`` is enough
-for those of words, so they serve our estimator and the other adapters as well. Every constructor
-argument that is a string or a number is kept as a public attribute: OCTIS saves these, and hands
-them back when a search is resumed. API keys are never among them; the client takes them from the
-environment.
+They score any model's output under OCTIS' names: ``{"topics": model.get_topics(20)}`` is enough for
+those of words. Constructor arguments that are strings or numbers are public attributes: OCTIS saves
+these, and passes them again when a search is resumed. API keys are never among them; the client
+takes them from the environment.
 """
 
 from __future__ import annotations
@@ -16,8 +15,9 @@ import numpy as np
 
 from saetm_plugins import evaluation
 from saetm_plugins.corpus.encoders import encode_texts, load_encoder
+from saetm_plugins.evaluation.words import check_topics
 from saetm_plugins.octis.compat import import_octis, register_metric
-from saetm_plugins.validation import as_list, check_choice, check_text, without_tensors
+from saetm_plugins.validation import check_choice, without_tensors
 
 import_octis("octis.evaluation_metrics.metrics")
 
@@ -28,7 +28,7 @@ SIGNIFICANCE_PAPER = "AlSumait et al., Topic significance ranking of LDA generat
 
 
 def _part(model_output: Any, name: str) -> Any:
-    """Return a part of a model's output, or raise a ValueError that says which one is missing."""
+    """Return a part of a model's output, or raise a ValueError that names the missing part."""
     if not isinstance(model_output, Mapping):
         raise TypeError(f"model_output must be a dict; found {type(model_output).__name__}")
     if model_output.get(name) is None:
@@ -36,18 +36,6 @@ def _part(model_output: Any, name: str) -> Any:
             f"model_output has no {name!r}; it has {', '.join(map(str, model_output))}"
         )
     return model_output[name]
-
-
-def _lists_of_words(model_output: Any) -> list[list[str]]:
-    """Return the topics of a model's output, one or more lists of words."""
-    topics = [
-        as_list(words, f"topics[{place}]", "words")
-        for place, words in enumerate(as_list(_part(model_output, "topics"), "topics", "lists"))
-    ]
-    for place, words in enumerate(topics):
-        for word in words:
-            check_text(word, f"a word of topics[{place}]")
-    return topics
 
 
 class _VectorMetric(AbstractMetric):
@@ -67,7 +55,7 @@ class _VectorMetric(AbstractMetric):
 
     def __init__(
         self,
-        topk: int,
+        topk: int = 20,
         word2vec_path: str | None = None,
         binary: bool = False,
         word_vectors: Any = None,
@@ -88,7 +76,8 @@ class _VectorMetric(AbstractMetric):
         """Return vectors for the words of `topics`; encoded words are kept for the next score."""
         if self._vectors is not None:
             return self._vectors
-        words = sorted({word for topic in topics for word in topic} - self._encoded.keys())
+        shown = check_topics(topics, self.topk)
+        words = sorted({word for topic in shown for word in topic} - self._encoded.keys())
         if words:
             self._encoder = self._encoder or load_encoder()
             vectors = encode_texts(self._encoder, words)
@@ -99,22 +88,13 @@ class _VectorMetric(AbstractMetric):
 class WMDDiversity(_VectorMetric):
     """D: mean Word Mover's Distance between topics, see :func:`evaluation.wmd_diversity`."""
 
-    def __init__(
-        self,
-        topk: int = 20,
-        word2vec_path: str | None = None,
-        binary: bool = False,
-        word_vectors: Any = None,
-    ):
-        super().__init__(topk, word2vec_path, binary, word_vectors)
-
     def info(self) -> dict[str, str]:
         """Return name and citation."""
         return {"citation": PAPER, "name": "D, mean pairwise Word Mover's Distance"}
 
     def score(self, model_output: Mapping[str, Any]) -> float:
         """Return D of ``topics``; larger is more diverse."""
-        topics = _lists_of_words(model_output)
+        topics = _part(model_output, "topics")
         return evaluation.wmd_diversity(topics, self._vectors_of(topics), self.topk)
 
 
@@ -140,7 +120,7 @@ class EmbeddingIntruder(_VectorMetric):
 
     def score(self, model_output: Mapping[str, Any]) -> float:
         """Return the accuracy on ``topics``, 0 to 1."""
-        topics = _lists_of_words(model_output)
+        topics = _part(model_output, "topics")
         return evaluation.embedding_intruder_accuracy(
             topics, self._vectors_of(topics), self.topk, self.n_repeats, self.random_state
         )
@@ -153,11 +133,6 @@ class TopicSignificance(AbstractMetric):
     ----------
     junk : {"uniform", "vacuous", "background"}, default="vacuous"
         OCTIS' ``KL_uniform``, ``KL_vacuous`` and ``KL_background``, exact and for mixtures.
-
-    Raises
-    ------
-    ValueError
-        When `junk` is none of them.
     """
 
     def __init__(self, junk: str = "vacuous"):
@@ -189,12 +164,12 @@ class _JudgedMetric(AbstractMetric):
     base_url : str, optional
         An OpenAI-compatible endpoint; None means the client's default.
     local : bool, default=False
-        Use a transformers text-generation pipeline in place of an endpoint.
+        Use a transformers text-generation pipeline, not an endpoint.
     cache_path : str, optional
         File of remembered answers.
     chat : object, optional
-        In place of all that: an :class:`evaluation.OpenAIChat`, :class:`evaluation.PipelineChat`
-        or the like, with settings of its own.
+        Replaces all of these: an :class:`evaluation.OpenAIChat`, :class:`evaluation.PipelineChat`
+        or another chat, with settings of its own.
     """
 
     def __init__(
@@ -226,7 +201,7 @@ class IntruderDetection(_JudgedMetric):
 
     def score(self, model_output: Mapping[str, Any]) -> float:
         """Return C_I of ``topics`` (three repeats), 0 to 1."""
-        return float(self._judge.intruder_detection(_lists_of_words(model_output)).mean())
+        return float(self._judge.intruder_detection(_part(model_output, "topics")).mean())
 
 
 class CoherenceRating(_JudgedMetric):
@@ -238,7 +213,7 @@ class CoherenceRating(_JudgedMetric):
 
     def score(self, model_output: Mapping[str, Any]) -> float:
         """Return C_R of ``topics``, 0 to 100."""
-        return float(self._judge.coherence_rating(_lists_of_words(model_output)).mean())
+        return float(self._judge.coherence_rating(_part(model_output, "topics")).mean())
 
 
 for _metric in (

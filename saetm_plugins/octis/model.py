@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -32,7 +33,6 @@ from saetm_plugins.octis.data import (
 from saetm_plugins.octis.settings import (
     CITATION,
     FIT_SETTINGS,
-    HYPERPARAMETERS_INFO,
     SAE_SETTINGS,
     WORD_SETTINGS,
     check_hyperparameters,
@@ -152,8 +152,8 @@ class SAETM(AbstractModel):
         return {"citation": CITATION, "name": "SAETM, sparse-autoencoder topic model"}
 
     def hyperparameters_info(self) -> str:
-        """Return what each hyperparameter is, as OCTIS' models do."""
-        return HYPERPARAMETERS_INFO
+        """Return a description of the hyperparameters, as OCTIS' models do."""
+        return inspect.cleandoc(SAETM.__doc__ or "")
 
     def set_hyperparameters(self, **kwargs: Any) -> None:
         """Set hyperparameters by name; all of them, or none where one is not legal."""
@@ -165,7 +165,7 @@ class SAETM(AbstractModel):
         Parameters
         ----------
         use_partitions : bool
-            False trains on the whole dataset.
+            False trains on all documents.
         update_with_test : bool
             With partitions: after training, words and topics are learned again from training and
             test documents, the autoencoder staying as it is.

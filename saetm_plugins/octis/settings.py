@@ -21,37 +21,6 @@ CITATION = """@inproceedings{girrbach2026sparse,
   year      = {2026},
   note      = {arXiv:2511.16309}
 }"""
-HYPERPARAMETERS_INFO = """num_topics (int or "auto") – topics; another count costs a re-cut only.
-
-sae (str, optional) – "default", the autoencoder that ships with this package for all-MiniLM-L6-v2;
-"auto", that for small corpora and else one trained on the dataset; None, always such.
-
-n_atoms, k (int, optional) – atoms of the sparse autoencoder, and active atoms per document;
-chosen from the corpus size when not given.
-
-activation (str) – architecture of the autoencoder: topk, batch_topk, l1, jumprelu.
-
-merge (str) – how atoms become topics: auto, nmf, kmeans, ward, hdbscan.
-
-sharpening (float, optional) – exponent on cosines with atoms before they are normalised.
-
-word_vectors (str) – "auto", "corpus" or "encoder": where vectors of words come from.
-
-solver (str), emission_n_iter (int, optional) – how P(word | atom) is fitted, and in how many
-passes. The words of nmf's topics do not depend on it, those of the other merges do.
-
-encoder (str, optional) – a sentence-transformers name; all-MiniLM-L6-v2 when not given.
-
-embeddings_path (str, optional) – a .npy file with the embeddings of the dataset's documents, in
-its order.
-
-cache_folder (str, optional) – where embeddings are kept; ~/.cache/saetm-plugins when not given.
-
-random_state (int, optional) – when it is None, repeated runs with equal hyperparameters take the
-seeds 0, 1, 2 and so on.
-
-device (str) – torch device; "auto" is CUDA where there is one.
-"""
 SAE_SETTINGS = ("sae", "n_atoms", "k", "activation", "device")
 WORD_SETTINGS = ("word_vectors", "encoder")
 FIT_SETTINGS = (*SAE_SETTINGS, *WORD_SETTINGS, "sharpening", "solver", "emission_n_iter")

@@ -1,4 +1,4 @@
-"""What one group of documents is about and another is not, with intervals."""
+"""Topics in which two groups of documents differ, with intervals."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from saetm_plugins.plotting.style import (
     label_topics,
     lay_out,
     need_columns,
-    title_or,
 )
 from saetm_plugins.validation import check_count, check_fraction
 
@@ -84,7 +83,7 @@ def plot_comparison(
             ", q = %{customdata[2]:.2g}<extra></extra>",
         )
     figure.add_vline(x=0, line_color="#5F6368", line_width=1)
-    lay_out(figure, title_or(title, f"What tells {a} from {b}"), height=150 + 26 * len(shown))
+    lay_out(figure, title or f"Differences between {a} and {b}", height=150 + 26 * len(shown))
     figure.update_xaxes(title=f"difference in mean share, {a} − {b}", tickformat="+.1~%", nticks=10)
     figure.update_yaxes(categoryorder="array", categoryarray=labels)
     return figure

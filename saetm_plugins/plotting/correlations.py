@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from saetm_plugins.plotting.style import label_topics, lay_out, need_columns, title_or
+from saetm_plugins.plotting.style import label_topics, lay_out, need_columns
 from saetm_plugins.validation import check_choice, check_count
 
 
@@ -69,7 +69,7 @@ def plot_correlations(
         )
     )
     side = 260 + 17 * len(labels)
-    lay_out(figure, title_or(title, f"{key.capitalize()}s in the same documents"), side, side + 180)
+    lay_out(figure, title or f"{key.capitalize()}s in the same documents", side, side + 180)
     figure.update_yaxes(autorange="reversed", scaleanchor="x", constrain="domain", showgrid=False)
     figure.update_xaxes(tickangle=-60, constrain="domain", showgrid=False)
     for axis in (figure.update_xaxes, figure.update_yaxes):

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from saetm_plugins.analysis.shares import rank_by_variance
-from saetm_plugins.plotting.style import PALETTE, label_topics, lay_out, need_columns, title_or
+from saetm_plugins.plotting.style import PALETTE, label_topics, lay_out, need_columns
 from saetm_plugins.validation import check_count
 
 _MOST_BARS = len(PALETTE)
@@ -61,7 +61,7 @@ def plot_coverage(
     bars = len(labels) * (18 + 13 * len(groups)) if draw is _bars else 26 * len(labels)
     lay_out(
         figure,
-        title_or(title, f"Topics that vary most between {len(groups)} groups"),
+        title or f"Topics that vary most between {len(groups)} groups",
         height=140 + bars,
         bargap=0.25,
         legend={"traceorder": "normal"},

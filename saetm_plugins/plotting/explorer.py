@@ -245,7 +245,7 @@ def _level(
     labels: np.ndarray,
     place: np.ndarray,
 ) -> list[dict[str, Any]]:
-    """Return what the page knows of each topic of a level."""
+    """Return the page's data of each topic of a level."""
     topics = tree.topics[level]
     main = np.where(labels >= 0, tree.ancestors(level)[labels], -1)
     words = words_of(model, topics, _WORDS)
@@ -314,31 +314,31 @@ def _largest_atoms(doc_atoms: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _pictures(images: Any, rows: np.ndarray, levels: Any) -> dict[str, str]:
-    """Return thumbnails of the typical documents of all topics, by place in the page."""
+    """Return thumbnails of the typical documents of all topics, by their index in the page."""
     if images is None:
         return {}
-    shown = sorted({place for level in levels for topic in level for place in topic["typical"]})
+    shown = sorted({index for level in levels for topic in level for index in topic["typical"]})
     found = {}
-    for place in shown:
-        with suppress(UnreadableImage):  # which is no typical one, but of a tiny topic
-            found[str(place)] = data_uri(images[int(rows[place])])
+    for index in shown:
+        with suppress(UnreadableImage):  # among the typical ones of a tiny topic
+            found[str(index)] = data_uri(images[int(rows[index])])
     return found
 
 
 def _evidence(model: Any, texts: list[str], rows: np.ndarray, topics: Any) -> dict[str, list[int]]:
-    """Return where in typical documents the topic weighs most, by their place in the page.
+    """Return where in typical documents the topic weighs most, by their index in the page.
 
     The page counts characters as JavaScript does, in UTF-16.
     """
     found = {}
-    for place in sorted({place for topic in topics for place in topic["typical"]}):
-        text, topic = texts[rows[place]], int(model.labels_[rows[place]])
+    for index in sorted({index for topic in topics for index in topic["typical"]}):
+        text, topic = texts[rows[index]], int(model.labels_[rows[index]])
         if topic < 0 or not text.strip():
             continue
         best = spans(model, text, topic).iloc[0]
         ends = (text[: best["start"]], text[: best["end"]].rstrip())
         if len(ends[1]) < len(text.rstrip()) or ends[0]:
-            found[str(place)] = [len(end.encode("utf-16-le")) // 2 for end in ends]
+            found[str(index)] = [len(end.encode("utf-16-le")) // 2 for end in ends]
     return found
 
 
@@ -386,7 +386,7 @@ def _page(content: dict[str, Any], title: str) -> str:
     }
     pieces = page.split("{{")
     filled = [pieces[0]]
-    for piece in pieces[1:]:  # each place once, so that no value is read as a place
+    for piece in pieces[1:]:  # each slot once, so that no value is read as a slot
         name, _, rest = piece.partition("}}")
         filled.append(values[name] + rest)
     return "".join(filled)

@@ -1,4 +1,4 @@
-"""Files of pages and sheets: their paths, writing them, and thumbnails as data URIs."""
+"""Write pages and sheets, check their paths, and make thumbnails as data URIs."""
 
 from __future__ import annotations
 
@@ -36,5 +36,5 @@ def check_page(path: str | os.PathLike[str], suffixes: tuple[str, ...], overwrit
 
 
 def write_page(path: Path, content: bytes) -> None:
-    """Write a file, whole or not at all."""
+    """Write a file completely or not at all."""
     write_whole(path, lambda target: target.write_bytes(content))

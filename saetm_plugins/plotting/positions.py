@@ -1,4 +1,4 @@
-"""Where documents lie on a map: two dimensions, near where their embeddings are near."""
+"""Map documents to two dimensions, so that similar embeddings are near each other."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from saetm_plugins.numerics.arrays import unit_rows
 from saetm_plugins.validation import check_choice, check_embeddings, check_random
 
 _NEIGHBOURS = 15
-_DIMENSIONS = 50  # kept for finding neighbours: the rest is noise, and takes time
+_DIMENSIONS = 50  # kept to find neighbours; the others are noise
 _MOST_FOR_TSNE = 5000
 
 

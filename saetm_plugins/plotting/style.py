@@ -1,4 +1,4 @@
-"""What the figures share: names of topics, colours, a quiet layout."""
+"""Names of topics, colours and layout, the same in all figures."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from saetm_plugins.validation import as_names, check_text
+from saetm_plugins.validation import as_names
 
-# Okabe and Ito's colours, told apart by the colour-blind too; then darker and lighter ones.
+# Okabe and Ito's colours, which the colour-blind can distinguish; then darker and lighter ones.
 PALETTE = (
     *("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#7F6BB3", "#A6A600"),
     *("#1B4965", "#8C564B", "#5E9C76", "#B5838D"),
@@ -19,13 +19,13 @@ _LONGEST_NAME = 40
 
 
 def label_topics(table: pd.DataFrame, names: Sequence[str] | None, key: str = "topic") -> list[str]:
-    """Return what to call the topic of each row: its number, and its name or first words."""
+    """Return a label for the topic of each row: its number, and its name or first words."""
     if names is not None:
         names = as_names(names)
     labels = []
     words = table["words"] if "words" in table else [""] * len(table)
     first = [str(text).split(", ")[:3] for text in words]
-    # Words of several words, labels of a classifier say, would run into each other.
+    # Terms of several words, such as a classifier's labels, would run into each other.
     between = ", " if any(" " in word for row in first for word in row) else " "
     for number, row in zip(table[key], first, strict=True):
         if names is not None and key == "topic" and 0 <= number < len(names):
@@ -44,13 +44,8 @@ def fade(color: str, opacity: float) -> str:
     return f"rgba({red},{green},{blue},{opacity:g})"
 
 
-def title_or(title: str | None, automatic: str) -> str:
-    """Return the title that was given, a text, or the automatic one."""
-    return automatic if title is None else check_text(title, "title")
-
-
 def lay_out(figure: Any, title: str, height: int, width: int | None = 900, **layout: Any) -> Any:
-    """Give a figure the layout of all; returns it."""
+    """Give a figure the common layout; return it."""
     figure.update_layout(
         template="plotly_white",
         title={"text": title, "x": 0.02, "font": {"size": 17}},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from saetm_plugins.plotting.style import need_columns, title_or
+from saetm_plugins.plotting.style import need_columns
 
 _PANELS = {
     "coherence": "Coherence (NPMI)",
@@ -37,7 +37,7 @@ def plot_topic_counts(suggestion: Any, *, title: str | None = None) -> Any:
             f"suggestion must be what suggest_n_topics returns; found {type(suggestion).__name__}"
         )
     need_columns(table, ("n_topics", "score"), "suggest_n_topics", "suggestion.table")
-    title = title_or(title, f"{suggestion.n_topics} topics suggested")
+    title = title or f"{suggestion.n_topics} topics suggested"
     panels = {name: text for name, text in _PANELS.items() if name in table}
     figure = make_subplots(
         rows=len(panels),

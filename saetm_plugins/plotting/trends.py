@@ -1,4 +1,4 @@
-"""Topics through time: lines with their intervals, or shares stacked to a whole."""
+"""Topics through time: lines with their intervals, or stacked shares that sum to 1."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from saetm_plugins.plotting.style import (
     label_topics,
     lay_out,
     need_columns,
-    title_or,
 )
 from saetm_plugins.validation import as_list, check_choice, check_count
 
@@ -40,8 +39,8 @@ def plot_trends(
         Which topics; None means the `n_topics` whose `value` varies most.
     n_topics : int, default=8
     kind : {"lines", "stacked"}, default="lines"
-        "lines" draws the interval of the share as a band; "stacked" adds all other topics up, so
-        that shares fill the whole.
+        "lines" draws the interval of the share as a band; "stacked" adds up all other topics, so
+        that shares sum to 1.
     value : {"share", "coverage"}, default="share"
         "coverage" goes with lines only, and has no band.
     names : list of str, optional
@@ -69,8 +68,7 @@ def plot_trends(
     draw(figure, table, chosen, periods, value, names)
     _mark_empty(figure, table, periods)
     axis = "mean share" if value == "share" else "documents with the topic"
-    automatic = title_or(title, "Topics through time")
-    lay_out(figure, automatic, height=520, width=1000, hovermode="x unified")
+    lay_out(figure, title or "Topics through time", height=520, width=1000, hovermode="x unified")
     figure.update_yaxes(title=axis, tickformat=".0%", rangemode="tozero")
     figure.update_xaxes(
         type="category", categoryorder="array", categoryarray=periods, showgrid=False

@@ -174,7 +174,7 @@ def test_ratios_are_finite_where_a_side_has_none(fitted):
 
 
 def test_bad_input_is_named(corpus, fitted, halves, wordless):
-    with pytest.raises(ValueError, match="a='c' is none of the groups: 'a', 'b'"):
+    with pytest.raises(ValueError, match="a='c' is not one of the groups: 'a', 'b'"):
         compare_groups(fitted, halves, "c")
     with pytest.raises(ValueError, match="all documents are in a='x'"):
         compare_groups(fitted, ["x"] * 400, "x")

@@ -132,9 +132,9 @@ def test_bad_times_are_named(fitted, years):
         cut_into_periods([np.inf, 1.0], "auto", 2)
     with pytest.raises(TypeError, match="found True and False"):
         cut_into_periods([True, False], "auto", 2)
-    with pytest.raises(ValueError, match="bins='Q' is a length of dates"):
+    with pytest.raises(ValueError, match="bins='Q' is for dates"):
         cut_into_periods([1, 2], "Q", 2)
-    with pytest.raises(ValueError, match="no length that pandas knows"):
+    with pytest.raises(ValueError, match="is not a period of pandas"):
         cut_into_periods(pd.to_datetime(["2020-01-01"]), "fortnight", 1)
     with pytest.raises(ValueError, match="rising order"):
         cut_into_periods([1, 2], [3, 1], 2)

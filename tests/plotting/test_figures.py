@@ -174,16 +174,6 @@ def test_other_tables_are_refused(plot):
         plot(pd.DataFrame({"topic": [1]}))
 
 
-def test_titles_are_texts():
-    for title in (3, ["x"], np.zeros(2), "a\ud800"):
-        for draw in (
-            lambda title=title: plot_coverage(coverage_table(3), title=title),
-            lambda title=title: plot_trends(trend_table(), title=title),
-        ):
-            with pytest.raises((TypeError, ValueError), match="title"):
-                draw()
-
-
 def test_a_suggestion_without_its_table():
     table = pd.DataFrame({"n_topics": [2, 3], "score": [0.1, 0.9]})
     good = SuggestedCount(3, "as it is", table)

@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 LONGEST = 3  # words of a phrase
-_TOKENS_READ = 600  # of a document: its first words say what it is about
+_TOKENS_READ = 600  # the first words of a document
 _LEAST_LETTERS = 3
 _LONGEST_ACRONYM = 6
 

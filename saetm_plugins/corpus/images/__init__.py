@@ -1,7 +1,6 @@
 """Pictures as documents: read them one after another, embed them, find words for them.
 
-Embeddings stand in the place of a text's, captions (or a vocabulary) in the place of its words;
-from there on all three stages are those of texts.
+Their embeddings are used like those of texts, their captions (or words of a vocabulary) like texts.
 """
 
 from saetm_plugins.corpus.images.captions import caption_images

@@ -24,7 +24,6 @@ from saetm_plugins.numerics.progress import progress_bar
 from saetm_plugins.validation import as_list, check_count, check_text
 
 _TASKS = ("image-to-text", "image-text-to-text", "image-classification")
-_PROMPT = ""  # a captioner says what is in the picture without being asked
 
 
 def caption_images(
@@ -33,7 +32,7 @@ def caption_images(
     *,
     out: str | os.PathLike[str] | None = None,
     batch_size: int = 16,
-    prompt: str = _PROMPT,
+    prompt: str = "",
     device: str | None = None,
     verbose: bool = True,
 ) -> list[str]:
@@ -48,8 +47,8 @@ def caption_images(
         pipeline is of the task "image-to-text", "image-text-to-text" or "image-classification",
         whose labels are the caption; a str names the model of one.
     out : path, optional
-        A file of JSON lines that captions are kept in as they come; what stands there already, of
-        the same pictures, is not asked for again.
+        A file of JSON lines to which captions are added as they come; pictures that have one there
+        are not described again.
     batch_size : int, default=16
         Pictures the captioner gets at a time.
     prompt : str, default=""
@@ -122,7 +121,7 @@ def _load_pipeline(name: str, device: str | None) -> Any:
 
 
 def _texts(outputs: Any, n_pictures: int) -> list[str]:
-    """Return one text a picture from what captioners and pipelines return."""
+    """Return one text per picture from what captioners and pipelines return."""
     if isinstance(outputs, str | Mapping) or not hasattr(outputs, "__len__"):
         raise TypeError(f"captioner must return a list of texts; found {outputs!r:.80}")
     outputs = as_list(outputs, "captioner's answer", "texts")
@@ -141,12 +140,12 @@ def _text(output: Any) -> Any:
 
 
 def _read_captions(file: Path, images: Images) -> list[str]:
-    """Return the captions that a file holds already; a line cut off in the middle is none."""
+    """Return the captions that a file holds already; a line that is cut off is removed."""
     if not file.exists():
         return []
-    whole, _, cut_off = file.read_bytes().rpartition(b"\n")
+    complete, _, cut_off = file.read_bytes().rpartition(b"\n")
     captions = []
-    for row, line in enumerate(whole.splitlines()):
+    for row, line in enumerate(complete.splitlines()):
         try:
             entry = json.loads(line)
             name, caption = entry["image"], check_text(entry["caption"], "caption")
@@ -157,7 +156,7 @@ def _read_captions(file: Path, images: Images) -> list[str]:
         captions.append(caption)
     if cut_off:
         with file.open("rb+") as stream:
-            stream.truncate(len(whole) + 1 if captions else 0)
+            stream.truncate(len(complete) + 1 if captions else 0)
     return captions
 
 

@@ -1,4 +1,4 @@
-"""What ``images=`` of the estimators means: pictures, and what describes them, as documents."""
+"""The argument ``images=`` of the estimators: pictures and their captions as documents."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ImageDocuments(NamedTuple):
     ----------
     captions : list of str of length n, or None
     embeddings : ndarray of shape (n, d), float32
-    bow, vocabulary : as of ``fit``; made of a vocabulary by zero-shot words where no bow was given
+    bow, vocabulary : as of ``fit``; zero-shot words of a vocabulary where no bow was given
     unreadable : ndarray of shape (n,), bool
     """
 
@@ -65,11 +65,6 @@ def read_image_documents(
     bow, vocabulary
         As of ``fit``; a vocabulary alone asks for zero-shot words.
     verbose : bool, default=False
-
-    Raises
-    ------
-    FileNotFoundError, TypeError, ValueError
-        When something is not legal, or not of the number of the pictures.
     """
     pictures = open_images(images)
     n_images = len(pictures)
@@ -102,8 +97,8 @@ def read_image_documents(
 def choose_n_atoms(n_images: int) -> int:
     """Return how many atoms pictures get: fewer than texts, 256 for 5,000.
 
-    A picture shows one thing or two; of 256, 512 and 2,048 atoms the fewest made the topics
-    nearest to the classes of CIFAR-10, in half the time (benchmarks/RESULTS.md).
+    A picture shows one or two things. Of 256, 512 and 2,048 atoms, 256 gave the topics nearest to
+    the classes of CIFAR-10, in half the time (benchmarks/RESULTS.md).
     """
     by_size = 2 ** round(0.65 * math.log2(n_images))
     return max(1, min(n_images // 2, by_size, 4096))

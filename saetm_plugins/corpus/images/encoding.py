@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from saetm_plugins.atoms.data.readers import open_reader
 from saetm_plugins.corpus.embed import DTYPES, claim_folder, save_shard
 from saetm_plugins.corpus.encoders import load_encoder
 from saetm_plugins.corpus.images.reading import (
@@ -20,6 +19,7 @@ from saetm_plugins.corpus.images.reading import (
     warn_of_unreadable,
 )
 from saetm_plugins.files.folders import read_json, write_json
+from saetm_plugins.files.shards import open_shard
 from saetm_plugins.numerics.progress import progress_bar
 from saetm_plugins.validation import check_choice, check_count, check_embeddings, check_path
 
@@ -91,11 +91,6 @@ def encode_images(
     -------
     EncodedImages
         A warning names the pictures that could not be decoded.
-
-    Raises
-    ------
-    FileNotFoundError, TypeError, ValueError
-        When there are no pictures, none can be decoded, or the encoder takes none.
     """
     batch_size = check_count(batch_size, "batch_size")
     images = open_images(images)
@@ -126,10 +121,10 @@ def embed_images(
     dtype: str = "float16",
     verbose: bool = True,
 ) -> Path:
-    """Embed pictures into a folder of ``.npy`` shards, as texts are: resumable, not held in memory.
+    """Embed pictures into a folder of ``.npy`` shards, without holding all of them in memory.
 
-    A call that was interrupted goes on with the first shard that is missing. :func:`train_sae`
-    reads the folder, and so does ``fit(images=images, embeddings=folder)``.
+    An interrupted call goes on with the first missing shard. :func:`train_sae` and
+    ``fit(images=images, embeddings=folder)`` read the folder.
 
     Parameters
     ----------
@@ -181,7 +176,7 @@ def embed_images(
                 continue
             model = load_image_encoder(encoder) if model is None else model
             found = list(_encode_batches(model, part, batch_size, progress))
-            # The list before the shard: an interrupted call goes on with the shard.
+            # The list is written first: an interrupted call then goes on with this shard.
             missing[str(number)] = [row for _, _, rows in found for row in rows]
             write_json(out / _UNREADABLE, missing)
             rows = [vectors for _, vectors, _ in found if len(vectors)]
@@ -194,13 +189,7 @@ def embed_images(
 
 
 def read_embedded_images(images: Any, folder: str | os.PathLike[str]) -> EncodedImages:
-    """Read the shards that :func:`embed_images` wrote of these pictures.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        When the folder holds no shards, not all of them yet, or those of other pictures.
-    """
+    """Read the shards that :func:`embed_images` wrote of these pictures."""
     images, folder = open_images(images), Path(folder)
     manifest = folder / "manifest.json"
     if not manifest.is_file():
@@ -228,8 +217,8 @@ def read_embedded_images(images: Any, folder: str | os.PathLike[str]) -> Encoded
             f"embeddings: folder {str(folder)!r} is not complete; call embed_images again, which "
             "goes on where it stopped"
         )
-    readers = [open_reader(shard) for shard in shards]
-    rows = np.concatenate([reader.read(0, reader.n_documents) for reader in readers])
+    opened = [open_shard(shard) for shard in shards]
+    rows = check_embeddings(np.concatenate([each.read(0, each.n_documents) for each in opened]))
     if len(rows) != (~unreadable).sum():
         raise ValueError(
             f"embeddings: folder {str(folder)!r} holds {len(rows)} rows for "
@@ -266,7 +255,7 @@ def _encode(encoder: Any, pictures: list[Any], is_first: bool) -> np.ndarray:
             raise
         raise TypeError(
             f"encoder must have an encode(list of PIL images) method; {type(encoder).__name__} "
-            f"says of a picture: {error}"
+            f"raises: {error}"
         ) from error
     return check_embeddings(vectors, name="the encoder's output", n_rows=len(pictures))
 
@@ -280,7 +269,9 @@ def _is_sentence_transformer(encoder: Any) -> bool:
 
 def _check_some_are_readable(images: Images, unreadable: np.ndarray) -> None:
     if unreadable.all():
-        raise ValueError(f"images holds {len(images)}, and none can be read: {images.names[0]} say")
+        raise ValueError(
+            f"images holds {len(images)}, and none can be read, such as {images.names[0]}"
+        )
 
 
 def _facts(images: Images) -> dict[str, Any]:

@@ -27,7 +27,7 @@ LARGEST_SIDE = 1024
 """Pixels; larger pictures are read smaller, as encoders look at a few hundred."""
 _OVERSHOOT = 1.5  # of floats from 0 to 1, after a resampling
 _NAMED = 3  # files that could not be read, in a warning
-_FINGERPRINTED = 64  # arrays and PIL images looked at, to tell one collection from another
+_FINGERPRINTED = 64  # arrays and PIL images in a checksum
 
 
 class UnreadableImage(ValueError):
@@ -97,48 +97,29 @@ class Images(Sequence):
 
 
 def open_images(images: Any, *, name: str = "images") -> Images:
-    """Return pictures as :class:`Images`; nothing is decoded, files are looked at alone.
+    """Return pictures as :class:`Images`, not decoded; of files the header is read.
 
     Parameters
     ----------
     images : path of a folder, or sequence of paths, PIL images or arrays
         A folder is searched with all folders in it, in the order of names. Arrays are (h, w),
-        (h, w, 3) or (h, w, 4), of uint8, uint16, or floats from 0 to 1; a stack of them is one
-        array more. A sequence that decodes on access (a column of Hugging Face ``datasets``) is
-        read as it goes.
+        (h, w, 3) or (h, w, 4), of uint8, uint16, or floats from 0 to 1, or one array of several
+        of them. Of a sequence that decodes on access (a column of Hugging Face ``datasets``) a
+        batch is read at a time.
     name : str, default="images"
         Named in errors.
-
-    Raises
-    ------
-    FileNotFoundError
-        When a path does not exist.
-    TypeError
-        When it is none of these.
-    ValueError
-        When there are no pictures, or one is larger than Pillow's limit.
     """
     if isinstance(images, Images):
         return images
     if isinstance(images, str | os.PathLike):
         return _open_folder(Path(images), name)
-    if np.ma.is_masked(images):
-        raise ValueError(f"{name} is a masked array with entries masked; fill or leave them out")
-    if isinstance(images, np.ndarray) and (
+    is_one = isinstance(images, np.ndarray) and (
         images.ndim not in (3, 4) or (images.ndim == 3 and images.shape[2] in (3, 4))
-    ):
+    )
+    if is_one or isinstance(images, Mapping | Set | bytes) or not isinstance(images, Iterable):
+        found = f"one array of shape {images.shape}" if is_one else type(images).__name__
         raise TypeError(
-            f"{name} must be a folder or a list of paths, PIL images or arrays; found one array "
-            f"of shape {images.shape}"
-        )
-    if (
-        isinstance(images, Mapping | Set | bytes)
-        or not isinstance(images, Iterable)
-        or hasattr(images, "tocsr")
-    ):
-        raise TypeError(
-            f"{name} must be a folder or a list of paths, PIL images or arrays; found "
-            f"{type(images).__name__}"
+            f"{name} must be a folder or a list of paths, PIL images or arrays; found {found}"
         )
     decodes_on_access = hasattr(images, "__getitem__") and hasattr(images, "__len__")
     if not decodes_on_access or hasattr(images, "iloc"):  # an iterator, a Series of pandas
@@ -155,7 +136,7 @@ def open_images(images: Any, *, name: str = "images") -> Images:
 
 
 def holds_images(folder: Path) -> bool:
-    """Tell whether a folder, or one in it, holds files that end as pictures do."""
+    """Return whether a folder, or one in it, holds files with a suffix of pictures."""
     return next(_image_files(folder), None) is not None
 
 
@@ -184,14 +165,13 @@ def read_image(item: Any, name: str = "image", largest_side: int | None = None) 
 
 
 class ImageBatch(NamedTuple):
-    """Some pictures that follow each other.
-
-    ``rows``: the numbers of those that were decoded, ``pictures``: they; ``unreadable``: the rest.
-    """
+    """Consecutive pictures."""
 
     rows: list[int]
+    """The numbers of those that were decoded."""
     pictures: list[Any]
     unreadable: list[int]
+    """The numbers of the others."""
 
 
 def iterate_batches(
@@ -232,7 +212,7 @@ def iterate_batches(
 def warn_of_unreadable(
     images: Images, unreadable: Sequence[int] | np.ndarray, *, stacklevel: int = 3
 ) -> None:
-    """Name the pictures that could not be decoded, and say how many they are."""
+    """Warn of the pictures that could not be decoded, by name."""
     if len(unreadable) == 0:
         return
     named = ", ".join(images.names[row] for row in unreadable[:_NAMED])
@@ -272,9 +252,9 @@ def _image_files(folder: Path) -> Iterator[Path]:
 
 
 def _look_at(item: Any, name: str, argument: str) -> None:
-    """Refuse before the work what is no picture, not there or too large; decode nothing.
+    """Refuse before the work what is no picture, missing or too large; decode nothing.
 
-    A picture that is too large is called `name`; one that is not there, the `argument`.
+    The error calls a picture that is too large `name`, and one that is missing `argument`.
     """
     from PIL import Image
 
@@ -287,7 +267,7 @@ def _look_at(item: Any, name: str, argument: str) -> None:
             with _opened(item, name) as opened:
                 _check_size(opened.size, name)
         except UnreadableImage:
-            pass  # it is left out, and named, when its turn comes
+            pass  # left out, with a warning, when it is decoded
     elif not isinstance(item, Image.Image):
         raise TypeError(
             f"{name} must be a path, a PIL image or an array; found {type(item).__name__}"
@@ -326,7 +306,7 @@ def _check_size(size: tuple[int, int], name: str) -> None:
 
 
 def _decoded(opened: Image, name: str) -> Image:
-    """Decode the first frame, whatever the frame that was looked at last."""
+    """Decode the first frame."""
     try:
         if getattr(opened, "is_animated", False):
             opened.seek(0)
@@ -359,10 +339,7 @@ def _check_array(pixels: np.ndarray, name: str) -> None:
 
 
 def _from_array(pixels: np.ndarray, name: str, *, is_deep: bool = False) -> Image:
-    """Return an array as an 8-bit picture.
-
-    `is_deep`: it was decoded from 16 or 32 bit, where integers go up to 65,535.
-    """
+    """Return an array as an 8-bit picture; `is_deep`: of 16 or 32 bits, up to 65,535."""
     from PIL import Image
 
     _check_array(pixels, name)

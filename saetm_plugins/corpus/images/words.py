@@ -1,8 +1,7 @@
 """Words for pictures without captions, by an encoder that embeds words and pictures in one space.
 
-CLIP's zero-shot classification (Radford et al. 2021) with a whole vocabulary in the place of
-classes: the words nearest to a picture are its bag of words, and the emission stage learns from
-them which words go with an atom.
+CLIP's zero-shot classification (Radford et al. 2021) with a vocabulary as the classes: the words
+nearest to a picture are its bag of words, from which the words of atoms are learned.
 """
 
 from __future__ import annotations
@@ -31,31 +30,25 @@ def count_zero_shot_words(
 ) -> sp.csr_matrix:
     """Return a bag of words of each picture: the words of a vocabulary that it is nearest to.
 
-    A word's cosine with a picture counts by how much it is above its mean over all pictures:
-    some words are near to every picture, and texts lie apart from pictures.
+    A word's cosine with a picture counts by how much it is above its mean over all pictures, as
+    some words are near to every picture.
 
     Parameters
     ----------
     embeddings : array-like of shape (n, d)
-        Of the pictures, by `encoder`; a row of zeros is an unreadable picture's, without words.
+        Of the pictures, by `encoder`; the row of an unreadable picture is zero, and gets no words.
     words : sequence of str, length V
     encoder : object with ``encode(list of str)``
         Of words and pictures, such as CLIP.
     n_words : int, default=10
         Words of a picture.
     prompt : str, default="a photo of {}"
-        What is said of a word.
+        The text that is embedded for a word.
 
     Returns
     -------
     csr_matrix of shape (n, V), float32
         At most `n_words` a row, which sum to `n_words`; ``bow=`` of ``fit``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When the encoder takes no words, or embeds them in another space; when `words` or `prompt`
-        are no texts.
     """
     n_words = check_count(n_words, "n_words")
     pictures = _unit(check_embeddings(embeddings))
@@ -89,8 +82,8 @@ def _prompts(words: Any, prompt: str) -> list[str]:
     words = as_list(words, "words", "words")
     if not words:
         raise ValueError("words is empty")
-    for place, word in enumerate(words):
-        check_text(word, f"words[{place}]")
+    for row, word in enumerate(words):
+        check_text(word, f"words[{row}]")
     try:
         return [check_text(prompt, "prompt").format(word) for word in words]
     except (AttributeError, IndexError, KeyError, ValueError) as error:
@@ -105,7 +98,7 @@ def _encode_words(encoder: Any, texts: list[str]) -> np.ndarray:
     except (TypeError, AttributeError, KeyError) as error:
         raise TypeError(
             f"encoder must embed words as well as images for zero-shot words; "
-            f"{type(encoder).__name__} says: {error}"
+            f"{type(encoder).__name__} raises: {error}"
         ) from error
 
 
