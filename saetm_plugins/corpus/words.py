@@ -470,16 +470,10 @@ def find_even_words(
 def words_by_language(
     counts: sp.csr_matrix, vocabulary: np.ndarray, languages: Sequence[str | None]
 ) -> dict[str, list[str]]:
-    """Return the words of each language.
+    """Return the words of each language, from counts (n, V) and the language of each row.
 
     A word belongs to all languages in which it is in at least a quarter of the share of texts of
     the language where it is most frequent.
-
-    Parameters
-    ----------
-    counts : csr_matrix of shape (n, V)
-    vocabulary : ndarray of shape (V,)
-    languages : sequence of str or None, length n
     """
     codes = sorted({code for code in languages if code is not None})
     if not codes:
