@@ -76,6 +76,25 @@ def test_no_module_imports_an_adapter_but_its_own(graph):
     assert not crossings
 
 
+@pytest.mark.parametrize(
+    ("part", "below"),
+    [
+        ("numerics", ()),
+        ("files", ("numerics", "validation")),
+        ("corpus", ("files", "numerics", "validation", "emission.inputs")),
+    ],
+)
+def test_a_part_knows_nothing_of_later_stages(graph, part, below):
+    known = tuple(f"saetm_plugins.{name}" for name in (part, *below))
+    crossings = [
+        f"{name} imports {other}"
+        for name, others in graph.items()
+        for other in others
+        if name.startswith(f"saetm_plugins.{part}.") and not other.startswith(known)
+    ]
+    assert not crossings
+
+
 def test_nobody_reads_what_another_module_keeps_private():
     """``x._name`` is read in the module that writes it, or through ``self`` in a subclass."""
     crossings = []

@@ -97,18 +97,17 @@ class Chunker:
 
     def _limit(self, encoder: Any) -> int:
         reads = token_limit(encoder)
-        if self.max_tokens is None and reads is None:
+        limit = self.max_tokens or reads
+        if limit is None:
             raise ValueError(
                 f"max_tokens is not given, and encoder {type(encoder).__name__} has no "
                 "max_seq_length"
             )
-        if reads is not None and self.max_tokens is not None and self.max_tokens > reads:
+        if reads is not None and limit > reads:
             raise ValueError(
                 f"max_tokens must be at most the {reads} tokens that the encoder reads; "
-                f"found {self.max_tokens}"
+                f"found {limit}"
             )
-        limit = reads if self.max_tokens is None else self.max_tokens
-        assert limit is not None
         if 2 * self.overlap > limit:
             raise ValueError(
                 f"overlap must be at most half of the {limit} tokens of a passage; "

@@ -59,17 +59,7 @@ def find_blank(
 
 
 def find_distinct(embeddings: np.ndarray) -> np.ndarray:
-    """Return for each document the first one with the same embedding, up to rounding.
-
-    Parameters
-    ----------
-    embeddings : ndarray of shape (n, d), float32
-
-    Returns
-    -------
-    ndarray of shape (n,), int64
-        The document's own number where no document before it is the same.
-    """
+    """Return for each row of embeddings (n, d) the first row that is the same up to rounding."""
     n_documents = len(embeddings)
     lengths = np.sqrt(np.einsum("nd,nd->n", embeddings, embeddings))
     rng = np.random.default_rng(0)
@@ -99,10 +89,7 @@ def find_distinct(embeddings: np.ndarray) -> np.ndarray:
 def choose_distinct(embeddings: np.ndarray | None, blank: np.ndarray) -> np.ndarray:
     """Return the documents to learn from: neither blank nor, with embeddings, duplicates.
 
-    Parameters
-    ----------
-    embeddings : ndarray of shape (n, d), float32, or None
-    blank : ndarray of shape (n,), bool
+    Takes embeddings (n, d), or None, and flags (n,); returns ascending row numbers.
     """
     rows = np.flatnonzero(~blank)
     if embeddings is None or len(rows) == 0:

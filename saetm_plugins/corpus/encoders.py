@@ -230,19 +230,9 @@ def _fast_tokenizer(encoder: Any) -> Any:
 def encode_words(
     encoder: Any, words: Sequence[str], word_indices: np.ndarray, *, verbose: bool = False
 ) -> np.ndarray:
-    """Embed some words of a vocabulary.
+    """Embed the words at `word_indices` of a vocabulary; other rows of the result (V, d) are zero.
 
-    Parameters
-    ----------
-    encoder : object with ``encode(list[str])``
-    words : sequence of str, length V
-    word_indices : ndarray of int
-        Which words to embed; the rows of the others are zero: not known.
-
-    Returns
-    -------
-    ndarray of shape (V, d), float32
-        Rounded to float16, in which models are saved, so that a loaded model cuts alike.
+    Rounded to float16, in which models are saved, so that a loaded model cuts alike.
     """
     chosen = [words[index] for index in word_indices]
     encoded = encode_texts(encoder, chosen, batch_size=WORD_BATCH, half=True, verbose=verbose)
@@ -286,14 +276,8 @@ def agreement_with_encoder(encoder: Any, texts: Sequence[str], embeddings: np.nd
 def warn_of_other_encoder(agreement: float, name: str, *, stacklevel: int) -> bool:
     """Warn where the encoder did not make the embeddings given; return whether it was so.
 
-    Parameters
-    ----------
-    agreement : float
-        What :func:`agreement_with_encoder` returns.
-    name : str
-        Of the argument that is the encoder.
-    stacklevel : int
-        As of :func:`warnings.warn`, from the caller's point of view.
+    `agreement` is what :func:`agreement_with_encoder` returns, `name` the argument that is the
+    encoder, and `stacklevel` as of :func:`warnings.warn` from the caller's point of view.
     """
     is_other = agreement < _OTHER
     if is_other:
@@ -309,17 +293,9 @@ def warn_of_other_encoder(agreement: float, name: str, *, stacklevel: int) -> bo
 
 
 def lookup_word_vectors(words: Sequence[str], source: Any) -> np.ndarray:
-    """Fetch each word's vector from ready-made word vectors.
+    """Return the vectors of words (V, d) from a mapping or gensim's ``KeyedVectors``.
 
-    Parameters
-    ----------
-    words : sequence of str, length V
-    source : mapping of str to vector, or gensim ``KeyedVectors``
-        Words it lacks get a zero row, which every use of word vectors leaves out.
-
-    Returns
-    -------
-    ndarray of shape (V, d), float32
+    Words that it lacks get a zero row, which every use of word vectors leaves out.
     """
     known = getattr(source, "key_to_index", source)
     if not isinstance(known, Mapping):

@@ -64,13 +64,8 @@ class CorpusLanguages:
 def read_languages(language: Any, languages: Any, read: Corpus) -> CorpusLanguages:
     """Find the languages of a corpus.
 
-    Parameters
-    ----------
-    language : "auto", str, sequence of str or None
-        As of :class:`~saetm_plugins.SAETopicModel`.
-    languages : sequence of str of length n, or None
-        The language of each document, names or codes.
-    read : Corpus
+    `language` is as of :class:`~saetm_plugins.SAETopicModel`, `languages` the language of each
+    document, names or codes, or None.
     """
     given = None
     if languages is not None:

@@ -106,7 +106,7 @@ class Corpus:
             if distinct_rows is not None:
                 n_distinct = len(np.unique(self.passages.documents[distinct_rows]))
         blank = self.blank_documents(blank_rows)
-        warn_of_documents(blank, counts, n_distinct, where_blank=where_blank, stacklevel=5)
+        warn_of_documents(blank, counts, n_distinct, where_blank=where_blank, stacklevel=4)
 
 
 def read_corpus(
@@ -151,7 +151,7 @@ def read_corpus(
         raise ValueError("documents and embeddings= are both None; give at least one")
     else:
         encoder = load()
-        passages = split_long(texts, encoder, chunk, stacklevel=6)
+        passages = split_long(texts, encoder, chunk, stacklevel=5)
         if passages is None:
             found = encode_texts(encoder, texts, verbose=verbose)
         else:

@@ -44,15 +44,10 @@ def check_documents(documents: Any, name: str = "documents", *, least: int = 1) 
 
 
 def one_column(values: Any, name: str = "documents") -> Any:
-    """Return what holds one document a row as an iterable over its rows.
+    """Return one document per row as an iterable, from a table of one column or an array (n, 1).
 
-    Parameters
-    ----------
-    values : iterable
-        The column of a pandas, polars or pyarrow table of one column or of an array (n, 1); arrays
-        of pyarrow become lists. Anything else is returned as it is.
-    name : str
-        The argument's name in the caller's signature, for the error.
+    Tables are pandas', polars' or pyarrow's; arrays of pyarrow become lists, anything else is
+    returned as it is. `name` is the argument's name, for the error.
     """
     shape = getattr(values, "shape", None)
     if isinstance(shape, tuple) and len(shape) > 1:

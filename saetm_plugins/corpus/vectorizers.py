@@ -184,13 +184,9 @@ def _check_bow_of(
 
 
 def count_known_words(vectorizer: Any, vocabulary: np.ndarray | None) -> Any:
-    """Return a vectorizer that counts the words of `vocabulary`, in its order.
+    """Return a vectorizer that counts the words of `vocabulary` (V,), in its order.
 
-    Parameters
-    ----------
-    vectorizer : scikit-learn vectorizer
-        Fitted to this vocabulary, or a CountVectorizer of the wanted settings.
-    vocabulary : ndarray of shape (V,), or None
+    The given one is fitted to this vocabulary, or a CountVectorizer of the wanted settings.
     """
     if not hasattr(vectorizer, "transform") or not hasattr(vectorizer, "get_feature_names_out"):
         raise TypeError(f"vectorizer must be scikit-learn's; found {type(vectorizer).__name__}")
@@ -238,17 +234,9 @@ def without_words(
 
 
 def merge_vectorizers(vectorizers: Sequence[Any], vocabulary: np.ndarray | None) -> Any:
-    """Return one vectorizer that counts the united vocabulary of several, or None.
+    """Return one vectorizer that counts the united vocabulary (V,) of several fitted ones, or None.
 
-    Parameters
-    ----------
-    vectorizers : sequence of fitted vectorizers, or None
-    vocabulary : ndarray of shape (V,), or None
-
-    Returns
-    -------
-    vectorizer
-        The first one where it counts these words already, else a CountVectorizer of its settings.
+    It is the first one if that counts these words already, else a CountVectorizer of its settings.
     """
     first = vectorizers[0]
     if vocabulary is None or first is None:

@@ -183,34 +183,27 @@ def check_language(language: Any) -> None:
 
 
 def choose_languages(language: Any, texts: Sequence[str], languages: Any = None) -> tuple[str, ...]:
-    """Return the languages whose words are to be counted; empty for English.
+    """Return the languages whose words are to be counted, as codes; empty for English.
+
+    With "auto", a sample of the texts is looked at: one in Latin letters is of another language
+    than English where py3langid says so and it holds stop words of that language.
 
     Parameters
     ----------
     language : "auto", str, sequence of str or None
-        "auto" finds them in the texts; None is "english".
+        None is "english".
     texts : sequence of str
     languages : sequence of str, optional
-        The language of each text.
+        The language of each text, for "auto".
+
+    Returns
+    -------
+    tuple of str
+        With "auto" the most frequent first.
     """
-    if isinstance(language, str) and language == "auto":
-        return find_languages(texts, languages)
-    codes = check_languages(language)
-    return () if codes == ("en",) else codes
-
-
-def find_languages(texts: Sequence[str], languages: Any = None) -> tuple[str, ...]:
-    """Return the languages of a corpus, the most frequent first; empty for English or unknown ones.
-
-    A sample is looked at. A text in Latin letters is of another language than English where
-    py3langid says so and it holds stop words of that language.
-
-    Parameters
-    ----------
-    texts : sequence of str
-    languages : sequence of str, optional
-        The language of each text, where it is known.
-    """
+    if not (isinstance(language, str) and language == "auto"):
+        codes = check_languages(language)
+        return () if codes == ("en",) else codes
     if languages is not None:
         found = Counter(languages)
         return () if set(found) == {"en"} else tuple(code for code, _ in found.most_common())
@@ -477,16 +470,10 @@ def find_even_words(
 def words_by_language(
     counts: sp.csr_matrix, vocabulary: np.ndarray, languages: Sequence[str | None]
 ) -> dict[str, list[str]]:
-    """Return the words of each language.
+    """Return the words of each language, from counts (n, V) and the language of each row.
 
     A word belongs to all languages in which it is in at least a quarter of the share of texts of
     the language where it is most frequent.
-
-    Parameters
-    ----------
-    counts : csr_matrix of shape (n, V)
-    vocabulary : ndarray of shape (V,)
-    languages : sequence of str or None, length n
     """
     codes = sorted({code for code in languages if code is not None})
     if not codes:
