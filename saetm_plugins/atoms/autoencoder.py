@@ -188,11 +188,6 @@ class SparseAutoencoder:
         scipy.sparse.csr_matrix of shape (n, n_atoms), float32
             The same entries; cosines of normalised embeddings, less the decoder's bias, with
             decoder rows; at least 0.001.
-
-        Raises
-        ------
-        ValueError
-            As :meth:`transform`.
         """
         directions, cosines, done = unit_rows(self.decoder_), np.empty_like(activations.data), 0
         indptr, indices = activations.indptr, activations.indices
@@ -217,11 +212,6 @@ class SparseAutoencoder:
         Returns
         -------
         ndarray of shape (n, d), float32
-
-        Raises
-        ------
-        ValueError
-            As :meth:`transform`.
         """
         parts = []
         for block in self._blocks(embeddings, block_size, "cpu"):
@@ -320,13 +310,7 @@ class SparseAutoencoder:
         )
 
     def prefix(self, n_atoms: int) -> SparseAutoencoder:
-        """Return the coarse model of the first `n_atoms` atoms of a Matryoshka dictionary.
-
-        Raises
-        ------
-        ValueError
-            When there are fewer atoms.
-        """
+        """Return the coarse model of the first `n_atoms` atoms of a Matryoshka dictionary."""
         if check_count(n_atoms, "n_atoms") > self.n_atoms:
             raise ValueError(f"n_atoms must be at most {self.n_atoms}; found {n_atoms}")
         arrays = self._arrays()

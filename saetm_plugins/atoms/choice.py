@@ -36,12 +36,6 @@ def choose_sae(
         Of the documents with content, each once.
     seed : int
     of_images : bool, default=False
-
-    Raises
-    ------
-    ValueError
-        When there is nothing to train on, or the default atoms are asked for and the embeddings
-        are not those of the default encoder.
     """
     if isinstance(model.sae, SparseAutoencoder):
         return model.sae

@@ -81,11 +81,6 @@ def load_foundation(n_atoms: int | None = None) -> SparseAutoencoder:
     -------
     SparseAutoencoder
         The same object at every call; do not change its weights.
-
-    Raises
-    ------
-    ValueError
-        When there is no set of that size.
     """
     card, size = foundation_card(), _check_size(n_atoms)
     sae = read_foundation(FOLDER, size)
@@ -95,13 +90,7 @@ def load_foundation(n_atoms: int | None = None) -> SparseAutoencoder:
 
 
 def read_foundation(folder: Path, n_atoms: int | None = None) -> SparseAutoencoder:
-    """Return the first, or all, atoms of a folder like the one that ships.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        As :func:`load_folder`, or where the weights do not fit each other.
-    """
+    """Return the first, or all, atoms of a folder like the one that ships."""
     config, tensors = load_folder(folder, FOUNDATION_KIND)
     try:
         return unpack_foundation(config, tensors, n_atoms)
@@ -150,11 +139,6 @@ def atom_descriptions(n_atoms: int | None = None) -> tuple[AtomDescription, ...]
     ----------
     n_atoms : int, optional
         As :func:`load_foundation`.
-
-    Raises
-    ------
-    ValueError
-        When there is no set of that size.
     """
     size = _check_size(n_atoms)
     with gzip.open(_whole_folder() / DESCRIPTIONS, "rt", encoding="utf-8") as stream:

@@ -24,11 +24,6 @@ def match_directions(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray,
         The row of `second` matched to each row of `first`; -1 where `second` has too few.
     cosines : ndarray of shape (n,), float64
         The cosine of each pair; -1 without a partner.
-
-    Raises
-    ------
-    ValueError
-        When one holds no vectors of finite numbers, or the two are not of one width.
     """
     first, second = check_embeddings(first, name="first"), check_embeddings(second, name="second")
     if first.shape[1] != second.shape[1]:
@@ -61,11 +56,6 @@ def atom_stability(
     -------
     float
         Between 0 and 1, of the atoms of `sae_a`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When one is no model, or the two are for embeddings of different dimensions.
     """
     for name, sae in (("sae_a", sae_a), ("sae_b", sae_b)):
         if not isinstance(sae, SparseAutoencoder):

@@ -12,13 +12,7 @@ from saetm_plugins.validation import check_choice, resolve_device
 
 
 def choose_engine(backend: str, device: str | torch.device) -> Callable[..., Engine]:
-    """Return the class of engine, bound to its device.
-
-    Raises
-    ------
-    ValueError
-        When the backend or the device is unknown, absent, or they do not go together.
-    """
+    """Return the class of engine, bound to its device."""
     check_choice(backend, "backend", ("auto", "numba", "torch"))
     name = resolve_device(device)
     if backend == "numba" and name != "cpu":

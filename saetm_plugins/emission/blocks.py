@@ -35,11 +35,6 @@ class BlockFolder:
         ----------
         doc_atoms : sparse or dense matrix of shape (n, K)
         bow : sparse or dense matrix of shape (n, V)
-
-        Raises
-        ------
-        ValueError
-            When they are not as :func:`~saetm_plugins.emission.fit_emissions` takes them.
         """
         counts = check_counts(bow)
         theta = check_mixtures(doc_atoms, n_docs=counts.shape[0])

@@ -83,11 +83,6 @@ class Emissions:
         ----------
         doc_atoms : sparse or dense matrix of shape (N, K)
         bow : sparse or dense matrix of shape (N, V)
-
-        Raises
-        ------
-        ValueError
-            When they do not fit the emissions or each other, or hold no known word.
         """
         n_atoms, n_words = self.atom_words.shape
         counts = check_counts(bow, n_words=n_words)

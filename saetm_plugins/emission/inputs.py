@@ -67,13 +67,7 @@ class Totals(NamedTuple):
 
 
 def check_counts(bow: Any, *, name: str = "bow", n_words: int | None = None) -> sp.csr_matrix:
-    """Return `bow` as a float32 CSR matrix (N, V) without stored zeros, or counts near to them.
-
-    Raises
-    ------
-    ValueError
-        When a count is negative, NaN or infinite, or V is not `n_words`.
-    """
+    """Return `bow` as a float32 CSR matrix (N, V) without stored zeros, or counts near to them."""
     counts = _as_csr(bow, name)
     if n_words is not None and counts.shape[1] != n_words:
         raise ValueError(f"{name} has {counts.shape[1]} words; the emissions have {n_words}")
@@ -88,13 +82,7 @@ def check_counts(bow: Any, *, name: str = "bow", n_words: int | None = None) -> 
 def check_mixtures(
     doc_atoms: Any, *, n_docs: int | None = None, n_atoms: int | None = None
 ) -> sp.csr_matrix:
-    """Return `doc_atoms` as a float32 CSR matrix (N, K) whose rows sum to 1, or to 0 if empty.
-
-    Raises
-    ------
-    ValueError
-        When a weight is negative, NaN or infinite, or N or K is not as asked for.
-    """
+    """Return `doc_atoms` as a float32 CSR matrix (N, K) whose rows sum to 1, or to 0 if empty."""
     theta = _as_csr(doc_atoms, "doc_atoms")
     if n_docs is not None and theta.shape[0] != n_docs:
         raise ValueError(f"doc_atoms has {theta.shape[0]} documents and bow has {n_docs}")
@@ -114,11 +102,6 @@ def weigh_words(word_weights: Any, totals: Totals) -> np.ndarray:
     word_weights : "idf", None or array-like of shape (V,)
         ``"idf"`` is the paper's log(N / df) scaled to a maximum of 1 (sec. 4); None is all ones.
     totals : Totals
-
-    Raises
-    ------
-    ValueError
-        When it is none of these, of another length, negative or not finite, or leaves no word.
     """
     n_words = len(totals.counts)
     if word_weights is None:

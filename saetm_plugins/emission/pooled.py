@@ -55,11 +55,6 @@ def fit_pooled_emissions(
     -------
     Emissions
         Words are weighted by log(N / df), as the paper does.
-
-    Raises
-    ------
-    ValueError
-        When no word occurs.
     """
     check_choice(solver, "solver", ("em", "adam"))
     counts = np.asarray(atom_words.sum(axis=0, dtype=np.float64)).ravel()

@@ -160,14 +160,6 @@ def fit_emissions_blocks(
     Returns
     -------
     Emissions
-
-    Raises
-    ------
-    TypeError
-        When `blocks` can be read only once.
-    ValueError
-        When there are no blocks, they disagree in atoms or words, or one of them or an option is
-        not as :func:`fit_emissions` takes it.
     """
     _check_background_weight(background_weight)
     _check_passes(n_iter, tol)

@@ -40,13 +40,6 @@ def make_merge(name: str = "nmf", *, random_state: int = 0, **options: Any) -> M
     random_state : int, default=0
     **options
         Parameters of the merge's class.
-
-    Raises
-    ------
-    ValueError
-        When `name` is unknown.
-    TypeError
-        When the merge has no such option.
     """
     check_choice(name, "merge", tuple(MERGES))
     return MERGES[name](random_state=random_state, **options)

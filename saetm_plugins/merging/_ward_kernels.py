@@ -42,11 +42,6 @@ def join_chain(distances, weights):
     -------
     ndarray of shape (n - 1, 3), float64
         A point of either cluster and the squared distance of each join, in chain order.
-
-    Raises
-    ------
-    ValueError
-        When the chain does not close, as distances are not finite or not symmetric.
     """
     n = len(weights)
     if n == 0 or distances.shape[0] != n or distances.shape[1] != n:

@@ -91,12 +91,6 @@ class Merge(ABC):
         -------
         Merge
             This object.
-
-        Raises
-        ------
-        ValueError
-            When shapes disagree, a value is not finite or negative where it may not be, no atom
-            is alive, or the soft merge finds nothing to go by.
         """
         _check_views(views)
         self.views_ = views

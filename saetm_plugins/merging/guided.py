@@ -58,13 +58,6 @@ def guided_cut(
     -------
     TopicCut
         The topics 0 to L - 1 are the labels', in their order; then the free ones.
-
-    Raises
-    ------
-    ImportError
-        When POT is not installed.
-    ValueError
-        When there are more labels than topics, or too few atoms for the free topics.
     """
     vectors = views.vectors if vectors is None else vectors
     label_vectors = check_embeddings(label_vectors, name="label_vectors", width=vectors.shape[1])

@@ -83,11 +83,6 @@ def keyword_association(
     -------
     csr_matrix of shape (K, V), float32
         Non-negative scores, sorted indices; rows of dead atoms are empty.
-
-    Raises
-    ------
-    ValueError
-        When `word_vectors` has another shape than (V, d) or is not finite.
     """
     by_corpus = corpus_nearness(atom_words, embeddings) if nearness is None else nearness
     nearness = by_corpus

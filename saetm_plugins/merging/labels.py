@@ -31,17 +31,7 @@ class LabelTargets(NamedTuple):
 
 
 def check_seed_topics(seed_topics: Any, n_topics: int | str) -> None:
-    """Refuse anything but a mapping of at most `n_topics` labels to a phrase or to words.
-
-    Raises
-    ------
-    TypeError
-        When it is no mapping, or a label or what it stands for is no text.
-    ValueError
-        When it is empty, a label stands for nothing, or there are more labels than topics.
-    ImportError
-        When POT, which draws atoms to labels, is not installed.
-    """
+    """Refuse anything but a mapping of at most `n_topics` labels to a phrase or to words."""
     if seed_topics is None:
         return
     if not isinstance(seed_topics, Mapping):
@@ -88,11 +78,6 @@ def find_label_targets(
     encode : callable, optional
         The encoder of the documents; where it is not known a label stands at the mean of the
         documents that hold one of its words.
-
-    Raises
-    ------
-    ValueError
-        When a label has no word of the vocabulary and there is no encoder for its phrase.
     """
     known = [] if vocabulary is None else [str(word) for word in vocabulary]
     column_of = {word.lower(): column for column, word in enumerate(known)}

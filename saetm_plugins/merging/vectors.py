@@ -25,11 +25,6 @@ def atom_word_vectors(
     Returns
     -------
     ndarray of shape (K, d), float32
-
-    Raises
-    ------
-    ValueError
-        When the shapes disagree or `top_p` is not in (0, 1].
     """
     from saetm_plugins.merging._vector_kernels import mass_thresholds
 

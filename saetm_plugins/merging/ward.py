@@ -29,11 +29,6 @@ class WardTree:
     weights : ndarray of shape (n,)
         Positive; scaled to mean 1, so that equal weights give SciPy's own Ward linkage.
 
-    Raises
-    ------
-    ValueError
-        When a point or a weight is not finite.
-
     Attributes
     ----------
     linkage : ndarray of shape (n - 1, 4), float64

@@ -53,11 +53,6 @@ class ShardReader:
     ----------
     folder : path
         Or the path of one such file.
-
-    Raises
-    ------
-    ValueError
-        When the folder holds no shard, a shard is truncated, or one is of another width.
     """
 
     in_memory = False
@@ -95,13 +90,6 @@ def open_reader(embeddings: Any) -> Reader:
     ----------
     embeddings : array-like, path or torch tensor
         An (n, d) array, tensor or memory map; the path of one shard file, or of a folder of them.
-
-    Raises
-    ------
-    FileNotFoundError
-        When a path does not exist.
-    ValueError
-        When there are no rows, or not of one width, or not finite.
     """
     if isinstance(embeddings, str | os.PathLike):
         path = Path(embeddings)

@@ -20,11 +20,6 @@ def open_source(embeddings: Any) -> Reader | RowStream:
     Parameters
     ----------
     embeddings : array-like, tensor, path, or iterable of batches
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        As :func:`open_reader` and :class:`RowStream`.
     """
     if not _is_stream(embeddings):
         return open_reader(embeddings)
@@ -48,11 +43,6 @@ class RowStream:
         Whether `head` is all there is.
     n_documents : int or None
         Number of rows of one pass; None for an iterator that goes on after `head`.
-
-    Raises
-    ------
-    ValueError
-        When there is no batch, or one is not finite or of another width than the first.
     """
 
     def __init__(self, batches: Iterable[Any]) -> None:
@@ -94,13 +84,7 @@ def _is_stream(embeddings: Any) -> bool:
 
 
 def iterate_rows(batches: Iterable[Any]) -> Iterator[np.ndarray]:
-    """Yield every batch of an iterable as a finite (n, d) float32 array.
-
-    Raises
-    ------
-    ValueError
-        When a batch is not finite or of another width than the first; it says which.
-    """
+    """Yield every batch of an iterable as a finite (n, d) float32 array."""
     width = None
     for number, batch in enumerate(batches):
         if isinstance(batch, tuple | list) and getattr(next(iter(batch), None), "ndim", 0) == 2:

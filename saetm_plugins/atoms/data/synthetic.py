@@ -75,12 +75,6 @@ def sample_ctm(
     Returns
     -------
     CTMSample
-
-    Raises
-    ------
-    ValueError
-        When a count is below 1, or another parameter is not positive, or too small or large to
-        draw with.
     """
     n_documents = check_count(n_documents, "n_documents")
     n_topics = check_count(n_topics, "n_topics")

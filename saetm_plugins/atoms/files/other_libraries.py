@@ -48,11 +48,6 @@ def load_other_library(path: Path, architecture: str | None = None) -> dict[str,
     dict or None
         Keyword arguments of :class:`SparseAutoencoder`; None where the files are of none of the
         formats.
-
-    Raises
-    ------
-    ValueError
-        When the architecture is not one we know, or a file is damaged.
     """
     folder = path if path.is_dir() else path.parent
     config = _read_json(folder / "cfg.json")

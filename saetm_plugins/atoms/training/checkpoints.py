@@ -62,13 +62,7 @@ class CheckpointFolder:
         return self._seconds is not None and time.monotonic() - self._last >= self._seconds
 
     def save(self, step: int, state: dict[str, np.ndarray]) -> None:
-        """Write the state after `step` steps; older checkpoints but one are deleted.
-
-        Raises
-        ------
-        OSError
-            When it cannot be written (disk full, say); earlier checkpoints stay.
-        """
+        """Write the state after `step` steps; older checkpoints but one are deleted."""
         target = self.folder / f"step-{step:09d}.safetensors"
         partial = target.with_suffix(".partial")
         metadata = {"step": str(step), "settings": json.dumps(self._settings)}

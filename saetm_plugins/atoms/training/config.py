@@ -35,13 +35,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 def preset_settings(preset: str | None) -> dict[str, Any]:
-    """Return the settings of a preset; none for None.
-
-    Raises
-    ------
-    ValueError
-        When there is no such preset.
-    """
+    """Return the settings of a preset; none for None."""
     if preset is None:
         return {}
     return PRESETS[check_choice(preset, "preset", tuple(PRESETS))]

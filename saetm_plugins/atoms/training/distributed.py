@@ -58,13 +58,7 @@ def same_on_all(number: int, device: str) -> int:
 
 
 def own_slice(n_rows: int) -> slice:
-    """Return this process's rows of a global batch.
-
-    Raises
-    ------
-    ValueError
-        When the batch does not divide among the processes.
-    """
+    """Return this process's rows of a global batch."""
     rank, size = world()
     if n_rows % size:
         raise ValueError(f"batch_size must be a multiple of the {size} processes; found {n_rows}")

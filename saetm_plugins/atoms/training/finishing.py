@@ -26,13 +26,7 @@ def finish(
     encoder_name: str | None,
     settings: dict[str, Any],
 ) -> SparseAutoencoder:
-    """Learn the threshold, measure, and put the model together.
-
-    Raises
-    ------
-    ValueError
-        When training diverged.
-    """
+    """Learn the threshold, measure, and put the model together."""
     assert config.k is not None
     weights = learner.weights
     refuse_divergence(weights.values(), config)

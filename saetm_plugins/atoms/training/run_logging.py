@@ -23,11 +23,6 @@ def open_logger(
         Where it writes; None: the library's default.
     settings : dict
         Of the run; shown by W&B.
-
-    Raises
-    ------
-    ImportError
-        When the library is not installed.
     """
     if logger is None:
         return (lambda scalars, step: None), (lambda: None)

@@ -170,11 +170,6 @@ def train_sae_from_config(
         A JSON object of arguments of :func:`train_sae`.
     flags : dict
         Further arguments, which win; those that are None count as not given.
-
-    Raises
-    ------
-    ValueError
-        When the file is not a JSON object, or holds an argument that there is not.
     """
     arguments: dict[str, Any] = {}
     if config is not None:
