@@ -184,7 +184,7 @@ def _update_factor(
     csr: sp.csr_matrix, ranges: list[tuple[int, int]], other: np.ndarray, factor: np.ndarray
 ) -> None:
     """Do one pass of coordinate descent over `factor`, with ``csr ≈ factor @ other.T``."""
-    from saetm_plugins.merging._nmf_kernels import update_rows
+    from saetm_plugins.merging.kernels import update_rows
 
     gram = _gram(other)
     norms = np.diagonal(gram)

@@ -26,7 +26,7 @@ def atom_word_vectors(
     -------
     ndarray of shape (K, d), float32
     """
-    from saetm_plugins.merging._vector_kernels import mass_thresholds
+    from saetm_plugins.merging.kernels import mass_thresholds
 
     if atom_words.shape[1] != len(word_vectors):
         raise ValueError(

@@ -37,7 +37,7 @@ class WardTree:
     """
 
     def __init__(self, points: np.ndarray, weights: np.ndarray):
-        from saetm_plugins.merging._ward_kernels import join_chain, label_joins
+        from saetm_plugins.merging.kernels import join_chain, label_joins
 
         points = np.ascontiguousarray(points, dtype=np.float32)
         weights = np.asarray(weights, dtype=np.float64) / np.mean(weights)
@@ -117,7 +117,7 @@ def _ward_distances(points: np.ndarray, weights: np.ndarray) -> np.ndarray:
     Exactly symmetric, and the same on every machine up to the order of a sum: a product by BLAS
     would be neither. Nothing of this size but the result, 8 bytes a pair, is in memory.
     """
-    from saetm_plugins.merging._ward_kernels import fill_distances
+    from saetm_plugins.merging.kernels import fill_distances
 
     n_points = len(points)
     check_dense_size((n_points, n_points), "Ward's distances", 'merge="kmeans"', bytes_each=8)
