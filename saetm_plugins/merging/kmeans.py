@@ -1,7 +1,4 @@
-"""Stage 3, "kmeans": the paper's merge, prevalence-weighted k-means on the atom vectors.
-
-arXiv 2511.16309, section 4: k-means on T_k weighted by the prevalence, live atoms only.
-"""
+"""Stage 3, "kmeans": the paper's merge (arXiv 2511.16309, section 4), of the live atoms."""
 
 from __future__ import annotations
 
@@ -16,16 +13,15 @@ from saetm_plugins.numerics.arrays import unit_rows
 
 
 class KMeansMerge(WardMerge):
-    """Weighted k-means on the unit-scaled atom vectors, started from a Ward cut.
+    """K-means on the unit-scaled atom vectors, weighted by prevalence, started from a Ward cut.
 
-    The Ward tree is grown once; its cut is a start that needs no restarts and few passes. Above
-    `MAX_TREE` atoms there is no tree, k-means++ starts, and "auto" is refused.
-    ``n_topics="auto"`` takes the knee of the tree's inertia curve (:meth:`WardTree.knee`).
+    ``n_topics="auto"`` takes the knee of the tree's inertia curve (:meth:`WardTree.knee`). Above
+    `MAX_TREE` atoms there is no tree: k-means++ starts, and "auto" is refused.
 
     Parameters
     ----------
     max_iter : int, default=6
-        Passes of Lloyd's algorithm at most; from a Ward cut, more change next to nothing.
+        Most passes of Lloyd's algorithm; from a Ward cut, more change next to nothing.
     random_state : int, default=0
     """
 
@@ -67,6 +63,6 @@ class KMeansMerge(WardMerge):
             random_state=self.random_state,
         )
         labels = solver.fit(self._points, sample_weight=self._weights).labels_
-        if len(np.unique(labels)) < n_topics:  # atoms that coincide: keep the start, never empty
+        if len(np.unique(labels)) < n_topics:  # atoms coincide, and a topic would be empty
             labels = start
         return hard_cut(labels, self.live_, self.views_.prevalence)

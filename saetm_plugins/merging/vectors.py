@@ -6,7 +6,7 @@ import numpy as np
 
 from saetm_plugins.numerics.parallel import map_rows
 
-_ROWS = 512  # atoms at a time: what is kept of their words is a copy
+_ROWS = 512  # atoms at a time, whose words are copied
 
 
 def atom_word_vectors(
@@ -26,7 +26,7 @@ def atom_word_vectors(
     -------
     ndarray of shape (K, d), float32
     """
-    from saetm_plugins.merging.kernels import mass_thresholds
+    from saetm_plugins.merging.kernels import mass_thresholds  # late: numba takes its time
 
     if atom_words.shape[1] != len(word_vectors):
         raise ValueError(
