@@ -17,52 +17,31 @@ from saetm_plugins.validation import check_count, check_finite
 
 
 class AtomViews(NamedTuple):
-    """The inputs of a merge; their size does not depend on the number of documents.
-
-    Attributes
-    ----------
-    prevalence : ndarray of shape (K,)
-        Mean of `doc_atoms` over the documents, non-negative; 0 marks a dead atom.
-    vectors : ndarray of shape (K, d), float32
-        Word-vector means (the paper's T_k), centroids of an atom's documents, or decoder rows.
-    keywords : csr_matrix of shape (K, V), optional
-        Non-negative association of atoms with words, for the soft merge
-        (:func:`~saetm_plugins.merging.keyword_association`).
-    word_vectors : ndarray of shape (V, d'), optional
-        By the encoder, for the soft merge to order a topic's words by; zero where not known.
-    cooccurrence : csr_matrix of shape (K, K), optional
-        Non-negative association of atoms with atoms, for the soft merge without keywords
-        (:func:`~saetm_plugins.merging.atom_cooccurrence`).
-    classes : ndarray of shape (K, C), optional
-        How much each atom prefers each known class, rows of unit length, for the soft merge. (For
-        other merges they are part of `vectors`.)
-    class_weight : float, default=0.5
-        How much `classes` count: 0 not at all, 1 alone.
-    """
+    """The inputs of a merge; their size does not depend on the number of documents."""
 
     prevalence: np.ndarray
+    """Mean of `doc_atoms` over the documents, (K,); 0 marks a dead atom."""
     vectors: np.ndarray
+    """Word-vector means (the paper's T_k), centroids of documents, or decoder rows, (K, d)."""
     keywords: sp.csr_matrix | None = None
+    """For the soft merge: non-negative association of atoms with words, (K, V)."""
     word_vectors: np.ndarray | None = None
+    """For the soft merge to order a topic's words by: the encoder's, (V, d'), 0 where unknown."""
     cooccurrence: sp.csr_matrix | None = None
+    """For the soft merge without keywords: non-negative association of atoms, (K, K)."""
     classes: np.ndarray | None = None
+    """For the soft merge (in others part of `vectors`): unit preferences for classes, (K, C)."""
     class_weight: float = 0.5
+    """How much `classes` count: 0 not at all, 1 alone."""
 
 
 class TopicCut(NamedTuple):
-    """Topics as weighted sets of atoms, the heaviest topic first.
-
-    Attributes
-    ----------
-    atom_topics : csr_matrix of shape (K, T), float32
-        Rows of live atoms sum to 1 (one 1 in a hard merge); rows of dead atoms and of outliers
-        are empty.
-    topic_words : ndarray of shape (T, V), float32, optional
-        P(word | topic), rows sum to 1; None where the words follow from the atoms' emissions.
-    """
+    """Topics as weighted sets of atoms, the topic of largest prevalence first."""
 
     atom_topics: sp.csr_matrix
+    """(K, T), float32; rows of live atoms sum to 1, those of dead atoms and outliers are empty."""
     topic_words: np.ndarray | None = None
+    """P(word | topic), (T, V), float32; None where words follow from the atoms' emissions."""
 
 
 class Merge(ABC):
@@ -130,13 +109,7 @@ class Merge(ABC):
 def hard_cut(labels: np.ndarray, live: np.ndarray, prevalence: np.ndarray) -> TopicCut:
     """Build the cut of a hard merge, topics ordered by falling prevalence.
 
-    Parameters
-    ----------
-    labels : ndarray of shape (n_live,), int
-        Topic of each live atom; negative for no topic.
-    live : ndarray of shape (n_live,), int
-        The live atoms, ascending.
-    prevalence : ndarray of shape (K,)
+    `labels` (n_live,) has the topic, or a negative number, of each of the `live` atoms.
     """
     n_topics = int(labels.max(initial=-1)) + 1
     member = labels >= 0

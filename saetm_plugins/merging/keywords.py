@@ -31,28 +31,18 @@ _WORDS = 1024  # words at a time, whose sums are copied
 
 
 class EmbeddingSums(NamedTuple):
-    """Sums of documents' embeddings, scaled to unit length, by atom and by word.
-
-    Attributes
-    ----------
-    n_documents : float
-    total : ndarray of shape (d,)
-        Sum of the embeddings.
-    atom_mass : ndarray of shape (K,)
-        Σ θ_k.
-    atoms : ndarray of shape (K, d)
-        Sum of the embeddings weighted by θ_k.
-    document_frequency : ndarray of shape (V,)
-    words : ndarray of shape (V, d)
-        Sum of the embeddings of the documents that hold a word.
-    """
+    """Sums of documents' embeddings, scaled to unit length, by atom and by word."""
 
     n_documents: float
     total: np.ndarray
+    """Of all documents, (d,)."""
     atom_mass: np.ndarray
+    """Σ θ_k, (K,)."""
     atoms: np.ndarray
+    """Weighted by θ_k, (K, d)."""
     document_frequency: np.ndarray
     words: np.ndarray
+    """Of the documents that hold a word, (V, d)."""
 
 
 def keyword_association(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.cluster import KMeans
@@ -25,11 +25,11 @@ class KMeansMerge(WardMerge):
     random_state : int, default=0
     """
 
+    MAX_TREE: ClassVar[int] = 16_384
+
     def __init__(self, *, max_iter: int = 6, random_state: int = 0):
         super().__init__(random_state=random_state)
         self.max_iter = max_iter
-
-    MAX_TREE: ClassVar[int] = 16_384
 
     def _prepare(self) -> None:
         if len(self.live_) <= self.MAX_TREE:
@@ -46,23 +46,17 @@ class KMeansMerge(WardMerge):
         return super()._auto_count()
 
     def _cut(self, n_topics: int) -> TopicCut:
-        if len(self.live_) > self.MAX_TREE:
-            solver = KMeans(n_topics, n_init=1, random_state=self.random_state)
-            labels = solver.fit(self._points, sample_weight=self._weights).labels_
-            _, labels = np.unique(labels, return_inverse=True)
-            return hard_cut(labels, self.live_, self.views_.prevalence)
-        start = self.tree_.labels(n_topics)
-        mass = np.bincount(start, weights=self._weights)
-        centres = np.zeros((n_topics, self._points.shape[1]), dtype=np.float64)
-        np.add.at(centres, start, self._points * self._weights[:, None])
-        solver = KMeans(
-            n_topics,
-            init=(centres / mass[:, None]).astype(np.float32),
-            n_init=1,
-            max_iter=self.max_iter,
-            random_state=self.random_state,
-        )
+        options: dict[str, Any] = {}
+        if start_from_tree := len(self.live_) <= self.MAX_TREE:
+            start = self.tree_.labels(n_topics)
+            mass = np.bincount(start, weights=self._weights)
+            centres = np.zeros((n_topics, self._points.shape[1]), dtype=np.float64)
+            np.add.at(centres, start, self._points * self._weights[:, None])
+            options["init"] = (centres / mass[:, None]).astype(np.float32)
+            options["max_iter"] = self.max_iter
+        solver = KMeans(n_topics, n_init=1, random_state=self.random_state, **options)
         labels = solver.fit(self._points, sample_weight=self._weights).labels_
-        if len(np.unique(labels)) < n_topics:  # atoms coincide, and a topic would be empty
-            labels = start
-        return hard_cut(labels, self.live_, self.views_.prevalence)
+        found, renumbered = np.unique(labels, return_inverse=True)
+        if start_from_tree and len(found) < n_topics:  # atoms coincide: some topic is empty
+            renumbered = start
+        return hard_cut(renumbered, self.live_, self.views_.prevalence)

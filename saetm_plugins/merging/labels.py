@@ -14,20 +14,13 @@ from saetm_plugins.validation import check_text
 
 
 class LabelTargets(NamedTuple):
-    """The L labels that some topics are to have, and what draws atoms to each.
-
-    Attributes
-    ----------
-    labels : list of str
-    vectors : ndarray of shape (L, d), float32
-        The meaning of each label, in the space of the documents' embeddings.
-    words : list of list of str
-        Words of the vocabulary that were given for each label.
-    """
+    """The labels that some topics are to have, and what draws atoms to each."""
 
     labels: list[str]
     vectors: np.ndarray
+    """The meaning of each label in the space of the documents' embeddings, (L, d), float32."""
     words: list[list[str]]
+    """Words of the vocabulary that were given for each label."""
 
 
 def check_seed_topics(seed_topics: Any, n_topics: int | str) -> None:
