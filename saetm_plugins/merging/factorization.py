@@ -177,8 +177,9 @@ def _update_factor(
 
     gram = _gram(other)
     norms = np.diagonal(gram)
-    inverse = np.divide(1, norms, where=norms > 0, out=np.zeros_like(norms))
-    factor[:, norms <= 0] = 0  # a topic that lost one factor loses both
+    live = norms >= np.finfo(np.float32).tiny  # the inverse of a smaller number overflows
+    inverse = np.divide(1, norms, where=live, out=np.zeros_like(norms))
+    factor[:, ~live] = 0  # a topic that lost one factor loses both
     indptr, indices = csr.indptr.astype(np.int64), csr.indices.astype(np.int32, copy=False)
 
     def update(_: int, first: int, last: int) -> None:
