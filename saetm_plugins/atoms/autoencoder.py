@@ -1,7 +1,7 @@
 """Stage 1, the trained model: embeddings in, sparse document-atom activations out (paper, sec. 3).
 
-Decoder rows are topic directions (atoms). A document's mixture is made of the atoms that it
-activates, by how near it lies to each (:meth:`cosines`).
+Decoder rows are topic directions (atoms). A document's mixture is over the atoms that it activates,
+weighted by their cosines with it (:meth:`SparseAutoencoder.cosines`).
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from saetm_plugins.numerics.arrays import unit_rows
 from saetm_plugins.validation import (
     check_choice,
     check_count,
+    check_flag,
     check_not_negative,
     check_rows,
     check_text,
@@ -39,7 +40,7 @@ from saetm_plugins.validation import (
 )
 
 KIND = "sparse-autoencoder"
-_ROWS = 4096  # embeddings that are read again at a time
+_ROWS = 4096  # at a time, for cosines
 _DAMAGE = (TypeError, KeyError, ValueError, AttributeError, IndexError, OverflowError, OSError)
 _ARRAYS = ("encoder", "encoder_bias", "decoder", "decoder_bias", "thresholds", "mean")
 
@@ -54,29 +55,27 @@ class SparseAutoencoder:
         ``decoder_bias`` and ``mean`` (d,); float32. An atom is active where
         ``encoder @ x + encoder_bias`` is above its threshold.
     activation : {"topk", "batch_topk", "l1", "jumprelu"}
-        What the model was trained with; "topk" also keeps only the `k` strongest atoms of a row.
+        Of the training; "topk" also keeps only the `k` strongest atoms of a row.
     k : int
-        Active atoms per document: the exact limit for "topk", the average aimed at otherwise;
-        0 where it is not known.
+        Active atoms per document: the limit for "topk", the average for others; 0 if unknown.
     normalization : {"unit", "scale", "none"}
-        What is done to an embedding after subtracting the mean: its norm made 1, multiplied by
-        `scale`, or nothing.
+        After subtracting the mean an embedding is divided by its norm, multiplied by `scale`, or
+        left alone.
     scale : float, default=1.0
-        See `normalization`.
     keep_strongest : bool, default=True
         A document that activates nothing keeps its strongest atom.
     encoder_name : str, optional
         The model that made the embeddings.
     statistics : mapping, optional
-        Figures of the training run: ``fvu`` (fraction of variance unexplained), ``l0`` (mean active
-        atoms), ``n_dead``.
+        Of the training run: ``fvu`` (fraction of variance unexplained), ``l0`` (mean active atoms),
+        ``n_dead``.
     settings : mapping, optional
-        JSON-able settings of the training run.
+        Of the training run; JSON-able.
 
     Attributes
     ----------
     encoder_, decoder_ : ndarray of shape (n_atoms, d), float32
-        `decoder_` has unit rows where the model is ours.
+        `decoder_` has unit rows, except in some models of other libraries.
     encoder_bias_, thresholds_ : ndarray of shape (n_atoms,), float32
     decoder_bias_, mean_ : ndarray of shape (d,), float32
     statistics_, settings_ : dict
@@ -97,16 +96,12 @@ class SparseAutoencoder:
     ) -> None:
         self.activation = check_choice(activation, "activation", ACTIVATIONS)
         self.k = check_count(k, "k", minimum=0)
-        if not isinstance(keep_strongest, (bool, np.bool_)):
-            raise TypeError(f"keep_strongest must be True or False; found {keep_strongest!r:.80}")
-        self.keep_strongest = bool(keep_strongest)
+        self.keep_strongest = check_flag(keep_strongest, "keep_strongest")
         self.encoder_name = (
             None if encoder_name is None else check_text(encoder_name, "encoder_name")
         )
         self.statistics_ = dict(statistics or {})
         self.settings_ = dict(settings or {})
-        if not isinstance(weights, Mapping):
-            raise TypeError(f"weights must be arrays by name; found {type(weights).__name__}")
         if missing := [name for name in _ARRAYS if name not in weights]:
             raise ValueError(f"weights lacks {missing[0]!r}")
         arrays = {name: _as_weights(weights[name], name) for name in _ARRAYS}
@@ -130,7 +125,7 @@ class SparseAutoencoder:
 
     @property
     def mean_(self) -> np.ndarray:
-        """What is subtracted from every embedding, (d,) float32."""
+        """The mean that is subtracted from every embedding, (d,) float32."""
         return self.normalizer_.mean
 
     def __repr__(self) -> str:
@@ -142,9 +137,7 @@ class SparseAutoencoder:
     def transform(
         self, embeddings: Any, *, block_size: int | None = None, device: str = "auto"
     ) -> sp.csr_matrix:
-        """Return the activations of every document.
-
-        A row depends on its own embedding alone, whatever the other rows and the block size.
+        """Return the activations of every document; each row depends on its own embedding alone.
 
         Parameters
         ----------
@@ -154,7 +147,6 @@ class SparseAutoencoder:
             Rows whose dense scores (block_size × n_atoms floats) are in memory at a time; None: as
             many as take 64 MiB.
         device : {"auto", "cpu", "cuda", ...}
-            Where the dense products run.
 
         Returns
         -------
@@ -171,28 +163,22 @@ class SparseAutoencoder:
         return stack_blocks([encode_block(self, block, device) for block in blocks], self.n_atoms)
 
     def cosines(self, embeddings: Any, activations: sp.csr_matrix) -> sp.csr_matrix:
-        """Return how near every document lies to each atom that it activates.
+        """Return the cosine of every document with each atom that it activates.
 
-        An activation says what an atom adds to the others of its document; of two alike one may get
-        all. The cosine with an atom's direction says how much the document is about it, whatever
-        the others are.
+        An activation depends on the document's other atoms: of two similar ones, one may get all.
+        The cosine with an atom's direction does not.
 
         Parameters
         ----------
         embeddings : array-like of shape (n, d)
         activations : csr_matrix of shape (n, n_atoms)
-            Theirs, by :meth:`transform`.
+            From :meth:`transform`.
 
         Returns
         -------
         scipy.sparse.csr_matrix of shape (n, n_atoms), float32
-            The same entries; cosines of normalised embeddings, less the decoder's bias, with
-            decoder rows; at least 0.001.
-
-        Raises
-        ------
-        ValueError
-            As :meth:`transform`.
+            The same entries; cosines of decoder rows with normalised embeddings less the decoder's
+            bias, at least 0.001.
         """
         directions, cosines, done = unit_rows(self.decoder_), np.empty_like(activations.data), 0
         indptr, indices = activations.indptr, activations.indices
@@ -206,22 +192,12 @@ class SparseAutoencoder:
         return sp.csr_matrix((cosines, indices, indptr), activations.shape)
 
     def reconstruct(self, embeddings: Any, *, block_size: int | None = None) -> np.ndarray:
-        """Return what the atoms explain of every embedding, in the original embedding space.
+        """Return the reconstruction of embeddings, (n, d) float32, in their original space.
 
         Parameters
         ----------
-        embeddings : array-like of shape (n, d)
-        block_size : int, optional
-            As :meth:`transform`.
-
-        Returns
-        -------
-        ndarray of shape (n, d), float32
-
-        Raises
-        ------
-        ValueError
-            As :meth:`transform`.
+        embeddings, block_size
+            As in :meth:`transform`.
         """
         parts = []
         for block in self._blocks(embeddings, block_size, "cpu"):
@@ -236,9 +212,8 @@ class SparseAutoencoder:
         Parameters
         ----------
         path : path
-            The folder to create.
         overwrite : bool, default=False
-            Replace a sparse autoencoder that is there.
+            Replace a sparse autoencoder at `path`.
 
         Raises
         ------
@@ -256,7 +231,7 @@ class SparseAutoencoder:
         revision: str | None = None,
         architecture: str | None = None,
     ) -> SparseAutoencoder:
-        """Read a model of ours, or one that another library trained.
+        """Read a saved model, of this library or of another.
 
         Parameters
         ----------
@@ -268,15 +243,14 @@ class SparseAutoencoder:
         revision : str, optional
             Branch, tag or commit of a hub repository.
         architecture : {"AutoEncoderTopK", "BatchTopKSAE"}, optional
-            Needed for these two of dictionary_learning where no ``config.json`` tells which.
+            Needed for these two of dictionary_learning if ``config.json`` is missing.
 
         Raises
         ------
         FileNotFoundError
             When there is no model.
         ValueError
-            When it is truncated, holds something else, or its weights do not fit each other or are
-            not finite; or `revision` is given for a local path.
+            When it is damaged or no model that this library reads.
         """
         folder = resolve_path(path, subfolder=subfolder, revision=revision)
         try:
@@ -293,13 +267,13 @@ class SparseAutoencoder:
     def push_to_hub(self, repo_id: str, *, private: bool = False, token: str | None = None) -> str:
         """Upload the model with its card to the Hugging Face hub; return the commit's address.
 
-        The card shows ``settings_["data_name"]`` and ``statistics_``, to which a measured
-        ``"stability"`` (:func:`atom_stability`) may be added before.
+        The card shows ``settings_["data_name"]`` and ``statistics_``, also a ``"stability"``
+        (:func:`atom_stability`) that is added there.
 
         Parameters
         ----------
         repo_id : str
-            "owner/name"; made if need be.
+            "owner/name"; created if it does not exist.
         private : bool, default=False
         token : str, optional
             None: the one that ``hf auth login`` stored.
@@ -308,25 +282,16 @@ class SparseAutoencoder:
         return upload(write, repo_id, private=private, token=token)
 
     def has_weights_of(self, other: SparseAutoencoder) -> bool:
-        """Tell whether the two give every embedding the same activations."""
-        alike = (
-            (mine.activation, mine.k, mine.keep_strongest, mine.normalizer_.mode,
-             mine.normalizer_.scale)
-            for mine in (self, other)
-        )  # fmt: skip
-        return len(set(alike)) == 1 and all(
-            np.array_equal(getattr(self, f"{name}_"), getattr(other, f"{name}_"))
-            for name in _ARRAYS
+        """Tell whether both models give every embedding the same activations."""
+        mine, others = self._config(), other._config()
+        names = ("activation", "k", "keep_strongest", "normalization", "scale")
+        return all(mine[name] == others[name] for name in names) and all(
+            np.array_equal(array, getattr(other, f"{name}_"))
+            for name, array in self._arrays().items()
         )
 
     def prefix(self, n_atoms: int) -> SparseAutoencoder:
-        """Return the coarse model of the first `n_atoms` atoms of a Matryoshka dictionary.
-
-        Raises
-        ------
-        ValueError
-            When there are fewer atoms.
-        """
+        """Return the coarse model of the first `n_atoms` atoms of a Matryoshka dictionary."""
         if check_count(n_atoms, "n_atoms") > self.n_atoms:
             raise ValueError(f"n_atoms must be at most {self.n_atoms}; found {n_atoms}")
         arrays = self._arrays()
@@ -339,7 +304,7 @@ class SparseAutoencoder:
         return {name: getattr(self, f"{name}_") for name in _ARRAYS}
 
     def _config(self) -> dict[str, Any]:
-        """Return all but the weights, as the constructor takes it."""
+        """Return the constructor's arguments but for the weights."""
         return {
             "activation": self.activation,
             "k": self.k,
@@ -352,7 +317,7 @@ class SparseAutoencoder:
         }
 
     def _save(self, path: str | os.PathLike[str], name: str, overwrite: bool) -> None:
-        """Write the folder; its card says that the model is loaded by `name`."""
+        """Write the folder; the card gives `name` as the model's."""
         config = self._config()
 
         def write_card(folder: Path) -> None:
@@ -362,7 +327,7 @@ class SparseAutoencoder:
         save_folder(path, KIND, config, self._arrays(), overwrite=overwrite, write_more=write_card)
 
     def _blocks(self, embeddings: Any, block_size: int | None, device: str) -> Iterator[np.ndarray]:
-        """Yield the rows, checked, a block at a time."""
+        """Yield checked rows in blocks."""
         if block_size is None:
             block_size = rows_at_a_time(self.n_atoms, device)
         block_size = check_count(block_size, "block_size")
@@ -371,7 +336,7 @@ class SparseAutoencoder:
             yield reader.read(start, start + block_size)
 
     def _check_weights(self) -> None:
-        """Raise a ValueError where weights do not fit each other, or would give scores of NaN."""
+        """Raise a ValueError if weights do not fit each other, or would give scores of NaN."""
         if self.decoder_.ndim != 2 or 0 in self.decoder_.shape:
             raise ValueError(f"weights['decoder'] must be 2-D; found shape {self.decoder_.shape}")
         n_atoms, d = self.decoder_.shape

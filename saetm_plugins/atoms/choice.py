@@ -1,4 +1,4 @@
-"""Which atoms a fit uses: those of a given autoencoder, those that ship here, or its own."""
+"""Which atoms a fit uses: those of a given autoencoder, those of the package, or new ones."""
 
 from __future__ import annotations
 
@@ -14,43 +14,30 @@ from saetm_plugins.corpus.images.documents import choose_n_atoms
 SAE_CHOICES = ("auto", "default")
 """Names that stand for an autoencoder."""
 MOST_DOCUMENTS_TO_REUSE = 300
-"""Up to so many documents "auto" takes the foundation's atoms (benchmarks/RESULTS.md)."""
+"""Up to so many documents "auto" takes the package's atoms."""
 SHARPENING, SHARPENING_OF_FOUNDATION = 2.0, 1.5
-_FOREIGN = 0.75  # of the variance unexplained: of the encoder's own .3 to .55, of others .83 to 1
+_FOREIGN = 0.75  # of the variance unexplained: .3 to .55 for their encoder, .83 to 1 for others
 _TRIED = 1000  # embeddings on which that is measured
 
 
 def given_sae(sae: Any) -> SparseAutoencoder | None:
-    """Return the autoencoder that is known before embeddings are; None: it depends on them."""
+    """Return `sae` if it is an autoencoder; None where the choice depends on embeddings."""
     return sae if isinstance(sae, SparseAutoencoder) else None
 
 
 def choose_sae(
     model: Any, embeddings: np.ndarray, seed: int, *, of_images: bool = False
 ) -> SparseAutoencoder:
-    """Return the autoencoder that a model's parameter `sae` stands for; train it where need be.
+    """Return the autoencoder for a model's parameter `sae`, trained if necessary.
 
-    Parameters
-    ----------
-    model : SAETopicModel
-        Its parameters are legal.
-    embeddings : ndarray of shape (n, d), float32
-        Of the documents with content, each once.
-    seed : int
-    of_images : bool, default=False
-
-    Raises
-    ------
-    ValueError
-        When there is nothing to train on, or the default atoms are asked for and the embeddings
-        are not those of the default encoder.
+    Takes a :class:`SAETopicModel` with legal parameters, and `embeddings` (n, d) of its documents
+    without blank ones and duplicates.
     """
     if isinstance(model.sae, SparseAutoencoder):
         return model.sae
     if model.sae == "default":
-        foundation = load_foundation(**_size_asked_for(model))
-        if of_images or (found := _tell_foreign(foundation, embeddings)):
-            found = "images" if of_images else found
+        foundation = load_foundation(*([] if model.n_atoms is None else [model.n_atoms]))
+        if found := "images" if of_images else _tell_foreign(foundation, embeddings):
             raise ValueError(
                 f"sae='default' is for texts embedded by {foundation.encoder_name}; found {found}. "
                 "sae='auto' trains atoms of its own there"
@@ -61,9 +48,7 @@ def choose_sae(
         if not _tell_foreign(foundation, embeddings):
             return foundation
     if len(embeddings) == 1:
-        raise ValueError(
-            "embeddings are identical in all rows; there is nothing to tell documents apart by"
-        )
+        raise ValueError("embeddings are identical in all rows, so no documents can be told apart")
     n_atoms = model.n_atoms
     if of_images and n_atoms is None:
         n_atoms = choose_n_atoms(len(embeddings))
@@ -79,7 +64,7 @@ def choose_sae(
 
 
 def choose_sharpening(model: Any, sae: SparseAutoencoder) -> float:
-    """Return the exponent on activations: the model's, or what suits the atoms it uses."""
+    """Return the exponent on activations: the model's, or the default for its atoms."""
     if model.sharpening is not None:
         return float(model.sharpening)
     shipped = sae.n_atoms in foundation_sizes() and sae.has_weights_of(load_foundation(sae.n_atoms))
@@ -87,18 +72,14 @@ def choose_sharpening(model: Any, sae: SparseAutoencoder) -> float:
 
 
 def _is_small(model: Any, embeddings: np.ndarray) -> bool:
-    """Tell whether nothing speaks against reuse: few documents, and no wish for other atoms."""
+    """Tell whether "auto" may reuse atoms: few documents, and no setting of the training."""
     if embeddings.shape[1] != DEFAULT_WIDTH or len(embeddings) > MOST_DOCUMENTS_TO_REUSE:
         return False
     return model.n_atoms is None and model.k is None and model.activation == "batch_topk"
 
 
-def _size_asked_for(model: Any) -> dict[str, int]:
-    return {} if model.n_atoms is None else {"n_atoms": model.n_atoms}
-
-
 def _tell_foreign(foundation: SparseAutoencoder, embeddings: np.ndarray) -> str | None:
-    """Say why the embeddings cannot be those the foundation was trained on; None: they can."""
+    """Return why the embeddings are not of the foundation's encoder; None: they may be."""
     if embeddings.shape[1] != foundation.n_features:
         return f"embeddings of {embeddings.shape[1]} dimensions, not {foundation.n_features}"
     tried = embeddings[:: -(-len(embeddings) // _TRIED)]

@@ -24,7 +24,7 @@ _SCORE_BYTES = 2**26  # of dense scores in memory at a time
 _SCORE_BYTES_ON_GPU = 2**28
 _LEAST_ROWS = 64  # of a product: it repacks the encoder
 _LEAST_COSINE = np.float32(1e-3)
-_FLOOR = np.float32(1e-6)  # what the strongest atom of a document counts when nothing is positive
+_FLOOR = np.float32(1e-6)  # activation of the strongest atom of a document if none is positive
 
 
 class Encoder(Protocol):
@@ -40,7 +40,7 @@ class Encoder(Protocol):
 
 
 def rows_at_a_time(n_atoms: int, device: str = "cpu") -> int:
-    """Return how many rows to encode at once so that their dense scores stay within some MiB."""
+    """Return how many rows to encode at once, so that dense scores fit in 64 or 256 MiB."""
     on_cpu = torch.device(device).type == "cpu"
     return max(1, (_SCORE_BYTES if on_cpu else _SCORE_BYTES_ON_GPU) // (4 * n_atoms))
 
@@ -48,20 +48,7 @@ def rows_at_a_time(n_atoms: int, device: str = "cpu") -> int:
 def encode_block(
     sae: Encoder, embeddings: np.ndarray, device: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the activations of a block as the three arrays of a CSR matrix.
-
-    Parameters
-    ----------
-    sae : SparseAutoencoder
-    embeddings : ndarray of shape (n, d), float32
-    device : str
-
-    Returns
-    -------
-    indptr : ndarray of shape (n + 1,), int64
-    indices : ndarray of shape (nnz,), int32
-    values : ndarray of shape (nnz,), float32
-    """
+    """Return the activations of embeddings (n, d) as indptr, indices and values of a CSR matrix."""
     return encode_normalized(sae, sae.normalizer_.apply(embeddings), device)
 
 
@@ -70,7 +57,7 @@ def cosines_at_entries(
 ) -> np.ndarray:
     """Return the cosines of `rows` (n, d) and unit `directions` (K, d) at entries of (n, K).
 
-    Float32, at least .001: an active atom has a share of a mixture.
+    They are at least .001, so that an active atom has a share of a mixture.
     """
     rows, cosines = unit_rows(rows), np.empty(len(indices), dtype=np.float32)
 
@@ -107,8 +94,8 @@ def _select(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Turn dense scores (n, K) of embeddings into sparse activations, each row by itself.
 
-    The dense product may round differently with the number of rows in it; it only proposes. What
-    lies within a margin of the cut is computed again, row by row, and decided on that.
+    The dense product, whose rounding depends on the number of rows, only proposes atoms, those
+    within a margin of the cut included. Their scores are computed again, row by row, and decide.
     """
     limit = min(sae.k, len(sae.encoder_)) if sae.activation == "topk" else len(sae.encoder_)
     best = scores.max(axis=1)
@@ -135,12 +122,12 @@ def _select(
 def floors_of_largest(scores: np.ndarray, n_largest: int) -> np.ndarray:
     """Return for every row (n, K) a score that its `n_largest` best reach, and not many more.
 
-    Maxima of groups of columns stand in for the columns.
+    It is taken from maxima of groups of columns.
     """
     n_groups = max(64, 4 * n_largest)
     if scores.shape[1] >= 2 * n_groups:
-        whole = scores[:, : scores.shape[1] // n_groups * n_groups]
-        scores = torch.from_numpy(whole).unflatten(1, (-1, n_groups)).amax(dim=1).numpy()
+        groups = scores[:, : scores.shape[1] // n_groups * n_groups]
+        scores = torch.from_numpy(groups).unflatten(1, (-1, n_groups)).amax(dim=1).numpy()
     return np.partition(scores, -n_largest, axis=1)[:, -n_largest]
 
 
@@ -186,7 +173,7 @@ def join_blocks(
 def stack_blocks(
     blocks: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]], n_atoms: int
 ) -> sp.csr_matrix:
-    """Join the CSR arrays of consecutive rows into one matrix."""
+    """As :func:`join_blocks`, into one matrix."""
     indptr, indices, values = join_blocks(blocks)
     matrix = sp.csr_matrix((values, indices, indptr), shape=(len(indptr) - 1, n_atoms))
     matrix.has_sorted_indices = True

@@ -1,6 +1,5 @@
 """Atoms that ship with the package: trained once on texts of many kinds, for the default encoder.
 
-They need no training and no download, give every corpus the same atoms, and carry their own words.
 How they were made: ``foundation/README.md`` beside this file, ``benchmarks/foundation_atoms.py``.
 """
 
@@ -23,35 +22,34 @@ FOUNDATION_KIND = "foundation-atoms"
 DESCRIPTIONS = "descriptions.json.gz"
 CARD = "card.json"
 DEFAULT_SIZE = 4096
-"""How many of the atoms are taken where nobody says how many (benchmarks/RESULTS.md)."""
 STEP = "_step"
-"""Ends the name of the tensor with what one step of an atom's int8 weights stands for."""
+"""Suffix of the tensors of scales, one per atom, of int8 weights."""
 
 
 class AtomDescription(NamedTuple):
-    """What one of the shipped atoms is about, in the texts that the atoms were trained on."""
+    """Typical words and sentences of a shipped atom, in the texts of its training."""
 
     words: tuple[str, ...]
-    """Ten, the most typical first; none for an atom that hardly occurs there."""
+    """Ten, the most typical first; empty for an atom that hardly occurs."""
     sentences: tuple[str, ...]
-    """A few that activate it most, of sources that may be quoted."""
+    """A few that activate it most, from sources that may be quoted."""
     sources: tuple[str, ...]
-    """Where each sentence is from: an address, licences of which the card names."""
+    """The address of each sentence's source; the card has its licence."""
     share: float
     """Its mean share of a text."""
 
 
 @functools.cache
 def foundation_card() -> dict[str, Any]:
-    """Return the shipped atoms' facts: data with counts and licences, sizes, what was measured.
+    """Return facts about the shipped atoms.
 
     Returns
     -------
     dict
-        ``sizes`` (numbers of atoms, ascending), ``thresholds`` (of each size), ``data`` (a row a
+        ``sizes`` (numbers of atoms, ascending), ``thresholds`` (of each size), ``data`` (a row per
         source), ``n_texts``, ``statistics`` (of each size: ``fvu``, ``l0``, ``n_dead``, ...).
     """
-    card: dict[str, Any] = json.loads((_whole_folder() / CARD).read_text(encoding="utf-8"))
+    card: dict[str, Any] = json.loads((_checked_folder() / CARD).read_text(encoding="utf-8"))
     return card
 
 
@@ -70,22 +68,8 @@ def foundation_encoder_name() -> str:
 def load_foundation(n_atoms: int | None = None) -> SparseAutoencoder:
     """Return the atoms that ship with the package, for embeddings of all-MiniLM-L6-v2.
 
-    The atoms are nested: the first of a larger set are those of a smaller one.
-
-    Parameters
-    ----------
-    n_atoms : int, optional
-        One of :func:`foundation_sizes`; None: 4,096.
-
-    Returns
-    -------
-    SparseAutoencoder
-        The same object at every call; do not change its weights.
-
-    Raises
-    ------
-    ValueError
-        When there is no set of that size.
+    `n_atoms` is one of :func:`foundation_sizes`, 4,096 by default; smaller sets are the first atoms
+    of larger ones. Every call returns the same object; do not change its weights.
     """
     card, size = foundation_card(), _check_size(n_atoms)
     sae = read_foundation(FOLDER, size)
@@ -95,13 +79,7 @@ def load_foundation(n_atoms: int | None = None) -> SparseAutoencoder:
 
 
 def read_foundation(folder: Path, n_atoms: int | None = None) -> SparseAutoencoder:
-    """Return the first, or all, atoms of a folder like the one that ships.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        As :func:`load_folder`, or where the weights do not fit each other.
-    """
+    """Return all or the first `n_atoms` atoms of a folder like the one that ships."""
     config, tensors = load_folder(folder, FOUNDATION_KIND)
     try:
         return unpack_foundation(config, tensors, n_atoms)
@@ -112,7 +90,7 @@ def read_foundation(folder: Path, n_atoms: int | None = None) -> SparseAutoencod
 def unpack_foundation(
     config: dict[str, Any], tensors: dict[str, np.ndarray], n_atoms: int | None = None
 ) -> SparseAutoencoder:
-    """Return the autoencoder whose encoder and decoder are stored in int8, a step an atom."""
+    """Return the autoencoder whose encoder and decoder are stored in int8 with scales."""
     weights = {name: tensors[name] for name in ("decoder_bias", "mean")}
     for name in ("encoder", "decoder"):
         weights[name] = tensors[name][:n_atoms] * tensors[name + STEP][:n_atoms, None]
@@ -127,54 +105,36 @@ def unexplained(
 ) -> float:
     """Return the fraction of the variance of (n, d) embeddings that the atoms leave unexplained.
 
-    Parameters
-    ----------
-    sae : SparseAutoencoder
-    embeddings : ndarray of shape (n, d)
-    centre : ndarray of shape (d,), optional
-        What variance is taken about; None: the mean of `embeddings`.
+    Variance is taken about `centre` (d,), by default the mean of `embeddings`.
     """
     embeddings = np.asarray(embeddings, dtype=np.float32)
     missing = np.square(embeddings - sae.reconstruct(embeddings)).sum(dtype=np.float64)
-    about = (
-        embeddings.mean(axis=0, dtype=np.float64).astype(np.float32) if centre is None else centre
-    )
-    return float(missing / np.square(embeddings - about).sum(dtype=np.float64))
+    if centre is None:
+        centre = embeddings.mean(axis=0, dtype=np.float64).astype(np.float32)
+    return float(missing / np.square(embeddings - centre).sum(dtype=np.float64))
 
 
 @functools.cache
 def atom_descriptions(n_atoms: int | None = None) -> tuple[AtomDescription, ...]:
-    """Return words and typical sentences of each shipped atom, in the order of the atoms.
-
-    Parameters
-    ----------
-    n_atoms : int, optional
-        As :func:`load_foundation`.
-
-    Raises
-    ------
-    ValueError
-        When there is no set of that size.
-    """
+    """Return the description of each atom of :func:`load_foundation`."""
     size = _check_size(n_atoms)
-    with gzip.open(_whole_folder() / DESCRIPTIONS, "rt", encoding="utf-8") as stream:
-        told = json.load(stream)
+    with gzip.open(_checked_folder() / DESCRIPTIONS, "rt", encoding="utf-8") as stream:
+        stored = json.load(stream)
+    columns = (stored[name][:size] for name in ("words", "sentences", "shares"))
     return tuple(
         AtomDescription(
             tuple(words),
             tuple(text for text, _ in quoted),
-            tuple(told["sources"][number] for _, number in quoted),
+            tuple(stored["sources"][number] for _, number in quoted),
             share,
         )
-        for words, quoted, share in zip(
-            told["words"][:size], told["sentences"][:size], told["shares"][:size], strict=True
-        )
+        for words, quoted, share in zip(*columns, strict=True)
     )
 
 
 @functools.cache
-def _whole_folder() -> Path:
-    """Return the folder, after its files were compared with their checksums."""
+def _checked_folder() -> Path:
+    """Return the folder after comparing its files with their checksums."""
     check_checksums(FOLDER)
     return FOLDER
 

@@ -1,4 +1,4 @@
-"""How much two dictionaries agree: atoms matched one to one by cosine."""
+"""Agreement of two dictionaries: atoms matched one to one by cosine."""
 
 from __future__ import annotations
 
@@ -24,17 +24,10 @@ def match_directions(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray,
         The row of `second` matched to each row of `first`; -1 where `second` has too few.
     cosines : ndarray of shape (n,), float64
         The cosine of each pair; -1 without a partner.
-
-    Raises
-    ------
-    ValueError
-        When one holds no vectors of finite numbers, or the two are not of one width.
     """
     first, second = check_embeddings(first, name="first"), check_embeddings(second, name="second")
     if first.shape[1] != second.shape[1]:
-        raise ValueError(
-            f"second has {second.shape[1]} dimensions, first has {first.shape[1]}: not comparable"
-        )
+        raise ValueError(f"second has {second.shape[1]} dimensions; first has {first.shape[1]}")
     first, second = (unit_rows(np.asarray(rows, dtype=np.float64)) for rows in (first, second))
     cosines = first @ second.T
     rows, columns = linear_sum_assignment(cosines, maximize=True)
@@ -48,28 +41,20 @@ def match_directions(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray,
 def atom_stability(
     sae_a: SparseAutoencoder, sae_b: SparseAutoencoder, threshold: float = 0.7
 ) -> float:
-    """Return the share of atoms of one model that have a counterpart in another.
+    """Return the share of atoms of one model that another has as well.
 
     Parameters
     ----------
     sae_a, sae_b : SparseAutoencoder
-        Usually two runs that differ in their seed alone.
+        Usually two runs of different seeds.
     threshold : float, default=0.7
-        Cosine of decoder rows above which two atoms count as one, matched one to one.
+        Atoms are matched one to one; matches of a larger cosine of decoder rows count.
 
     Returns
     -------
     float
         Between 0 and 1, of the atoms of `sae_a`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When one is no model, or the two are for embeddings of different dimensions.
     """
-    for name, sae in (("sae_a", sae_a), ("sae_b", sae_b)):
-        if not isinstance(sae, SparseAutoencoder):
-            raise TypeError(f"{name} must be a SparseAutoencoder; found {sae!r:.80}")
     check_fraction(threshold, "threshold", closed=True)
     _, cosines = match_directions(sae_a.decoder_, sae_b.decoder_)
     return float(np.mean(cosines > threshold))

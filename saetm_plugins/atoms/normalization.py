@@ -1,8 +1,4 @@
-"""Stage 1, before the encoder: centre the embeddings and bring them to one scale.
-
-Learned at training and part of the model. Both matter for topics: the mean of a corpus carries what
-all documents share, and the norm of an embedding what no topic explains.
-"""
+"""Stage 1, before the encoder: embeddings are centred and scaled, as learned in training."""
 
 from __future__ import annotations
 
@@ -15,21 +11,14 @@ NORMALIZATIONS = ("unit", "scale", "none")
 
 
 class Normalizer(NamedTuple):
-    """What is done to embeddings before the encoder, and undone after the decoder.
-
-    Attributes
-    ----------
-    mean : ndarray of shape (d,), float32
-        Subtracted from every embedding.
-    mode : {"unit", "scale", "none"}
-        Then every embedding is divided by its own norm, multiplied by `scale`, or left alone.
-    scale : float
-        Used by "scale".
-    """
+    """Centring and scaling of embeddings before the encoder, and their inverse."""
 
     mean: np.ndarray
+    """Subtracted from every embedding, (d,), float32."""
     mode: str
+    """Each embedding is then divided by its norm ("unit"), scaled ("scale"), or left ("none")."""
     scale: float
+    """Used by "scale"."""
 
     def apply(self, embeddings: np.ndarray) -> np.ndarray:
         """Normalise (n, d) float32 embeddings; one that equals the mean becomes zero."""
@@ -58,7 +47,7 @@ class Normalizer(NamedTuple):
         return decoded + self.mean
 
     def _norms(self, centred: np.ndarray) -> np.ndarray:
-        """Return row norms; what is rounding error of the subtraction counts as zero."""
+        """Return row norms; rounding errors of the subtraction count as 0."""
         norms = np.sqrt(np.einsum("nd,nd->n", centred, centred))
         norms[norms < self._negligible()] = 0
         return norms
@@ -70,17 +59,8 @@ class Normalizer(NamedTuple):
 def fit_normalizer(embeddings: np.ndarray, mode: str) -> Normalizer:
     """Learn the centre and scale of (n, d) float32 embeddings.
 
-    Embeddings that are all alike are not centred: nothing would be left of them.
-
-    Parameters
-    ----------
-    embeddings : ndarray of shape (n, d), float32
-    mode : {"unit", "scale", "none"}
-        "scale" makes the mean squared norm of the centred embeddings d; "none" does not centre.
-
-    Returns
-    -------
-    Normalizer
+    "scale" makes the mean squared norm of centred embeddings d; "none" does not centre, nor are
+    embeddings centred that are all equal: they would become 0.
     """
     zero = np.zeros(embeddings.shape[1], dtype=np.float32)
     if mode == "none":

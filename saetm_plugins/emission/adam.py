@@ -27,28 +27,20 @@ def fit_adam(
 ) -> Emissions:
     """Maximise the weighted log-likelihood by `n_iter` epochs of Adam, from the corpus' unigram.
 
-    Parameters
-    ----------
-    theta : csr_matrix of shape (N, K)
-        Rows sum to 1.
-    counts : csr_matrix of shape (N, V)
-    n_iter : int
-        Epochs.
-    background_weight, word_weights, device, random_state, verbose
-        As in :func:`~saetm_plugins.emission.fit_emissions`.
+    Takes arguments of :func:`~saetm_plugins.emission.fit_emissions`, checked.
     """
     where = torch.device(resolve_device(device))
     weighted = counts.copy()
     weighted.data = weighted.data * word_weights[weighted.indices]
-    if background_weight == 0:  # then a document without atoms has no probability, as in EM
-        told = np.diff(theta.indptr) > 0
-        weighted = sp.csr_matrix(sp.diags(told.astype(np.float32)) @ weighted)
+    if background_weight == 0:  # a document without atoms has probability 0 and is left out
+        has_atoms = np.diff(theta.indptr) > 0
+        weighted = sp.csr_matrix(sp.diags(has_atoms.astype(np.float32)) @ weighted)
     weighted.eliminate_zeros()  # words of no weight too
     word_totals = np.bincount(
         counts.indices, counts.data * word_weights[counts.indices], minlength=counts.shape[1]
     )
     unigram = torch.from_numpy(word_totals / word_totals.sum()).float().to(where)
-    # A word that never occurs starts, and by its gradient stays, at no probability.
+    # A word that never occurs starts at a probability of almost 0, and its gradient keeps it there.
     start = unigram.clamp(min=torch.finfo(torch.float32).tiny).log()
     background = start.clone().requires_grad_()
     atoms = start.repeat(theta.shape[1], 1).requires_grad_()
@@ -95,7 +87,7 @@ def _batch_log_likelihood(
     background: torch.Tensor,
     background_weight: float,
 ) -> torch.Tensor:
-    """Return Σ n log q of a batch, with all words of the vocabulary mixed as the paper does."""
+    """Return Σ n log q of a batch, mixing all words of the vocabulary as the paper does."""
     device = atoms.device
     mixtures = torch.from_numpy(theta.toarray()).to(device)
     mixed = mixtures @ torch.softmax(atoms, dim=1)

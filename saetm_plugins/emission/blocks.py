@@ -30,18 +30,7 @@ class BlockFolder:
         self.path.mkdir(parents=True, exist_ok=True)
 
     def append(self, doc_atoms: Any, bow: Any) -> None:
-        """Write a block after the last.
-
-        Parameters
-        ----------
-        doc_atoms : sparse or dense matrix of shape (n, K)
-        bow : sparse or dense matrix of shape (n, V)
-
-        Raises
-        ------
-        ValueError
-            When they are not as :func:`~saetm_plugins.emission.fit_emissions` takes them.
-        """
+        """Write a block after the last: `doc_atoms` (n, K) and `bow` (n, V), sparse or dense."""
         counts = check_counts(bow)
         theta = check_mixtures(doc_atoms, n_docs=counts.shape[0])
         file = self.path / f"block-{len(self):06d}.safetensors"
@@ -52,7 +41,7 @@ class BlockFolder:
         return len(self._files())
 
     def __iter__(self) -> Iterator[tuple[sp.csr_matrix, sp.csr_matrix]]:
-        """Yield (doc_atoms, bow); a truncated or foreign file is a ValueError that names it."""
+        """Yield pairs (doc_atoms, bow); a truncated or foreign file is a ValueError naming it."""
         for file in self._files():
             try:
                 tensors = load_file(file)

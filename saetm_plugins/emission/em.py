@@ -21,37 +21,23 @@ from saetm_plugins.emission.inputs import Corpus
 from saetm_plugins.numerics.parallel import balanced_ranges, map_ranges
 
 Arrays = tuple[np.ndarray, ...]
-_LOG_BYTES = 2**20  # of P(word | atom) that logarithms are taken of at a time: they stay in a cache
+_LOG_BYTES = 2**20  # of P(word | atom) at a time, to stay in a cache while logarithms are taken
 _TINY = np.float32(1e-37)
 
 
 class Block(NamedTuple):
-    """Documents laid out for the compiled loops.
-
-    Attributes
-    ----------
-    arrays : tuple of ndarray
-        Counts by word (pointers, documents, counts), then θ by document (pointers, atoms, weights).
-    ranges : list of (int, int)
-        Runs of words of about equal work.
-    """
+    """Documents laid out for the compiled loops."""
 
     arrays: Arrays
+    """Pointers, documents and counts by word; pointers, atoms and weights of θ by document."""
     ranges: list[tuple[int, int]]
+    """Runs of words of about equal work."""
 
 
 class NumbaEM:
     """The parameters of one fit and the passes that improve them.
 
-    Parameters
-    ----------
-    word_totals : ndarray of shape (V,)
-        Weighted counts of the whole corpus.
-    n_atoms : int
-    background_weight : float
-        π.
-    prior : float
-        η, in weighted tokens per atom.
+    `word_totals` (V,) are the corpus' weighted counts, `background_weight` is π, `prior` η.
     """
 
     def __init__(
@@ -100,13 +86,7 @@ class NumbaEM:
         )
 
     def sweep(self, block: Block) -> float:
-        """Do one pass over a corpus of one block.
-
-        Returns
-        -------
-        float
-            The objective per weighted token of the parameters before the pass.
-        """
+        """Do one pass over a corpus of one block; return the objective before it, per token."""
         word_mass = np.zeros(len(self.mean), np.float32)
         masses = np.zeros((len(block.ranges), len(self.scale)))
         probs = np.empty_like(block.arrays[2])
@@ -114,23 +94,16 @@ class NumbaEM:
         def sweep(i: int, first: int, last: int) -> tuple[float, float]:
             log_prior = self._log_prior(first, last)
             kernels.em_words(
-                first,
-                last,
-                block.arrays,
-                self._state,
-                self.pi,
-                self.prior,
-                word_mass,
-                masses[i],
+                first, last, block.arrays, self._state, self.pi, self.prior, word_mass, masses[i],
                 probs,
-            )
+            )  # fmt: skip
             return _log_likelihood(block, probs, first, last), log_prior
 
         log_likelihood, log_prior = np.sum(map_ranges(sweep, block.ranges), axis=0)
         return self._normalize(word_mass, masses, log_likelihood, log_prior)
 
     def accumulate(self, block: Block) -> float:
-        """Add one block's statistics to those of the pass under way (E-step); return Σ n log q."""
+        """Add one block's statistics to those of the pass (E-step); return its Σ n log q."""
         responses, ratios = self.sums()
         probs = np.empty_like(block.arrays[2])
 
@@ -144,19 +117,12 @@ class NumbaEM:
 
     def sums(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the pass's statistics: Σ θ n / q per word and atom (V, K), Σ n / q per word."""
-        if self._sums is None:
-            # Float32 would stop growing at 2**24 documents.
+        if self._sums is None:  # float64: sums in float32 stop growing at 2**24 documents
             self._sums = np.zeros(self.word_atoms.shape), np.zeros(len(self.mean))
         return self._sums
 
     def update(self, log_likelihood: float) -> float:
-        """End the pass under way (M-step); return what :meth:`sweep` does.
-
-        Parameters
-        ----------
-        log_likelihood : float
-            What :meth:`accumulate` returned, summed over the blocks of all processes.
-        """
+        """End the pass (M-step), given its Σ n log q; return what :meth:`sweep` does."""
         responses, ratios = self.sums()
         ranges = balanced_ranges(np.ones(len(self.mean)))
         word_mass = np.zeros(len(self.mean), np.float32)
@@ -165,16 +131,9 @@ class NumbaEM:
         def update(i: int, first: int, last: int) -> float:
             log_prior = self._log_prior(first, last)
             kernels.update_words(
-                first,
-                last,
-                self._state,
-                self.pi,
-                self.prior,
-                responses,
-                ratios,
-                word_mass,
+                first, last, self._state, self.pi, self.prior, responses, ratios, word_mass,
                 masses[i],
-            )
+            )  # fmt: skip
             return log_prior
 
         log_prior = sum(map_ranges(update, ranges))
@@ -197,10 +156,7 @@ class NumbaEM:
         return log_likelihood, float(block.arrays[2][likely].sum(dtype=np.float64))
 
     def atom_words(self) -> np.ndarray:
-        """Return B, (K, V) float32; rows sum to 1, or to 0 for an atom that nothing was seen of.
-
-        A view: what is held is as large as all else in a fit.
-        """
+        """Return B, (K, V) float32, a view; rows sum to 1, or to 0 for an atom without words."""
         self.word_atoms *= self.scale
         self.scale = np.ones_like(self.scale)
         return self.word_atoms.T
@@ -243,7 +199,7 @@ def _logs(values: np.ndarray) -> np.ndarray:
 
 
 def _log_likelihood(block: Block, probs: np.ndarray, first: int, last: int) -> float:
-    """Return Σ n log q over the words [first, last); `probs`, all q, are overwritten there."""
+    """Return Σ n log q over the words [first, last), overwriting their `probs`."""
     entries = slice(*block.arrays[0][[first, last]])
     logs = _logs(probs[entries])
     logs *= block.arrays[2][entries]

@@ -7,11 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from saetm_plugins.emission.inputs import (
-    check_counts,
-    check_mixtures,
-    lay_out,
-)
+from saetm_plugins.emission.inputs import check_counts, check_mixtures, lay_out
 from saetm_plugins.emission.passes import Engine
 
 
@@ -30,7 +26,7 @@ class Emissions:
     word_weights : ndarray of shape (V,), float32
         What each count was multiplied by.
     prior : float
-        η: weighted tokens of the corpus' unigram each atom was given beforehand.
+        η: weighted tokens of the corpus' unigram that were added to each atom.
     word_totals : ndarray of shape (V,), float64
         Weighted counts of all documents seen.
     atom_mass : ndarray of shape (K,), float64
@@ -38,9 +34,8 @@ class Emissions:
     background_mass : float
         Expected weighted tokens of the background.
     log_likelihood_ : list of float
-        What is maximised (log-likelihood plus log prior), per weighted token, one value per pass:
-        of the parameters the pass started from; the first are the corpus' unigram. (Adam: the mean
-        over the batches of an epoch.)
+        Log-likelihood plus log prior per weighted token, before each pass; before the first, all
+        atoms have the corpus' unigram. (Adam: the mean over the batches of an epoch.)
     n_iter_ : int
         Passes over the corpus.
     """
@@ -61,7 +56,7 @@ class Emissions:
         """Read a fitted engine; `live` (K,) marks the atoms that have documents."""
         atom_words, background = engine.atom_words(), engine.background
         mass = engine.atom_mass - known["prior"]
-        # What float32 rounding leaves of an atom that explains nothing is not a count.
+        # An atom that explains nothing is left with rounding errors of float32.
         mass[~live | (mass <= 1e-6 * engine.atom_mass)] = 0.0
         atom_words[mass == 0] = background
         total = float(known["word_totals"].sum())
@@ -83,29 +78,17 @@ class Emissions:
         ----------
         doc_atoms : sparse or dense matrix of shape (N, K)
         bow : sparse or dense matrix of shape (N, V)
-
-        Raises
-        ------
-        ValueError
-            When they do not fit the emissions or each other, or hold no known word.
         """
         n_atoms, n_words = self.atom_words.shape
         counts = check_counts(bow, n_words=n_words)
         theta = check_mixtures(doc_atoms, n_docs=counts.shape[0], n_atoms=n_atoms)
         corpus = lay_out(theta, counts, self.word_weights)
-        engine = self._engine()
+        from saetm_plugins.emission.em import NumbaEM  # late: numba takes its time
+
+        engine = NumbaEM.of_distributions(
+            self.atom_words, self.background, self.word_totals, self.background_weight, self.prior
+        )
         log_likelihood, total = engine.score(engine.load(corpus))
         if total == 0:
             raise ValueError("bow holds no word that the emissions give a probability")
         return log_likelihood / total
-
-    def _engine(self) -> Any:
-        from saetm_plugins.emission.em import NumbaEM
-
-        return NumbaEM.of_distributions(
-            self.atom_words,
-            self.background,
-            self.word_totals,
-            self.background_weight,
-            self.prior,
-        )

@@ -1,4 +1,4 @@
-"""Mixtures of documents known only by their words: θ with B fixed (the paper's model, sec. 4).
+"""Mixtures of documents from their words alone: θ with B fixed (the paper's model, sec. 4).
 
 The same concave objective as stage 2, maximised over θ instead of B, one document at a time:
 ``θ_k ∝ θ_k Σ_w n_w (1 − π) B_kw / q_w + α p_k`` with a Dirichlet prior toward the prevalence p.
@@ -33,24 +33,23 @@ def infer_doc_atoms(
     Parameters
     ----------
     bow : sparse or dense matrix of shape (N, V)
-        Counts or weights, not negative; words that the emissions give no probability are ignored.
+        Counts or weights, not negative; words of probability 0 are ignored.
     emissions : Emissions
     prevalence : ndarray of shape (K,), optional
-        p, the mean mixture of documents; where it is 0 an atom is never used. None: the atoms'
-        share of the words seen by `emissions`.
+        p, the mean mixture of documents; an atom of prevalence 0 is never used. None: the atoms'
+        shares of the words seen by `emissions`.
     n_iter : int, default=3
         Passes of EM, the first over all atoms and the others over the candidates. Few agree best
-        with the encoder's mixtures; 20 and more come close to the maximum, which explains the words
-        best.
+        with the encoder's mixtures; 20 and more explain the words best.
     n_candidates : int, default=128
         Atoms considered for a document.
     n_active : int, optional
         Atoms kept of a document, the strongest; None keeps all candidates of at least 1e-4.
     prior : float, default=1
-        α: weighted words that the prevalence is worth.
+        α: the weight of the prevalence, in weighted words.
     word_weights : array-like of shape (V,), optional
-        Factor of each word's counts. None: plain counts, which agree better with the encoder's
-        mixtures than ``emissions.word_weights`` do.
+        Factor of each word's counts. None: plain counts, which agree best with the encoder's
+        mixtures.
 
     Returns
     -------
@@ -60,8 +59,7 @@ def infer_doc_atoms(
     Raises
     ------
     ValueError
-        When `bow` is not non-negative and finite or has another vocabulary, `prevalence` is not K
-        finite numbers of at least 0 with a positive sum, or another argument is out of range.
+        When `bow` has another vocabulary, or an argument is negative, not finite or out of range.
     """
     if not isinstance(emissions, Emissions):
         raise TypeError(f"emissions must be Emissions; found {type(emissions).__name__}")
@@ -90,38 +88,28 @@ def _infer(
     kept: int,
     prior: float,
 ) -> sp.csr_matrix:
-    from saetm_plugins.emission import inference_kernels as kernels
+    from saetm_plugins.emission import inference_kernels as kernels  # late: numba takes its time
 
     n_docs, n_atoms = counts.shape[0], len(prevalence)
     used = np.unique(counts.indices)
-    place = np.zeros(counts.shape[1], np.int32)
-    place[used] = np.arange(len(used), dtype=np.int32)
-    # Only the rows of words at hand, so that one document costs little.
+    row_of = np.zeros(counts.shape[1], np.int32)
+    row_of[used] = np.arange(len(used), dtype=np.int32)
+    # Only the rows of words that occur, so that one document costs little.
     word_atoms = np.ascontiguousarray(emissions.atom_words.T[used], dtype=np.float32)
     background = emissions.background[used].astype(np.float32, copy=False)
     pi = np.float32(emissions.background_weight)
-    # Not a product by BLAS, which rounds a row by how many others there are.
+    # Not by BLAS, where the rounding of a row depends on the number of rows.
     mixed = np.einsum("uk,k->u", word_atoms, prevalence) * (1 - pi) + pi * background
-    bag = (
-        counts.indptr.astype(np.int64),
-        place[counts.indices],
-        counts.data,
-    )
+    bag = (counts.indptr.astype(np.int64), row_of[counts.indices], counts.data)
     model = (word_atoms, background, mixed.astype(np.float32), prevalence)
     atoms = np.empty((n_docs, kept), np.int32)
     weights = np.empty((n_docs, kept), np.float32)
-    map_ranges(
-        lambda _, first, last: kernels.infer_documents(
-            first,
-            last,
-            bag,
-            model,
-            (pi, np.float32(prior), n_iter, width),
-            atoms,
-            weights,
-        ),
-        balanced_ranges(np.diff(counts.indptr) + 10.0),
-    )
+    settings = (pi, np.float32(prior), n_iter, width)
+
+    def infer(_: int, first: int, last: int) -> None:
+        kernels.infer_documents(first, last, bag, model, settings, atoms, weights)
+
+    map_ranges(infer, balanced_ranges(np.diff(counts.indptr) + 10.0))
     theta = sp.csr_matrix(
         (weights.ravel(), atoms.ravel(), np.arange(n_docs + 1, dtype=np.int64) * kept),
         shape=(n_docs, n_atoms),
@@ -140,5 +128,5 @@ def _check_prevalence(prevalence: Any, n_atoms: int) -> np.ndarray:
         raise ValueError(f"prevalence has shape {p.shape}; the emissions have {n_atoms} atoms")
     if not np.isfinite(p).all() or (p < 0).any() or not p.any():
         raise ValueError("prevalence must be finite and at least 0, and not 0 everywhere")
-    p = p / p.max()  # whose sum is finite
+    p = p / p.max()  # so that the sum is finite
     return (p / p.sum()).astype(np.float32)

@@ -11,7 +11,7 @@ _BAG = types.Tuple((LONGS, INTS, FLOATS))
 _MODEL = types.Tuple((FLOAT_ROWS, FLOATS, FLOATS, FLOATS))
 _SETTINGS = types.Tuple((float32, float32, int64, int64))
 
-_SMALLEST = np.float32(1e-4)  # a smaller share of a document is not worth a stored entry
+_SMALLEST = np.float32(1e-4)  # smaller shares of a document are not stored
 
 
 @compiled(void(INTS, FLOATS, _MODEL, float32, float32, float32[::1]), fastmath=True)
@@ -59,26 +59,26 @@ def nth_largest(values, n):
 
 @compiled(void(FLOATS, int32[::1]))
 def strongest(theta, atoms):
-    """Fill `atoms` with the places of the largest entries of `theta`; of equals, the first."""
+    """Fill `atoms` with the indices of the largest entries of `theta`; of equals, the first."""
     n = atoms.shape[0]
     threshold = nth_largest(theta.copy(), n)
     found = 0
     for k in range(theta.shape[0]):
-        if found < n and theta[k] > threshold:  # more are only where an entry is NaN
+        if found < n and theta[k] > threshold:  # with NaN there may be more than n
             atoms[found] = k
             found += 1
     for k in range(theta.shape[0]):
         if found < n and theta[k] == threshold:
             atoms[found] = k
             found += 1
-    while found < n:  # the same: an index must lie within `theta` even then
+    while found < n:  # with NaN, too: an index must lie within `theta`
         atoms[found] = found
         found += 1
 
 
 @compiled(void(float32[::1]), fastmath=True)
 def normalize_in_place(theta):
-    """Scale `theta` to sum to 1; where all of it is too small for float32, all are alike."""
+    """Scale `theta` to sum to 1; if its sum is 0 in float32, make it uniform."""
     total = np.float32(0)
     for k in range(theta.shape[0]):
         total += theta[k]
@@ -154,7 +154,7 @@ def infer_documents(first, last, bag, model, settings, atoms, weights):
             atoms[d, b] = candidates[best[b]]
             weights[d, b] = share
             total += share
-        if total <= 0:  # so many alike that none is worth an entry: the first is kept
+        if total <= 0:  # all shares are small: the first is kept
             weights[d, 0] = total = np.float32(1)
         for b in range(best.shape[0]):
             weights[d, b] /= total

@@ -1,4 +1,4 @@
-"""What every emission solver is given: checked, normalised and weighted counts and mixtures."""
+"""The input of every emission solver: checked, normalised and weighted counts and mixtures."""
 
 from __future__ import annotations
 
@@ -13,42 +13,29 @@ from saetm_plugins.validation import check_indices, without_tensors
 LARGEST = 1e12
 """Largest count, word weight or prior: products of these must not overflow in float32."""
 SMALLEST = 1e-30
-"""A smaller count is none: products of these must not vanish in float32."""
+"""Smaller counts are taken as 0: products of these must not vanish in float32."""
 
 
 class Corpus(NamedTuple):
-    """Documents as the solvers read them.
-
-    Attributes
-    ----------
-    doc_atoms : csr_matrix of shape (N, K), float32
-        Mixtures θ; rows sum to 1 (0 for a document without atoms).
-    bow : csc_matrix of shape (N, V), float32
-        Word counts times word weights; no stored zeros.
-    """
+    """Documents as the solvers read them."""
 
     doc_atoms: sp.csr_matrix
+    """Mixtures θ, (N, K), float32; rows sum to 1 (0 for a document without atoms)."""
     bow: sp.csc_matrix
+    """Word counts times word weights, (N, V), float32; no stored zeros."""
 
 
 class Totals(NamedTuple):
-    """Sums over documents that must be known before the first pass; they add up over blocks.
-
-    Attributes
-    ----------
-    n_docs : ndarray of shape (1,), float64
-    doc_freq : ndarray of shape (V,), float64
-        Documents that hold each word.
-    counts : ndarray of shape (V,), float64
-        Unweighted counts of each word.
-    atom_docs : ndarray of shape (K,), float64
-        Documents that hold each atom.
-    """
+    """Sums over documents, float64, that are needed before the first pass."""
 
     n_docs: np.ndarray
+    """Of shape (1,)."""
     doc_freq: np.ndarray
+    """Documents that hold each word, (V,)."""
     counts: np.ndarray
+    """Unweighted counts of each word, (V,)."""
     atom_docs: np.ndarray
+    """Documents that hold each atom, (K,)."""
 
     @classmethod
     def of(cls, theta: sp.csr_matrix, counts: sp.csr_matrix) -> Totals:
@@ -67,13 +54,7 @@ class Totals(NamedTuple):
 
 
 def check_counts(bow: Any, *, name: str = "bow", n_words: int | None = None) -> sp.csr_matrix:
-    """Return `bow` as a float32 CSR matrix (N, V) without stored zeros, or counts near to them.
-
-    Raises
-    ------
-    ValueError
-        When a count is negative, NaN or infinite, or V is not `n_words`.
-    """
+    """Return `bow` as float32 CSR (N, V) of non-negative counts; tiny ones become 0."""
     counts = _as_csr(bow, name)
     if n_words is not None and counts.shape[1] != n_words:
         raise ValueError(f"{name} has {counts.shape[1]} words; the emissions have {n_words}")
@@ -88,13 +69,7 @@ def check_counts(bow: Any, *, name: str = "bow", n_words: int | None = None) -> 
 def check_mixtures(
     doc_atoms: Any, *, n_docs: int | None = None, n_atoms: int | None = None
 ) -> sp.csr_matrix:
-    """Return `doc_atoms` as a float32 CSR matrix (N, K) whose rows sum to 1, or to 0 if empty.
-
-    Raises
-    ------
-    ValueError
-        When a weight is negative, NaN or infinite, or N or K is not as asked for.
-    """
+    """Return `doc_atoms` as a float32 CSR matrix (N, K) whose rows sum to 1, or to 0 if empty."""
     theta = _as_csr(doc_atoms, "doc_atoms")
     if n_docs is not None and theta.shape[0] != n_docs:
         raise ValueError(f"doc_atoms has {theta.shape[0]} documents and bow has {n_docs}")
@@ -109,16 +84,8 @@ def check_mixtures(
 def weigh_words(word_weights: Any, totals: Totals) -> np.ndarray:
     """Return the weight of each word, (V,) float32.
 
-    Parameters
-    ----------
-    word_weights : "idf", None or array-like of shape (V,)
-        ``"idf"`` is the paper's log(N / df) scaled to a maximum of 1 (sec. 4); None is all ones.
-    totals : Totals
-
-    Raises
-    ------
-    ValueError
-        When it is none of these, of another length, negative or not finite, or leaves no word.
+    `word_weights` may be "idf", the paper's log(N / df) scaled to a maximum of 1 (sec. 4), None for
+    all ones, or an array.
     """
     n_words = len(totals.counts)
     if word_weights is None:
@@ -168,11 +135,11 @@ def lay_out(theta: sp.csr_matrix, counts: sp.csr_matrix, weights: np.ndarray) ->
 
 
 def _inverse_document_frequency(totals: Totals) -> np.ndarray:
-    """Return log(N / df) scaled to a maximum of 1; a word not seen yet weighs as the rarest."""
+    """Return log(N / df) scaled to a maximum of 1; 1 for a word that does not occur."""
     seen = totals.doc_freq > 0
     idf = np.log(totals.n_docs / np.maximum(totals.doc_freq, 1))
     highest = idf[seen].max(initial=0.0)
-    if highest <= 0:  # every word in every document (a single document, say): all the same
+    if highest <= 0:  # every word is in every document
         return np.ones(len(idf), np.float32)
     return np.where(seen, idf / highest, 1.0).astype(np.float32)
 
@@ -182,18 +149,14 @@ def _as_csr(matrix: Any, name: str) -> sp.csr_matrix:
     matrix = without_tensors(matrix, name)
     if not sp.issparse(matrix):
         matrix = np.asarray(matrix)
-        if matrix.ndim != 2 or matrix.dtype.kind not in "fiub":
-            raise ValueError(
-                f"{name} must be a 2-D matrix of real numbers; found shape {matrix.shape}, "
-                f"dtype {matrix.dtype}"
-            )
-    elif matrix.dtype.kind not in "fiub":
-        raise ValueError(f"{name} must hold real numbers; found dtype {matrix.dtype}")
-    if matrix.ndim != 2:
-        raise ValueError(f"{name} must be a 2-D matrix; found shape {matrix.shape}")
+    if matrix.ndim != 2 or matrix.dtype.kind not in "fiub":
+        raise ValueError(
+            f"{name} must be a 2-D matrix of real numbers; found shape {matrix.shape}, "
+            f"dtype {matrix.dtype}"
+        )
     if sp.issparse(matrix):
         check_indices(matrix, name)
-    with np.errstate(over="ignore"):  # what becomes infinite is refused next
+    with np.errstate(over="ignore"):  # infinity is refused next
         csr = sp.csr_matrix(matrix, dtype=np.float32)
     if csr.shape[0] == 0 or csr.shape[1] == 0:
         raise ValueError(f"{name} is empty: shape {csr.shape}")
@@ -204,7 +167,7 @@ def _as_csr(matrix: Any, name: str) -> sp.csr_matrix:
 
 
 def _check_non_negative(matrix: sp.csr_matrix, name: str, what: str) -> None:
-    """Raise a ValueError naming the first row of `matrix` with an entry that is no count."""
+    """Raise a ValueError naming the first row of `matrix` with an entry out of range."""
     if matrix.nnz == 0 or (matrix.data.min() >= 0 and matrix.data.max() <= LARGEST):
         return
     bad = int(np.flatnonzero(~((matrix.data >= 0) & (matrix.data <= LARGEST)))[0])

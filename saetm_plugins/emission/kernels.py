@@ -1,9 +1,8 @@
 """Compiled loops of the emission stage (paper, sec. 4), one per task; see `em.py` for the algebra.
 
-Every loop runs over a range of words, or of documents, and writes only to that range: ranges can be
-given to any number of threads in any order and the result stays the same bit for bit. The loops
-release the GIL, so plain Python threads run them (`parallel.py`); that compiles in a third of the
-time of numba's own parallel loops and survives forks and concurrent callers.
+Every loop runs over a range of words and writes only to that range, so the result is the same bit
+for bit whatever the number of threads. Plain Python threads run the loops, which release the GIL
+(`numerics/parallel.py`).
 """
 
 from __future__ import annotations
@@ -96,18 +95,9 @@ def em_words(first, last, block, state, pi, prior, word_mass, atom_mass, probs):
         responses[:] = 0
         floor = pi * background[v]
         word_mass[v] = floor * gather_word(
-            word_ptr[v],
-            word_ptr[v + 1],
-            docs,
-            counts,
-            doc_ptr,
-            atoms,
-            weights,
-            row,
-            floor,
-            responses,
-            probs,
-        )
+            word_ptr[v], word_ptr[v + 1], docs, counts, doc_ptr, atoms, weights, row, floor,
+            responses, probs,
+        )  # fmt: skip
         expected_row(row, responses, prior * mean[v], word_atoms[v], atom_mass)
 
 
@@ -123,18 +113,9 @@ def gather_words(first, last, block, state, pi, responses, ratios, probs):
     for v in range(first, last):
         scale_row(word_atoms[v], scale, np.float32(1) - pi, row)
         ratios[v] += gather_word(
-            word_ptr[v],
-            word_ptr[v + 1],
-            docs,
-            counts,
-            doc_ptr,
-            atoms,
-            weights,
-            row,
-            pi * background[v],
-            responses[v],
-            probs,
-        )
+            word_ptr[v], word_ptr[v + 1], docs, counts, doc_ptr, atoms, weights, row,
+            pi * background[v], responses[v], probs,
+        )  # fmt: skip
 
 
 @compiled(

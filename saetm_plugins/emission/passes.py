@@ -1,9 +1,9 @@
-"""How many passes, and over what: the loop that every EM backend shares."""
+"""How many passes of EM are made; the same for every backend."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -12,40 +12,10 @@ from saetm_plugins.emission.inputs import Corpus
 from saetm_plugins.numerics.arrays import column_sums
 from saetm_plugins.numerics.progress import progress_bar
 
+Engine = Any
+"""A :class:`em.NumbaEM` or a :class:`torch_em.TorchEM`; their methods are the same."""
+
 MAX_PASSES = 50
-
-
-class Engine(Protocol):
-    """What a backend of EM offers; documented where it is done, see `em.NumbaEM`."""
-
-    @property
-    def background(self) -> np.ndarray:
-        """P0, (V,) float32."""
-
-    @property
-    def atom_mass(self) -> np.ndarray:
-        """Expected weighted tokens of each atom plus the prior's, (K,) float64."""
-
-    def load(self, corpus: Corpus) -> Any:
-        """Lay out documents for the methods below."""
-
-    def sweep(self, block: Any) -> float:
-        """Do one pass over a corpus of one block; return the objective before it."""
-
-    def accumulate(self, block: Any) -> float:
-        """Add one block's statistics; return its Σ n log q."""
-
-    def sums(self) -> tuple[Any, Any]:
-        """Return the statistics accumulated, (V, K) and (V,)."""
-
-    def update(self, log_likelihood: float) -> float:
-        """End the pass; return the objective before it."""
-
-    def score(self, block: Any) -> tuple[float, float]:
-        """Return Σ n log q of a block, and Σ n."""
-
-    def atom_words(self) -> np.ndarray:
-        """Return B, (K, V) float32."""
 
 
 def run_passes(
@@ -62,18 +32,6 @@ def run_passes(
     return history
 
 
-def pass_over(
-    engine: Engine,
-    load_blocks: Callable[[], Iterable[Any]],
-    reduce: Callable[..., float] | None,
-) -> float:
-    """Do one pass over all blocks, of all processes where `reduce` sums over them."""
-    log_likelihood = sum(engine.accumulate(block) for block in load_blocks())
-    if reduce is not None:
-        log_likelihood = reduce(log_likelihood, *engine.sums())
-    return engine.update(log_likelihood)
-
-
 def choose_passes(
     start: Callable[[np.ndarray], Engine],
     corpus: Corpus,
@@ -84,8 +42,8 @@ def choose_passes(
 
     EM overfits the rare words of small corpora long before it converges. A fifth of the nonzero
     counts of a sample of the words is held out, and the rest of the sample is fitted until the
-    held-out part gains less than `tol` per weighted token. Leaving out whole words hardly changes
-    what EM does to the others, so a sample of them costs a fraction of a fit and is enough.
+    held-out part gains less than `tol` per weighted token. A sample of words is enough: EM treats
+    each word almost independently of the others.
     """
     rng = np.random.default_rng(random_state)
     seen, unseen = hold_out(sample_words(corpus.bow, rng), rng)

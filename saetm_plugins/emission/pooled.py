@@ -1,9 +1,9 @@
-"""Stage 2 from sums over documents, so that batches add up to one fit of all of them.
+"""Stage 2 from sums over documents.
 
 The documents of an atom, weighted by its share of them, are pooled into one: its words are
 ``M_k = Σ_d θ_dk n_d`` and its mixture of atoms is ``G_k ∝ Σ_d |n_d| θ_dk θ_d``. The emission model
 of the documents (paper, section 4) holds for the pools as it does for each document, in the mean:
-``M_k ∝ π P0 + (1 − π) Σ_j G_kj B_j``. M and G are sums, which :func:`fit_emissions` is not.
+``M_k ∝ π P0 + (1 − π) Σ_j G_kj B_j``. M and G are sums, so batches of documents add up.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from saetm_plugins.validation import check_choice
 
 N_ITER = 4
 _N_NEIGHBOURS = 16  # atoms of a pool's mixture
-_LEAST_WEIGHT = 1e-3  # of a word that every document holds: it keeps a probability
+_LEAST_WEIGHT = 1e-3  # of a word in every document, so that its probability is above 0
 
 
 def fit_pooled_emissions(
@@ -55,11 +55,6 @@ def fit_pooled_emissions(
     -------
     Emissions
         Words are weighted by log(N / df), as the paper does.
-
-    Raises
-    ------
-    ValueError
-        When no word occurs.
     """
     check_choice(solver, "solver", ("em", "adam"))
     counts = np.asarray(atom_words.sum(axis=0, dtype=np.float64)).ravel()

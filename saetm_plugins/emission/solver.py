@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 
-from saetm_plugins.emission.backends import choose_engine
 from saetm_plugins.emission.emissions import Emissions
 from saetm_plugins.emission.inputs import (
     LARGEST,
@@ -21,19 +19,19 @@ from saetm_plugins.emission.inputs import (
     lay_out,
     weigh_words,
 )
-from saetm_plugins.emission.passes import Engine, choose_passes, pass_over, run_passes
+from saetm_plugins.emission.passes import Engine, choose_passes, run_passes
 from saetm_plugins.validation import (
     check_choice,
     check_count,
     check_fraction,
     check_not_negative,
     check_random,
+    resolve_device,
 )
 
 Pair = tuple[Any, Any]
 Checked = tuple[sp.csr_matrix, sp.csr_matrix]
-Reduce = Callable[..., float]
-_LEAST_BACKGROUND = 1e-6  # the largest counts over less would overflow in float32
+_LEAST_BACKGROUND = 1e-6  # counts divided by less could overflow in float32
 
 
 def fit_emissions(
@@ -47,7 +45,6 @@ def fit_emissions(
     tol: float = 2e-3,
     device: str | torch.device = "auto",
     backend: str = "auto",
-    process_group: Any = None,
     random_state: int = 0,
     verbose: bool = False,
 ) -> Emissions:
@@ -61,28 +58,24 @@ def fit_emissions(
     doc_atoms : sparse or dense matrix of shape (N, K)
         θ, not negative; rows are normalised to sum to 1. An empty row is all background.
     bow : sparse or dense matrix of shape (N, V)
-        Counts, or weights of any kind: real, not negative. A word that never occurs gets
-        probability 0.
+        Counts or other weights, not negative. A word that never occurs gets probability 0.
     solver : {"em", "adam"}, default="em"
         Closed-form EM, or the paper's Adam on softmax logits (no prior) as the reference.
     n_iter : int, optional
-        Passes. None: as many as predict held-out words best (EM over shards: until a pass gains
-        less than `tol`; Adam: 50 epochs).
+        Passes. None: as many as predict held-out words best (Adam: 50 epochs).
     background_weight : float, default=0.3
         π: 0, or from 1e-6 to less than 1.
     word_weights : "idf", None or array-like of shape (V,), default="idf"
         Factor of each word's counts; ``"idf"`` is log(N / df) scaled to a maximum of 1.
     prior : float or "auto", default="auto"
-        η: weighted tokens of the corpus' unigram that each atom is given beforehand. ``"auto"``
-        is the square root of the mean weighted tokens of an atom; 0 is maximum likelihood.
+        η: weighted tokens of the corpus' unigram that are added to each atom. ``"auto"`` is the
+        square root of the mean weighted tokens of an atom; 0 is maximum likelihood.
     tol : float, default=2e-3
-        Gain per weighted token too small for another pass, when `n_iter` is None.
+        With `n_iter` of None, passes end where one gains less than this per weighted token.
     device : str or torch.device, default="auto"
         CUDA where there is one, else the CPU.
     backend : {"auto", "numba", "torch"}, default="auto"
-        Who runs EM: numba on the CPU and torch elsewhere.
-    process_group : torch.distributed.ProcessGroup, optional
-        Sum the statistics over its processes, each of which passes its own documents.
+        What runs EM; "auto": numba on the CPU and torch elsewhere.
     random_state : int, default=0
         Seeds the held-out words, and Adam's batches.
     verbose : bool, default=False
@@ -99,8 +92,7 @@ def fit_emissions(
         word, or an option is out of range.
     """
     check_choice(solver, "solver", ("em", "adam"))
-    _check_background_weight(background_weight)
-    _check_passes(n_iter, tol)
+    _check_options(background_weight, n_iter, tol)
     check_random(random_state)
     counts = check_counts(bow)
     theta = check_mixtures(doc_atoms, n_docs=counts.shape[0])
@@ -117,17 +109,13 @@ def fit_emissions(
             random_state=random_state,
             verbose=verbose,
         )
-    make_engine = choose_engine(backend, device)
-    reduce = _summing_over(process_group)
-    problem = Problem.of([(theta, counts)], reduce, word_weights, prior, background_weight)
+    make_engine = _choose_engine(backend, device)
+    problem = Problem.of([(theta, counts)], word_weights, prior, background_weight)
     corpus = lay_out(theta, counts, problem.word_weights)
-    if n_iter is None and reduce is None:
+    if n_iter is None:
         n_iter = choose_passes(partial(problem.start, make_engine), corpus, tol, random_state)
     engine = problem.start(make_engine)
-    block = engine.load(corpus)
-    one_pass = partial(engine.sweep, block)
-    if reduce is not None:
-        one_pass = partial(pass_over, engine, lambda: [block], reduce)
+    one_pass = partial(engine.sweep, engine.load(corpus))
     return problem.read(engine, run_passes(one_pass, n_iter, tol, verbose))
 
 
@@ -140,7 +128,6 @@ def fit_emissions_blocks(
     tol: float = 2e-3,
     device: str | torch.device = "auto",
     backend: str = "auto",
-    process_group: Any = None,
     verbose: bool = False,
 ) -> Emissions:
     """Estimate P(word | atom) of a corpus that does not fit in memory, reading it once per pass.
@@ -148,60 +135,40 @@ def fit_emissions_blocks(
     Parameters
     ----------
     blocks : callable or iterable
-        Something to iterate over again and again, such as a
-        :class:`~saetm_plugins.emission.BlockFolder`, or a function that returns a fresh iterator;
-        yields pairs (doc_atoms, bow) as :func:`fit_emissions` takes them. One block and two
-        matrices (V, K), one of them float64, are in memory at a time.
+        A :class:`~saetm_plugins.emission.BlockFolder`, another iterable that can be read
+        repeatedly, or a function that returns a fresh iterator; yields pairs (doc_atoms, bow) as
+        :func:`fit_emissions` takes them. One block and two matrices (V, K), one of them float64,
+        are in memory at a time.
     n_iter : int, optional
         Passes. None: until a pass gains less than `tol`.
-    background_weight, word_weights, prior, tol, device, backend, process_group, verbose
+    background_weight, word_weights, prior, tol, device, backend, verbose
         As in :func:`fit_emissions`.
 
     Returns
     -------
     Emissions
-
-    Raises
-    ------
-    TypeError
-        When `blocks` can be read only once.
-    ValueError
-        When there are no blocks, they disagree in atoms or words, or one of them or an option is
-        not as :func:`fit_emissions` takes it.
     """
-    _check_background_weight(background_weight)
-    _check_passes(n_iter, tol)
-    make_engine = choose_engine(backend, device)
-    reduce = _summing_over(process_group)
+    _check_options(background_weight, n_iter, tol)
+    make_engine = _choose_engine(backend, device)
     read = blocks if callable(blocks) else partial(_iterate_again, blocks)
-    problem = Problem.of(_check_blocks(read()), reduce, word_weights, prior, background_weight)
+    problem = Problem.of(_check_blocks(read()), word_weights, prior, background_weight)
     engine = problem.start(make_engine)
 
-    def load_blocks() -> Iterable[Any]:
-        for theta, counts in _check_blocks(read()):
-            yield engine.load(lay_out(theta, counts, problem.word_weights))
+    def one_pass() -> float:
+        laid_out = (lay_out(*block, problem.word_weights) for block in _check_blocks(read()))
+        return engine.update(sum(engine.accumulate(engine.load(corpus)) for corpus in laid_out))
 
-    one_pass = partial(pass_over, engine, load_blocks, reduce)
     return problem.read(engine, run_passes(one_pass, n_iter, tol, verbose))
 
 
-@dataclass
-class Problem:
-    """What is maximised: all that EM knows of a corpus besides the documents themselves.
-
-    Attributes
-    ----------
-    word_weights : ndarray of shape (V,), float32
-    word_totals : ndarray of shape (V,), float64
-        Weighted counts.
-    live : ndarray of shape (K,), bool
-        Atoms that have documents.
-    prior, background_weight : float
-    """
+class Problem(NamedTuple):
+    """The objective of EM, but for the documents themselves."""
 
     word_weights: np.ndarray
     word_totals: np.ndarray
+    """Weighted counts, (V,), float64."""
     live: np.ndarray
+    """Which atoms have documents, (K,), bool."""
     prior: float
     background_weight: float
 
@@ -209,12 +176,11 @@ class Problem:
     def of(
         cls,
         blocks: Iterable[Checked],
-        reduce: Reduce | None,
         word_weights: Any,
         prior: float | str,
         background_weight: float,
     ) -> Problem:
-        """Sum up all blocks, of all processes."""
+        """Sum up all blocks."""
         if not isinstance(prior, str) or prior != "auto":
             check_not_negative(prior, "prior", most=LARGEST)
         totals: Totals | None = None
@@ -223,8 +189,6 @@ class Problem:
             totals = block if totals is None else totals.add(block)
         if totals is None:
             raise ValueError("blocks is empty: no documents to learn from")
-        if reduce is not None:
-            reduce(0.0, *totals)
         weights = weigh_words(word_weights, totals)
         word_totals = totals.counts * weights
         live = totals.atom_docs > 0
@@ -235,44 +199,41 @@ class Problem:
     def start(
         self, make_engine: Callable[..., Engine], word_totals: np.ndarray | None = None
     ) -> Engine:
-        """Start EM at the unigram of `word_totals`, the whole corpus' or a part's."""
+        """Start EM at the unigram of `word_totals`, by default those of the corpus."""
         totals = self.word_totals if word_totals is None else word_totals
         prior = self.prior * totals.sum() / self.word_totals.sum()
         return make_engine(totals, len(self.live), self.background_weight, prior)
 
     def read(self, engine: Engine, history: list[float]) -> Emissions:
-        """Read the result of the passes."""
-        return Emissions.of_engine(
-            engine,
-            live=self.live,
-            word_totals=self.word_totals,
-            background_weight=self.background_weight,
-            word_weights=self.word_weights,
-            prior=self.prior,
-            log_likelihood_=history,
-        )
+        """Return the result of the passes."""
+        return Emissions.of_engine(engine, log_likelihood_=history, **self._asdict())
 
 
-def _check_background_weight(value: Any) -> None:
-    check_fraction(value, "background_weight")
-    if 0 < value < _LEAST_BACKGROUND:
+def _choose_engine(backend: str, device: str | torch.device) -> Callable[..., Engine]:
+    """Return the class that runs EM, bound to its device; imported only when used."""
+    check_choice(backend, "backend", ("auto", "numba", "torch"))
+    name = resolve_device(device)
+    if backend == "numba" and name != "cpu":
+        raise ValueError(f"backend 'numba' runs on the CPU only; found device {device!r}")
+    if backend == "torch" or name != "cpu":
+        from saetm_plugins.emission.torch_em import TorchEM
+
+        return partial(TorchEM, device=torch.device(name))
+    from saetm_plugins.emission.em import NumbaEM
+
+    return NumbaEM
+
+
+def _check_options(background_weight: Any, n_iter: int | None, tol: float) -> None:
+    check_fraction(background_weight, "background_weight")
+    if 0 < background_weight < _LEAST_BACKGROUND:
         raise ValueError(
-            f"background_weight must be 0 or at least {_LEAST_BACKGROUND:g}; found {value!r}"
+            f"background_weight must be 0 or at least {_LEAST_BACKGROUND:g}; "
+            f"found {background_weight!r}"
         )
-
-
-def _check_passes(n_iter: int | None, tol: float) -> None:
     if n_iter is not None:
-        n_iter = check_count(n_iter, "n_iter")
+        check_count(n_iter, "n_iter")
     check_not_negative(tol, "tol")
-
-
-def _summing_over(process_group: Any) -> Reduce | None:
-    if process_group is None:
-        return None
-    from saetm_plugins.emission.distributed import sum_over_group
-
-    return partial(sum_over_group, process_group)
 
 
 def _check_blocks(pairs: Iterable[Pair]) -> Iterable[Checked]:

@@ -7,6 +7,7 @@ statistics with ``index_add_``.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -17,36 +18,21 @@ from saetm_plugins.emission.inputs import Corpus
 
 
 class Part(NamedTuple):
-    """Documents of about as many atoms each, on the device.
-
-    Attributes
-    ----------
-    atoms : Tensor of shape (n, A), int32
-        The atoms of each document, padded with atom 0.
-    weights : Tensor of shape (n, A), float32
-        θ, padded with 0.
-    words, docs : Tensor of shape (nnz,), int32
-        Word and row of each count, sorted by word.
-    counts : Tensor of shape (nnz,), float32
-    """
+    """Documents of about as many atoms each, on the device."""
 
     atoms: torch.Tensor
+    """(n, A), int32; padded with atom 0."""
     weights: torch.Tensor
+    """θ, (n, A), float32; padded with 0."""
     words: torch.Tensor
+    """The word of each count, (nnz,), int32, ascending."""
     docs: torch.Tensor
+    """The row of each count, (nnz,), int32."""
     counts: torch.Tensor
 
 
 class TorchEM:
-    """The parameters of one fit on a torch device; the interface of `em.NumbaEM`.
-
-    Parameters
-    ----------
-    word_totals : ndarray of shape (V,)
-    n_atoms : int
-    background_weight, prior : float
-    device : torch.device
-    """
+    """The parameters of one fit on a torch device; the interface of `em.NumbaEM`."""
 
     def __init__(
         self,
@@ -64,10 +50,10 @@ class TorchEM:
         self._background = self._mean.clone()
         self._word_atoms = self._mean[:, None].repeat(1, n_atoms)
         self._atom_mass = torch.zeros(n_atoms, dtype=torch.float64, device=device)
-        # Float32 would stop growing at 2**24 documents.
+        # Float64: sums in float32 stop growing at 2**24 documents.
         self._responses = torch.zeros_like(self._word_atoms, dtype=torch.float64)
         self._ratios = torch.zeros_like(self._mean, dtype=torch.float64)
-        # What a chunk may gather at once: a few tensors of 4 bytes an entry are alive together.
+        # Entries that a chunk gathers at once, each in a few tensors of 4 bytes.
         self._entries = 1 << (26 if device.type == "cuda" else 20)
 
     def load(self, corpus: Corpus) -> list[Part]:
@@ -99,25 +85,17 @@ class TorchEM:
         return self.update(self.accumulate(block))
 
     def accumulate(self, block: list[Part]) -> float:
-        """Add one block's statistics to those of the pass under way (E-step); return Σ n log q."""
+        """Add one block's statistics to those of the pass (E-step); return its Σ n log q."""
         log_likelihood = torch.zeros((), dtype=torch.float64, device=self.device)
-        for part in block:
-            chunk = max(1, self._entries // part.atoms.shape[1])
-            for words, docs, counts in zip(
-                part.words.split(chunk),
-                part.docs.split(chunk),
-                part.counts.split(chunk),
-                strict=True,
-            ):
-                entries, weights, probs = self._explain(part, words, docs)
-                told = probs > 0  # not those of a document without atoms where no background is
-                counts, probs = counts * told, torch.where(told, probs, 1.0)
-                log_likelihood += (counts * probs.log()).sum(dtype=torch.float64)
-                ratio = counts / probs
-                self._ratios.index_add_(0, words, ratio.double())
-                self._responses.view(-1).index_add_(
-                    0, entries.view(-1), (weights * ratio[:, None]).view(-1).double()
-                )
+        for words, counts, entries, weights, probs in self._explain(block):
+            possible = probs > 0  # not in a document without atoms, if the background has no weight
+            counts, probs = counts * possible, torch.where(possible, probs, 1.0)
+            log_likelihood += (counts * probs.log()).sum(dtype=torch.float64)
+            ratio = counts / probs
+            self._ratios.index_add_(0, words, ratio.double())
+            self._responses.view(-1).index_add_(
+                0, entries.view(-1), (weights * ratio[:, None]).view(-1).double()
+            )
         return float(log_likelihood)
 
     def sums(self) -> tuple[torch.Tensor, torch.Tensor]:
@@ -125,7 +103,7 @@ class TorchEM:
         return self._responses, self._ratios
 
     def update(self, log_likelihood: float) -> float:
-        """End the pass under way (M-step); return the objective before it."""
+        """End the pass (M-step); return the objective before it."""
         log_prior = 0.0
         if self.prior > 0:
             seen = self._mean > 0
@@ -147,22 +125,14 @@ class TorchEM:
         """Return Σ n log q over a block and the Σ n of its words that have a probability."""
         log_likelihood = torch.zeros((), dtype=torch.float64, device=self.device)
         total = torch.zeros_like(log_likelihood)
-        for part in block:
-            chunk = max(1, self._entries // part.atoms.shape[1])
-            for words, docs, counts in zip(
-                part.words.split(chunk),
-                part.docs.split(chunk),
-                part.counts.split(chunk),
-                strict=True,
-            ):
-                _, _, probs = self._explain(part, words, docs)
-                known = counts * (self._background[words] > 0)
-                log_likelihood += torch.special.xlogy(known, probs).sum(dtype=torch.float64)
-                total += known.sum(dtype=torch.float64)
+        for words, counts, _, _, probs in self._explain(block):
+            known = counts * (self._background[words] > 0)
+            log_likelihood += torch.special.xlogy(known, probs).sum(dtype=torch.float64)
+            total += known.sum(dtype=torch.float64)
         return float(log_likelihood), float(total)
 
     def atom_words(self) -> np.ndarray:
-        """Return B, (K, V) float32; rows sum to 1, or to 0 for an atom that nothing was seen of."""
+        """Return B, (K, V) float32; rows sum to 1, or to 0 for an atom without words."""
         return self._word_atoms.T.contiguous().cpu().numpy()
 
     @property
@@ -175,14 +145,17 @@ class TorchEM:
         """Expected weighted tokens of each atom plus the prior's, (K,) float64."""
         return self._atom_mass.cpu().numpy()
 
-    def _explain(
-        self, part: Part, words: torch.Tensor, docs: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return the places in B (c, A) and weights (c, A) behind some counts, and their q (c,)."""
+    def _explain(self, block: list[Part]) -> Iterator[tuple[torch.Tensor, ...]]:
+        """Yield, for counts in chunks, words, counts, entries of B (c, A), their weights, and q."""
         n_words, n_atoms = self._word_atoms.shape
-        rows = words if n_words * n_atoms < 2**31 else words.long()
-        entries = part.atoms[docs] + (rows * n_atoms)[:, None]
-        weights = part.weights[docs]
-        gathered = self._word_atoms.view(-1).index_select(0, entries.view(-1)).view(entries.shape)
-        mixed = torch.linalg.vecdot(gathered, weights)
-        return entries, weights, self.pi * self._background[words] + (1 - self.pi) * mixed
+        for part in block:
+            chunk = max(1, self._entries // part.atoms.shape[1])
+            columns = (column.split(chunk) for column in (part.words, part.docs, part.counts))
+            for words, docs, counts in zip(*columns, strict=True):
+                rows = words if n_words * n_atoms < 2**31 else words.long()
+                entries = part.atoms[docs] + (rows * n_atoms)[:, None]
+                weights = part.weights[docs]
+                gathered = self._word_atoms.view(-1).index_select(0, entries.view(-1))
+                mixed = torch.linalg.vecdot(gathered.view(entries.shape), weights)
+                probs = self.pi * self._background[words] + (1 - self.pi) * mixed
+                yield words, counts, entries, weights, probs

@@ -35,18 +35,11 @@ def make_merge(name: str = "nmf", *, random_state: int = 0, **options: Any) -> M
     Parameters
     ----------
     name : {"nmf", "kmeans", "ward", "hdbscan"}, default="nmf"
-        "nmf" is soft and needs keywords or co-occurrence; "kmeans" is the paper's (arXiv
-        2511.16309, section 4); "ward" gives nested cuts; "hdbscan" finds the count itself.
+        "nmf" is soft and needs keywords or co-occurrence; "kmeans" is the paper's; cuts of "ward"
+        are nested; "hdbscan" finds the count itself.
     random_state : int, default=0
     **options
         Parameters of the merge's class.
-
-    Raises
-    ------
-    ValueError
-        When `name` is unknown.
-    TypeError
-        When the merge has no such option.
     """
     check_choice(name, "merge", tuple(MERGES))
     return MERGES[name](random_state=random_state, **options)

@@ -1,7 +1,7 @@
-"""Stage 3, association: how much more two things occur together than by chance.
+"""Stage 3, association: how much more often two things occur together than by chance.
 
 Positive pointwise mutual information times the square root of the joint mass. Without the root,
-rare pairs would lead; without the logarithm, common ones.
+rare pairs would come first; without the logarithm, common ones.
 """
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ import scipy.sparse as sp
 
 from saetm_plugins.numerics.arrays import largest_in_rows
 from saetm_plugins.numerics.parallel import balanced_ranges
-from saetm_plugins.validation import check_count
 
 _ENTRIES = 2**21  # scored at a time
-_SMALLEST = 1e-3  # added to observed and expected mass: tiny masses say little
+_SMALLEST = 1e-3  # added to observed and expected mass, so that tiny masses score low
 
 
 def association_scores(
@@ -29,15 +28,14 @@ def association_scores(
     n_largest : int, default=64
         Entries kept in a row.
     chance_power : float, default=1.0
-        The expected mass E of an entry is its row's sum times the column's share of all mass to
-        this power; above 1 columns of much mass count for less.
+        The expected mass E is the row's sum times the column's share, which follows its mass to
+        this power; above 1, columns of large mass score lower.
 
     Returns
     -------
     csr_matrix of shape (n, m), float32
         Non-negative, sorted indices.
     """
-    n_largest = check_count(n_largest, "n_largest")
     mass = sp.csr_matrix(mass, dtype=np.float32)
     by_column = np.asarray(mass.sum(axis=0, dtype=np.float64)).ravel() ** chance_power
     chance = by_column / max(by_column.sum(), np.finfo(np.float64).tiny)
@@ -50,26 +48,16 @@ def association_scores(
         part.data = scores.astype(np.float32)
         return largest_in_rows(part, n_largest)
 
-    # A block at a time: what is computed for an entry is far larger than what is kept of it.
+    # In blocks: intermediate results take far more memory than the entries kept.
     blocks = balanced_ranges(np.diff(mass.indptr), 1 + mass.nnz // _ENTRIES)
     return sp.vstack([score(*block) for block in blocks], format="csr", dtype=np.float32)
 
 
 def atom_cooccurrence(atom_pairs: sp.csr_matrix, n_largest: int = 64) -> sp.csr_matrix:
-    """Associate atoms with the atoms they share documents with, for a soft merge without words.
+    """Associate each atom with `n_largest` others that share its documents, for a soft merge.
 
-    Parameters
-    ----------
-    atom_pairs : csr_matrix of shape (K, K)
-        Σ θ_k θ_j over documents.
-    n_largest : int, default=64
-        Atoms kept for an atom; none is associated with itself.
-
-    Returns
-    -------
-    csr_matrix of shape (K, K), float32
-        Non-negative, sorted indices.
+    Takes Σ θ_k θ_j over documents, (K, K); returns a CSR matrix (K, K), non-negative float32.
     """
     scored = association_scores(atom_pairs, atom_pairs.shape[1])
     scored.setdiag(0)
-    return largest_in_rows(scored, check_count(n_largest, "n_largest"))
+    return largest_in_rows(scored, n_largest)

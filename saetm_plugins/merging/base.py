@@ -1,7 +1,7 @@
-"""Stage 3, the one interface of all merges: their inputs and what they return.
+"""Stage 3, the interface of all merges: their inputs and what they return.
 
 The paper (arXiv 2511.16309, section 4) merges atoms into any number of topics after training. A
-merge here is fitted once to :class:`AtomViews`, K-sized arrays only, and then cut at will.
+merge is fitted once to :class:`AtomViews`, then cut to any number of topics.
 """
 
 from __future__ import annotations
@@ -17,55 +17,31 @@ from saetm_plugins.validation import check_count, check_finite
 
 
 class AtomViews(NamedTuple):
-    """The inputs of a merge; nothing here grows with the number of documents.
-
-    Attributes
-    ----------
-    prevalence : ndarray of shape (K,)
-        Mean of `doc_atoms` over the documents, non-negative; 0 marks a dead atom.
-    vectors : ndarray of shape (K, d), float32
-        Atom vectors: word-vector means (the paper's T_k), centroids of the documents that
-        activate an atom, or decoder rows where there is neither. The soft merge also takes them
-        for where an atom's words lie.
-    keywords : csr_matrix of shape (K, V), optional
-        Non-negative association of atoms with words, for the soft merge
-        (:func:`~saetm_plugins.merging.keyword_association`).
-    word_vectors : ndarray of shape (V, d'), optional
-        The encoder's vectors of the words, for the soft merge to order a topic's words by; a
-        zero row: not known.
-    cooccurrence : csr_matrix of shape (K, K), optional
-        Non-negative association of atoms with atoms, for the soft merge where there are no
-        keywords (:func:`~saetm_plugins.merging.atom_cooccurrence`).
-    classes : ndarray of shape (K, C), optional
-        How much each atom prefers each known class, rows of unit length, for the soft merge: atoms
-        of the same classes merge first. (For the other merges they are part of `vectors`.)
-    class_weight : float, default=0.5
-        How much `classes` count: 0 not at all, 1 alone.
-    """
+    """The inputs of a merge; their size does not depend on the number of documents."""
 
     prevalence: np.ndarray
+    """Mean of `doc_atoms` over the documents, (K,); 0 marks a dead atom."""
     vectors: np.ndarray
+    """Word-vector means (the paper's T_k), centroids of documents, or decoder rows, (K, d)."""
     keywords: sp.csr_matrix | None = None
+    """For the soft merge: non-negative association of atoms with words, (K, V)."""
     word_vectors: np.ndarray | None = None
+    """For the soft merge to order a topic's words by: the encoder's, (V, d'), 0 where unknown."""
     cooccurrence: sp.csr_matrix | None = None
+    """For the soft merge without keywords: non-negative association of atoms, (K, K)."""
     classes: np.ndarray | None = None
+    """For the soft merge (in others part of `vectors`): unit preferences for classes, (K, C)."""
     class_weight: float = 0.5
+    """How much `classes` count: 0 not at all, 1 alone."""
 
 
 class TopicCut(NamedTuple):
-    """Topics as weighted sets of atoms, the heaviest topic first.
-
-    Attributes
-    ----------
-    atom_topics : csr_matrix of shape (K, T), float32
-        Rows of live atoms sum to 1 (one 1 in a hard merge); rows of dead atoms, and of outliers
-        where a merge knows any, are empty.
-    topic_words : ndarray of shape (T, V), float32, optional
-        P(word | topic), rows sum to 1; None where the words follow from the atoms' emissions.
-    """
+    """Topics as weighted sets of atoms, the topic of largest prevalence first."""
 
     atom_topics: sp.csr_matrix
+    """(K, T), float32; rows of live atoms sum to 1, those of dead atoms and outliers are empty."""
     topic_words: np.ndarray | None = None
+    """P(word | topic), (T, V), float32; None where words follow from the atoms' emissions."""
 
 
 class Merge(ABC):
@@ -81,23 +57,7 @@ class Merge(ABC):
         self.random_state = random_state
 
     def fit(self, views: AtomViews) -> Merge:
-        """Do once what every cut shares.
-
-        Parameters
-        ----------
-        views : AtomViews
-
-        Returns
-        -------
-        Merge
-            This object.
-
-        Raises
-        ------
-        ValueError
-            When shapes disagree, a value is not finite or negative where it may not be, no atom
-            is alive, or the soft merge finds nothing to go by.
-        """
+        """Do once what every cut shares; return this object."""
         _check_views(views)
         self.views_ = views
         self.live_ = np.flatnonzero(views.prevalence > 0)
@@ -110,7 +70,7 @@ class Merge(ABC):
         Parameters
         ----------
         n_topics : int or "auto", default="auto"
-            "auto": the merge's own count, by the criterion its class states.
+            "auto": the merge's own count, by the criterion that its class states.
 
         Returns
         -------
@@ -135,7 +95,7 @@ class Merge(ABC):
 
     @abstractmethod
     def _prepare(self) -> None:
-        """Compute what all cuts share from ``views_`` and ``live_``."""
+        """Compute what all cuts share, from ``views_`` and ``live_``."""
 
     @abstractmethod
     def _auto_count(self) -> int:
@@ -149,13 +109,7 @@ class Merge(ABC):
 def hard_cut(labels: np.ndarray, live: np.ndarray, prevalence: np.ndarray) -> TopicCut:
     """Build the cut of a hard merge, topics ordered by falling prevalence.
 
-    Parameters
-    ----------
-    labels : ndarray of shape (n_live,), int
-        Topic of each live atom; negative: none.
-    live : ndarray of shape (n_live,), int
-        The atoms that `labels` speaks of, ascending.
-    prevalence : ndarray of shape (K,)
+    `labels` (n_live,) has the topic, or a negative number, of each of the `live` atoms.
     """
     n_topics = int(labels.max(initial=-1)) + 1
     member = labels >= 0
@@ -184,8 +138,13 @@ def _check_views(views: AtomViews) -> None:
     if not (prevalence > 0).any():
         raise ValueError(f"no atom is alive: the prevalence of all {len(prevalence)} atoms is 0")
     check_finite(vectors, "views.vectors")
-    _check_association(views.keywords, "views.keywords", len(prevalence))
-    _check_association(views.cooccurrence, "views.cooccurrence", len(prevalence))
+    for name in ("keywords", "cooccurrence"):
+        if (matrix := getattr(views, name)) is None:
+            continue
+        if matrix.shape[0] != len(prevalence):
+            raise ValueError(f"views.{name} has {matrix.shape[0]} rows for {len(prevalence)} atoms")
+        if not np.isfinite(matrix.data).all() or (matrix.data < 0).any():
+            raise ValueError(f"views.{name} must be finite and non-negative")
     if views.keywords is not None and views.word_vectors is not None:
         if len(views.word_vectors) != views.keywords.shape[1]:
             raise ValueError(
@@ -195,34 +154,10 @@ def _check_views(views: AtomViews) -> None:
         check_finite(views.word_vectors, "views.word_vectors")
 
 
-def _check_association(association: sp.csr_matrix | None, name: str, n_atoms: int) -> None:
-    if association is None:
-        return
-    if association.shape[0] != n_atoms:
-        raise ValueError(f"{name} has {association.shape[0]} rows for {n_atoms} atoms")
-    if not np.isfinite(association.data).all() or (association.data < 0).any():
-        raise ValueError(f"{name} must be finite and non-negative")
-
-
 def beside_classes(vectors: np.ndarray, classes: np.ndarray, class_weight: float) -> np.ndarray:
-    """Return vectors of atoms with their classes beside them, so that both make atoms near.
+    """Return unit vectors of atoms (K, d) with their classes (K, C) as further dimensions.
 
-    Parameters
-    ----------
-    vectors : ndarray of shape (K, d), float32
-        Scaled to unit length here.
-    classes : ndarray of shape (K, C)
-        As of :class:`AtomViews`.
-    class_weight : float
-        0 counts the vectors alone, 1 the classes.
-
-    Returns
-    -------
-    ndarray of shape (K, d + C)
+    A `class_weight` of 0 counts the vectors alone, 1 the classes alone.
     """
-    return np.hstack(
-        [
-            np.float32((1 - class_weight) ** 0.5) * unit_rows(vectors),
-            np.float32(class_weight**0.5) * classes,
-        ]
-    )
+    by_vectors = np.float32((1 - class_weight) ** 0.5) * unit_rows(vectors)
+    return np.hstack([by_vectors, np.float32(class_weight**0.5) * classes])

@@ -1,7 +1,4 @@
-"""Stage 3, "hdbscan": topics are dense regions of atoms; their number is found, not asked for.
-
-Not in the paper (arXiv 2511.16309); the habit of BERTopic's users. Runs the hdbscan package.
-"""
+"""Stage 3, "hdbscan": topics are dense regions of atoms, as in BERTopic (not in the paper)."""
 
 from __future__ import annotations
 
@@ -23,14 +20,13 @@ class HDBSCANMerge(Merge):
     Parameters
     ----------
     min_cluster_size : int, optional
-        Atoms that make a topic; None means 5, or one in 256 where there are many.
+        Fewest atoms of a topic; None means 5, or one in 256 if that is more.
     min_samples : int, default=1
-        How conservative: larger makes more atoms outliers.
+        As in HDBSCAN; larger makes more atoms outliers.
     outliers : {"nearest", "drop"}, default="nearest"
-        What becomes of atoms outside every dense region: the nearest topic, or no topic (their
-        rows of `atom_topics` are empty).
+        Outliers join the nearest topic, or no topic (their rows of `atom_topics` are empty).
     n_components : int, default=10
-        Dimensions kept by the PCA; densities mean little in hundreds of dimensions.
+        Dimensions kept by the PCA.
     random_state : int, default=0
     """
 
@@ -54,8 +50,12 @@ class HDBSCANMerge(Merge):
         self._weights = np.asarray(self.views_.prevalence, dtype=np.float64)[self.live_]
         self.labels_ = self._find()
         self.n_found_ = int(self.labels_.max()) + 1
-        self._centres = self._centre(self.labels_)
-        self._tree = WardTree(self._centres, self._mass(self.labels_))
+        member = self.labels_ >= 0
+        labels, weights = self.labels_[member], self._weights[member]
+        centres = np.zeros((self.n_found_, self._points.shape[1]))
+        np.add.at(centres, labels, self._points[member] * weights[:, None])
+        self._centres = unit_rows(centres)
+        self._tree = WardTree(self._centres, np.bincount(labels, weights=weights))
 
     def _find(self) -> np.ndarray:
         """Return the region (n_live,) of every live atom, -1 for outliers."""
@@ -70,7 +70,7 @@ class HDBSCANMerge(Merge):
         reduced = PCA(n_components, random_state=self.random_state).fit_transform(self._points)
         solver = HDBSCAN(
             min_cluster_size=smallest,
-            # Without it, many corpora give two topics, one of them all but everything.
+            # Without it, many corpora give two topics, one of them with nearly all atoms.
             max_cluster_size=max(len(self.live_) // 4, 2 * smallest),
             min_samples=self.min_samples,
             core_dist_n_jobs=1,
@@ -78,16 +78,6 @@ class HDBSCANMerge(Merge):
         )
         labels = solver.fit_predict(reduced.astype(np.float64))
         return labels if labels.max() >= 0 else np.zeros_like(labels)
-
-    def _mass(self, labels: np.ndarray) -> np.ndarray:
-        member = labels >= 0
-        return np.bincount(labels[member], weights=self._weights[member])
-
-    def _centre(self, labels: np.ndarray) -> np.ndarray:
-        centres = np.zeros((labels.max() + 1, self._points.shape[1]))
-        member = labels >= 0
-        np.add.at(centres, labels[member], self._points[member] * self._weights[member, None])
-        return unit_rows(centres)
 
     def _auto_count(self) -> int:
         return self.n_found_

@@ -29,9 +29,9 @@ _BLOCK = 64  # columns of a factor whose products are found at a time
 class SparseSVD:
     """Leading singular vectors of a sparse matrix (n, m), solved once for a range of ranks.
 
-    Of many rows a few vectors are found by subspace iteration, once for each power of two of the
-    rank (Halko et al. 2011); many, or those of few rows, by an eigendecomposition. Above `EXACT`
-    rows, where the square of the matrix would be large, scikit-learn's randomized solver runs.
+    A few vectors are found by subspace iteration (Halko et al. 2011), once for each power of two
+    of the rank; more than n / 8 by an eigendecomposition. Above `EXACT` rows, where the square of
+    the matrix would be large, scikit-learn's randomized solver runs.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class SparseSVD:
 
     EXACT: ClassVar[int] = 2048
     _ITERATIONS: ClassVar[int] = 6
-    _EXTRA: ClassVar[int] = 16  # vectors iterated beside those asked for
+    _EXTRA: ClassVar[int] = 16  # vectors iterated and then left out
 
     def __init__(self, matrix: sp.csr_matrix, random_state: int = 0):
         self._matrix = matrix
@@ -54,7 +54,7 @@ class SparseSVD:
         width = max(64, 1 << (rank - 1).bit_length())
         if width > n_rows or (n_rows <= self.EXACT and width > n_rows // 8):
             width = n_rows
-        # By the rank alone, so that no cut depends on the cuts before it.
+        # The width follows from the rank alone, so that no cut depends on earlier cuts.
         if width not in self._solved:
             self._solved[width] = self._solve(width)
         left, values = (part[..., :rank] for part in self._solved[width])
@@ -94,10 +94,10 @@ class SparseSVD:
 def _eigh(matrix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return eigenvalues, ascending, and vectors, float32, of a matrix of any rank.
 
-    MKL's solver fails on one in six float32 matrices of a few repeated rows, with an error or with
-    NaN, and in float64 on one in some thousand; OpenBLAS', in NumPy, on none, but its threads spin.
+    MKL's solver fails on some matrices of repeated rows, with an error or NaN, often in float32 and
+    rarely in float64; OpenBLAS', in NumPy, does not, but its threads spin.
     """
-    with single_threaded():  # LAPACK's threads wait for each other at every column
+    with single_threaded():  # LAPACK's threads wait for one another at every column
         square = matrix.double()
         try:
             values, vectors = torch.linalg.eigh(square)
@@ -116,8 +116,8 @@ def _orthonormal(matrix: torch.Tensor) -> torch.Tensor:
 def nndsvd(svd: SparseSVD, rank: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the non-negative start ``W`` (n, rank) and ``H.T`` (m, rank), both float32.
 
-    The first pair is the absolute leading pair; each other pair is the larger of its positive
-    and its negative part.
+    Of the leading pair the absolute values; of each other pair its positive or its negative part,
+    whichever is larger.
     """
     left, values, right = svd.leading(rank)
     rows, columns = np.maximum(left, 0), np.maximum(right, 0)
@@ -145,17 +145,14 @@ def factorize(
     *,
     n_iter: int,
 ) -> None:
-    """Improve ``matrix ≈ rows @ columns.T`` in place, all three non-negative.
+    """Improve ``matrix ≈ rows @ columns.T`` in place, all three non-negative, by `n_iter` passes.
 
     Parameters
     ----------
-    matrix : csr_matrix of shape (n, m), float32
-    transposed : csr_matrix of shape (m, n), float32
-        The same matrix, transposed.
+    matrix, transposed : csr_matrix of shapes (n, m) and (m, n), float32
     rows, columns : ndarray of shapes (n, T) and (m, T), float32, C-contiguous
         A start; overwritten.
     n_iter : int
-        Passes over both factors.
     """
     of_rows, of_columns = ranges_of_rows(matrix.indptr), ranges_of_rows(transposed.indptr)
     for _ in range(n_iter):
@@ -166,15 +163,7 @@ def factorize(
 def solve_columns(
     transposed: sp.csr_matrix, rows: np.ndarray, columns: np.ndarray, *, n_iter: int
 ) -> None:
-    """Improve ``matrix ≈ rows @ columns.T`` in place over `columns` alone.
-
-    Parameters
-    ----------
-    transposed, rows, columns
-        As of :func:`factorize`; a topic without rows gets columns of zero.
-    n_iter : int
-        Passes.
-    """
+    """Improve `columns` alone; see :func:`factorize`. A topic without rows gets columns of 0."""
     ranges = ranges_of_rows(transposed.indptr)
     for _ in range(n_iter):
         _update_factor(transposed, ranges, rows, columns)
@@ -184,13 +173,13 @@ def _update_factor(
     csr: sp.csr_matrix, ranges: list[tuple[int, int]], other: np.ndarray, factor: np.ndarray
 ) -> None:
     """Do one pass of coordinate descent over `factor`, with ``csr ≈ factor @ other.T``."""
-    from saetm_plugins.merging._nmf_kernels import update_rows
+    from saetm_plugins.merging.kernels import update_rows
 
     gram = _gram(other)
     norms = np.diagonal(gram)
-    inverse = np.divide(1, norms, where=norms > 0, out=np.zeros_like(norms))
-    factor[:, norms <= 0] = 0  # a topic that lost one factor loses both
-
+    live = norms >= np.finfo(np.float32).tiny  # the inverse of a smaller number overflows
+    inverse = np.divide(1, norms, where=live, out=np.zeros_like(norms))
+    factor[:, ~live] = 0  # a topic that lost one factor loses both
     indptr, indices = csr.indptr.astype(np.int64), csr.indices.astype(np.int32, copy=False)
 
     def update(_: int, first: int, last: int) -> None:
@@ -200,7 +189,7 @@ def _update_factor(
 
 
 def _gram(factor: np.ndarray) -> np.ndarray:
-    """Return ``factor.T @ factor``; of its two equal halves one is computed, by blocks."""
+    """Return ``factor.T @ factor``, computing one of its two equal halves, by blocks."""
     columns = torch.from_numpy(factor)  # NumPy's threads would spin after the product
     n_columns = columns.shape[1]
     gram = columns.new_empty(n_columns, n_columns)

@@ -1,9 +1,9 @@
-"""Stage 3, guided topics: some topics are named beforehand, the others merge freely.
+"""Stage 3, guided topics: some topics have given labels, the others merge freely.
 
-Not in the paper (arXiv 2511.16309). Atoms are shared out among the labels and a pool of free atoms
-by unbalanced optimal transport (Chizat et al. 2018; the POT library): all the mass of an atom goes
-somewhere, the nearest label first, and a label takes more or less than an average topic's mass at
-a price. The pool is then merged by any merge.
+Not in the paper (arXiv 2511.16309). Unbalanced optimal transport (Chizat et al. 2018; the POT
+library) shares out atoms among the labels and a pool of free atoms: all the mass of an atom goes
+somewhere, preferably to near labels, and a label pays for more or less than an average topic's
+mass. Any merge then merges the pool.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from saetm_plugins.merging.base import AtomViews, Merge, TopicCut
 from saetm_plugins.numerics.arrays import unit_rows
 from saetm_plugins.validation import check_count, check_embeddings
 
-_ENTROPY = 0.02  # of the transport plan: how soft an atom is shared among labels
-_ELASTICITY = 0.1  # what it costs a label to leave an average topic's mass
+_ENTROPY = 0.02  # of the transport plan; more: atoms are shared among more labels
+_ELASTICITY = 0.1  # the price of a label's distance from an average topic's mass
 
 
 def guided_cut(
@@ -37,34 +37,25 @@ def guided_cut(
     Parameters
     ----------
     merge : Merge
-        Merges the atoms that no label draws; refitted to them.
+        Refitted to the atoms that no label takes.
     views : AtomViews
-        What `merge` looks at.
     label_vectors : ndarray of shape (L, d)
-        What each label means: the embedding of its phrase or of its words.
+        The embedding of each label's phrase or words.
     n_topics : int
         All topics, labelled and free; at least L.
     vectors : ndarray of shape (K, d), optional
-        Atoms in the space of `label_vectors`: document centroids, for a text encoder. None means
+        Atoms in the space of `label_vectors`, such as centroids of documents; None means
         ``views.vectors``.
     label_words : L sequences of int, optional
-        Columns of `views.keywords` that were given as a label's words; may be empty. They draw
-        atoms, and come first among the label's words.
+        Columns of `views.keywords` given as a label's words. They draw atoms, and come first among
+        the topic's words.
     reach : float, default=0.5
-        How near an atom must be for a label to take it rather than leave it to the free topics,
-        as a share of the nearness of the nearest atom.
+        A label takes atoms that are nearer than this share of the nearness of its nearest atom.
 
     Returns
     -------
     TopicCut
-        The topics 0 to L - 1 are the labels', in their order; then the free ones.
-
-    Raises
-    ------
-    ImportError
-        When POT is not installed.
-    ValueError
-        When there are more labels than topics, or too few atoms for the free topics.
+        Topics 0 to L - 1 are those of the labels, in their order; then the free ones.
     """
     vectors = views.vectors if vectors is None else vectors
     label_vectors = check_embeddings(label_vectors, name="label_vectors", width=vectors.shape[1])
@@ -81,12 +72,14 @@ def guided_cut(
     labelled = np.zeros((len(prevalence), n_labels), dtype=np.float32)
     labelled[live] = shares
     cut = _free_cut(merge, views, 1 - labelled.sum(axis=1), n_topics - n_labels)
-    atom_topics = sp.csr_matrix(labelled) if cut is None else _beside(labelled, cut.atom_topics)
-    free_words = None if cut is None else cut.topic_words
-    if views.keywords is None or (cut is not None and free_words is None):
-        return TopicCut(atom_topics)
-    words = _label_words(views, labelled, label_words)
-    return TopicCut(atom_topics, words if free_words is None else np.vstack([words, free_words]))
+    topics, words = [sp.csr_matrix(labelled)], []
+    if views.keywords is not None:
+        words.append(_label_words(views, labelled, label_words))
+    if cut is not None:
+        topics.append(cut.atom_topics)
+        words = [] if cut.topic_words is None else [*words, cut.topic_words]
+    atom_topics = sp.hstack(topics, format="csr").astype(np.float32)
+    return TopicCut(atom_topics, np.vstack(words) if words else None)
 
 
 def _nearness(
@@ -96,12 +89,11 @@ def _nearness(
     label_vectors: np.ndarray,
     label_words: Sequence[Sequence[int]] | None,
 ) -> np.ndarray:
-    """Return how near each live atom is to each label (n_live, L), the nearest atom at 1."""
+    """Return how near each live atom is to each label (n_live, L), with the nearest atom at 1."""
     vectors = unit_rows(vectors)
-    # Centred: embeddings of one corpus share a direction that says nothing about any label.
+    # Centred: embeddings of one corpus share a direction that does not depend on the label.
     centre = np.average(vectors, axis=0, weights=np.asarray(views.prevalence)[live])
-    near = unit_rows(vectors - centre) @ unit_rows(unit_rows(label_vectors) - centre).T
-    near = _scaled(near)
+    near = _scaled(unit_rows(vectors - centre) @ unit_rows(unit_rows(label_vectors) - centre).T)
     if label_words is None or views.keywords is None:
         return near
     keywords = sp.csr_matrix(views.keywords)[live]
@@ -173,11 +165,6 @@ def _free_cut(merge: Merge, views: AtomViews, free: np.ndarray, n_free: int) -> 
     free = np.where(free > 1e-6, free, 0)
     cut = merge.fit(views._replace(prevalence=np.asarray(views.prevalence) * free)).cut(n_free)
     return cut._replace(atom_topics=sp.csr_matrix(cut.atom_topics.multiply(free[:, None])))
-
-
-def _beside(labelled: np.ndarray, free_topics: sp.csr_matrix) -> sp.csr_matrix:
-    joined = sp.hstack([sp.csr_matrix(labelled), free_topics], format="csr")
-    return joined.astype(np.float32)
 
 
 def _label_words(

@@ -1,11 +1,11 @@
-"""Stage 3, keywords: which words say what the documents of an atom are about.
+"""Stage 3, keywords: which words are typical of the documents of an atom.
 
-Not in the paper (arXiv 2511.16309). A word counts in an atom's documents by how near it is to them
-(as in KeyNMF, Kardos et al. 2024): the cosine of its encoder vector with the atom's mean document,
-and how much the word's other documents resemble them; less so in short texts
-(:func:`nearness_power`). What is gathered is set against chance
+Not in the paper (arXiv 2511.16309). Counts of a word in an atom's documents are weighted by how
+near the word is to them (as in KeyNMF, Kardos et al. 2024): the cosine of its encoder vector with
+the atom's mean document, and how much the word's other documents resemble them; the weight is
+damped in short texts (:func:`nearness_power`). The result is compared with chance
 (:func:`~saetm_plugins.merging.association_scores`). All of it follows from sums over documents, so
-keywords of batches add up to those of the whole corpus.
+batches add up to the keywords of the corpus.
 """
 
 from __future__ import annotations
@@ -24,37 +24,25 @@ from saetm_plugins.validation import check_embeddings
 CORPUS_WEIGHT = 0.75  # of a word's other documents beside its vector; more: NPMI up, intruder down
 CHANCE_POWER = 1.1  # of a word's share of all mass; more: fewer shared words, less coherence
 N_KEYWORDS = 48
-LONG_TEXT = 16  # words; in shorter ones nearness counts to the power of length / 16,
-LEAST_POWER = 0.25  # and this at least: every word of a title says what it is about
-NARROW = 0.5  # mean cosine of two documents above which directions are taken from the mean
-_WORDS = 1024  # whose sums are copied at a time
+LONG_TEXT = 16  # words; in shorter texts nearness has the power length / 16,
+LEAST_POWER = 0.25  # and at least this
+NARROW = 0.5  # mean cosine of two documents above which vectors are centred
+_WORDS = 1024  # words at a time, whose sums are copied
 
 
 class EmbeddingSums(NamedTuple):
-    """Sums over documents that say where atoms and words lie among the embeddings.
-
-    Embeddings are scaled to unit length before they are summed.
-
-    Attributes
-    ----------
-    n_documents : float
-    total : ndarray of shape (d,)
-        Sum of the embeddings.
-    atom_mass : ndarray of shape (K,)
-        Σ θ_k.
-    atoms : ndarray of shape (K, d)
-        Sum of the embeddings weighted by θ_k.
-    document_frequency : ndarray of shape (V,)
-    words : ndarray of shape (V, d)
-        Sum of the embeddings of the documents that hold a word.
-    """
+    """Sums of documents' embeddings, scaled to unit length, by atom and by word."""
 
     n_documents: float
     total: np.ndarray
+    """Of all documents, (d,)."""
     atom_mass: np.ndarray
+    """Σ θ_k, (K,)."""
     atoms: np.ndarray
+    """Weighted by θ_k, (K, d)."""
     document_frequency: np.ndarray
     words: np.ndarray
+    """Of the documents that hold a word, (V, d)."""
 
 
 def keyword_association(
@@ -65,7 +53,7 @@ def keyword_association(
     n_keywords: int = N_KEYWORDS,
     nearness: np.ndarray | None = None,
 ) -> sp.csr_matrix:
-    """Associate atoms with the words that say what their documents are about.
+    """Associate atoms with the words that are typical of their documents.
 
     Parameters
     ----------
@@ -73,27 +61,25 @@ def keyword_association(
         Word counts of the documents, weighted by their atoms: Σ θ_k n_w.
     embeddings : EmbeddingSums
     word_vectors : ndarray of shape (V, d), optional
-        By the encoder of the documents; a zero row: not known.
+        By the encoder of the documents; zero where not known.
     n_keywords : int, default=48
         Words kept for an atom.
     nearness : ndarray of shape (nnz,), optional
-        What :func:`corpus_nearness` returns, where it is known.
+        Of :func:`corpus_nearness`, if it is computed already.
 
     Returns
     -------
     csr_matrix of shape (K, V), float32
         Non-negative scores, sorted indices; rows of dead atoms are empty.
-
-    Raises
-    ------
-    ValueError
-        When `word_vectors` has another shape than (V, d) or is not finite.
     """
-    by_corpus = corpus_nearness(atom_words, embeddings) if nearness is None else nearness
-    nearness = by_corpus
+    nearness = by_corpus = corpus_nearness(atom_words, embeddings) if nearness is None else nearness
     if word_vectors is not None:
-        vectors = _check_word_vectors(word_vectors, embeddings.words.shape)
-        vectors = spread_word_vectors(vectors, embeddings)
+        vectors = check_embeddings(word_vectors, name="word_vectors")
+        if vectors.shape != embeddings.words.shape:
+            raise ValueError(
+                f"word_vectors has shape {vectors.shape}; {embeddings.words.shape} is needed"
+            )
+        vectors = spread_word_vectors(unit_rows(vectors), embeddings)
         nearness = _vector_nearness(atom_words, embeddings, vectors, by_corpus)
         nearness += np.float32(CORPUS_WEIGHT) * by_corpus
     weights = np.maximum(nearness, 0)
@@ -106,22 +92,11 @@ def keyword_association(
 
 
 def spread_word_vectors(word_vectors: np.ndarray, embeddings: EmbeddingSums) -> np.ndarray:
-    """Return word vectors less their mean, where documents lie in a narrow cone.
+    """Return word vectors (V, d') less their mean, as unit rows, if documents lie in a narrow cone.
 
-    Some encoders (e5, gte) put all that they embed near one direction. There every word is near to
-    every document, and only what is left without the mean tells them apart.
-
-    Parameters
-    ----------
-    word_vectors : ndarray of shape (V, d')
-        A zero row: not known.
-    embeddings : EmbeddingSums
-
-    Returns
-    -------
-    ndarray of shape (V, d'), float32
-        Rows of unit length or zero. `word_vectors` as they are, where the cone is wide or they are
-        of another space than the documents.
+    Some encoders (e5, gte) embed everything near one direction, and every word is near to every
+    document before the mean is subtracted. Zero rows, of words without a vector, stay zero.
+    Vectors of a wide cone, or of another space than the documents, are returned as they are.
     """
     known = np.any(word_vectors, axis=1)
     of_one_space = word_vectors.shape[1] == len(embeddings.total)
@@ -135,20 +110,9 @@ def spread_word_vectors(word_vectors: np.ndarray, embeddings: EmbeddingSums) -> 
 def select_words_to_encode(
     atom_words: sp.csr_matrix, nearness: np.ndarray, n_words: int = 4000
 ) -> np.ndarray:
-    """Choose the words whose encoder vectors matter most: those with most weight as keywords.
+    """Return the `n_words` columns of largest weight as keywords, ascending.
 
-    Parameters
-    ----------
-    atom_words : csr_matrix of shape (K, V)
-        As of :func:`keyword_association`.
-    nearness : ndarray of shape (nnz,)
-        What :func:`corpus_nearness` returns.
-    n_words : int, default=4000
-
-    Returns
-    -------
-    ndarray of shape (min(n_words, V),), int64
-        Columns of `atom_words`, ascending.
+    Takes the arguments of :func:`keyword_association`, with `nearness` of :func:`corpus_nearness`.
     """
     if atom_words.shape[1] <= n_words:
         return np.arange(atom_words.shape[1])
@@ -158,10 +122,10 @@ def select_words_to_encode(
 
 
 def nearness_power(embeddings: EmbeddingSums) -> float:
-    """Return the power that nearness counts to, from the mean number of different words of a text.
+    """Return the exponent of nearness, from the mean number of different words of a text.
 
-    A long text has words beside its subject, which nearness finds; of the few of a title it would
-    keep those that mean alike, which seldom stand together.
+    A long text has words beside its subject, which nearness weeds out. In a title it would keep
+    words of like meaning, which seldom occur together.
     """
     n_words = embeddings.document_frequency.sum() / max(embeddings.n_documents, 1)
     return float(min(1.0, max(LEAST_POWER, n_words / LONG_TEXT)))
@@ -175,14 +139,7 @@ def _lie_in_narrow_cone(embeddings: EmbeddingSums) -> bool:
 def corpus_nearness(atom_words: sp.csr_matrix, embeddings: EmbeddingSums) -> np.ndarray:
     """Return for each entry how much the word's other documents resemble the atom's.
 
-    Parameters
-    ----------
-    atom_words : csr_matrix of shape (K, V)
-    embeddings : EmbeddingSums
-
-    Returns
-    -------
-    ndarray of shape (nnz,), float32
+    An ndarray of shape (nnz,), float32, in the order of `atom_words`.
     """
     mean = embeddings.total / max(embeddings.n_documents, 1)
     atoms = embeddings.atoms - embeddings.atom_mass[:, None] * mean
@@ -190,12 +147,12 @@ def corpus_nearness(atom_words: sp.csr_matrix, embeddings: EmbeddingSums) -> np.
     words, word_lengths = _centred_words(embeddings, mean)
     near = _products_of_pairs(atom_words, unit_rows(atoms), words)
     near -= np.repeat(lengths.astype(np.float32), np.diff(atom_words.indptr))  # the document itself
-    # The 1 keeps words of few documents from looking near.
+    # The 1 shrinks the nearness of words of few documents.
     return near / (word_lengths[atom_words.indices] + 1)
 
 
 def _centred_words(embeddings: EmbeddingSums, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the sums of words' embeddings less the corpus' (V, d), and their lengths; float32."""
+    """Return the centred sums of words' embeddings (V, d), and their lengths (V,); float32."""
     words = np.empty(embeddings.words.shape, dtype=np.float32)
     lengths = np.empty(len(words), dtype=np.float32)
     for first in range(0, len(words), _WORDS):
@@ -210,7 +167,7 @@ def _vector_nearness(
 ) -> np.ndarray:
     """Return the cosine of word and atom for each entry.
 
-    For a word without a vector it is read off a straight line through the other entries.
+    For words without a vector it is predicted from `by_corpus`, by a line fitted to the others.
     """
     atoms = embeddings.atoms
     if _lie_in_narrow_cone(embeddings):
@@ -241,13 +198,3 @@ def _products_of_pairs(pairs: sp.csr_matrix, left: np.ndarray, right: np.ndarray
         balanced_ranges(np.diff(indptr)),
     )
     return np.concatenate(products or [np.empty(0, dtype=np.float32)])
-
-
-def _check_word_vectors(word_vectors: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    word_vectors = check_embeddings(word_vectors, name="word_vectors")
-    if word_vectors.shape != shape:
-        raise ValueError(
-            f"word_vectors has shape {word_vectors.shape}; {shape[0]} words and {shape[1]} "
-            "dimensions are needed"
-        )
-    return unit_rows(word_vectors)

@@ -1,11 +1,8 @@
-"""Stage 3, "kmeans": the paper's merge, prevalence-weighted k-means on the atom vectors.
-
-arXiv 2511.16309, section 4: k-means on T_k weighted by the prevalence, live atoms only.
-"""
+"""Stage 3, "kmeans": the paper's merge (arXiv 2511.16309, section 4), of the live atoms."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.cluster import KMeans
@@ -16,24 +13,23 @@ from saetm_plugins.numerics.arrays import unit_rows
 
 
 class KMeansMerge(WardMerge):
-    """Weighted k-means on the unit-scaled atom vectors, started from a Ward cut.
+    """K-means on the unit-scaled atom vectors, weighted by prevalence, started from a Ward cut.
 
-    The Ward tree is grown once; its cut is a start that needs no restarts and few passes. Above
-    `MAX_TREE` atoms there is no tree, k-means++ starts, and "auto" is refused.
-    ``n_topics="auto"`` takes the knee of the tree's inertia curve (:meth:`WardTree.knee`).
+    ``n_topics="auto"`` takes the knee of the tree's inertia curve (:meth:`WardTree.knee`). Above
+    `MAX_TREE` atoms there is no tree: k-means++ starts, and "auto" is refused.
 
     Parameters
     ----------
     max_iter : int, default=6
-        Passes of Lloyd's algorithm at most; from a Ward cut, more change next to nothing.
+        Most passes of Lloyd's algorithm; from a Ward cut, more change next to nothing.
     random_state : int, default=0
     """
+
+    MAX_TREE: ClassVar[int] = 16_384
 
     def __init__(self, *, max_iter: int = 6, random_state: int = 0):
         super().__init__(random_state=random_state)
         self.max_iter = max_iter
-
-    MAX_TREE: ClassVar[int] = 16_384
 
     def _prepare(self) -> None:
         if len(self.live_) <= self.MAX_TREE:
@@ -50,23 +46,17 @@ class KMeansMerge(WardMerge):
         return super()._auto_count()
 
     def _cut(self, n_topics: int) -> TopicCut:
-        if len(self.live_) > self.MAX_TREE:
-            solver = KMeans(n_topics, n_init=1, random_state=self.random_state)
-            labels = solver.fit(self._points, sample_weight=self._weights).labels_
-            _, labels = np.unique(labels, return_inverse=True)
-            return hard_cut(labels, self.live_, self.views_.prevalence)
-        start = self.tree_.labels(n_topics)
-        mass = np.bincount(start, weights=self._weights)
-        centres = np.zeros((n_topics, self._points.shape[1]), dtype=np.float64)
-        np.add.at(centres, start, self._points * self._weights[:, None])
-        solver = KMeans(
-            n_topics,
-            init=(centres / mass[:, None]).astype(np.float32),
-            n_init=1,
-            max_iter=self.max_iter,
-            random_state=self.random_state,
-        )
+        options: dict[str, Any] = {}
+        if start_from_tree := len(self.live_) <= self.MAX_TREE:
+            start = self.tree_.labels(n_topics)
+            mass = np.bincount(start, weights=self._weights)
+            centres = np.zeros((n_topics, self._points.shape[1]), dtype=np.float64)
+            np.add.at(centres, start, self._points * self._weights[:, None])
+            options["init"] = (centres / mass[:, None]).astype(np.float32)
+            options["max_iter"] = self.max_iter
+        solver = KMeans(n_topics, n_init=1, random_state=self.random_state, **options)
         labels = solver.fit(self._points, sample_weight=self._weights).labels_
-        if len(np.unique(labels)) < n_topics:  # atoms that coincide: keep the start, never empty
-            labels = start
-        return hard_cut(labels, self.live_, self.views_.prevalence)
+        found, renumbered = np.unique(labels, return_inverse=True)
+        if start_from_tree and len(found) < n_topics:  # atoms coincide: some topic is empty
+            renumbered = start
+        return hard_cut(renumbered, self.live_, self.views_.prevalence)

@@ -14,34 +14,17 @@ from saetm_plugins.validation import check_text
 
 
 class LabelTargets(NamedTuple):
-    """The labels that some topics are to have, and what draws atoms to each.
-
-    Attributes
-    ----------
-    labels : list of str, length L
-    vectors : ndarray of shape (L, d), float32
-        What each label means, in the space of the documents' embeddings.
-    words : list of list of str, length L
-        Words of the vocabulary that were given for a label.
-    """
+    """The labels that some topics are to have, and what draws atoms to each."""
 
     labels: list[str]
     vectors: np.ndarray
+    """The meaning of each label in the space of the documents' embeddings, (L, d), float32."""
     words: list[list[str]]
+    """Words of the vocabulary that were given for each label."""
 
 
 def check_seed_topics(seed_topics: Any, n_topics: int | str) -> None:
-    """Refuse anything but a mapping of at most `n_topics` labels to a phrase or to words.
-
-    Raises
-    ------
-    TypeError
-        When it is no mapping, or a label or what it stands for is no text.
-    ValueError
-        When it is empty, a label stands for nothing, or there are more labels than topics.
-    ImportError
-        When POT, which draws atoms to labels, is not installed.
-    """
+    """Refuse anything but a mapping of at most `n_topics` labels to a phrase or to words."""
     if seed_topics is None:
         return
     if not isinstance(seed_topics, Mapping):
@@ -55,10 +38,9 @@ def check_seed_topics(seed_topics: Any, n_topics: int | str) -> None:
         if not isinstance(label, str):
             raise TypeError(f"seed_topics must have labels of type str; found {label!r}")
         check_text(label, "seed_topics: a label")
-        if isinstance(meaning, (bytes, Mapping)) or not hasattr(meaning, "__iter__"):
-            raise TypeError(f"seed_topics[{label!r}] must be a phrase or words; found {meaning!r}")
-        words = _texts(meaning)
-        if not all(isinstance(word, str) for word in words):
+        listed = not isinstance(meaning, (bytes, Mapping)) and hasattr(meaning, "__iter__")
+        words = _texts(meaning) if listed else []
+        if not (listed and all(isinstance(word, str) for word in words)):
             raise TypeError(f"seed_topics[{label!r}] must be a phrase or words; found {meaning!r}")
         if not any(word.strip() for word in words):
             raise ValueError(f"seed_topics[{label!r}] is empty")
@@ -75,24 +57,10 @@ def find_label_targets(
     embeddings: np.ndarray,
     encode: Callable[[list[str]], np.ndarray] | None,
 ) -> LabelTargets:
-    """Look up the labels' words and embed their phrases.
+    """Look up the labels' words, in their case and then in any, and embed their phrases.
 
-    A word is looked up as it is given, then without regard to case.
-
-    Parameters
-    ----------
-    seed_topics : mapping of str to str or sequence of str
-    vocabulary : ndarray of shape (V,), optional
-    counts : csr_matrix of shape (N, V), optional
-    embeddings : ndarray of shape (N, d)
-    encode : callable, optional
-        The encoder of the documents; where it is not known a label stands at the mean of the
-        documents that hold one of its words.
-
-    Raises
-    ------
-    ValueError
-        When a label has no word of the vocabulary and there is no encoder for its phrase.
+    Without `encode`, the documents' encoder, a label's vector is the mean of the `embeddings`
+    (N, d) of documents whose `counts` (N, V) hold one of its words.
     """
     known = [] if vocabulary is None else [str(word) for word in vocabulary]
     column_of = {word.lower(): column for column, word in enumerate(known)}
@@ -127,12 +95,12 @@ def find_label_targets(
     for label, of_label in zip(labels, columns, strict=True):
         if not of_label or counts is None:
             raise ValueError(
-                f"seed_topics[{label!r}] has no word of the vocabulary, and which encoder made "
-                "the embeddings is not known: pass encoder=, or words that occur"
+                f"seed_topics[{label!r}] has no word of the vocabulary, and the encoder of the "
+                "embeddings is not known: pass encoder=, or words that occur"
             )
         holders = np.flatnonzero(np.asarray(counts[:, of_label].sum(axis=1)).ravel())
         if not len(holders):
-            raise ValueError(f"seed_topics[{label!r}]: its words occur in no document")
+            raise ValueError(f"seed_topics[{label!r}] has words that occur in no document")
         rows.append(embeddings[holders].mean(axis=0, dtype=np.float64))
     return LabelTargets(labels, np.asarray(rows, dtype=np.float32), words)
 

@@ -2,12 +2,12 @@
 
 Not in the paper, which merges hard (arXiv 2511.16309, section 4): the association of atoms with
 keywords is factorized, ``keywords ≈ W @ H``. Rows of H are the topics' words, rows of W the atoms'
-memberships, which are then drawn to the topics whose documents are near to the atom's. Where there
-are no words, the co-occurrence of atoms in documents is factorized in the same way. Known classes
-draw atoms to topics, too; those that weigh more than words do are further columns beside them.
-Within a topic, words near its mean word vector come first, where a word's vector is the encoder's
-beside the mean vector of the atoms that it is a keyword of. A word that several topics hold counts
-most in the one where it is most probable, so that topics differ in their words.
+memberships, which are then shifted to topics whose documents are near to the atom's. Without words,
+the co-occurrence of atoms in documents is factorized instead. Atoms of the same known classes are
+near, too; classes of a weight above a half are also columns of the factorized matrix.
+Within a topic, words near its mean word vector come first; a word's vector is the encoder's joined
+to the mean vector of the atoms that it is a keyword of. A word of several topics loses probability
+in all but the one where it is most probable, so that topics differ in their words.
 """
 
 from __future__ import annotations
@@ -26,34 +26,32 @@ _FIRST_PASSES = 3
 _FOLD_IN_PASSES = 10
 _CLASS_POWER = 2.4  # from the weight of classes above a half to their share of the energy
 _NEAR_WIDTH = 0.15  # of the kernel over the cosine between an atom's documents and a topic's
-_LEAST_SHARE = 0.03  # of an atom in each topic before that, so that nearness alone may raise it
-_LEAST_MASS = 1e-6  # of the words of a topic that have vectors, for these to speak for the others
+_LEAST_SHARE = 0.03  # added to an atom's share of every topic before that kernel
+_LEAST_MASS = 1e-6  # of a topic's words with vectors, for their average to hold for the others
 _ATOM_WEIGHT = 0.5  # of a word's atoms beside its own vector; more: diversity up, intruder down
 
 
 class NMFMerge(Merge):
     """Non-negative factorization of the atoms' keywords, or of their co-occurrence; a soft merge.
 
-    ``n_topics="auto"`` takes the knee of the inertia curve of a Ward tree over the atoms'
-    vectors (:meth:`~saetm_plugins.merging.ward.WardTree.knee`).
+    ``n_topics="auto"`` takes the knee of a Ward tree over the atoms' vectors
+    (:meth:`~saetm_plugins.merging.ward.WardTree.knee`).
 
     Parameters
     ----------
     n_iter : int, default=12
         Passes over both factors.
     focus : float, default=4
-        Power of the cosine between a word's vector and its topic's that a topic's words are
-        weighted by, where `word_vectors` are given; 0 leaves them as they are. More: topics whose
-        words agree in meaning; less: whose words occur together.
+        Where `word_vectors` are given, P(word | topic) is multiplied by this power of the cosine
+        between word and topic. More: a topic's words agree in meaning; less: they occur together.
     distinctness : float, default=0.5
-        Power of a topic's rank among those that hold a word, the one where it is most probable
-        first, that its probability is divided by; 0 leaves it as it is. More: topics share fewer
-        words; less: their words occur together more often.
+        P(word | topic) is divided by this power of the topic's rank for the word, the topic where
+        it is most probable first. More: topics share fewer words; less: their words occur together
+        more often.
     min_share : float, default=0.01
-        Memberships below this share of an atom are dropped, so that documents stay sparse.
+        Memberships below this share of an atom are dropped.
     random_state : int, default=0
-        Of the singular vectors that it starts from, where there are more than 2,048 atoms; with
-        fewer they are exact.
+        Of the singular vectors that the factorization starts from, above 2,048 atoms.
     """
 
     def __init__(
@@ -82,7 +80,7 @@ class NMFMerge(Merge):
         association.eliminate_zeros()
         if association.nnz == 0:
             raise ValueError(
-                'no live atom has a keyword, or occurs with another; merge="kmeans" needs neither'
+                'no live atom has a keyword or occurs with another; use merge="kmeans"'
             )
         self._words = np.unique(association.indices)
         self._matrix = association[:, self._words]
@@ -95,19 +93,19 @@ class NMFMerge(Merge):
         self._prevalence = np.asarray(views.prevalence, dtype=np.float32)[self.live_]
         self._unit_vectors = unit_rows(views.vectors[self.live_])
         mean = np.average(self._unit_vectors, axis=0, weights=self._prevalence)
-        self._places = self._unit_vectors - mean
-        self._near_by = self._places
+        self._offsets = self._unit_vectors - mean
+        self._near_points = self._offsets
         if views.classes is not None:  # atoms of the same classes are near, too
             classes = views.classes[self.live_]
-            self._near_by = beside_classes(self._places, classes, views.class_weight)
+            self._near_points = beside_classes(self._offsets, classes, views.class_weight)
         self._word_vectors = None
         if views.keywords is not None and views.word_vectors is not None:
-            self._word_vectors = self._place_words(unit_rows(views.word_vectors[self._words]))
+            self._word_vectors = self._join_vectors(unit_rows(views.word_vectors[self._words]))
             self._known = views.word_vectors[self._words].any(axis=1)
 
-    def _place_words(self, by_meaning: np.ndarray) -> np.ndarray:
+    def _join_vectors(self, by_meaning: np.ndarray) -> np.ndarray:
         """Return `by_meaning` (V, d') beside the mean vector of a word's atoms, of unit length."""
-        by_atoms = unit_rows(self._transposed[: len(self._words)] @ self._places)
+        by_atoms = unit_rows(self._transposed[: len(self._words)] @ self._offsets)
         return unit_rows(np.hstack([by_meaning, np.float32(_ATOM_WEIGHT) * by_atoms]))
 
     def _auto_count(self) -> int:
@@ -115,8 +113,7 @@ class NMFMerge(Merge):
 
     def _cut(self, n_topics: int) -> TopicCut:
         rows, columns = nndsvd(self._svd, n_topics)
-        # Topics die in the first passes, while the largest take all; what is put in their place
-        # needs passes to settle.
+        # Some topics lose all words in the first passes; those that replace them need passes, too.
         settled = min(_FIRST_PASSES, self.n_iter)
         for n_iter in (settled, self.n_iter - settled):
             factorize(self._matrix, self._transposed, rows, columns, n_iter=n_iter)
@@ -130,18 +127,10 @@ class NMFMerge(Merge):
         return TopicCut(atom_topics, self._topic_words(columns[:, order]))
 
     def words_of(self, atom_topics: sp.csr_matrix) -> np.ndarray:
-        """Return the words of topics that are given by their atoms, not cut here.
+        """Return the words (T, V) of topics with given memberships, a CSR matrix (K, T).
 
-        The factorization is solved for the words alone, with the memberships held.
-
-        Parameters
-        ----------
-        atom_topics : csr_matrix of shape (K, T)
-
-        Returns
-        -------
-        ndarray of shape (T, V), float32
-            Rows sum to 1; a topic none of whose atoms has a keyword has a row of zeros.
+        The factorization is solved for the words alone. Rows sum to 1; the row of a topic whose
+        atoms have no keywords is zero.
         """
         strength = np.asarray(self._matrix.sum(axis=1))
         rows = np.asarray(atom_topics[self.live_].multiply(strength).todense(), dtype=np.float32)
@@ -151,7 +140,7 @@ class NMFMerge(Merge):
         return self._topic_words(columns)
 
     def _topic_words(self, columns: np.ndarray) -> np.ndarray:
-        """Return P(word | topic), (T, V), of the factor of words (and classes, which go)."""
+        """Return P(word | topic), (T, V), from the factor of words and classes."""
         words = np.ascontiguousarray(columns[: len(self._words)].T)
         mass = words.sum(axis=1, keepdims=True)
         found = mass[:, 0] > 0
@@ -164,7 +153,7 @@ class NMFMerge(Merge):
         return topic_words
 
     def _revive(self, rows: np.ndarray, columns: np.ndarray) -> None:
-        """Give every topic that lost its words or its atoms the worst explained atom left."""
+        """Give each topic that lost its words or its atoms one of the worst explained atoms."""
         empty = np.flatnonzero((rows.max(axis=0) <= 0) | (columns.max(axis=0) <= 0))
         if len(empty) == 0:
             return
@@ -186,16 +175,16 @@ class NMFMerge(Merge):
         centres = unit_rows(matmul(torch.from_numpy(known), vectors).numpy())
         near = matmul(torch.from_numpy(centres), vectors.T).numpy()
         near = np.maximum(near, 1e-3) ** np.float32(self.focus)
-        # A word without a vector is taken to be as near as the topic's words are on average.
+        # A word without a vector counts as near as the topic's other words on average, if they
+        # have enough mass for an average.
         mass = known.sum(axis=1, keepdims=True)
-        # Where those with one are almost none of the topic, their products would vanish.
         average = np.divide((known * near).sum(axis=1, keepdims=True), mass,
                             where=mass > _LEAST_MASS, out=np.ones_like(mass))  # fmt: skip
         topic_words *= np.where(self._known, near, average)
         topic_words /= topic_words.sum(axis=1, keepdims=True)
 
     def _tell_apart(self, topic_words: np.ndarray) -> None:
-        """Divide P(word | topic), (T, V), in place, by a power of the topic's rank for the word."""
+        """Divide P(word | topic), (T, V), in place, by a power of the topic's rank by word."""
         if self.distinctness == 0:
             return
         flat = topic_words.reshape(-1)
@@ -225,10 +214,10 @@ class NMFMerge(Merge):
         return shares / total[:, None]
 
     def _draw_to_documents(self, shares: np.ndarray) -> np.ndarray:
-        """Return `shares` (n_live, T) times a kernel of how near the documents of both lie."""
+        """Return `shares` (n_live, T) times a kernel of the nearness of atom and topic."""
         weights = torch.from_numpy(np.ascontiguousarray(shares.T * self._prevalence))
-        centres = unit_rows(matmul(weights, torch.from_numpy(self._near_by)).numpy())
-        directions = torch.from_numpy(unit_rows(self._near_by))
+        centres = unit_rows(matmul(weights, torch.from_numpy(self._near_points)).numpy())
+        directions = torch.from_numpy(unit_rows(self._near_points))
         near = matmul(directions, torch.from_numpy(centres).T).numpy()
         near = np.exp((near - 1) / np.float32(_NEAR_WIDTH))
         return _rows_to_one(np.sqrt(shares + np.float32(_LEAST_SHARE)) * near)
@@ -254,8 +243,7 @@ def _beside_classes(
 ) -> sp.csr_matrix:
     """Return the association with columns of classes, which hold a share of the energy.
 
-    Up to a weight of a half they hold none: classes then say which topics an atom belongs to, and
-    the topics' words are those of the corpus alone (benchmarks/RESULTS.md).
+    Up to a weight of a half the share is 0, and classes do not change the words of topics.
     """
     share = min(max(0.0, 2 * class_weight - 1) ** _CLASS_POWER, 0.99)
     if share == 0:

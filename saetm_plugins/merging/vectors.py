@@ -6,7 +6,7 @@ import numpy as np
 
 from saetm_plugins.numerics.parallel import map_rows
 
-_ROWS = 512  # atoms at a time: what is kept of their words is a copy
+_ROWS = 512  # atoms at a time, whose words are copied
 
 
 def atom_word_vectors(
@@ -25,13 +25,8 @@ def atom_word_vectors(
     Returns
     -------
     ndarray of shape (K, d), float32
-
-    Raises
-    ------
-    ValueError
-        When the shapes disagree or `top_p` is not in (0, 1].
     """
-    from saetm_plugins.merging._vector_kernels import mass_thresholds
+    from saetm_plugins.merging.kernels import mass_thresholds  # late: numba takes its time
 
     if atom_words.shape[1] != len(word_vectors):
         raise ValueError(

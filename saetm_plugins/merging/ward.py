@@ -1,8 +1,7 @@
-"""Stage 3, "ward": a prevalence-weighted dendrogram of the atoms, computed once.
+"""Stage 3, "ward": a prevalence-weighted dendrogram of the atoms, computed once (not in the paper).
 
-Every cut of one tree is nested in the coarser ones, and a cut costs microseconds. The paper
-(arXiv 2511.16309) has no hierarchy; this is ours. Murtagh & Legendre (2014) for Ward's criterion,
-Müllner (2011) for the nearest-neighbour chain.
+Cuts of one tree are nested. Murtagh & Legendre (2014) for Ward's criterion, Müllner (2011) for the
+nearest-neighbour chain.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from saetm_plugins.numerics.parallel import even_ranges, map_ranges
 from saetm_plugins.validation import check_dense_size
 
 _ROWS = 16  # points at a time: they stay in the first cache level
-_COUNTS = 4  # times the root of the points: as many clusters are looked at for a knee
+_COUNTS = 4  # the knee is sought up to this times the square root of the points
 
 
 class WardTree:
@@ -27,12 +26,7 @@ class WardTree:
     ----------
     points : ndarray of shape (n, d)
     weights : ndarray of shape (n,)
-        Positive; scaled to mean 1, so that equal weights give SciPy's own Ward linkage.
-
-    Raises
-    ------
-    ValueError
-        When a point or a weight is not finite.
+        Positive; scaled to mean 1, so that equal weights give SciPy's Ward linkage.
 
     Attributes
     ----------
@@ -42,7 +36,7 @@ class WardTree:
     """
 
     def __init__(self, points: np.ndarray, weights: np.ndarray):
-        from saetm_plugins.merging._ward_kernels import join_chain, label_joins
+        from saetm_plugins.merging.kernels import join_chain, label_joins
 
         points = np.ascontiguousarray(points, dtype=np.float32)
         weights = np.asarray(weights, dtype=np.float64) / np.mean(weights)
@@ -59,8 +53,8 @@ class WardTree:
 
     def labels(self, n_clusters: int) -> np.ndarray:
         """Return the cluster (n,) of every point in the cut with `n_clusters` clusters."""
-        # In leaf order every join of the tree is one gap between neighbours, so a cut is the
-        # set of gaps whose join has not happened yet.
+        # Each join of the tree is one gap between neighbouring leaves; a cut is the gaps whose
+        # joins come later.
         first_open = self.n_points - n_clusters
         labels = np.empty(self.n_points, dtype=np.int32)
         labels[self._order[0]] = 0
@@ -70,12 +64,10 @@ class WardTree:
     def knee(self) -> int:
         """Return the count at the knee of the inertia curve, farthest below its chord.
 
-        The within-cluster inertia of every count follows from the heights of the tree. The knee
-        is the count at which the curve lies farthest under the straight line between its ends
-        (Satopää et al. 2011, "Kneedle", without smoothing): one cluster, and four times the square
-        root of the points. Up to one cluster per point the curve of a corpus bends so slowly that
-        its knee is a fifth of the points; up to here it lies at 10 to 60 for 300 documents or many
-        thousands (benchmarks/RESULTS.md).
+        The within-cluster inertia of every count follows from the heights of the tree. The curve
+        runs from one cluster to four times the square root of the points; the knee is where it
+        lies farthest below the straight line between its ends (Satopää et al. 2011, "Kneedle",
+        without smoothing), mostly at 10 to 60.
         """
         n_counts = min(self.n_points, math.ceil(_COUNTS * math.sqrt(self.n_points)))
         if n_counts < 3:
@@ -96,8 +88,6 @@ class WardMerge(Merge):
     ----------
     tree_ : WardTree
         Over the live atoms, in the order of ``live_``.
-    linkage_ : ndarray of shape (n_live - 1, 4)
-        The tree in SciPy's linkage format.
     """
 
     def _prepare(self) -> None:
@@ -117,12 +107,8 @@ class WardMerge(Merge):
 
 
 def _ward_distances(points: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return the (n, n) squared Ward distances ``2 w_i w_j / (w_i + w_j) |x_i - x_j|²``.
-
-    Exactly symmetric, and the same on every machine up to the order of a sum: a product by BLAS
-    would be neither. Nothing of this size but the result, 8 bytes a pair, is in memory.
-    """
-    from saetm_plugins.merging._ward_kernels import fill_distances
+    """Return the (n, n) squared Ward distances, exactly symmetric; see `kernels.fill_distances`."""
+    from saetm_plugins.merging.kernels import fill_distances
 
     n_points = len(points)
     check_dense_size((n_points, n_points), "Ward's distances", 'merge="kmeans"', bytes_each=8)
@@ -135,11 +121,11 @@ def _ward_distances(points: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def _leaf_gaps(linkage: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the leaves in tree order, and for each gap between neighbours its join's row."""
+    """Return the leaves in tree order, and the row of the join at each gap between neighbours."""
     n_points = len(linkage) + 1
     order: list[int] = []
     gaps: list[int] = []
-    stack = [(2 * n_points - 2, -1)]  # a node, and the join that separates it from what is left
+    stack = [(2 * n_points - 2, -1)]  # a node, and the join between it and the leaves before it
     while stack:
         node, gap = stack.pop()
         if node < n_points:

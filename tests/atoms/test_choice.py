@@ -5,7 +5,8 @@ import pytest
 from sklearn.base import clone
 from sklearn.metrics import normalized_mutual_info_score
 
-from saetm_plugins import SAETopicModel, SparseAutoencoder, atom_choice
+from saetm_plugins import SAETopicModel, SparseAutoencoder
+from saetm_plugins.atoms import choice
 from saetm_plugins.atoms.foundation import load_foundation, unexplained
 from saetm_plugins.corpus.encoders import DEFAULT_ENCODER
 
@@ -45,7 +46,7 @@ def no_training(monkeypatch):
     def refuse(*_, **__):
         raise AssertionError("a fit trained atoms")
 
-    monkeypatch.setattr(atom_choice, "train_sae", refuse)
+    monkeypatch.setattr(choice, "train_sae", refuse)
 
 
 @pytest.fixture
@@ -105,7 +106,7 @@ def test_fewer_default_atoms_are_the_first_of_them(planted, foundation, no_train
 
 def test_auto_trains_where_documents_are_many(planted, monkeypatch):
     documents, embeddings, _ = planted
-    monkeypatch.setattr(atom_choice, "MOST_DOCUMENTS_TO_REUSE", 100)
+    monkeypatch.setattr(choice, "MOST_DOCUMENTS_TO_REUSE", 100)
     assert make("auto").fit(documents, embeddings=embeddings).sae_.n_atoms < 200
 
 

@@ -71,7 +71,7 @@ def use_foundation(path):
     """Use a copy of the atoms that ship with the package in their place."""
     foundation.FOLDER = path
     for cached in (foundation.load_foundation, foundation.foundation_card,
-                   foundation.atom_descriptions, foundation._whole_folder):  # fmt: skip
+                   foundation.atom_descriptions, foundation._checked_folder):  # fmt: skip
         cached.cache_clear()
     codes = foundation.load_foundation(1024).transform(np.eye(5, 384, dtype=np.float32))
     described = foundation.atom_descriptions(1024)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn.decomposition import NMF
 from sklearn.metrics import adjusted_rand_score
@@ -72,10 +72,12 @@ def draw_exclusive(seed, n_themes, atoms_per_theme, n_words, silent):
     silent=st.floats(0, 0.5),
     surplus=st.floats(0, 1),
 )
+@example(seed=1, n_themes=5, atoms_per_theme=5, n_words=1, silent=0.5, surplus=1.0)
 def test_more_topics_than_rank_are_each_of_one_theme(surplus, n_themes, **drawn):
     keywords, vectors, themes = draw_exclusive(n_themes=n_themes, **drawn)
     n_atoms = len(themes)
-    n_topics = n_themes + int(surplus * min(n_atoms - n_themes, 40))
+    rank = int(np.linalg.matrix_rank(keywords.toarray()))
+    n_topics = rank + int(surplus * min(n_atoms - rank, 40))
     views = AtomViews(np.full(n_atoms, 1 / n_atoms), vectors, keywords)
     cut = make_merge("nmf").fit(views).cut(n_topics)
     weights = cut.atom_topics.toarray()

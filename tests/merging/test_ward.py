@@ -5,7 +5,7 @@ import pytest
 from scipy.cluster.hierarchy import linkage
 from scipy.spatial.distance import pdist, squareform
 
-from saetm_plugins.merging._ward_kernels import join_chain, label_joins
+from saetm_plugins.merging.kernels import join_chain, label_joins
 from saetm_plugins.merging.ward import WardTree, _ward_distances
 from saetm_plugins.numerics.arrays import unit_rows
 

@@ -12,7 +12,7 @@ from saetm_plugins.atoms.training import kernels as training
 from saetm_plugins.emission import inference_kernels as inference
 from saetm_plugins.emission import kernels as emission
 from saetm_plugins.gensim import _bound_kernels as bound
-from saetm_plugins.merging import _nmf_kernels, _vector_kernels, _ward_kernels
+from saetm_plugins.merging import kernels as merging
 from saetm_plugins.numerics._pair_kernel import products_of_pairs
 
 PI = np.float32(0.3)
@@ -135,7 +135,7 @@ def test_factors_stay_in_their_rows(rng, value):
     gram = other.T @ other
     before = factor.copy()
     inverse = 1 / np.diagonal(gram)
-    _nmf_kernels.update_rows(2, 5, indptr, indices, data, other, gram, inverse, factor)
+    merging.update_rows(2, 5, indptr, indices, data, other, gram, inverse, factor)
     np.testing.assert_array_equal(factor[[0, 1, 5]], before[[0, 1, 5]])
     if value == 1:
         dense = matrix.toarray()
@@ -146,7 +146,7 @@ def test_factors_stay_in_their_rows(rng, value):
 def test_thresholds_of_mass():
     rows = np.array([[0.5, 0.3, 0.2], [0, 0, 0], [np.nan, 0.5, 0.5]], dtype=np.float32)
     thresholds = np.empty(3, np.float32)
-    _vector_kernels.mass_thresholds(0, 3, rows, np.float32(0.7), thresholds)
+    merging.mass_thresholds(0, 3, rows, np.float32(0.7), thresholds)
     np.testing.assert_allclose(thresholds[:2], [0.3, 0], atol=1e-6)
 
 
@@ -154,12 +154,12 @@ def test_ward_joins(rng):
     for n in (1, 2, 30):
         points = rng.random((n, 4), dtype=np.float32)
         distances = np.full((n, n), np.nan)
-        _ward_kernels.fill_distances(0, n // 2, points, np.ones(n), distances)
-        _ward_kernels.fill_distances(n // 2, n, points, np.ones(n), distances)
+        merging.fill_distances(0, n // 2, points, np.ones(n), distances)
+        merging.fill_distances(n // 2, n, points, np.ones(n), distances)
         expected = np.square(points[:, None] - points).sum(axis=2)
         np.testing.assert_allclose(distances, expected, rtol=1e-5, atol=1e-12)
-        joins = _ward_kernels.join_chain(distances, np.ones(n))
-        linkage = _ward_kernels.label_joins(joins[np.argsort(joins[:, 2], kind="stable")])
+        joins = merging.join_chain(distances, np.ones(n))
+        linkage = merging.label_joins(joins[np.argsort(joins[:, 2], kind="stable")])
         assert linkage.shape == (n - 1, 4)
         assert n == 1 or linkage[-1, 3] == n
 

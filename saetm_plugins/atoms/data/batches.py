@@ -1,9 +1,8 @@
 """Shuffled batches in bounded memory, the same for the same seed.
 
-Rows of a reader are read in chunks of neighbours. An epoch is a random order of the chunks; some
-chunks at a time are held in a buffer and their rows drawn at random, so shuffling reaches across
-shards and within them. Where a batch lies follows from arithmetic: resuming reads nothing twice.
-A stream is read in its own order, through a buffer from which rows are drawn at random.
+A reader is read in chunks of consecutive rows, in a new order each epoch; rows are drawn at random
+from a buffer of some chunks, across shards and within them. The rows of any batch are known in
+advance, so resuming reads nothing twice. A stream is read in its own order, through a buffer.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ _CHUNKS_IN_BUFFER = 32
 
 
 class RowNumbers:
-    """A reader of row numbers instead of rows, for a corpus that is indexed where it lies."""
+    """A reader of row numbers instead of rows, to index a corpus on its device."""
 
     n_features = 1
     in_memory = True
@@ -37,16 +36,7 @@ class RowNumbers:
 def shuffled_batches(
     reader: Reader, batch_size: int, seed: int, first_batch: int = 0
 ) -> Iterator[np.ndarray]:
-    """Yield (batch_size, d) float32 batches for ever; every document comes once an epoch.
-
-    Parameters
-    ----------
-    reader : Reader
-    batch_size : int
-    seed : int
-    first_batch : int, default=0
-        Number of batches to leave out.
-    """
+    """Yield (batch_size, d) batches without end, from number `first_batch`; epochs are complete."""
     return _rebatch(_shuffled_parts(reader, batch_size, seed, first_batch), batch_size)
 
 
@@ -55,21 +45,14 @@ def streamed_batches(
 ) -> Iterator[np.ndarray]:
     """Yield (batch_size, d) batches of passes over a stream, shuffled through a buffer.
 
-    Every row comes once a pass, however many come at a time. Rows left at the very end are filled
-    up to one more batch with rows that came before.
-
-    Parameters
-    ----------
-    passes : iterable of iterators of ndarray
-        A pass without a row is the end.
-    batch_size : int
-    seed : int
+    Every row comes once a pass; a pass without rows is the end. The last batch is filled up with
+    earlier rows.
     """
     return _rebatch(_streamed_parts(passes, seed), batch_size)
 
 
 def sample_rows(reader: Reader | RowStream, n_rows: int, rng: np.random.Generator) -> np.ndarray:
-    """Return about `n_rows` rows, shuffled, from all over a reader or from a stream's head."""
+    """Return about `n_rows` rows, shuffled, of all parts of a reader or of a stream's head."""
     if isinstance(reader, RowStream):
         return reader.head[rng.permutation(len(reader.head))[:n_rows]]
     if reader.n_documents <= n_rows:
@@ -85,7 +68,7 @@ def sample_rows(reader: Reader | RowStream, n_rows: int, rng: np.random.Generato
 
 
 def prefetch(batches: Iterator[np.ndarray], depth: int = 4) -> Iterator[np.ndarray]:
-    """Read batches in a thread of their own, `depth` ahead; an error there is raised here."""
+    """Read batches in a thread, `depth` ahead; an error there is raised here."""
     pool = ThreadPoolExecutor(max_workers=1)
     try:
         ahead = deque(pool.submit(next, batches, None) for _ in range(depth))
@@ -142,7 +125,7 @@ def _shuffled_parts(
 
 
 def _streamed_parts(passes: Iterable[Iterator[np.ndarray]], seed: int) -> Iterator[np.ndarray]:
-    """Draw rows at random from a buffer, put incoming ones in their place; at last empty it."""
+    """Replace random rows of a buffer by incoming ones and yield them; empty it at the end."""
     for epoch, rows in enumerate(passes):
         rng = np.random.default_rng([seed, 1, epoch])
         buffer = take_rows(rows)
@@ -158,7 +141,7 @@ def _streamed_parts(passes: Iterable[Iterator[np.ndarray]], seed: int) -> Iterat
 
 
 def _rebatch(parts: Iterator[np.ndarray], batch_size: int) -> Iterator[np.ndarray]:
-    """Cut parts of any length into batches of one; the last is filled up from the last part."""
+    """Cut parts of any length into equal batches; the last is filled up from the last part."""
     waiting: list[np.ndarray] = []
     n_waiting = 0
     for part in parts:

@@ -13,7 +13,7 @@ from saetm_plugins.validation import check_embeddings, check_rows, check_shape
 
 
 class Reader(Protocol):
-    """Rows of embeddings that can be read from anywhere."""
+    """Rows of embeddings that can be read in any order."""
 
     n_documents: int
     n_features: int
@@ -47,18 +47,7 @@ class ArrayReader:
 
 
 class ShardReader:
-    """A folder of ``.npy``, ``.safetensors``, ``.parquet`` or ``.arrow`` files, in name order.
-
-    Parameters
-    ----------
-    folder : path
-        Or the path of one such file.
-
-    Raises
-    ------
-    ValueError
-        When the folder holds no shard, a shard is truncated, or one is of another width.
-    """
+    """A ``.npy``, ``.safetensors``, ``.parquet`` or ``.arrow`` file, or a folder, in name order."""
 
     in_memory = False
 
@@ -89,20 +78,7 @@ class ShardReader:
 
 
 def open_reader(embeddings: Any) -> Reader:
-    """Return a reader for whatever embeddings come as.
-
-    Parameters
-    ----------
-    embeddings : array-like, path or torch tensor
-        An (n, d) array, tensor or memory map; the path of one shard file, or of a folder of them.
-
-    Raises
-    ------
-    FileNotFoundError
-        When a path does not exist.
-    ValueError
-        When there are no rows, or not of one width, or not finite.
-    """
+    """Return a reader of an (n, d) array, tensor or memory map, or of a path of shards."""
     if isinstance(embeddings, str | os.PathLike):
         path = Path(embeddings)
         if not path.exists():

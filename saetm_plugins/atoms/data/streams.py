@@ -1,4 +1,4 @@
-"""Embeddings batch by batch: a torch DataLoader, a generator, any other iterable."""
+"""Embeddings in batches: a torch DataLoader, a generator, any other iterable."""
 
 from __future__ import annotations
 
@@ -15,17 +15,7 @@ BUFFER_BYTES = 2**28  # of rows held at a time
 
 
 def open_source(embeddings: Any) -> Reader | RowStream:
-    """Return a reader for embeddings that fit memory or lie in files, else a stream.
-
-    Parameters
-    ----------
-    embeddings : array-like, tensor, path, or iterable of batches
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        As :func:`open_reader` and :class:`RowStream`.
-    """
+    """Return a reader of embeddings in memory or in files, or a stream of an iterable."""
     if not _is_stream(embeddings):
         return open_reader(embeddings)
     stream = RowStream(embeddings)
@@ -33,12 +23,12 @@ def open_source(embeddings: Any) -> Reader | RowStream:
 
 
 class RowStream:
-    """The rows of an iterable of batches: all of them, where a buffer holds them, else in passes.
+    """The rows of an iterable of batches, all at once if they fit a buffer, else in passes.
 
     Parameters
     ----------
-    batches : iterable of array-like (m, d), or of tuples whose first item is one
-        An iterator is read once, any other iterable as often as is needed.
+    batches : iterable of array-like (m, d), or of tuples that begin with one
+        An iterator is read once, another iterable as often as needed.
 
     Attributes
     ----------
@@ -47,12 +37,7 @@ class RowStream:
     is_whole : bool
         Whether `head` is all there is.
     n_documents : int or None
-        Number of rows of one pass; None for an iterator that goes on after `head`.
-
-    Raises
-    ------
-    ValueError
-        When there is no batch, or one is not finite or of another width than the first.
+        Number of rows of a pass; None for an iterator that goes on after `head`.
     """
 
     def __init__(self, batches: Iterable[Any]) -> None:
@@ -69,7 +54,7 @@ class RowStream:
             self.n_documents = None if isinstance(batches, Iterator) else self._count()
 
     def passes(self) -> Iterator[Iterator[np.ndarray]]:
-        """Yield the batches of every pass: one pass of an iterator, else passes without end."""
+        """Yield the batches of each pass: one pass for an iterator, else passes without end."""
         if isinstance(self._batches, Iterator):
             yield itertools.chain([self.head], self._rest)
             return
@@ -77,7 +62,7 @@ class RowStream:
             yield iterate_rows(self._batches)
 
     def _count(self) -> int:
-        """Return the length a DataLoader tells, or count the rest of the first pass."""
+        """Return the length of a DataLoader's dataset, or count the rest of the first pass."""
         rest, self._rest = self._rest, itertools.chain()
         dataset = getattr(self._batches, "dataset", None)
         if isinstance(dataset, Sized) and getattr(self._batches, "batch_size", None):
@@ -94,13 +79,7 @@ def _is_stream(embeddings: Any) -> bool:
 
 
 def iterate_rows(batches: Iterable[Any]) -> Iterator[np.ndarray]:
-    """Yield every batch of an iterable as a finite (n, d) float32 array.
-
-    Raises
-    ------
-    ValueError
-        When a batch is not finite or of another width than the first; it says which.
-    """
+    """Yield every batch of an iterable as a finite (n, d) float32 array."""
     width = None
     for number, batch in enumerate(batches):
         if isinstance(batch, tuple | list) and getattr(next(iter(batch), None), "ndim", 0) == 2:

@@ -1,4 +1,4 @@
-"""Embeddings drawn from the continuous topic model itself: the truth that stage 1 must find again.
+"""Embeddings drawn from the continuous topic model, to test whether stage 1 recovers it.
 
 Girrbach & Akata 2026, sec. 3: ``D = noise + sum_n lambda_n w_n`` with ``z_n ~ Cat(theta)``,
 ``w_n ~ N(mu_{z_n}, Sigma)``, ``lambda_n ~ Gamma`` and ``theta ~ Dir(alpha)``.
@@ -6,6 +6,7 @@ Girrbach & Akata 2026, sec. 3: ``D = noise + sum_n lambda_n w_n`` with ``z_n ~ C
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -18,28 +19,21 @@ from saetm_plugins.validation import (
 )
 
 _CHUNK = 2**22  # contributions drawn at a time
-_SMALLEST_SHAPE = 1e-6  # of a gamma: squares of what is drawn with smaller ones overflow
-_LARGEST = 1e6  # of a parameter: what is drawn with larger ones overflows float32
+_SMALLEST_SHAPE = 1e-6  # of a gamma distribution, and
+_LARGEST = 1e6  # of a parameter: beyond them samples overflow float32
 
 
 class CTMSample(NamedTuple):
-    """What :func:`sample_ctm` drew.
-
-    Attributes
-    ----------
-    embeddings : ndarray of shape (n_documents, n_features), float32
-    directions : ndarray of shape (n_topics, n_features), float32
-        Unit topic directions mu.
-    mixtures : ndarray of shape (n_documents, n_topics), float32
-        theta; rows sum to 1.
-    strengths : ndarray of shape (n_documents, n_topics), float32
-        Summed lambda of each topic.
-    """
+    """A sample of :func:`sample_ctm`; arrays of float32."""
 
     embeddings: np.ndarray
+    """Of shape (n_documents, n_features)."""
     directions: np.ndarray
+    """Unit topic directions mu, (n_topics, n_features)."""
     mixtures: np.ndarray
+    """theta, (n_documents, n_topics); rows sum to 1."""
     strengths: np.ndarray
+    """Summed lambda of each topic, (n_documents, n_topics)."""
 
 
 def sample_ctm(
@@ -60,10 +54,10 @@ def sample_ctm(
     ----------
     n_documents, n_topics, n_features : int
     n_contributions : int, default=200
-        Contributions of a document. Their strengths average ``1 / n_contributions``, so more of
-        them are smaller ones (assumption A1 of the paper).
+        Contributions of a document, of mean strength ``1 / n_contributions``: the more there are,
+        the smaller they are (assumption A1 of the paper).
     concentration : float, default=0.05
-        alpha of the symmetric Dirichlet; small: few topics in a document.
+        alpha of the symmetric Dirichlet; small values give few topics in a document.
     strength_shape : float, default=1.0
         Shape of the Gamma distribution of one contribution's strength.
     spread : float, default=0.1
@@ -75,31 +69,24 @@ def sample_ctm(
     Returns
     -------
     CTMSample
-
-    Raises
-    ------
-    ValueError
-        When a count is below 1, or another parameter is not positive, or too small or large to
-        draw with.
     """
     n_documents = check_count(n_documents, "n_documents")
     n_topics = check_count(n_topics, "n_topics")
     n_features = check_count(n_features, "n_features")
     n_contributions = check_count(n_contributions, "n_contributions")
-    for name, value in [
-        ("concentration", concentration),
-        ("strength_shape", strength_shape),
-        ("spread", spread),
-        ("noise", noise),
+    for name, value, least in [
+        ("concentration", concentration, 0.0),
+        ("strength_shape", strength_shape, _SMALLEST_SHAPE),
+        ("spread", spread, None),
+        ("noise", noise, None),
     ]:
         check_not_negative(value, name, most=_LARGEST)
-        least = {"concentration": 0, "strength_shape": _SMALLEST_SHAPE}.get(name)
         if least is not None and not value > least:
             raise ValueError(f"{name} must be above {least:g}; found {value!r}")
     check_random(random_state)
-    check_dense_size((n_documents, n_features), "n_documents × n_features", "fewer of them")
-    check_dense_size((n_documents, n_topics), "n_documents × n_topics", "fewer of them")
-    check_dense_size((n_topics, n_features), "n_topics × n_features", "fewer of them")
+    counts = {"n_documents": n_documents, "n_topics": n_topics, "n_features": n_features}
+    for first, second in itertools.combinations(counts, 2):
+        check_dense_size((counts[first], counts[second]), f"{first} × {second}", "fewer of them")
     check_dense_size((n_contributions,), "n_contributions", "fewer of them")
     rng = np.random.default_rng(random_state)
     directions = rng.standard_normal((n_topics, n_features))
@@ -114,7 +101,7 @@ def sample_ctm(
             mixtures[chunk], n_contributions, strength_shape, rng
         )
     embeddings = strengths @ directions
-    # A sum of independent Gaussians: what the contributions deviate by, and the final noise.
+    # The contributions' deviations and the final noise are independent Gaussians.
     deviation = np.sqrt(spread**2 * squares + noise**2) / np.sqrt(n_features)
     embeddings += deviation[:, None] * rng.standard_normal(embeddings.shape)
     return CTMSample(*(a.astype(np.float32) for a in (embeddings, directions, mixtures, strengths)))
@@ -123,7 +110,7 @@ def sample_ctm(
 def _draw_strengths(
     mixtures: np.ndarray, n_contributions: int, shape: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the summed strengths per topic, and each document's sum of squared strengths."""
+    """Return each document's summed strengths per topic, and its sum of squared strengths."""
     counts = rng.multinomial(n_contributions, mixtures)
     scale = 1 / (shape * n_contributions)
     single = rng.gamma(shape, scale, size=(len(mixtures), n_contributions))

@@ -13,10 +13,10 @@ from typing import Any
 from saetm_plugins.validation import check_path, check_text
 
 LARGEST_DOWNLOAD = 16 * 2**30
-"""Bytes of a repository; a sparse autoencoder of 1,000,000 atoms has a quarter of it."""
+"""Bytes of a repository."""
 LEAST_SECONDS = 120.0
 SLOWEST_RATE = 2**16
-"""Bytes a second: a download may take as long as that, and :data:`LEAST_SECONDS` more."""
+"""Bytes a second. A download may take as long as that, and :data:`LEAST_SECONDS` more."""
 
 _CARD = """# Topic atoms: a sparse autoencoder over embeddings
 
@@ -45,16 +45,9 @@ doc_atoms = sae.transform(embeddings)
 
 
 def model_card(config: Mapping[str, Any], shape: tuple[int, int], name: str) -> str:
-    """Return the README of a model: what it was trained on, its size and its statistics.
+    """Return the README of a model of (n_atoms, d) `shape`, to be loaded by `name`.
 
-    Parameters
-    ----------
-    config : mapping
-        As saved: ``encoder_name``, ``activation``, ``k``, ``settings`` and ``statistics``.
-    shape : tuple of int
-        Numbers of atoms and of dimensions.
-    name : str
-        Where the model is loaded from.
+    It is filled in from the saved `config`.
     """
     n_documents = config["settings"].get("n_documents")
     fields: dict[str, Any] = {
@@ -93,8 +86,7 @@ def upload(
 def _within(seconds: float, act: Callable[[], Any], what: str) -> Any:
     """Return what `act` returns, or raise a TimeoutError.
 
-    A download that is given up may go on in threads of huggingface_hub, which the interpreter's
-    end then waits for: there is no way to stop them.
+    Threads of huggingface_hub cannot be stopped: the interpreter's end still waits for them.
     """
     outcome: list[Any] = []
 
@@ -120,21 +112,15 @@ def resolve_path(
 ) -> Path:
     """Return `path` if it exists, else the local copy of the hub repository of that name.
 
-    Parameters
-    ----------
-    path : path or hub id
-    subfolder : str, optional
-        A folder within either.
-    revision : str, optional
-        Branch, tag or commit of a hub repository.
+    `subfolder` is a folder within either; `revision` a branch, tag or commit of a repository.
 
     Raises
     ------
     FileNotFoundError
         When it is neither, or has no such subfolder.
     ValueError
-        When a repository is larger than :data:`LARGEST_DOWNLOAD`, `revision` is given for a local
-        path, or `subfolder` leads out of `path`.
+        When a repository is larger than :data:`LARGEST_DOWNLOAD`, or `revision` or `subfolder` is
+        not allowed.
     """
     local = check_path(path)
     for name, value in {"subfolder": subfolder, "revision": revision}.items():
@@ -172,7 +158,7 @@ def _download(path: str | os.PathLike[str], subfolder: str | None, revision: str
     try:
         try:
             planned = _within(LEAST_SECONDS, lambda: download(dry_run=True), "its list of files")
-        except DryRunError:  # out of reach: what was downloaded before
+        except DryRunError:  # the hub is out of reach: take what was downloaded before
             planned = []
         size = sum(file.file_size or 0 for file in planned if file.will_download)
         if size > LARGEST_DOWNLOAD:

@@ -33,26 +33,11 @@ _WRAPPED = re.compile(r"^(_orig_mod\.|module\.|model\.)+")  # by torch.compile o
 
 
 def load_other_library(path: Path, architecture: str | None = None) -> dict[str, Any] | None:
-    """Read a checkpoint of another library.
+    """Read a checkpoint of another library, from a folder or one file of weights.
 
-    Parameters
-    ----------
-    path : Path
-        A folder, or one ``.pt`` or ``.safetensors`` file.
-    architecture : {"AutoEncoderTopK", "BatchTopKSAE"}, optional
-        Tells the two apart where no ``config.json`` lies beside a dictionary_learning checkpoint:
-        their weights have the same names.
-
-    Returns
-    -------
-    dict or None
-        Keyword arguments of :class:`SparseAutoencoder`; None where the files are of none of the
-        formats.
-
-    Raises
-    ------
-    ValueError
-        When the architecture is not one we know, or a file is damaged.
+    Returns the arguments of :class:`SparseAutoencoder`; None where no format is recognised.
+    `architecture` tells "AutoEncoderTopK" from "BatchTopKSAE" of dictionary_learning, whose weights
+    have the same names, where ``config.json`` does not.
     """
     folder = path if path.is_dir() else path.parent
     config = _read_json(folder / "cfg.json")
@@ -152,7 +137,7 @@ def _saelens(config: dict[str, Any], weights: dict[str, np.ndarray]) -> dict[str
     if scaler.get("has_whitening"):
         raise ValueError("SAELens checkpoint of whitened activations, which is not supported")
     scale = 1.0 if scaler.get("scaling_factor") is None else float(scaler["scaling_factor"])
-    place = "centre" if config.get("apply_b_dec_to_input", True) else "bias"
+    bias_name = "centre" if config.get("apply_b_dec_to_input", True) else "bias"
     return _model(
         encoder * scale,
         bias,
@@ -160,12 +145,12 @@ def _saelens(config: dict[str, Any], weights: dict[str, np.ndarray]) -> dict[str
         activation="l1" if architecture == "standard" else architecture,
         k=int(config.get("k", 0)),
         threshold=weights["threshold"] if architecture == "jumprelu" else 0.0,
-        **{place: weights["b_dec"] / scale},
+        **{bias_name: weights["b_dec"] / scale},
     )
 
 
 def _refuse_unlike(library: str, config: dict[str, Any], plain: dict[str, tuple[Any, ...]]) -> None:
-    """Raise a ValueError where a setting is none of the values that we read alike."""
+    """Raise a ValueError where a setting has a value that is not in `plain`."""
     odd = [f"{name}={config[name]!r}" for name in plain if config.get(name) not in plain[name]]
     if odd:
         raise ValueError(f"{library} checkpoint with {', '.join(odd)}; supported: {SUPPORTED}")
@@ -201,7 +186,7 @@ def _model(
     bias: np.ndarray | None = None,
     threshold: Any = 0.0,
 ) -> dict[str, Any]:
-    """Return our keyword arguments; `centre` is subtracted before encoding and added back."""
+    """Return the constructor's arguments; `centre` is subtracted first and added back last."""
     n_atoms, d = decoder.shape
     zero = np.zeros(d, dtype=np.float32)
     weights = {

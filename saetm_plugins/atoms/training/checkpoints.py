@@ -1,4 +1,4 @@
-"""Stage 1: checkpoints from which a killed run goes on and ends as if it had never been killed."""
+"""Stage 1: checkpoints, from which an interrupted run ends as it would have ended otherwise."""
 
 from __future__ import annotations
 
@@ -19,21 +19,22 @@ from saetm_plugins.files.write import write_whole
 from saetm_plugins.validation import check_count, check_not_negative, check_path
 
 _KEPT = 2
+_DAMAGE = (SafetensorError, OSError, KeyError, ValueError, RecursionError, TypeError)
 
 
 class CheckpointFolder:
-    """Writes the state of a run every so often, and finds the newest one that is whole.
+    """Writes the state of a run at intervals, and finds the newest undamaged one.
 
     Parameters
     ----------
     folder : path
-        Made if it is not there.
+        Created if it does not exist.
     settings : dict
-        JSON-able: all that the run's result depends on. A run with others is not continued.
+        JSON-able: all that the result depends on. A run with other settings is not continued.
     every : int, optional
         Steps between checkpoints.
     minutes : float, optional
-        Minutes between checkpoints.
+        Minutes between checkpoints; 10 if neither is given.
     """
 
     def __init__(
@@ -57,19 +58,13 @@ class CheckpointFolder:
         self._last = time.monotonic()
 
     def due(self, step: int) -> bool:
-        """Tell whether the state after step number `step` (from 0) is to be written."""
+        """Tell whether to save after step number `step` (from 0)."""
         if self._every is not None and (step + 1) % self._every == 0:
             return True
         return self._seconds is not None and time.monotonic() - self._last >= self._seconds
 
     def save(self, step: int, state: dict[str, np.ndarray]) -> None:
-        """Write the state after `step` steps; older checkpoints but one are deleted.
-
-        Raises
-        ------
-        OSError
-            When it cannot be written (disk full, say); earlier checkpoints stay.
-        """
+        """Write the state after `step` steps; older checkpoints but one are deleted."""
         target = self.folder / f"step-{step:09d}.safetensors"
         metadata = {"step": str(step), "settings": json.dumps(self._settings)}
         metadata["checksum"] = _checksum(state)
@@ -83,17 +78,9 @@ class CheckpointFolder:
             old.unlink()
 
     def load(self) -> tuple[int, dict[str, np.ndarray]] | None:
-        """Return the steps taken and the state of the newest whole checkpoint, or None.
+        """Return the steps taken and the state of the newest undamaged checkpoint, or None.
 
-        Warns
-        -----
-        UserWarning
-            When a checkpoint is truncated; the one before it is used.
-
-        Raises
-        ------
-        ValueError
-            When the checkpoint is of a run with other settings; they are named.
+        Warns of a damaged one. A checkpoint of a run with other settings is a ValueError.
         """
         for file in reversed(self._files()):
             try:
@@ -102,17 +89,10 @@ class CheckpointFolder:
                     state = {name: tensors.get_tensor(name) for name in tensors.keys()}  # noqa: SIM118
                 step, settings = int(metadata["step"]), dict(json.loads(metadata["settings"]))
                 if metadata.get("checksum", _checksum(state)) != _checksum(state):
-                    raise ValueError("its checksum is another")
-            except (
-                SafetensorError,
-                OSError,
-                KeyError,
-                ValueError,
-                RecursionError,
-                TypeError,
-            ) as error:
+                    raise ValueError("its checksum differs")
+            except _DAMAGE as error:
                 warnings.warn(
-                    f"checkpoint {str(file)!r} is not whole ({error}); trying the one before",
+                    f"checkpoint {str(file)!r} is damaged ({error}); trying the one before",
                     stacklevel=2,
                 )
                 continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from saetm_plugins.atoms.encoding import ACTIVATIONS
@@ -35,31 +35,22 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 def preset_settings(preset: str | None) -> dict[str, Any]:
-    """Return the settings of a preset; none for None.
-
-    Raises
-    ------
-    ValueError
-        When there is no such preset.
-    """
+    """Return the settings of a preset; for None, an empty dict."""
     if preset is None:
         return {}
     return PRESETS[check_choice(preset, "preset", tuple(PRESETS))]
 
 
 _BATCHES = ((2**12, 256), (2**15, 512), (2**20, 1024), (math.inf, 8192))
-"""Below so many documents, so many in a batch."""
-
+"""Pairs: below so many documents, the batch size."""
 _FEW_ATOMS = 64
-"""Who asks for no more wants every atom to be a topic, and more of the planted ones are found, at
-small cost, by starting with many active atoms, ending with at least three and training longer."""
-
+"""With so few atoms asked for, each should be a topic: training is longer, and anneals k."""
 _TIME_TO_ANNEAL = 1000  # steps; in fewer, "l1" does not come down to k active atoms
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How a sparse autoencoder is trained; None means: chosen from the size of the corpus.
+    """How a sparse autoencoder is trained; None is filled in from the size of the corpus.
 
     Attributes
     ----------
@@ -75,30 +66,29 @@ class TrainingConfig:
         Optimizer steps, and documents in each.
     anneal : float, optional
         Multiple of `k` to start from, falling to `k` over the first half of the steps. Above 1,
-        more of the true directions are found, at the price of a slower fit. Default: 5 where
-        `n_atoms` is given, at most 64, and there are 1,000 steps or more; else 1.
+        training is slower and finds more of the true directions. Default: 5 for `n_atoms` of at
+        most 64 and 1,000 steps or more; else 1.
     learning_rate : float
         Peak of Adam's rate, at most 1.
     warmup : float
-        Share of the steps over which the rate rises, and the sparsity penalty as well.
+        Share of the steps, at the start, over which rate and sparsity penalty rise.
     decay : float
-        Share of the steps, at the end, over which the rate falls to zero.
+        Share of the steps, at the end, over which the rate falls to 0.
     sparsity : float, optional
         Weight of the penalty of "l1" (on the summed activations) and "jumprelu" (on the number of
         active atoms); None: steered so that `k` atoms are active on average.
     resample : float
-        Share of the steps, at the start, in which dead atoms are put where reconstruction is worst.
+        Share of the steps, at the start, in which dead atoms are replaced.
     normalization : {"unit", "scale", "none"}
         See :class:`SparseAutoencoder`.
     levels : tuple of float
         Matryoshka: shares of the atoms whose prefixes must each reconstruct alone, ascending, the
         last 1.0 (Bussmann et al. 2025).
     precision : {"auto", "fp32", "bf16"}
-        Of the dense products; "auto": bfloat16 where the hardware multiplies it natively. On CPU
-        "topk" and "batch_topk" compute in float32 whatever this says: a product in bfloat16 only
-        proposes more atoms than can be active.
+        Of the dense products; "auto": bfloat16 where the hardware has it. Activations of "topk" and
+        "batch_topk" on CPU are float32 always: bfloat16 scores only propose atoms.
     compile : bool
-        Compile the training step with ``torch.compile`` (GPU; needs a compiler on the machine).
+        Compile the training step with ``torch.compile`` (needs a compiler on the machine).
     """
 
     n_atoms: int | None = None
@@ -123,7 +113,7 @@ class TrainingConfig:
         check_choice(self.normalization, "normalization", NORMALIZATIONS)
         check_choice(self.precision, "precision", PRECISIONS)
         for name in ("n_atoms", "k", "n_steps", "batch_size"):
-            if getattr(self, name) is not None:  # as an int, which no product overflows
+            if getattr(self, name) is not None:  # NumPy's small integers could overflow
                 object.__setattr__(self, name, check_count(getattr(self, name), name))
         _check_number(self.learning_rate, "learning_rate", above=0, most=1)
         if self.anneal is not None:
@@ -135,21 +125,14 @@ class TrainingConfig:
             object.__setattr__(self, "sparsity", float(self.sparsity))  # torch takes no large int
         if self.expansion is not None:
             _check_number(self.expansion, "expansion", above=0, most=1e6)
-        if not isinstance(self.compile, bool):
-            raise TypeError(f"compile must be True or False; found {self.compile!r}")
         levels = tuple(self.levels) if isinstance(self.levels, list | tuple) else ()
         if not levels or levels[-1] != 1 or sorted({0.0, *levels}) != [0.0, *levels]:
             raise ValueError(f"levels must rise from above 0 to 1.0; found {self.levels!r}")
         if self.n_atoms is not None and self.k is not None and self.k > self.n_atoms:
             raise ValueError(f"k must be at most n_atoms ({self.n_atoms}); found {self.k}")
 
-    def resolve(self, n_documents: int, n_features: int) -> TrainingConfig:
-        """Fill in what was left to the size of the corpus.
-
-        A small corpus gets at most one atom for two documents, but 2,048 where it has as many, and
-        hundreds of steps however small it is: all made better topics on 2,000 to 19,000 documents
-        (benchmarks/RESULTS.md). Few atoms, where asked for, get longer.
-        """
+    def resolve(self, n_documents: int, n_features: int) -> ResolvedConfig:
+        """Fill in what is None from the size of the corpus."""
         n_atoms = self.n_atoms
         if n_atoms is None and self.expansion is not None:
             n_atoms = max(1, round(self.expansion * n_features))
@@ -166,34 +149,37 @@ class TrainingConfig:
         enough = 2000 if few else 600 if n_atoms < 2048 else 450
         n_steps = self.n_steps or max(enough, n_documents // batch_size)
         anneal = self.anneal or (5.0 if few and n_steps >= _TIME_TO_ANNEAL else 1.0)
-        return replace(
-            self, n_atoms=n_atoms, k=k, batch_size=batch_size, n_steps=n_steps, anneal=anneal
-        )
+        sizes = {"n_atoms": n_atoms, "k": k, "batch_size": batch_size, "n_steps": n_steps}
+        return ResolvedConfig(**{**asdict(self), **sizes, "anneal": anneal})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResolvedConfig(TrainingConfig):
+    """A configuration with all sizes filled in."""
+
+    n_atoms: int
+    k: int
+    n_steps: int
+    batch_size: int
+    anneal: float
 
     def level_ends(self) -> list[int]:
         """Return the number of atoms in each nested prefix; one number unless Matryoshka."""
-        assert self.n_atoms is not None
         return sorted({max(1, round(share * self.n_atoms)) for share in self.levels})
 
     def rate_at(self, step: int) -> float:
-        """Return the learning rate of `step` (from 0): up, level, and down to zero, in lines."""
-        assert self.n_steps is not None
+        """Return the learning rate of `step` (from 0), which rises, stays, and falls to 0."""
         rise = (step + 1) / max(1.0, self.warmup * self.n_steps)
         fall = (self.n_steps - step) / max(1.0, self.decay * self.n_steps)
         return self.learning_rate * min(1.0, rise, fall)
 
     def k_at(self, step: int) -> int:
         """Return the number of active atoms aimed at in `step`."""
-        assert self.n_steps is not None
-        assert self.n_atoms is not None
-        assert self.k is not None
-        assert self.anneal is not None
         left = max(0.0, 1 - step / (0.5 * self.n_steps))
         return min(self.n_atoms, round(self.k * (1 + (self.anneal - 1) * left)))
 
     def sparsity_at(self, step: int) -> float:
-        """Return the share of the sparsity penalty in force at `step`."""
-        assert self.n_steps is not None
+        """Return the factor of the sparsity penalty at `step`."""
         return min(1.0, (step + 1) / max(1.0, self.warmup * self.n_steps))
 
 

@@ -1,7 +1,7 @@
 """Data-parallel training through ``torch.distributed``; without a process group nothing happens.
 
-Every process walks the same shuffled batches and takes its slice, so gradients averaged over the
-processes are those of one process on the whole batch.
+Every process reads the same shuffled batches and takes its slice, so gradients averaged over
+processes are those of one process on the full batch.
 """
 
 from __future__ import annotations
@@ -23,17 +23,9 @@ def world() -> tuple[int, int]:
 
 @contextmanager
 def process_group(device: str) -> Iterator[str]:
-    """Join the group that ``torchrun`` set up, if it did, and leave it at the end.
+    """Join the group of ``torchrun``, if there is one, and leave it at the end.
 
-    Parameters
-    ----------
-    device : str
-        "cuda" becomes the GPU of this process; NCCL there, gloo on CPU.
-
-    Yields
-    ------
-    str
-        The device this process is to use.
+    Yields the device for this process: "cuda" becomes its own GPU. NCCL is used there, gloo on CPU.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1 or dist.is_initialized():
         yield device
@@ -58,13 +50,7 @@ def same_on_all(number: int, device: str) -> int:
 
 
 def own_slice(n_rows: int) -> slice:
-    """Return this process's rows of a global batch.
-
-    Raises
-    ------
-    ValueError
-        When the batch does not divide among the processes.
-    """
+    """Return this process's rows of a global batch."""
     rank, size = world()
     if n_rows % size:
         raise ValueError(f"batch_size must be a multiple of the {size} processes; found {n_rows}")

@@ -1,4 +1,4 @@
-"""Stage 1, after the last step: learn the threshold, measure, put the model together."""
+"""Stage 1, after the last step: learn the threshold, measure, build the model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from saetm_plugins.atoms.autoencoder import SparseAutoencoder
 from saetm_plugins.atoms.encoding import encode_normalized, stack_blocks
 from saetm_plugins.atoms.normalization import Normalizer
-from saetm_plugins.atoms.training.config import TrainingConfig
+from saetm_plugins.atoms.training.config import ResolvedConfig
 from saetm_plugins.atoms.training.initialization import average_cut
 from saetm_plugins.atoms.training.learner import Learner
 from saetm_plugins.numerics.parallel import even_ranges, map_ranges
@@ -22,18 +22,11 @@ def finish(
     learner: Learner,
     sample: np.ndarray,
     normalizer: Normalizer,
-    config: TrainingConfig,
+    config: ResolvedConfig,
     encoder_name: str | None,
     settings: dict[str, Any],
 ) -> SparseAutoencoder:
-    """Learn the threshold, measure, and put the model together.
-
-    Raises
-    ------
-    ValueError
-        When training diverged.
-    """
-    assert config.k is not None
+    """Learn the threshold on a normalised sample, measure, and build the model."""
     weights = learner.weights
     refuse_divergence(weights.values(), config)
     thresholds = weights.get("thresholds", np.zeros(len(weights["decoder"]), dtype=np.float32))
@@ -55,7 +48,7 @@ def finish(
     return sae
 
 
-def refuse_divergence(values: Iterable[Any], config: TrainingConfig) -> None:
+def refuse_divergence(values: Iterable[Any], config: ResolvedConfig) -> None:
     """Raise a ValueError where an array or number is NaN, infinite or too large to square."""
     if not all(np.isfinite(np.vdot(value, value)) for value in values):
         found = {name: getattr(config, name) for name in ("learning_rate", "sparsity")}

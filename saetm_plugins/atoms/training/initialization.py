@@ -5,35 +5,23 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from saetm_plugins.atoms.training.config import TrainingConfig
+from saetm_plugins.atoms.training.config import ResolvedConfig
 from saetm_plugins.numerics.arrays import unit_rows
 from saetm_plugins.numerics.parallel import matmul
 
 _ROUNDS = 32  # of picking atoms; within a round picks do not see each other
-_SAMPLE = 8_192  # documents that a threshold is taken on
+_SAMPLE = 8_192  # documents from which a threshold is taken
 _SCORE_BYTES = 2**27  # of their scores in memory at a time
 
 
 def initial_weights(
-    documents: np.ndarray, config: TrainingConfig, rng: np.random.Generator
+    documents: np.ndarray, config: ResolvedConfig, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
-    """Return starting weights: atoms are documents, the encoder is the decoder.
+    """Return starting weights, by name, from a sample of normalised embeddings (n, d).
 
-    Parameters
-    ----------
-    documents : ndarray of shape (n, d), float32
-        Normalised embeddings; a sample of the corpus is enough.
-    config : TrainingConfig
-        Resolved.
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    dict of str to ndarray
-        ``encoder``, ``encoder_bias``, ``decoder``, ``decoder_bias``, ``thresholds``.
+    Atoms are documents, and the encoder is the decoder.
     """
     n_atoms, d = config.n_atoms, documents.shape[1]
-    assert n_atoms is not None
     decoder = float(0.1 / np.sqrt(d)) * rng.standard_normal((n_atoms, d), dtype=np.float32)
     chosen = _spread_rows(documents, n_atoms, rng)
     decoder[: len(chosen)] += unit_rows(documents[chosen])
@@ -50,20 +38,12 @@ def initial_weights(
 
 
 def average_cut(
-    weights: dict[str, np.ndarray], documents: np.ndarray, config: TrainingConfig
+    weights: dict[str, np.ndarray], documents: np.ndarray, config: ResolvedConfig
 ) -> float:
-    """Return the score above which `k` atoms are active on average, never below zero.
+    """Return the score, at least 0, above which `k` atoms are active on average.
 
-    Parameters
-    ----------
-    weights : dict of str to ndarray
-        ``encoder`` and ``encoder_bias``.
-    documents : ndarray of shape (n, d), float32
-        Normalised embeddings, of which the first few thousand are used.
-    config : TrainingConfig
-        Resolved.
+    It is found on the first few thousand of the normalised embeddings (n, d).
     """
-    assert config.k is not None
     documents = documents[:_SAMPLE]
     bias, encoder = (torch.from_numpy(weights[name]) for name in ("encoder_bias", "encoder"))
 
@@ -75,12 +55,12 @@ def average_cut(
         return 0.0
     size = max(1, _SCORE_BYTES // (4 * len(encoder)))
     sampled, share = score(documents[::64]), 2 * n_kept / n_scores
-    while True:  # a floor from a sample leaves a few candidates to select among instead of millions
+    while True:  # a floor from a sample leaves few candidates
         floor = np.quantile(sampled, 1 - share) if share < 1 else -np.inf
         blocks = (score(documents[i : i + size]) for i in range(0, len(documents), size))
         candidates = np.concatenate([scores[scores > floor] for scores in blocks])
         if len(candidates) > n_kept:
-            # Between two scores: no rounding moves a document across.
+            # Halfway between two scores, so that rounding changes no document.
             below, above = np.partition(candidates, [-n_kept - 1, -n_kept])[-n_kept - 1 :][:2]
             return max(0.0, (float(below) + float(above)) / 2)
         share *= 2

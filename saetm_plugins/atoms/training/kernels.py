@@ -1,11 +1,7 @@
-"""Compiled loops of stage 1: everything after the dense encoder product touches active atoms only.
+"""Compiled loops of stage 1: all that follows the dense encoder product, for active atoms only.
 
-A document activates some 8-32 of the atoms, so decoding, both weight gradients and the exact
-activations cost about ``active / n_atoms`` of what dense products would. Each call works on a range
-of documents or atoms, so plain threads share the work (`parallel.py`).
-
-Dense encoder scores arrive as bfloat16 seen as int16: positive values of the two sort alike, and
-integers compare faster. They only propose atoms; activations are computed in float32, and decide.
+A document activates 8 to 32 atoms, so the cost is about ``active / n_atoms`` of dense products.
+Each call works on a range of documents or atoms; plain threads share them (`numerics/parallel.py`).
 """
 
 from __future__ import annotations
@@ -29,26 +25,19 @@ _GROUPED = types.Tuple((INTS, INTS, INTS))
 def backpropagate_codes(
     batch, decoder, decoder_bias, indptr, indices, values, level_ends, errors, squared_errors
 ):
-    """Decode every nested prefix of atoms, and send its error back to the activations.
+    """Decode every nested prefix of atoms; return the loss's gradient by activations (nnz,).
 
     Parameters
     ----------
-    batch : ndarray of shape (n, d), float32
-    decoder : ndarray of shape (n_atoms, d), float32
-    decoder_bias : ndarray of shape (d,), float32
+    batch : (n, d)
+    decoder, decoder_bias : (n_atoms, d) and (d,)
     indptr, indices, values : activations as CSR, indices ascending within a row
-    level_ends : ndarray of shape (n_levels,), int64
+    level_ends : (n_levels,)
         Ascending prefix lengths, the last n_atoms; the loss is the mean error of the prefixes.
-
-    errors : ndarray of shape (n, n_levels, d), float32
-        Overwritten with the gradient of the loss of one document with respect to the decoded
-        atoms of each level.
-    squared_errors : ndarray of shape (n,), float32
-        Overwritten with those of the whole dictionary.
-
-    Returns
-    -------
-    value_gradients : ndarray of shape (nnz,), float32
+    errors : (n, n_levels, d)
+        Overwritten with the gradient of each document's loss by the decoded atoms of each level.
+    squared_errors : (n,)
+        Overwritten with those of all atoms.
     """
     n, d = batch.shape
     n_levels = level_ends.size
@@ -87,13 +76,7 @@ def backpropagate_codes(
 def group_by_atom(indptr, indices, n_atoms):
     """Order the entries of a CSR matrix by column.
 
-    Returns
-    -------
-    atom_ptr : ndarray of shape (n_atoms + 1,)
-    slots : ndarray of shape (nnz,)
-        Positions in `indices`, atom after atom.
-    rows : ndarray of shape (nnz,)
-        The row of each of `slots`.
+    Returns, as int32, pointers (n_atoms + 1,), positions in `indices` (nnz,) and their rows (nnz,).
     """
     slots = np.arange(len(indices), dtype=np.int32)
     grouped = sp.csr_matrix((slots, indices, indptr), (len(indptr) - 1, n_atoms)).tocsc()
@@ -114,22 +97,11 @@ def accumulate_gradients(
     start, stop, batch, errors, values, value_gradients, level_ends, grouped, scale, encoder,
     decoder, bias
 ):  # fmt: skip
-    """Add up the weight gradients of atoms over the documents that activate them.
+    """Add up the weight gradients of the atoms [start, stop) over the documents that activate them.
 
-    Parameters
-    ----------
-    start, stop : int
-        The atoms.
-    batch : ndarray of shape (n, d), float32
-    errors, values, value_gradients : as :func:`backpropagate_codes` takes and returns them
-    level_ends : ndarray of shape (n_levels,), int64
-    grouped : what :func:`group_by_atom` returned
-    scale : float
-        Multiplies the sums; one over the number of documents for a mean.
-    encoder, decoder : ndarray of shape (n_atoms, d), float32
-        Overwritten with the gradients.
-    bias : ndarray of shape (n_atoms,), float32
-        Overwritten with the gradient of the encoder bias.
+    Takes arguments and results of :func:`backpropagate_codes` and the result of
+    :func:`group_by_atom`. Overwrites `encoder`, `decoder` (n_atoms, d) and the encoder's `bias`
+    with the gradients, times `scale`.
     """
     atom_ptr, slots, rows = grouped
     d = encoder.shape[1]
@@ -162,19 +134,10 @@ def accumulate_gradients(
     fastmath=True,
 )  # fmt: skip
 def adam_rows(start, stop, weights, gradients, first, second, rate, beta1, beta2, step, unit_norm):
-    """Take one Adam step on rows of a matrix, in place (Kingma & Ba 2015, algorithm 1).
+    """Take one Adam step on the rows [start, stop), in place (Kingma & Ba 2015, algorithm 1).
 
-    Parameters
-    ----------
-    start, stop : int
-        The rows.
-    weights, gradients, first, second : ndarray of shape (n, d), float32
-        `first` and `second` are the running moments.
-    rate, beta1, beta2 : float32
-    step : int
-        Steps taken, this one included.
-    unit_norm : bool
-        Take the gradient along the unit sphere, and put the rows back on it.
+    `first` and `second` (n, d) are the running moments; `step` counts from 1. With `unit_norm` the
+    gradient is taken along the unit sphere, and rows are put back on it.
     """
     correct1 = np.float32(1 / (1 - np.float64(beta1) ** step))
     correct2 = np.float32(1 / (1 - np.float64(beta2) ** step))

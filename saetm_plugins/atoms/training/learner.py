@@ -1,4 +1,4 @@
-"""Stage 1: what the training loop asks of the two implementations of a training step."""
+"""Stage 1: the interface of the two implementations of a training step."""
 
 from __future__ import annotations
 
@@ -9,18 +9,12 @@ import torch
 
 
 class StepReport(NamedTuple):
-    """What one training step did; tensors stay where they were computed until they are read.
-
-    Attributes
-    ----------
-    errors : Tensor or ndarray of shape (n,), float32
-        Squared error of every document of the batch, in normalised space.
-    n_active : Tensor or int
-        Activations in the batch.
-    """
+    """The result of one step, on the device of the training."""
 
     errors: Any
+    """Squared error of each normalised document of the batch, (n,), float32."""
     n_active: Any
+    """Number of activations in the batch."""
 
 
 class Learner(Protocol):
@@ -34,13 +28,13 @@ class Learner(Protocol):
         """Take Adam step number `step` (from 0) on (n, d) float32 normalised embeddings."""
 
     def silence(self) -> np.ndarray:
-        """Return for every atom how many documents went by since it was last active."""
+        """Return for every atom the number of documents since it was last active."""
 
     def revive(self, atoms: np.ndarray, directions: np.ndarray) -> None:
         """Start `atoms` again from unit `directions`, with no memory of their gradients."""
 
     def state(self) -> dict[str, np.ndarray]:
-        """Return all that the next step depends on, besides batch, rate and step number."""
+        """Return all that the next step depends on, but for batch, rate and step number."""
 
     def load_state(self, state: dict[str, np.ndarray]) -> None:
         """Continue from what :meth:`state` returned."""

@@ -1,11 +1,11 @@
-"""Stage 1: atoms that no document uses any more start again where reconstruction is worst."""
+"""Stage 1: atoms that no document uses any more start again where the error is largest."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
 
-from saetm_plugins.atoms.training.config import TrainingConfig
+from saetm_plugins.atoms.training.config import ResolvedConfig
 from saetm_plugins.atoms.training.distributed import gather_rows
 from saetm_plugins.atoms.training.learner import Learner, StepReport
 from saetm_plugins.numerics.arrays import unit_rows
@@ -17,29 +17,14 @@ def revive_dead(
     learner: Learner,
     batch: torch.Tensor,
     report: StepReport,
-    config: TrainingConfig,
+    config: ResolvedConfig,
     step: int,
     seed: int,
 ) -> None:
-    """Make documents of dead atoms, drawn by what is not explained of them (Bricken et al. 2023).
+    """Replace dead atoms by documents of the last batch, drawn by their error.
 
-    Parameters
-    ----------
-    learner : Learner
-    batch : Tensor of shape (n, d), float32
-        What the last step was taken on.
-    report : StepReport
-        Of that step.
-    config : TrainingConfig
-        Resolved.
-    step : int
-    seed : int
-        Of the whole training.
+    As Bricken et al. (2023). `report` is that of the batch's step; `seed` that of the training.
     """
-    assert config.n_steps is not None
-    assert config.n_atoms is not None
-    assert config.k is not None
-    assert config.batch_size is not None
     if (step + 1) % _EVERY or step > config.resample * config.n_steps:
         return
     patience = max(10 * config.batch_size, 20 * config.n_atoms // config.k)

@@ -15,19 +15,7 @@ def open_logger(
 ) -> tuple[Callable[[dict[str, float], int], None], Callable[[], None]]:
     """Return a function that logs scalars at a step, and one that closes the log.
 
-    Parameters
-    ----------
-    logger : {"tensorboard", "wandb"} or None
-        None: nothing is logged.
-    log_dir : str or None
-        Where it writes; None: the library's default.
-    settings : dict
-        Of the run; shown by W&B.
-
-    Raises
-    ------
-    ImportError
-        When the library is not installed.
+    A `log_dir` of None is the library's default; W&B shows the `settings` of the run.
     """
     if logger is None:
         return (lambda scalars, step: None), (lambda: None)

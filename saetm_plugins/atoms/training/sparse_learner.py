@@ -1,4 +1,8 @@
-"""Stage 1, training on CPU for "topk" and "batch_topk": dense encoder product, sparse all else."""
+"""Stage 1, training on CPU for "topk" and "batch_topk"; only the encoder's product is dense.
+
+Dense scores are bfloat16, seen as int16: positive values of the two sort alike, and integers
+compare faster. They only propose atoms; activations in float32 decide.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ import torch
 
 from saetm_plugins.atoms.encoding import floors_of_largest
 from saetm_plugins.atoms.training import kernels
-from saetm_plugins.atoms.training.config import TrainingConfig
+from saetm_plugins.atoms.training.config import ResolvedConfig
 from saetm_plugins.atoms.training.distributed import average_, sum_, world
 from saetm_plugins.atoms.training.learner import StepReport, half_products
 from saetm_plugins.numerics.pairs import (
@@ -27,17 +31,9 @@ _BETA1, _BETA2 = np.float32(0.9), np.float32(0.999)
 
 
 class SparseLearner:
-    """Holds the weights and takes Adam steps on them with hand-written gradients.
+    """A :class:`Learner` with hand-written gradients; starting weights are copied."""
 
-    Parameters
-    ----------
-    weights : dict of str to ndarray
-        ``encoder``, ``encoder_bias``, ``decoder``, ``decoder_bias``; copied.
-    config : TrainingConfig
-        Resolved.
-    """
-
-    def __init__(self, weights: dict[str, np.ndarray], config: TrainingConfig) -> None:
+    def __init__(self, weights: dict[str, np.ndarray], config: ResolvedConfig) -> None:
         self.weights = {name: weights[name].copy() for name in _TRAINED}
         self.config = config
         self.moments = {
@@ -49,7 +45,7 @@ class SparseLearner:
         self._silent = np.zeros(len(weights["decoder"]), dtype=np.int64)
         self._buffers: dict[str, torch.Tensor] = {}
         self._level_ends = np.array(config.level_ends(), dtype=np.int64)
-        half = config.precision == "bf16" or half_products("cpu")  # only proposes: "fp32" as well
+        half = config.precision == "bf16" or half_products("cpu")  # even for "fp32"
         self._dtype = torch.bfloat16 if half else torch.float32
 
     def step(self, batch: torch.Tensor, rate: float, step: int) -> StepReport:
@@ -70,16 +66,9 @@ class SparseLearner:
                 indptr, largest_entries(indptr, values, cut, k), indices, values
             )
             slopes = kernels.backpropagate_codes(
-                documents[first:last],
-                weights["decoder"],
-                weights["decoder_bias"],
-                indptr,
-                indices,
-                values,
-                self._level_ends,
-                errors[first:last],
-                squared_errors[first:last],
-            )
+                documents[first:last], weights["decoder"], weights["decoder_bias"], indptr,
+                indices, values, self._level_ends, errors[first:last], squared_errors[first:last],
+            )  # fmt: skip
             return np.diff(indptr), indices, values, slopes
 
         parts = zip(*map_ranges(backpropagate, ranges), strict=True)
@@ -103,22 +92,24 @@ class SparseLearner:
         self.weights["encoder_bias"][atoms] = 0
         for name in ("encoder", "encoder_bias", "decoder"):
             self.moments[f"{name}.first"][atoms] = 0
-            second = self.moments[f"{name}.second"]  # zero would make the next steps huge
+            second = self.moments[f"{name}.second"]  # 0 would make the next steps huge
             second[atoms] = second.mean(axis=0)
         self._silent[atoms] = 0
 
     def state(self) -> dict[str, np.ndarray]:
         """See :class:`Learner`."""
-        state = {**self.weights, **self.moments, "silent": self._silent}
-        return {name: array.copy() for name, array in state.items()}
+        return {name: array.copy() for name, array in self._state().items()}
 
     def load_state(self, state: dict[str, np.ndarray]) -> None:
         """See :class:`Learner`."""
-        for name, array in {**self.weights, **self.moments, "silent": self._silent}.items():
+        for name, array in self._state().items():
             array[...] = state[name]
 
+    def _state(self) -> dict[str, np.ndarray]:
+        return {**self.weights, **self.moments, "silent": self._silent}
+
     def _buffer(self, name: str, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
-        """Return memory to overwrite, the same at every step: new pages would cost time."""
+        """Return memory that every step overwrites; new memory would cost time."""
         if name not in self._buffers or self._buffers[name].shape != shape:
             self._buffers[name] = torch.empty(shape, dtype=dtype)
         return self._buffers[name]
@@ -126,10 +117,7 @@ class SparseLearner:
     def _propose(
         self, batch: torch.Tensor, ranges: list[tuple[int, int]], k: int
     ) -> tuple[np.float32, int, list[Any]]:
-        """Return the cut, the limit for a document, and activations among which to choose.
-
-        bfloat16 scores propose atoms; the activations of those are float32, as CSR for each range.
-        """
+        """Return the cut, the limit for a document, and the CSR of proposed atoms of each range."""
         encoder, bias = self.weights["encoder"], self.weights["encoder_bias"]
         n_documents, n_atoms = len(batch), len(encoder)
         factor = torch.from_numpy(encoder).to(self._dtype).T
@@ -154,7 +142,7 @@ class SparseLearner:
         return cut, n_atoms, proposed
 
     def _activate(self, batch: torch.Tensor, scores: np.ndarray, floors: np.ndarray) -> Any:
-        """Return the activations of the documents of a range that reach their row's floor."""
+        """Return, as CSR, the activations of a range whose scores reach their row's floor."""
         encoder, bias = self.weights["encoder"], self.weights["encoder_bias"]
         reached = scores >= floors[:, None]
         indptr, indices = entries_of(reached)
@@ -173,8 +161,8 @@ class SparseLearner:
     ) -> tuple[np.float32, list[Any]]:
         """Return the activation that `k` per document of the global batch reach, and proposals.
 
-        Every range proposes by a floor of its own, that half as many again should reach; where
-        that turns out to be above the cut, everything positive is proposed.
+        Every range proposes atoms above a floor that 1.5 times as many should reach, or all
+        positive ones if that floor turns out to be above the cut.
         """
         n_kept = k * len(batch) * world()[1]
         floors = np.ones(len(ranges), dtype=np.int16)
@@ -195,7 +183,7 @@ class SparseLearner:
             cut = _cut_of_all(values[values > 0], n_kept)
             if not sum_(torch.tensor([int((floors > max(cut, 1)).sum())])).item():
                 return np.float32(_as_values(np.array([cut]))[0]), proposed
-            floors[:] = 1  # a sample misled
+            floors[:] = 1  # the sample of a range was misleading
 
     def _update(self, learned: tuple[Any, ...], grouped: Any, rate: float, step: int) -> None:
         """Add up the gradients, average them over processes, take the Adam step."""
@@ -209,18 +197,10 @@ class SparseLearner:
         def descend(_: int, first: int, last: int) -> None:
             for name in matrices:
                 kernels.adam_rows(
-                    first,
-                    last,
-                    weights[name],
-                    gradients[name],
-                    moments[f"{name}.first"],
-                    moments[f"{name}.second"],
-                    np.float32(rate),
-                    _BETA1,
-                    _BETA2,
-                    step + 1,
+                    first, last, weights[name], gradients[name], moments[f"{name}.first"],
+                    moments[f"{name}.second"], np.float32(rate), _BETA1, _BETA2, step + 1,
                     name == "decoder",
-                )
+                )  # fmt: skip
 
         def update(i: int, first: int, last: int) -> None:
             kernels.accumulate_gradients(first, last, *(*learned, grouped, scale, *sums))
@@ -244,9 +224,9 @@ class SparseLearner:
 def _cut_of_all(scores: np.ndarray, n_kept: int) -> int:
     """Return the largest score that more than `n_kept` of all processes' reach, at least 1."""
     if world()[1] == 1:
-        place = len(scores) - n_kept - 1
-        return max(1, int(np.partition(scores, place)[place])) if place >= 0 else 1
-    histogram = np.bincount(scores, minlength=2**15)  # processes can add theirs up
+        index = len(scores) - n_kept - 1
+        return max(1, int(np.partition(scores, index)[index])) if index >= 0 else 1
+    histogram = np.bincount(scores, minlength=2**15)  # which processes can add up
     reached = np.cumsum(sum_(torch.from_numpy(histogram)).numpy()[::-1])
     return max(1, 2**15 - 1 - int(np.searchsorted(reached, n_kept, side="right")))
 
@@ -254,10 +234,8 @@ def _cut_of_all(scores: np.ndarray, n_kept: int) -> int:
 def _row_floors(batch: torch.Tensor, scores: np.ndarray, k: int, longest: float) -> np.ndarray:
     """Return for every row a score that its `k` best atoms reach, and not many more.
 
-    It is lowered by what rounding to bfloat16 may move two scores apart by: results were rounded
-    by up to 2**-8 of themselves, and so were inputs, whose errors nearly cancel in a sum of many
-    (2**-9 is over twice the most that was met in a million). `longest` is the largest norm of an
-    encoder row.
+    It is lowered by the rounding to bfloat16 of results, by up to 2**-8 of themselves, and of
+    inputs, whose errors nearly cancel. `longest` is the largest norm of an encoder row.
     """
     cuts = floors_of_largest(scores, k)
     margins = 2**-9 * longest * torch.linalg.vector_norm(batch, dim=1)
@@ -267,10 +245,10 @@ def _row_floors(batch: torch.Tensor, scores: np.ndarray, k: int, longest: float)
 
 def _sampled_floor(scores: np.ndarray, n_kept: int) -> int:
     """Return a score that somewhat more than `n_kept` entries reach, at least 1."""
-    sample = scores.ravel()[:: scores.size // 8192 | 1]  # odd: walks over all atoms
+    sample = scores.ravel()[:: scores.size // 8192 | 1]  # an odd step reaches all atoms
     share = 1.5 * n_kept / scores.size + 8 / len(sample)
-    place = max(0, int(len(sample) * (1 - share)))
-    return max(1, int(np.partition(sample, place)[place]))
+    index = max(0, int(len(sample) * (1 - share)))
+    return max(1, int(np.partition(sample, index)[index]))
 
 
 def _as_scores(values: np.ndarray) -> np.ndarray:

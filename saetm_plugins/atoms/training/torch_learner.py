@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from saetm_plugins.atoms.training.config import TrainingConfig
+from saetm_plugins.atoms.training.config import ResolvedConfig
 from saetm_plugins.atoms.training.distributed import average_, gather_rows, sum_, world
 from saetm_plugins.atoms.training.learner import StepReport, half_products
 
@@ -20,18 +20,9 @@ _BANDWIDTH = 0.5  # of the pseudo-derivative of "jumprelu", relative to the thre
 
 
 class TorchLearner:
-    """Holds the weights on one device and takes fused Adam steps on them.
+    """A :class:`Learner` on one device, with fused Adam; starting weights are copied."""
 
-    Parameters
-    ----------
-    weights : dict of str to ndarray
-        ``encoder``, ``encoder_bias``, ``decoder``, ``decoder_bias``, for "jumprelu" ``thresholds``.
-    config : TrainingConfig
-        Resolved.
-    device : str
-    """
-
-    def __init__(self, weights: dict[str, np.ndarray], config: TrainingConfig, device: str) -> None:
+    def __init__(self, weights: dict[str, np.ndarray], config: ResolvedConfig, device: str) -> None:
         self.config = config
         self.device = torch.device(device)
         self._tensors = {name: self._parameter(array) for name, array in weights.items()}
@@ -53,7 +44,7 @@ class TorchLearner:
 
     @property
     def weights(self) -> dict[str, np.ndarray]:
-        """The weights as float32 arrays, the thresholds of "jumprelu" among them."""
+        """The weights as float32 arrays, with the thresholds of "jumprelu"."""
         arrays = {name: t.detach().cpu().numpy().copy() for name, t in self._tensors.items()}
         if "log_thresholds" in arrays:
             arrays["thresholds"] = np.exp(arrays.pop("log_thresholds"))
@@ -88,7 +79,7 @@ class TorchLearner:
         for name, start in replacements.items():
             self._tensors[name][rows] = start
             moments = self._optimizer.state[self._tensors[name]]
-            moments["exp_avg"][rows] = 0  # but a second moment of zero would make huge steps
+            moments["exp_avg"][rows] = 0  # but a second moment of 0 would make huge steps
             moments["exp_avg_sq"][rows] = moments["exp_avg_sq"].mean(dim=0)
         self._silent[rows] = 0
 
@@ -170,7 +161,7 @@ class TorchLearner:
             l0 = _CountAbove.apply(scores, thresholds) / len(scores)
             if self.config.sparsity is not None:
                 return self.config.sparsity * l0
-            # The gradient of (l0 / k - 1)^2, where l0 is that of all processes together.
+            # The gradient of (l0 / k - 1)^2, with l0 of all processes.
             return 2 / k * (self._mean_active(codes) / k - 1) * l0
         return 0.0
 
@@ -182,7 +173,7 @@ class TorchLearner:
 
     @torch.no_grad()
     def _descend(self, rate: float) -> None:
-        """Step along the sphere the decoder rows live on, and put them back on it."""
+        """Take a step, that of decoder rows along the unit sphere, and put these back on it."""
         average_([t.grad for t in self._tensors.values() if t.grad is not None])
         decoder = self._tensors["decoder"]
         assert decoder.grad is not None
@@ -195,7 +186,7 @@ class TorchLearner:
 
 
 class _CountAbove(torch.autograd.Function):
-    """How many scores are above their threshold; a rectangle stands in for the derivative.
+    """The number of scores above their threshold, with a rectangle as its derivative.
 
     Rajamanoharan et al. 2024 (JumpReLU SAEs), eq. 11-12.
     """
@@ -228,13 +219,13 @@ class _JumpReLU(torch.autograd.Function):
 
 
 def _near(scores: torch.Tensor, thresholds: torch.Tensor) -> torch.Tensor:
-    """Tell which scores lie in the band around their threshold, as 0 and 1 of their dtype."""
+    """Tell which scores lie in a band around their threshold, as 0 and 1 of their dtype."""
     centre = thresholds.to(scores.dtype)
     return ((scores - centre).abs_() < centre * (_BANDWIDTH / 2)).to(scores.dtype)
 
 
 def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a function; where that fails (no C++ compiler, say) warn, and call it as it is."""
+    """Compile a function; if that fails (no C++ compiler, say) warn, and call it uncompiled."""
     compiled = torch.compile(function)
 
     def call(*arguments: Any) -> Any:

@@ -29,7 +29,7 @@ from saetm_plugins.atoms.data.readers import ArrayReader, Reader
 from saetm_plugins.atoms.data.streams import RowStream, open_source
 from saetm_plugins.atoms.normalization import Normalizer, fit_normalizer
 from saetm_plugins.atoms.training.checkpoints import CheckpointFolder
-from saetm_plugins.atoms.training.config import TrainingConfig, preset_settings
+from saetm_plugins.atoms.training.config import ResolvedConfig, TrainingConfig, preset_settings
 from saetm_plugins.atoms.training.distributed import own_slice, process_group, same_on_all, world
 from saetm_plugins.atoms.training.finishing import finish, refuse_divergence
 from saetm_plugins.atoms.training.initialization import initial_weights
@@ -41,8 +41,8 @@ from saetm_plugins.numerics.parallel import single_threaded
 from saetm_plugins.numerics.progress import progress_bar
 from saetm_plugins.validation import check_dense_size, check_text, resolve_device
 
-_SAMPLE = 65_536  # rows that the centre, the starting atoms and the statistics are taken from
-_RESIDENT = 2**30  # bytes up to which an in-memory corpus is normalised once, not batch by batch
+_SAMPLE = 65_536  # rows for the centre, the starting atoms and the statistics
+_RESIDENT = 2**30  # bytes up to which an in-memory corpus is normalised once, not in batches
 
 
 def train_sae(
@@ -71,10 +71,10 @@ def train_sae(
     Parameters
     ----------
     embeddings : array-like of shape (n, d), path, or iterable of batches
-        An array, tensor or memory map of any real dtype; the path of a ``.npy``, ``.safetensors``,
-        ``.parquet`` or ``.arrow`` file or of a folder of such shards; a torch DataLoader or other
-        iterable of (m, d) batches of any length. An iterable that does not fit a buffer of 256 MiB
-        is read again for every epoch; an iterator, which gives one pass, then needs `n_steps`.
+        An array, tensor or memory map; the path of a ``.npy``, ``.safetensors``, ``.parquet`` or
+        ``.arrow`` file or of a folder of such shards; a torch DataLoader or other iterable of
+        (m, d) batches. An iterable of more than 256 MiB is read again for every epoch; an
+        iterator, which gives one pass, then needs `n_steps`.
     n_atoms : int, optional
         Size of the dictionary; None: from the number of documents.
     activation : {"batch_topk", "topk", "l1", "jumprelu"}, optional
@@ -86,24 +86,23 @@ def train_sae(
     device : {"auto", "cpu", "cuda", ...}
     random_state : int, numpy.random.RandomState or None, default=0
         The same number gives the same model, bit for bit, on one CPU machine. Under ``torchrun``
-        that of the first process counts.
+        the first process decides.
     verbose : bool, default=False
         Show a progress bar.
     preset : {"saetm-paper", "gpu"}, optional
-        Settings under the other arguments: the paper's recipe, or one for tens of millions of
-        documents.
+        Defaults of other arguments: the paper's recipe, or one for tens of millions of documents.
     encoder_name : str, optional
         The model that made the embeddings; stored.
     data_name : str, optional
-        What was embedded ("20 Newsgroups", say); stored, and named on the model card.
+        The corpus ("20 Newsgroups", say); stored, and shown on the model card.
     checkpoint_dir : path, optional
-        Where checkpoints go. A run that finds one of its own there goes on from it.
+        For checkpoints; a run continues from the newest of its own.
     checkpoint_every, checkpoint_minutes : int, float, optional
-        Steps or minutes between checkpoints; neither: ten minutes.
+        Steps or minutes between checkpoints; 10 minutes if neither is given.
     logger : {"tensorboard", "wandb"}, optional
         Log training curves with this library.
     log_dir : str, optional
-        Where the logger writes.
+        For the logger.
     **settings
         Further fields of :class:`TrainingConfig`.
 
@@ -114,29 +113,21 @@ def train_sae(
     Raises
     ------
     ValueError
-        When embeddings are empty, not finite or not of one width (a shard is named with its row),
-        a setting is out of its range, `checkpoint_dir` holds a run with other settings, or training
-        diverged.
-
-    Warns
-    -----
-    UserWarning
-        When an iterator ended before `n_steps`.
+        When embeddings are empty, not finite or not of one width, a setting is out of range,
+        `checkpoint_dir` holds a run with other settings, or training diverged.
     """
     named = {"n_atoms": n_atoms, "activation": activation, "k": k, "n_steps": n_steps}
     named |= {"batch_size": batch_size, **settings}
     given = {name: value for name, value in named.items() if value is not None}
-    config = TrainingConfig(**{**preset_settings(preset), **given})
+    requested = TrainingConfig(**{**preset_settings(preset), **given})
     if data_name is not None:
         check_text(data_name, "data_name")
     seed = _seed_of(random_state)
-    with process_group(resolve_device(device)) as device, _threads(config, device):
+    with process_group(resolve_device(device)) as device, _threads(requested, device):
         seed = same_on_all(seed, device)
         source = open_source(embeddings)
         sample = sample_rows(source, _SAMPLE, _rng(seed, 2))
-        config = config.resolve(_length(source, config.n_steps), sample.shape[1])
-        assert config.n_atoms is not None
-        assert config.batch_size is not None
+        config = requested.resolve(_length(source, requested.n_steps), sample.shape[1])
         check_dense_size((config.n_atoms, sample.shape[1]), "n_atoms: weights", "fewer atoms")
         check_dense_size((config.batch_size, sample.shape[1]), "batch_size: a batch", "fewer rows")
         normalizer = fit_normalizer(sample, config.normalization)
@@ -161,20 +152,9 @@ def train_sae(
 def train_sae_from_config(
     embeddings: Any, config: str | os.PathLike[str] | None, flags: dict[str, Any]
 ) -> SparseAutoencoder:
-    """Call :func:`train_sae`, with a progress bar, as a JSON file and some flags say.
+    """Call :func:`train_sae`, with a progress bar, with the arguments of a JSON file and flags.
 
-    Parameters
-    ----------
-    embeddings : as :func:`train_sae` takes them
-    config : path, optional
-        A JSON object of arguments of :func:`train_sae`.
-    flags : dict
-        Further arguments, which win; those that are None count as not given.
-
-    Raises
-    ------
-    ValueError
-        When the file is not a JSON object, or holds an argument that there is not.
+    Flags override the file, unless they are None.
     """
     arguments: dict[str, Any] = {}
     if config is not None:
@@ -186,15 +166,15 @@ def train_sae_from_config(
     known -= {"embeddings", "verbose", "settings"}
     if unknown := sorted(arguments.keys() - known):
         raise ValueError(
-            f"config {str(config)!r} holds {', '.join(map(repr, unknown))}, no arguments of "
-            f"train_sae; there are {', '.join(sorted(known))}"
+            f"config {str(config)!r} holds {', '.join(map(repr, unknown))}; train_sae takes "
+            f"{', '.join(sorted(known))}"
         )
     arguments |= {name: value for name, value in flags.items() if value is not None}
     return train_sae(embeddings, verbose=True, **arguments)
 
 
 def _length(source: Reader | RowStream, n_steps: int | None) -> int:
-    """Return the number of documents that settings are chosen by."""
+    """Return the number of documents from which sizes are chosen."""
     if source.n_documents is not None:
         return source.n_documents
     n_read = len(source.head)
@@ -240,7 +220,7 @@ def _run(
     learner: Learner,
     source: Reader | RowStream,
     normalizer: Normalizer,
-    config: TrainingConfig,
+    config: ResolvedConfig,
     seed: int,
     device: str,
     checkpoints: CheckpointFolder | None,
@@ -248,8 +228,6 @@ def _run(
     verbose: bool,
 ) -> None:
     """Take all the steps, from the newest checkpoint if there is one."""
-    assert config.n_steps is not None
-    assert config.batch_size is not None
     first = 0
     if checkpoints is not None and (found := checkpoints.load()) is not None:
         first, state = found
@@ -288,21 +266,10 @@ def _run(
         )
 
 
-def make_learner(weights: dict[str, np.ndarray], config: TrainingConfig, device: str) -> Learner:
-    """Return the faster implementation for the activation and device.
-
-    Parameters
-    ----------
-    weights : dict of str to ndarray
-        Starting weights; copied.
-    config : TrainingConfig
-        Resolved.
-    device : str
-    """
-    if _is_sparse(config, device):
-        from saetm_plugins.atoms.training.sparse_learner import (
-            SparseLearner,  # numba: only when used
-        )
+def make_learner(weights: dict[str, np.ndarray], config: ResolvedConfig, device: str) -> Learner:
+    """Return the faster implementation for the activation and device."""
+    if _is_sparse(config, device):  # late: numba takes its time
+        from saetm_plugins.atoms.training.sparse_learner import SparseLearner
 
         return SparseLearner(weights, config)
     return TorchLearner(weights, config, device)
@@ -319,7 +286,7 @@ def _threads(config: TrainingConfig, device: str) -> AbstractContextManager[None
 
 @contextmanager
 def _fast_products(device: str) -> Iterator[None]:
-    """Let float32 products on a GPU run as TF32, for the time of the training."""
+    """Let float32 products on a GPU run as TF32 during the training."""
     if torch.device(device).type != "cuda":
         yield
         return
@@ -332,7 +299,7 @@ def _fast_products(device: str) -> Iterator[None]:
 
 
 def _budget(device: str) -> int:
-    """Return how many bytes of embeddings may lie normalised where training runs."""
+    """Return how many bytes of normalised embeddings may be held on the device."""
     if torch.device(device).type == "cuda":
         return torch.cuda.mem_get_info(device)[0] // 2
     return _RESIDENT

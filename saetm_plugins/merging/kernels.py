@@ -1,19 +1,98 @@
-"""Numba kernels of the Ward tree; apart, so that importing the package does not import numba."""
+"""Compiled loops of the merges; imported where they run, as numba takes its time."""
 
 from __future__ import annotations
 
 import numpy as np
-from numba import float64, int64, void
+from numba import float32, float64, int64, void
 
-from saetm_plugins.numerics.compiling import DOUBLE_ROWS, DOUBLES, FLOAT_ROWS, compiled
+from saetm_plugins.numerics.compiling import (
+    DOUBLE_ROWS,
+    DOUBLES,
+    FLOAT_ROWS,
+    FLOATS,
+    INTS,
+    LONGS,
+    compiled,
+)
+
+
+@compiled(
+    void(
+        int64, int64, LONGS, INTS, FLOATS, FLOAT_ROWS, FLOAT_ROWS, FLOATS, float32[:, ::1]
+    ),
+    fastmath=True,
+)  # fmt: skip
+def update_rows(start, stop, indptr, indices, data, other, gram, inverse, factor):
+    """One pass of coordinate descent over rows `start` to `stop` of ``factor`` (n, T), in place.
+
+    Minimises ``|X - factor @ other.T|²`` over non-negative rows, each on its own, with X (n, m) in
+    CSR, ``gram = other.T @ other`` and ``inverse`` (T,) one over its diagonal. Coordinates above
+    zero move, and those with a positive gradient; lists of them are made without branches.
+    """
+    n_topics = gram.shape[0]
+    gradient = np.empty(n_topics, dtype=np.float32)
+    moving = np.empty(n_topics + 1, dtype=np.int32)
+    for row in range(start, stop):
+        gradient[:] = 0
+        for entry in range(indptr[row], indptr[row + 1]):
+            value = data[entry]
+            column = np.uint64(indices[entry])
+            for topic in range(n_topics):
+                gradient[topic] += value * other[column, topic]
+        weights = factor[row]
+        n_moving = np.int64(0)
+        for topic in range(n_topics):
+            moving[n_moving] = topic
+            n_moving += weights[topic] > 0
+        for i in range(n_moving):
+            mover = np.uint64(moving[i])
+            weight = weights[mover]
+            for topic in range(n_topics):
+                gradient[topic] -= weight * gram[mover, topic]
+        n_moving = np.int64(0)
+        for topic in range(n_topics):
+            moving[n_moving] = topic
+            n_moving += (weights[topic] > 0) | (gradient[topic] > 0)
+        for i in range(n_moving):
+            mover = np.uint64(moving[i])
+            old = weights[mover]
+            weights[mover] = max(old + gradient[mover] * inverse[mover], np.float32(0))
+            step = weights[mover] - old
+            for topic in range(n_topics):
+                gradient[topic] -= step * gram[mover, topic]
+
+
+@compiled(void(int64, int64, FLOAT_ROWS, float32, float32[::1]))
+def mass_thresholds(start, stop, atom_words, top_p, thresholds):
+    """Find for each atom the probability above which lies `top_p` of the mass."""
+    n_words = atom_words.shape[1]
+    for atom in range(start, stop):
+        row = atom_words[atom]
+        largest = np.float32(0)
+        total = 0.0
+        for word in range(n_words):
+            largest = max(largest, row[word])
+            total += row[word]
+        low, high = 0.0, float(largest)
+        for _ in range(24):  # float32 has 24 bits of mantissa
+            middle = (low + high) / 2
+            above = 0.0
+            for word in range(n_words):
+                if row[word] >= middle:
+                    above += row[word]
+            if above >= top_p * total:
+                low = middle
+            else:
+                high = middle
+        thresholds[atom] = low
 
 
 @compiled(void(int64, int64, FLOAT_ROWS, DOUBLES, float64[:, ::1]), fastmath=True)
 def fill_distances(start, stop, points, weights, distances):
     """Fill `distances` (n, n) for the points [start, stop) and those before them, symmetrically.
 
-    Squared Ward distances ``2 w_a w_b / (w_a + w_b) |x_a - x_b|²``. Differences are squared, not
-    products subtracted: equal points are at distance 0, near ones as far apart as they are.
+    Squared Ward distances ``2 w_a w_b / (w_a + w_b) |x_a - x_b|²``, from differences: a difference
+    of products would round equal points to distances other than 0.
     """
     for b in range(stop):
         right = points[b]
@@ -30,23 +109,10 @@ def fill_distances(start, stop, points, weights, distances):
 
 @compiled(float64[:, ::1](float64[:, ::1], DOUBLES))
 def join_chain(distances, weights):
-    """Join all points by the nearest-neighbour chain; `distances` is overwritten.
+    """Join all points by the nearest-neighbour chain; `distances` (n, n) is overwritten.
 
-    Parameters
-    ----------
-    distances : ndarray of shape (n, n), float64
-        Squared Ward distances, symmetric.
-    weights : ndarray of shape (n,), float64
-
-    Returns
-    -------
-    ndarray of shape (n - 1, 3), float64
-        A point of either cluster and the squared distance of each join, in chain order.
-
-    Raises
-    ------
-    ValueError
-        When the chain does not close, as distances are not finite or not symmetric.
+    Takes squared Ward distances, symmetric, and the points' weights. Returns (n - 1, 3): a point
+    of either cluster and the squared distance of each join, in the order of the chain.
     """
     n = len(weights)
     if n == 0 or distances.shape[0] != n or distances.shape[1] != n:
@@ -107,7 +173,7 @@ def label_joins(joins):
     """Turn joins between points, sorted by distance, into SciPy's linkage rows (n - 1, 4)."""
     n = len(joins) + 1
     size = np.ones(n, dtype=np.int64)
-    # Not np.arange: numba's calls math.ceil, which nnsight replaces by what cannot be compiled.
+    # Not np.arange: numba's calls math.ceil, which nnsight replaces by a function of its own.
     parent = np.cumsum(size) - 1
     node = parent.copy()
     linkage = np.empty((n - 1, 4), dtype=np.float64)
