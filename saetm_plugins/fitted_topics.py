@@ -26,7 +26,7 @@ _DEFAULT_N_TOPICS = 50
 DOCUMENTS_PER_TOPIC = 10
 """That a topic needs."""
 CONVERTERS: dict[str, Callable[..., Any]] = {}
-"""Adapters enter here, by the name of their library, how they wrap a fitted model."""
+"""By library: what makes its model of a fitted one. Adapters register here when imported."""
 
 
 class FittedTopics:
