@@ -131,14 +131,13 @@ def test_atoms_follow_their_documents(documents):
 
 
 def test_words_and_centroids_of_bertopics_topics(documents):
-    from saetm_plugins.bertopic.base import CutTopics
-    from saetm_plugins.bertopic.representation import _group_counts
-    from saetm_plugins.bertopic.tables import count_by_topic
+    from saetm_plugins.bertopic.representation import _sum_groups
+    from saetm_plugins.bertopic.tables import sum_by_topic, topic_centroids
 
     labels = np.zeros(MANY + 2, dtype=int)
     expected = [[TOTAL, LARGE]]
-    np.testing.assert_array_equal(_group_counts(documents, labels), expected)
-    np.testing.assert_array_equal(count_by_topic(labels, documents, 1, 0).toarray(), expected)
+    np.testing.assert_array_equal(_sum_groups(documents, labels), expected)
+    np.testing.assert_array_equal(sum_by_topic(labels, documents, 1).toarray(), expected)
     model = SimpleNamespace(
         atom_topics_=sp.csr_matrix(np.ones((2, 1))),
         atom_prevalence_=np.full(2, 0.5),
@@ -146,7 +145,7 @@ def test_words_and_centroids_of_bertopics_topics(documents):
         labels_=labels - 1,
         atoms_=SimpleNamespace(centroids=np.eye(2)),
     )
-    centroids = CutTopics._topic_centroids(SimpleNamespace(sae_model_=model, _outliers=1))
+    centroids = topic_centroids(model, True)
     np.testing.assert_allclose(centroids[0], np.array(expected[0]) / sum(expected[0]), rtol=1e-6)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
@@ -15,17 +15,12 @@ from sklearn.metrics.pairwise import cosine_similarity
 from saetm_plugins.analysis import topic_linkage, topic_names
 from saetm_plugins.analysis.explanation import describe_atoms
 from saetm_plugins.bertopic.base import CutTopics
-from saetm_plugins.bertopic.checks import (
-    check_columns,
-    check_groups,
-    check_texts,
-    check_times,
-    check_topics,
-)
+from saetm_plugins.bertopic.checks import check_groups, check_times, check_topics
 from saetm_plugins.bertopic.images import count_groups
 from saetm_plugins.bertopic.representation import top_words
+from saetm_plugins.corpus.texts import check_documents
 from saetm_plugins.plotting.topicwizard import topic_data
-from saetm_plugins.validation import check_count, check_embeddings, check_flag, is_integer
+from saetm_plugins.validation import check_count, check_embeddings, is_integer
 
 _LABEL_WORDS = 5
 
@@ -40,38 +35,23 @@ class AnalysedTopics(CutTopics):
         linkage_function: Callable[..., np.ndarray] | None = None,
         distance_function: Callable[..., Any] | None = None,
     ) -> pd.DataFrame:
-        """Return which topics merge in which order: the joins of the taxonomy.
+        """Return which topics merge in which order, as of :func:`saetm_plugins.analysis.taxonomy`.
 
-        See :func:`saetm_plugins.analysis.taxonomy`. The words of a merged topic are those of its
-        atoms; BERTopic counts c-TF-IDF again at every step.
-
-        Parameters
-        ----------
-        docs : list of str
-            The fitted documents.
-        use_ctfidf, linkage_function, distance_function : optional
-            As in BERTopic; one of the functions makes a tree of c-TF-IDF (of the topics' centroids
-            with ``use_ctfidf=False``), as BERTopic does.
-
-        Returns
-        -------
-        DataFrame
-            BERTopic's columns; the root comes first.
+        The words of a merged topic are those of its atoms; BERTopic counts c-TF-IDF again at every
+        step. With one of the functions the tree is one of c-TF-IDF, or of the topics' centroids
+        with ``use_ctfidf=False``, as in BERTopic. Parameters and columns are BERTopic's.
         """
-        if self.sae_model_ is None:
-            return super().hierarchical_topics(
-                docs, use_ctfidf, linkage_function, distance_function
-            )
-        use_ctfidf = check_flag(use_ctfidf, "use_ctfidf")
         self._check_docs(docs)
-        n_topics = self.sae_model_.n_topics_
+        n_topics = self._model.n_topics_
         members = [[topic] for topic in range(n_topics)]
         names = [_name(self.get_topic(topic)) or str(topic) for topic in range(n_topics)]
         rows = []
         if linkage_function or distance_function:
             with_words = use_ctfidf and self.c_tf_idf_ is not None
-            topics = self.c_tf_idf_ if with_words else self.topic_embeddings_
-            tree = _link(topics[self._outliers :], linkage_function, distance_function)
+            topics = (self.c_tf_idf_ if with_words else self.topic_embeddings_)[self._outliers :]
+            distances = (distance_function or _cosine_distances)(topics)
+            distances = validate_distance_matrix(distances, n_topics)
+            tree = (linkage_function or _ward)(distances)
         else:
             tree = topic_linkage(self)
         for left, right, distance in tree[:, :3]:
@@ -109,34 +89,19 @@ class AnalysedTopics(CutTopics):
     ) -> pd.DataFrame:
         """Return how frequent each topic is at each time, and its words then.
 
-        Parameters
-        ----------
-        docs, timestamps, topics, nr_bins, datetime_format, evolution_tuning, global_tuning
-            As in BERTopic.
-        soft : bool, default=False
-            Add up documents' shares of a topic instead of counting the documents that belong
-            mostly to it: frequencies are then not whole numbers, and every topic has one.
-
-        Returns
-        -------
-        DataFrame
-            Columns Topic, Words, Frequency and Timestamp.
-
-        Raises
-        ------
-        ValueError
-            When a document or timestamp is missing or illegible (named by its row), the numbers
-            of them differ, or `soft` goes with `topics`, which has no mixtures.
+        With `soft`, documents' shares of a topic are added up instead of counting the documents
+        that belong mostly to it: frequencies are then no integers, and every topic has one. The
+        other parameters are BERTopic's.
         """
         check_is_fitted(self)
         if soft and topics is not None:
             raise ValueError("soft=True counts mixtures, and topics= has none; give one of them")
-        texts = check_texts(docs, "docs") if topics is not None else self._check_docs(docs)
+        texts = self._check_docs(docs) if topics is None else check_documents(docs, "docs", least=0)
         n_documents = len(self.topics_) if texts is None else len(texts)
         times = check_times(timestamps, n_documents, datetime_format)
         times = _as_datetimes(times) if nr_bins else times
         if topics is not None:
-            topics = check_topics(check_groups(topics, n_documents, "topics"))
+            topics = check_topics(topics, n_documents)
             if unknown := sorted(set(topics) - set(self.topic_sizes_)):
                 raise ValueError(f"topics holds {unknown[0]}, which the model does not know")
         if texts is None:
@@ -155,25 +120,7 @@ class AnalysedTopics(CutTopics):
     def topics_per_class(
         self, docs: list[str], classes: Any, global_tuning: bool = True, *, soft: bool = False
     ) -> pd.DataFrame:
-        """Return how frequent each topic is in each class, and its words there.
-
-        Parameters
-        ----------
-        docs, classes, global_tuning
-            As in BERTopic.
-        soft : bool, default=False
-            Add up shares instead of documents, see :meth:`topics_over_time`.
-
-        Returns
-        -------
-        DataFrame
-            Columns Topic, Words, Frequency and Class.
-
-        Raises
-        ------
-        ValueError
-            When a document or class is missing (named by its row), or the numbers of them differ.
-        """
+        """Return how frequent each topic is in each class, as :meth:`topics_over_time` does."""
         texts = self._check_docs(docs)
         classes = check_groups(classes, len(self.topics_), "classes")
         if texts is None:
@@ -182,19 +129,15 @@ class AnalysedTopics(CutTopics):
             hard = super().topics_per_class(texts, classes, global_tuning)
         return self._soften(hard, classes, "Class") if soft else hard
 
-    def get_document_info(
-        self,
-        docs: list[str] | None,
-        df: pd.DataFrame | None = None,
-        metadata: Mapping[str, Any] | None = None,
-    ) -> pd.DataFrame:
+    def get_document_info(self, docs: Any, df: Any = None, metadata: Any = None) -> pd.DataFrame:
         """Return BERTopic's table of documents; images without texts are None in it.
 
         Where ``topics_`` was set to those of several batches there is no column Probability, as
         the last batch's alone are known. Parameters are BERTopic's.
         """
         texts = self._check_docs(docs)
-        check_columns(df, metadata, len(self.topics_))
+        if metadata is not None:  # without an index, which pandas would go by
+            metadata = {column: list(values) for column, values in metadata.items()}
         known = self.probabilities_
         if known is not None and len(known) != len(self.topics_):
             self.probabilities_ = None
@@ -205,46 +148,23 @@ class AnalysedTopics(CutTopics):
         return info if texts is not None else info.assign(Document=None)
 
     def prepare_topic_data(self, corpus: list[str], embeddings: Any = None) -> dict[str, Any]:
-        """Return the topics of a corpus as ``topicwizard.visualize`` asks a model for them.
+        """Return the mixtures of a corpus for ``topicwizard.visualize``.
 
-        topicwizard's own wrapper of BERTopic takes one topic for each document; here are mixtures.
         See :func:`~saetm_plugins.plotting.topicwizard.topic_data`.
-
-        Parameters
-        ----------
-        corpus : list of str
-        embeddings : ndarray of shape (n, d), optional
-            None embeds the corpus.
         """
-        self._check_atoms("prepare_topic_data")
-        model = self.sae_model_
+        check_is_fitted(self)
+        embeddings = self._embed(corpus, None) if embeddings is None else embeddings
+        width = self._model.sae_.n_features
+        embeddings = check_embeddings(embeddings, n_rows=len(corpus), width=width)
 
         def transform(documents: list[str]) -> np.ndarray:
-            return model.topics_of(self.transform_atoms(documents))[1]
+            return self._model.topics_of(self.transform_atoms(documents))[1]
 
-        if embeddings is None:
-            embeddings = self._embed(corpus, None)
-        embeddings = check_embeddings(embeddings, n_rows=len(corpus), width=model.sae_.n_features)
-        return topic_data(model, corpus, embeddings, transform, topic_names(self))
+        return topic_data(self._model, corpus, embeddings, transform, topic_names(self))
 
     def to_gensim(self, id2word: Any = None) -> Any:
-        """Return the topics of now as a gensim topic model, for pyLDAvis and ``CoherenceModel``.
-
-        Parameters
-        ----------
-        id2word : gensim Dictionary or dict of int to str, optional
-            None makes one of the vectorizer's words.
-
-        Returns
-        -------
-        saetm_plugins.gensim.SaeModel
-
-        Raises
-        ------
-        ValueError
-            When the model has no atoms, or no words.
-        """
-        self._check_atoms("to_gensim")
+        """Return the current topics as a gensim model, see :meth:`SAETopicModel.to_gensim`."""
+        check_is_fitted(self)
         return self.sae_model_.to_gensim(id2word)
 
     def explain_document(self, document: int | str, n_words: int = 10) -> pd.DataFrame:
@@ -261,29 +181,22 @@ class AnalysedTopics(CutTopics):
         DataFrame
             Columns Atom; Weight, its share of the document; Topic, the one it gives most to (-1
             if deleted); Words, its most probable ones.
-
-        Raises
-        ------
-        IndexError
-            When there is no fitted document of that position.
-        TypeError
-            When `document` is neither.
         """
-        self._check_atoms("explain_document")
+        check_is_fitted(self)
         n_words = check_count(n_words, "n_words")
-        if not isinstance(document, str) and not is_integer(document):
-            raise TypeError(f"document must be a position or a text; found {document!r:.80}")
-        model = self.sae_model_
+        model, n_documents = self._model, self._model.doc_atoms_.shape[0]
         if isinstance(document, str):
             doc_atoms = self.transform_atoms([document])
-        elif not -model.doc_atoms_.shape[0] <= document < model.doc_atoms_.shape[0]:
-            raise IndexError(f"document {document} of {model.doc_atoms_.shape[0]} documents")
-        else:
+        elif is_integer(document) and -n_documents <= document < n_documents:
             doc_atoms = model.doc_atoms_[document]
+        else:
+            raise IndexError(
+                f"document must be a text, or one of {n_documents} positions; found {document!r}"
+            )
         return describe_atoms(model, doc_atoms, n_words).rename(columns=str.capitalize)
 
     def _name_merged(self, topics: list[int]) -> str:
-        model = self.sae_model_
+        model = self._model
         if model.components_ is None:
             return "_".join(str(topic) for topic in topics)
         mixed = model.topic_prevalence_[topics] @ model.components_[topics]
@@ -291,14 +204,13 @@ class AnalysedTopics(CutTopics):
 
     def _soften(self, hard: pd.DataFrame, values: list[Any], column: str) -> pd.DataFrame:
         """Put sums of mixtures where `hard` counts documents, for all topics."""
-        self._check_atoms("soft=True")
         groups = pd.Series(values)
-        if len(groups) != len(self.sae_model_.doc_topics_):
+        if len(groups) != len(self._model.doc_topics_):
             raise ValueError(
                 f"soft=True needs the mixtures of {len(groups)} documents; after batches those of "
-                f"the last {len(self.sae_model_.doc_topics_)} are known"
+                f"the last {len(self._model.doc_topics_)} are known"
             )
-        sums = pd.DataFrame(self.sae_model_.doc_topics_.astype(float)).groupby(groups).sum()
+        sums = pd.DataFrame(self._model.doc_topics_.astype(float)).groupby(groups).sum()
         words = {(row.Topic, getattr(row, column)): row.Words for row in hard.itertuples()}
         rows = []
         for group, frequencies in sums.iterrows():
@@ -310,13 +222,6 @@ class AnalysedTopics(CutTopics):
 
 def _name(words: list[tuple[str, float]]) -> str:
     return "_".join(word for word, _ in words[:_LABEL_WORDS] if word)
-
-
-def _link(topics: Any, linkage_function: Any, distance_function: Any) -> np.ndarray:
-    """Return the tree that BERTopic makes of topics, as of SciPy's ``linkage``."""
-    distances = (distance_function or _cosine_distances)(topics)
-    distances = validate_distance_matrix(distances, topics.shape[0])
-    return (linkage_function or _ward)(distances)
 
 
 def _cosine_distances(topics: Any) -> np.ndarray:

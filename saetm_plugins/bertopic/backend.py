@@ -20,12 +20,7 @@ _PLAIN = ("builtins", "numpy", "pandas", "scipy", "collections", "abc", "datetim
 
 
 class EncoderBackend(BaseEmbedder):
-    """Let anything with ``encode(list[str])`` be a BERTopic embedding model.
-
-    Parameters
-    ----------
-    encoder : object with ``encode``
-    """
+    """Let anything with ``encode(list[str])`` be a BERTopic embedding model."""
 
     def __init__(self, encoder: Any):
         super().__init__()
@@ -56,12 +51,7 @@ def load_backend(embedding_model: Any, language: str | None, verbose: bool = Fal
 
 
 def check_embedding_model(embedding_model: Any) -> None:
-    """Refuse plain values, for which BERTopic would take its default model in silence.
-
-    Raises
-    ------
-    TypeError
-    """
+    """Refuse plain values, for which BERTopic would take its default model in silence."""
     no_model = type(embedding_model).__module__.split(".")[0] in _PLAIN
     if embedding_model is None or isinstance(embedding_model, str) or not no_model:
         return
@@ -72,12 +62,7 @@ def check_embedding_model(embedding_model: Any) -> None:
 
 
 class WordEncoder:
-    """A BERTopic embedding model as an encoder of words, for merging by their meaning.
-
-    Parameters
-    ----------
-    backend : bertopic.backend.BaseEmbedder
-    """
+    """A BERTopic embedding model as an encoder of words, for merging by their meaning."""
 
     def __init__(self, backend: BaseEmbedder):
         self._backend = backend

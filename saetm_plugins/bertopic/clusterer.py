@@ -15,13 +15,8 @@ from sklearn.base import (
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from saetm_plugins.atoms import SparseAutoencoder
-from saetm_plugins.bertopic.numbering import NumberedTopicModel, check_outlier_threshold
-from saetm_plugins.validation import (
-    all_or_nothing,
-    check_fraction,
-    one_hot_classes,
-    without_tensors,
-)
+from saetm_plugins.bertopic.numbering import NumberedTopicModel, check_fractions
+from saetm_plugins.validation import all_or_nothing, one_hot_classes, without_tensors
 
 _MODEL_PARAMETERS = [
     *("n_topics", "sae", "merge", "n_atoms", "k", "activation", "sharpening"),
@@ -105,20 +100,11 @@ class SAEClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMix
         ----------
         X : array-like of shape (n, d)
         y : array-like of shape (n,), optional
-            Known classes, -1 where unknown (BERTopic's semi-supervised and guided modelling):
-            atoms that fire on the same classes merge first.
-
-        Raises
-        ------
-        TypeError, ValueError
-            When a parameter or `X` is not legal, or `n_topics` is above the number of live atoms;
-            the clusterer is then as it was before.
+            Known classes, -1 where unknown: atoms that fire on the same classes merge first.
         """
-        check_outlier_threshold(self.outlier_threshold)
-        check_fraction(self.target_weight, "target_weight", closed=True)
+        check_fractions(self)
         with all_or_nothing(self):
-            X = without_tensors(X, "X")
-            X = validate_data(self, X, dtype=(np.float64, np.float32), ensure_min_samples=2)
+            X = self._check(X, ensure_min_samples=2)
             if y is not None:
                 one_hot_classes(y, len(X), "y")
             model = NumberedTopicModel(**{name: getattr(self, name) for name in _MODEL_PARAMETERS})
@@ -134,44 +120,24 @@ class SAEClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMix
     def partial_fit(self, X: Any, y: Any = None) -> SAEClusterer:
         """Fit on a first batch; then keep atoms and topics, and go on counting.
 
-        Parameters
-        ----------
-        X : array-like of shape (n, d)
-            :attr:`labels_` and :attr:`probabilities_` describe this batch afterwards.
-        y : array-like of shape (n,), optional
-            Looked at in the first batch only.
+        :attr:`labels_` and :attr:`probabilities_` describe this batch afterwards; `y` (n,) counts
+        in the first batch only.
         """
         if not hasattr(self, "model_"):
             return self.fit(X, y)
         with all_or_nothing(self, self.model_):
-            X = without_tensors(X, "X")
-            X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
-            self.model_.partial_fit(None, embeddings=X)
+            self.model_.partial_fit(None, embeddings=self._check(X, reset=False))
             self._describe(self.model_.doc_topics_)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
-        """Return the topic of each row.
-
-        Returns
-        -------
-        ndarray of shape (n,), int64
-            Labels as in :attr:`labels_`.
-        """
+        """Return the topic (n,) of each row, as in :attr:`labels_`."""
         return self._label(self.transform(X))
 
     def transform(self, X: Any) -> np.ndarray:
-        """Return the membership of each row in each topic.
-
-        Returns
-        -------
-        ndarray of shape (n, n_topics_), float32
-            Rows sum to 1.
-        """
+        """Return the membership (n, n_topics_) of each row in each topic; rows sum to 1."""
         check_is_fitted(self, "model_")
-        X = without_tensors(X, "X")
-        X = validate_data(self, X, dtype=(np.float64, np.float32), reset=False)
-        return self.model_.transform(None, embeddings=X)
+        return self.model_.transform(None, embeddings=self._check(X, reset=False))
 
     def __sklearn_tags__(self) -> Any:
         """Say that memberships are float32 whatever the input is."""
@@ -192,6 +158,10 @@ class SAEClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMix
     def doc_atoms_(self) -> sp.csr_matrix:
         """Mixtures of atoms of the fitted rows (n, n_atoms), of the last batch if in batches."""
         return self.model_.doc_atoms_
+
+    def _check(self, X: Any, **options: Any) -> np.ndarray:
+        X = without_tensors(X, "X")
+        return validate_data(self, X, dtype=(np.float64, np.float32), **options)
 
     def _describe(self, doc_topics: np.ndarray) -> None:
         self.labels_ = self._label(doc_topics)

@@ -16,25 +16,12 @@ from sklearn.feature_extraction.text import CountVectorizer
 
 from saetm_plugins.bertopic.backend import load_backend
 from saetm_plugins.bertopic.base import CutTopics
-from saetm_plugins.bertopic.checks import (
-    check_keybert,
-    check_ngrams,
-    check_nr_topics,
-    check_representation,
-    check_similarity,
-    check_slot,
-    check_texts,
-    check_top_n_words,
-    check_topics,
-)
-from saetm_plugins.bertopic.images import BLANK, visual_aspects
+from saetm_plugins.bertopic.checks import check_keybert, check_topics
+from saetm_plugins.bertopic.images import visual_aspects
+from saetm_plugins.bertopic.tables import BLANK
+from saetm_plugins.corpus.texts import check_documents
 from saetm_plugins.corpus.vectorizers import copy_vectorizer
-from saetm_plugins.validation import (
-    as_list,
-    check_choice,
-    check_embeddings,
-    check_not_negative,
-)
+from saetm_plugins.validation import as_list, check_choice, check_count, check_embeddings
 
 
 class EditedTopics(CutTopics):
@@ -58,21 +45,12 @@ class EditedTopics(CutTopics):
         docs : list of str
             The fitted documents.
         nr_topics : int or "auto", default=20
-            "auto" finds a number, as in :class:`~saetm_plugins.SAETopicModel`.
+            As ``n_topics`` of the constructor.
         images : list, optional
         use_ctfidf : ignored
-            Topics are not merged by their words, atoms are.
         merge : {"nmf", "kmeans", "ward", "hdbscan"}, optional
             Another way of merging, for this cut: "ward" is the fastest and its cuts are nested.
-
-        Raises
-        ------
-        ValueError
-            When `nr_topics` is above the number of live atoms, or the model has no atoms; it is
-            then as it was before.
         """
-        self._check_atoms("reduce_topics")
-        check_nr_topics(nr_topics)
         with self._editing_all(docs, images) as (model, _):
             model.retopic(nr_topics, merge)
             self.nr_topics = nr_topics
@@ -84,46 +62,14 @@ class EditedTopics(CutTopics):
         topics_to_merge: Sequence[int | Iterable[int]],
         images: list[Any] | None = None,
     ) -> None:
-        """Merge topics as BERTopic does; a document's shares of them add up.
-
-        Parameters
-        ----------
-        docs : list of str
-            The fitted documents.
-        topics_to_merge : list of int, or list of lists of int
-            One group, or several.
-        images : list, optional
-
-        Raises
-        ------
-        ValueError
-            When a topic does not exist; the model is then as it was before.
-        """
-        if self.sae_model_ is None:
-            super().merge_topics(docs, topics_to_merge, images)
-            return
+        """Merge one group of topics, or several; a document's shares of them add up."""
         with self._editing_all(docs, images) as (model, _):
             model.merge_topics(topics_to_merge)
 
     def split_topic(
         self, docs: list[str], topic: int, n: int = 2, images: list[Any] | None = None
     ) -> None:
-        """Split one topic into `n`, by its atoms; what stock BERTopic needs a new fit for.
-
-        Parameters
-        ----------
-        docs : list of str
-            The fitted documents.
-        topic : int
-        n : int, default=2
-        images : list, optional
-
-        Raises
-        ------
-        TypeError, ValueError
-            When the topic does not exist or has fewer than `n` atoms; the model is then as before.
-        """
-        self._check_atoms("split_topic")
+        """Split one topic into `n`, by its atoms; stock BERTopic needs a new fit for it."""
         with self._editing_all(docs, images) as (model, _):
             model.split_topic(topic, n)
 
@@ -132,22 +78,10 @@ class EditedTopics(CutTopics):
 
         A topic is taken for the same where a new one shares more than half of the weight of both
         (:func:`saetm_plugins.topics.carry_labels`). Labels that begin with the topic's number, as
-        ``generate_topic_labels`` makes them, hold until the next edit only.
-
-        Parameters
-        ----------
-        topic_labels : list of str, or dict of int to str
-            As in BERTopic: a name for every topic, -1 first where it exists; or for some.
-
-        Raises
-        ------
-        TypeError, ValueError
-            When a list is of another length than the topics, or a name is no text.
+        ``generate_topic_labels`` makes them, hold until the next edit only. As in BERTopic they are
+        a list of a name for every topic, -1 first where it exists, or a dict of some.
         """
         check_is_fitted(self)
-        if self.sae_model_ is None:
-            super().set_topic_labels(topic_labels)
-            return
         topics = sorted(self.topic_sizes_)
         if not isinstance(topic_labels, Mapping):
             topic_labels = as_list(topic_labels, "topic_labels", "names of topics")
@@ -164,7 +98,6 @@ class EditedTopics(CutTopics):
                 self._outlier_name = None if -1 in numbered else given[-1]
             shown = self.custom_labels_ or [self.topic_labels_[topic] for topic in topics]
             self.custom_labels_ = [given.get(t, s) for t, s in zip(topics, shown, strict=True)]
-            model.owner = self
 
     @classmethod
     def merge_models(
@@ -173,63 +106,33 @@ class EditedTopics(CutTopics):
         """Merge models: exactly where they share a sparse autoencoder, else as BERTopic does.
 
         Exactly means the topics of one model fitted to the documents of all
-        (:meth:`SAETopicModel.merge_models`), cut into as many as the first model has.
-
-        Parameters
-        ----------
-        models : list of BERTopic
-        min_similarity : float, default=0.7
-            Of BERTopic's own merge alone.
-        embedding_model : optional
-            As in BERTopic; None means the first model's.
-
-        Returns
-        -------
-        SAEBERTopic, or BERTopic where that merged them
-
-        Raises
-        ------
-        TypeError, ValueError
-            When `models` are none, or not all fitted.
+        (:meth:`SAETopicModel.merge_models`), cut into as many as the first model has; they come as
+        an SAEBERTopic. BERTopic's own merge, by `min_similarity`, gives a BERTopic.
         """
         models = _check_models(models)
-        check_similarity(min_similarity, "min_similarity")
         inner: list[Any] = [getattr(model, "sae_model_", None) for model in models]
         if len(inner) < 2 or any(model is None for model in inner) or not _share_atoms(inner):
             return super().merge_models(models, min_similarity, embedding_model)
         first = models[0]
         merged = copy.copy(first)
-        merged.sae_model_ = type(inner[0]).merge_models(inner)
+        merged._model = type(inner[0]).merge_models(inner)
         if embedding_model is not None:
             merged.embedding_model = load_backend(embedding_model, None)
-        merged.vectorizer_model = merged.sae_model_.vectorizer_ or first.vectorizer_model
-        merged.forget_documents()
+        merged.vectorizer_model = merged._model.vectorizer_ or first.vectorizer_model
+        merged._write_tables()
         labels = np.concatenate([model.labels_ for model in inner])
-        merged.representative_docs_ = _most_shared(models, labels, merged.sae_model_.labels_)
+        merged.representative_docs_ = _most_shared(models, labels, merged._model.labels_)
         return merged
 
     def delete_topics(self, topics_to_delete: list[int]) -> None:
         """Delete topics as BERTopic does: what belongs mostly to them gets topic -1.
 
         Their atoms' weight is out of later re-cuts too, and out of the mixtures.
-
-        Parameters
-        ----------
-        topics_to_delete : list of int
-
-        Raises
-        ------
-        ValueError
-            When a topic does not exist, or none would be left; the model is then as before.
         """
-        check_is_fitted(self)
-        if self.sae_model_ is None:
-            super().delete_topics(topics_to_delete)
-            return
         with self._editing() as model:
             had_outliers, topics, last = self._outliers, self.topics_, model.labels_.tolist()
             kept = model.delete_topics(topics_to_delete)
-            self._describe_sizes()
+            self._write_cut()
             if len(topics) != len(last):  # set to those of several batches, the last one's last
                 number = {old: new for new, old in enumerate(kept)}
                 earlier = topics[: -len(last)] if topics[-len(last) :] == last else topics
@@ -239,22 +142,24 @@ class EditedTopics(CutTopics):
 
     def _keep_descriptions(self, kept: list[int], had_outliers: int) -> None:
         """Carry words and documents of the topics `kept` over to their new numbers."""
+
+        def renumber(described: Mapping[int, Any], outliers: Any) -> dict[int, Any]:
+            of_kept = {new: described[old] for new, old in enumerate(kept) if old in described}
+            return {-1: described.get(-1, outliers), **of_kept}
+
         blank = [BLANK] * self.top_n_words
-        self.topic_representations_ = _renumber(self.topic_representations_, kept, blank)
-        self.representative_docs_ = _renumber(self.representative_docs_, kept, [])
-        self.topic_aspects_ = {
-            aspect: _renumber(described, kept, blank)
-            for aspect, described in self.topic_aspects_.items()
-        }
-        self._show_names()
+        self.topic_representations_ = renumber(self.topic_representations_, blank)
+        self.representative_docs_ = renumber(self.representative_docs_, [])
+        aspects = self.topic_aspects_.items()
+        self.topic_aspects_ = {name: renumber(described, blank) for name, described in aspects}
+        self._write_names()
         rows = np.asarray(kept) + had_outliers
         for table in ("_topic_counts", "c_tf_idf_"):
-            matrix = getattr(self, table, None)
-            if matrix is None:
-                continue
-            gone = np.setdiff1d(np.arange(matrix.shape[0]), rows)
-            parts = [sp.csr_matrix(matrix[gone].sum(axis=0))] if self._outliers else []
-            setattr(self, table, sp.vstack([*parts, matrix[rows]], format="csr"))
+            matrix = getattr(self, table)
+            if matrix is not None:
+                gone = np.setdiff1d(np.arange(matrix.shape[0]), rows)
+                parts = [sp.csr_matrix(matrix[gone].sum(axis=0))] if self._outliers else []
+                setattr(self, table, sp.vstack([*parts, matrix[rows]], format="csr"))
 
     def update_topics(
         self,
@@ -274,57 +179,27 @@ class EditedTopics(CutTopics):
         mixtures say, and later edits take them along. Topics that keep most of their documents stay
         as they are, after :meth:`reduce_outliers` say. Else atoms follow the documents: an atom is
         shared among topics as its documents are, and so are mixtures and words; numbers left out
-        are closed up.
-
-        Parameters
-        ----------
-        docs : list of str
-            The fitted documents.
-        images : list, optional
-        topics : sequence of int, optional
-            The topic of each document, or -1.
-        top_n_words : int, default=10
-        n_gram_range : (int, int), optional
-        vectorizer_model, ctfidf_model, representation_model : optional
-            As in BERTopic; the vectorizer stays if none is given, and so do the models of aspects.
-
-        Raises
-        ------
-        TypeError, ValueError
-            When `docs` or `topics` is of another length; the model is then as it was before.
+        are closed up. The vectorizer stays if none is given, and so do the models of aspects.
+        Parameters are BERTopic's.
         """
-        if self.sae_model_ is None:
-            super().update_topics(
-                docs,
-                images=images,
-                topics=topics,
-                top_n_words=top_n_words,
-                n_gram_range=n_gram_range,
-                vectorizer_model=vectorizer_model,
-                ctfidf_model=ctfidf_model,
-                representation_model=representation_model,
-            )
-            return
-        top_n_words = check_top_n_words(top_n_words)
-        if n_gram_range is not None:
-            check_ngrams(n_gram_range)
-        check_slot(vectorizer_model, "vectorizer_model")
-        check_slot(ctfidf_model, "ctfidf_model")
-        check_representation(representation_model)
         check_keybert(representation_model, self.can_embed())
         other_words = vectorizer_model is not None or n_gram_range is not None
-        with self._editing_all(docs, images, same_topics=topics is None) as (_, texts):
+        with self._editing_all(docs, images, same_topics=topics is None) as (model, texts):
             if texts is None and other_words:
                 raise ValueError(
                     "another vectorizer needs texts; the model was fitted to images alone"
                 )
-            self.top_n_words = top_n_words
+            self.top_n_words = check_count(top_n_words, "top_n_words")
             self.representation_model = self._with_aspects(representation_model, images)
             self.ctfidf_model = self.ctfidf_model if ctfidf_model is None else ctfidf_model
             if other_words:
                 self._learn_vocabulary(texts, vectorizer_model, n_gram_range)
             if topics is not None:
-                self._assign(topics)
+                labels = check_topics(topics, len(self.topics_))
+                if max(labels) < 0:
+                    raise ValueError("topics holds -1 alone; at least one topic is needed")
+                if not np.array_equal(labels, self.topics_):
+                    model.assign_documents(labels)
 
     def reduce_outliers(
         self,
@@ -342,23 +217,15 @@ class EditedTopics(CutTopics):
         ``strategy="probabilities"`` needs no `probabilities` here: the mixtures are known. Where
         no document has topic -1 there is nothing to do, and `topics` come back as they are.
         Parameters are BERTopic's.
-
-        Raises
-        ------
-        ValueError
-            When `probabilities` are not those of `topics`, or `topics` has outliers where the model
-            knows none.
         """
         check_is_fitted(self)
         topics = check_topics(topics)
+        strategy = str(strategy).lower()
         check_choice(
-            strategy.lower() if isinstance(strategy, str) else strategy,
-            "strategy",
-            ("distributions", "probabilities", "c-tf-idf", "embeddings"),
+            strategy, "strategy", ("distributions", "probabilities", "c-tf-idf", "embeddings")
         )
-        check_not_negative(threshold, "threshold")
-        if images is None and (documents is not None or strategy.lower() != "probabilities"):
-            documents = check_texts(documents, "documents")
+        if images is None and (documents is not None or strategy != "probabilities"):
+            documents = check_documents(documents, "documents", least=0)
             if len(documents) != len(topics):
                 raise ValueError(f"documents holds {len(documents)} texts for {len(topics)} topics")
         if -1 not in topics:
@@ -369,13 +236,9 @@ class EditedTopics(CutTopics):
                 "topics holds -1, of which the model knows nothing: call update_topics(docs, "
                 "topics=topics) first"
             )
-        if strategy.lower() == "probabilities":
-            if probabilities is None and self.sae_model_ is not None:
-                probabilities = self.sae_model_.doc_topics_
-            if probabilities is not None:
-                probabilities = check_embeddings(
-                    probabilities, name="probabilities", n_rows=len(topics)
-                )
+        if strategy == "probabilities":
+            given = self._model.doc_topics_ if probabilities is None else probabilities
+            probabilities = check_embeddings(given, name="probabilities", n_rows=len(topics))
         found = super().reduce_outliers(
             documents,
             topics,
@@ -406,12 +269,12 @@ class EditedTopics(CutTopics):
             name = "vectorizer_model" if n_gram_range is None else "n_gram_range"
             raise ValueError(f"{name}: {error}") from error
         self.vectorizer_model = vectorizer
-        fitted, rows = self.sae_model_.passages_, self._bow
+        fitted, rows = self._model.passages_, self._bow
         if fitted is not None and fitted.passages.find_other(docs) is None:
             rows = sp.csr_matrix(
                 vectorizer.transform(fitted.passages.texts(docs)), dtype=np.float32
             )
-        self.sae_model_.relearn_words(rows, vectorizer.get_feature_names_out(), vectorizer)
+        self._model.relearn_words(rows, vectorizer.get_feature_names_out(), vectorizer)
 
     def _with_aspects(self, representation_model: Any, images: Any) -> Any:
         """Return what describes topics from now on: the models of aspects stay if none is given."""
@@ -421,30 +284,16 @@ class EditedTopics(CutTopics):
         left_out = {"Main", *(visual_aspects(before) if images is None else ())}
         return {name: model for name, model in before.items() if name not in left_out} or None
 
-    def _assign(self, topics: Sequence[int]) -> None:
-        wrong = f"topics must be {len(self.topics_)} integers, one per document"
-        try:
-            labels = np.asarray(topics)
-        except ValueError as error:  # lists of several lengths
-            raise ValueError(wrong) from error
-        if labels.shape != (len(self.topics_),) or labels.dtype.kind not in "iu":
-            raise ValueError(wrong)
-        if labels.min() < -1 or labels.max() < 0:
-            raise ValueError("topics must be numbers from 0, or -1; and not -1 alone")
-        if not np.array_equal(labels, self.topics_):
-            self.sae_model_.assign_documents(labels)
-
 
 def _check_models(models: Any) -> list[Any]:
     """Return models to merge, one or more fitted ones."""
     found = as_list(models, "models", "models of BERTopic")
     if not found:
         raise ValueError("models is empty; at least one is needed")
-    for place, model in enumerate(found):
+    for index, model in enumerate(found):
         if not isinstance(model, BERTopic):
-            raise TypeError(f"models[{place}] must be a BERTopic; found {model!r:.80}")
-        if model.topics_ is None:
-            raise ValueError(f"models[{place}] is not fitted")
+            raise TypeError(f"models[{index}] must be a BERTopic; found {model!r:.80}")
+        check_is_fitted(model)
     return found
 
 
@@ -461,11 +310,7 @@ def _share_atoms(models: Sequence[Any]) -> bool:
 def _most_shared(models: Sequence[Any], old: np.ndarray, new: np.ndarray) -> dict[int, Any]:
     """Return for each new topic the typical documents of the old topic it shares most with.
 
-    Parameters
-    ----------
-    models : sequence of SAEBERTopic
-    old, new : ndarray of shape (n,)
-        Topics of the documents of all models, in their order: in their own model, and merged.
+    `old` and `new` (n,) are topics of the documents of all `models`: in their own, and merged.
     """
     owner = np.repeat(np.arange(len(models)), [len(model.topics_) for model in models])
     found = {}
@@ -476,10 +321,3 @@ def _most_shared(models: Sequence[Any], old: np.ndarray, new: np.ndarray) -> dic
         model, before = pairs[:, counts.argmax()]
         found[int(topic)] = list((models[model].representative_docs_ or {}).get(int(before), []))
     return found
-
-
-def _renumber(described: Mapping[int, Any], kept: list[int], outliers: Any) -> dict[int, Any]:
-    """Return what `described` says of the topics `kept`, under their new numbers."""
-    renumbered = {-1: described.get(-1, outliers)}
-    renumbered |= {new: described[old] for new, old in enumerate(kept) if old in described}
-    return renumbered

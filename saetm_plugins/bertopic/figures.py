@@ -10,6 +10,7 @@ from unittest.mock import patch
 
 import numpy as np
 from bertopic import BERTopic
+from bertopic._utils import check_is_fitted
 from pandas.io.formats.style import Styler
 
 from saetm_plugins.analysis import taxonomy, taxonomy_layers, topic_linkage
@@ -27,7 +28,7 @@ class DrawnTopics(CutTopics):
         """Draw the tree of :meth:`hierarchical_topics`; parameters are BERTopic's."""
         model, given = _name_by_aspect(BERTopic.visualize_hierarchy, self, args, options)
         by_functions = given["linkage_function"] or given["distance_function"]
-        if self.sae_model_ is not None and not by_functions:
+        if not by_functions:
             shown = self._shown(given["topics"], given["top_n_topics"])
             tree = topic_linkage(self, shown)
             given["linkage_function"] = lambda _: tree
@@ -40,10 +41,8 @@ class DrawnTopics(CutTopics):
         return BERTopic.visualize_hierarchy(model, **given)
 
     def visualize_hierarchical_documents(self, *args: Any, **options: Any) -> Any:
-        """Draw BERTopic's documents by levels of the hierarchy; parameters are BERTopic's.
-
-        BERTopic 0.17.4 breaks where a level holds the root, as with its 10 levels and 11 topics.
-        """
+        """Draw BERTopic's documents by levels of the hierarchy; parameters are BERTopic's."""
+        # BERTopic 0.17.4 breaks where a level holds the root, as with its 10 levels and 11 topics.
         draw = BERTopic.visualize_hierarchical_documents
         given = _bind(draw, self, args, options)
         tree = given["hierarchical_topics"].copy()
@@ -60,13 +59,11 @@ class DrawnTopics(CutTopics):
         return draw(model, **{**given, "topics_over_time": given["topics_over_time"].copy()})
 
     def visualize_topics_per_class(self, *args: Any, **options: Any) -> Any:
-        """Draw BERTopic's frequencies per class; parameters are BERTopic's.
-
-        BERTopic 0.17.4 breaks on a topic that the table has no row of, as of one without documents.
-        """
+        """Draw BERTopic's frequencies per class; parameters are BERTopic's."""
         draw = BERTopic.visualize_topics_per_class
         model, given = _name_by_aspect(draw, self, args, options)
         table = given["topics_per_class"].copy()
+        # BERTopic 0.17.4 breaks on a topic that the table has no row of.
         shown = self._shown(given["topics"], given["top_n_topics"])
         present = [topic for topic in shown if topic in set(table.Topic)]
         return draw(model, **{**given, "topics_per_class": table, "topics": present})
@@ -83,24 +80,15 @@ class DrawnTopics(CutTopics):
     ) -> Any:
         """Draw BERTopic's map of documents; with `levels`, one whose labels grow finer on zooming.
 
-        Parameters
-        ----------
-        docs, topics, embeddings, reduced_embeddings, *args, **options
-            As in BERTopic; with `levels` the map is interactive, and of `options` those of the
-            interactive map count.
-        levels : sequence of int, optional
-            As of :func:`saetm_plugins.analysis.taxonomy`; the last one is the model's own count.
-
-        Raises
-        ------
-        ValueError
-            When `levels` goes with `topics`, or ends in another number of topics.
+        `levels` are numbers of topics as of :func:`saetm_plugins.analysis.taxonomy`, the last one
+        the model's own. The map is interactive then, and takes `options` of the interactive map
+        only. The other parameters are BERTopic's.
         """
         if levels is None:
             return super().visualize_document_datamap(
                 docs, topics, embeddings, reduced_embeddings, *args, **options
             )
-        self._check_atoms("visualize_document_datamap")
+        check_is_fitted(self)
         if topics is not None or args:
             raise ValueError("levels goes with keywords only, and shows all topics")
         import datamapplot
@@ -118,17 +106,14 @@ class DrawnTopics(CutTopics):
     def visualize_term_rank(self, *args: Any, **options: Any) -> Any:
         """Draw BERTopic's decline of term scores, which are probabilities here."""
         figure = super().visualize_term_rank(*args, **options)
-        if self.sae_model_ is not None and self.representation_model is None:
+        if self.representation_model is None:
             is_log = _bind(BERTopic.visualize_term_rank, self, args, options)["log_scale"]
             figure.update_yaxes(title="P(word | topic)" + " (log scale)" * bool(is_log))
         return figure
 
     def visualize_approximate_distribution(self, *args: Any, **options: Any) -> Any:
-        """Draw BERTopic's table of tokens and topics, with pandas 3 too.
-
-        BERTopic 0.17.4 calls ``Styler.applymap``, which pandas 3 knows as ``map`` only.
-        Parameters are BERTopic's.
-        """
+        """Draw BERTopic's table of tokens and topics; parameters are BERTopic's."""
+        # BERTopic 0.17.4 calls ``Styler.applymap``, which pandas 3 knows as ``map`` only.
         known = getattr(Styler, "applymap", None) or Styler.map
         with patch.object(Styler, "applymap", known, create=True):
             return super().visualize_approximate_distribution(*args, **options)

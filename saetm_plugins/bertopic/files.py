@@ -1,4 +1,4 @@
-"""SAEBERTopic on disk: BERTopic's own folder, which stock BERTopic opens, and ours inside of it.
+"""SAEBERTopic on disk: BERTopic's own folder, which stock BERTopic opens, with one of atoms inside.
 
 ```
 folder/
@@ -58,7 +58,7 @@ class SavedTopics(CutTopics):
         save_embedding_model: bool | str = True,
         save_ctfidf: bool = True,
     ) -> None:
-        """Save so that stock ``BERTopic.load`` opens it, and ours restores atoms and re-cuts.
+        """Save so that stock ``BERTopic.load`` opens it, and :meth:`load` with atoms and re-cuts.
 
         The default is safetensors with c-TF-IDF, where BERTopic's is a pickle: atoms, emissions
         and mixtures are never pickled unless asked for.
@@ -68,26 +68,16 @@ class SavedTopics(CutTopics):
         path : path
             A folder, or a file for "pickle".
         serialization : {"safetensors", "pytorch", "pickle"}, default="safetensors"
-            "pickle" writes the whole object as BERTopic does. Loading one can run code: load only
+            "pickle" writes the object as BERTopic does. Loading one can run code: load only
             your own.
         save_embedding_model : bool or str, default=True
             The name of the embedding model, True for the name it was loaded by.
         save_ctfidf : bool, default=True
-
-        Raises
-        ------
-        TypeError, ValueError
-            When the serialization is unknown or the model is not fitted; nothing is written.
-        FileExistsError
-            When there is a file at `path`, which is for "pickle" to replace.
         """
         check_choice(serialization, "serialization", ("safetensors", "pytorch", "pickle"))
         path = check_path(path)
-        if not isinstance(save_embedding_model, str):
-            save_embedding_model = check_flag(save_embedding_model, "save_embedding_model")
-        save_ctfidf = check_flag(save_ctfidf, "save_ctfidf")
         check_is_fitted(self)
-        if serialization == "pickle" or self.sae_model_ is None:
+        if serialization == "pickle":
             super().save(path, serialization, save_embedding_model, save_ctfidf)
             return
         if check_parent(path).is_file():
@@ -114,7 +104,7 @@ class SavedTopics(CutTopics):
         vectorizer_model: Any = None,
         allow_pickle: bool = False,
     ) -> Any:
-        """Load a model saved by :meth:`save`, or by stock BERTopic (then without atoms).
+        """Load a model saved by :meth:`save`; one of stock BERTopic comes as a plain BERTopic.
 
         Parameters
         ----------
@@ -128,10 +118,9 @@ class SavedTopics(CutTopics):
         allow_pickle : bool, default=False
             Open a pickled file, which may run any code: only for files of your own.
 
-        Raises
-        ------
-        FileNotFoundError, ValueError
-            When there is no model, or a damaged one; or it is a pickle and that is not allowed.
+        Returns
+        -------
+        SAEBERTopic, or BERTopic where there are no atoms in the folder (a warning says so)
         """
         folder = check_path(path)
         check_embedding_model(embedding_model)
@@ -141,9 +130,10 @@ class SavedTopics(CutTopics):
                     f"path {str(path)!r} is a file, which BERTopic pickles: opening it may run any "
                     "code; pass allow_pickle=True for a file of your own, or save as safetensors"
                 )
-            return _as_ours(cls, super().load(str(path), embedding_model))
+            return super().load(str(path), embedding_model)
         folder = resolve_path(str(path))
-        if (folder / FOLDER).is_dir():
+        has_atoms = (folder / FOLDER).is_dir()
+        if has_atoms:
             check_checksums(folder)
         topics, params, tensors, *more = read_stock_files(folder)
         saved_name = params.pop("embedding_model", None)
@@ -151,17 +141,33 @@ class SavedTopics(CutTopics):
             stock = _create_model_from_files(topics, params, tensors, *more, warn_no_backend=False)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(f"{str(folder)!r} holds a damaged model: {error!r}") from error
-        named = saved_name if embedding_model is None else embedding_model
-        stock.embedding_model = _find_backend(named, embedding_model)
-        loaded = _as_ours(cls, stock)
-        if (folder / FOLDER).is_dir():
-            loaded._load_atoms(folder / FOLDER, vectorizer_model)
+        stock.embedding_model = _find_backend(saved_name, embedding_model)
+        if not has_atoms:
+            warnings.warn(
+                f"path {str(path)!r} was saved by stock BERTopic, without atoms, and is opened as "
+                "a BERTopic: fit SAEBERTopic on the documents to cut topics anew",
+                UserWarning,
+                stacklevel=2,
+            )
+            return stock
+        parameters = {
+            name: getattr(stock, name)
+            for name in BERTopic._get_param_names()
+            if name not in ("umap_model", "hdbscan_model")
+        }
+        loaded = cls(**parameters)
+        loaded.__dict__.update(vars(stock))
+        config, arrays = load_folder(folder / FOLDER, KIND)
+        try:
+            loaded._take_over(config, arrays, folder / FOLDER, vectorizer_model)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise ValueError(f"{str(folder / FOLDER)!r} holds a damaged model: {error}") from error
         return loaded
 
     def _as_stock(self) -> BERTopic:
-        """Return this model as BERTopic itself, whose files must name no parameter of ours."""
+        """Return this model as a plain BERTopic, whose files must name no other parameters."""
         stock = BERTopic.__new__(BERTopic)
-        vars(stock).update({k: v for k, v in vars(self).items() if not k.startswith("sae")})
+        vars(stock).update({k: v for k, v in vars(self).items() if k not in ("sae", "_model")})
         stock.representation_model = None
         if hasattr(self.vectorizer_model, "vocabulary_"):  # whose columns JSON must hold
             stock.vectorizer_model = copy.copy(self.vectorizer_model)
@@ -170,11 +176,15 @@ class SavedTopics(CutTopics):
             }
         return stock
 
+    def _own(self) -> set[str]:
+        return set(self._get_param_names()) - set(BERTopic._get_param_names())
+
     def _save_atoms(self, folder: Path) -> None:
-        model = self.sae_model_
-        own = set(self._get_param_names()) - set(BERTopic._get_param_names())
+        model = self._model
         config = {
-            "parameters": {name: getattr(self, name) for name in own if _is_plain(self, name)},
+            "parameters": {
+                name: getattr(self, name) for name in self._own() if _is_plain(getattr(self, name))
+            },
             "counts_by_default": self._counts_by_default,
             "representative_docs": {
                 str(k): v for k, v in (self.representative_docs_ or {}).items()
@@ -191,17 +201,10 @@ class SavedTopics(CutTopics):
             folder, KIND, config, tensors, write_more=lambda inner: saved.save(inner / "model")
         )
 
-    def _load_atoms(self, folder: Path, vectorizer: Any) -> None:
-        config, tensors = load_folder(folder, KIND)
-        try:
-            self._take_over(config, tensors, folder, vectorizer)
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise ValueError(f"{str(folder)!r} holds a damaged model: {error}") from error
-
     def _take_over(
         self, config: dict[str, Any], tensors: dict[str, np.ndarray], folder: Path, vectorizer: Any
     ) -> None:
-        own = set(self._get_param_names()) - set(BERTopic._get_param_names())
+        own = self._own()
         for name, value in config["parameters"].items():
             if name not in own:
                 raise KeyError(f"{name!r} is no parameter")
@@ -215,60 +218,44 @@ class SavedTopics(CutTopics):
         self.chunk, self.sae = model.chunk_, model.sae
         if "topic_counts.data" in tensors:
             self._topic_counts = unpack_csr("topic_counts", tensors)
-        self.sae_model_ = model
+        self._model = model
         self.vectorizer_model = model.vectorizer_ or self.vectorizer_model
         self._outlier_name = config.get("outlier_name")
-        labels, topics = self.custom_labels_, self.topics_
+        topics = self.topics_
         sizes = Counter({int(topic): int(size) for topic, size in tensors["sizes"]})
-        self._describe_sizes(keep_outliers=-1 in sizes)
+        self._write_cut(with_outliers=-1 in sizes)
         self.topic_sizes_ = sizes
-        self.custom_labels_ = labels
         if len(topics) != len(self.topics_):  # set to those of several batches
             self.topics_ = topics
 
 
-def _as_ours(cls: type, stock: BERTopic) -> Any:
-    """Return a stock BERTopic as one of ours."""
-    if isinstance(stock, cls):
-        return stock
-    parameters = {
-        name: getattr(stock, name)
-        for name in BERTopic._get_param_names()
-        if name not in ("umap_model", "hdbscan_model")
-    }
-    model = cls(**parameters)
-    vars(model).update(vars(stock))
-    return model
-
-
-def _find_backend(asked: Any, explicit: Any) -> Any:
-    """Return the embedding model; one known by a saved name may be out of reach."""
-    if asked is None:
+def _find_backend(saved_name: str | None, given: Any) -> Any:
+    """Return the embedding model `given`, else the one by its saved name if that is in reach."""
+    if given is not None:
+        return load_backend(given, None)
+    if saved_name is None:
         return BaseEmbedder()
-    if explicit is None:  # a file told it
-        try:
-            refuse_folder(str(asked))
-        except ValueError as error:
-            warnings.warn(str(error), UserWarning, stacklevel=3)
-            return BaseEmbedder()
     try:
-        return load_backend(asked, None)
+        refuse_folder(str(saved_name))
+    except ValueError as error:
+        warnings.warn(str(error), UserWarning, stacklevel=3)
+        return BaseEmbedder()
+    try:
+        return load_backend(saved_name, None)
     except (OSError, ValueError, ImportError):
-        if explicit is not None:
-            raise
         return BaseEmbedder()
 
 
-def _is_plain(model: Any, name: str) -> bool:
+def _is_plain(value: Any) -> bool:
     try:
-        json.dumps(getattr(model, name))
+        json.dumps(value)
     except (TypeError, ValueError):
         return False
     return True
 
 
 def _move_into(staging: Path, path: Path) -> None:
-    """Put `staging` in the place of `path`, which BERTopic allows to exist; other files stay."""
+    """Replace `path` by `staging`; other files in `path` stay, as with BERTopic."""
     staging.chmod(0o755)
     if path.is_dir():
         for item in path.iterdir():

@@ -13,34 +13,19 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from saetm_plugins.bertopic.tables import BLANK
 from saetm_plugins.corpus.images.encoding import encode_images
 from saetm_plugins.corpus.images.reading import iterate_batches, open_images, warn_of_unreadable
 
 _BATCH = 32
-BLANK = ("", 1e-05)
-"""BERTopic's stand-in for a word that there is not."""
 
 
 def embed_images(topic_model: Any, documents: list[str] | None, images: Any) -> np.ndarray:
-    """Embed pictures by a BERTopic embedding model, decoding a batch of them at a time.
+    """Embed pictures (n, d) by a BERTopic embedding model, decoding a batch of them at a time.
 
-    Parameters
-    ----------
-    topic_model : SAEBERTopic
-    documents : list of str, length n, or None
-        Captions: a multimodal embedding model takes the mean of a caption's and an image's
-        embedding, as in BERTopic.
-    images : folder, or sequence of paths, PIL images or arrays
-
-    Returns
-    -------
-    ndarray of shape (n, d), float32
-        Rows of pictures that cannot be decoded are zero; a warning names them.
-
-    Raises
-    ------
-    ValueError
-        When the embedding model takes texts alone.
+    A multimodal embedding model takes the mean of the embeddings of a picture and of its caption,
+    if `documents` are given, as in BERTopic. Rows of pictures that cannot be decoded are zero; a
+    warning names them.
     """
     backend = topic_model.embedding_model
     if not hasattr(backend, "embed_images"):
@@ -67,11 +52,7 @@ def embed_images(topic_model: Any, documents: list[str] | None, images: Any) -> 
 def list_images(images: Any, doc_atoms: sp.csr_matrix) -> list[Any] | None:
     """Return pictures as BERTopic's own parts open them: paths as str, or PIL images.
 
-    Parameters
-    ----------
-    images : folder, or sequence of paths, PIL images or arrays, or None
-    doc_atoms : csr_matrix of shape (n, n_atoms)
-        A picture without atoms could not be decoded; a white one stands for it.
+    A white one stands for a picture that could not be decoded, which has no atoms.
     """
     if images is None:
         return None
@@ -80,17 +61,14 @@ def list_images(images: Any, doc_atoms: sp.csr_matrix) -> list[Any] | None:
     pictures = open_images(images)
     if len(pictures) != doc_atoms.shape[0]:
         raise ValueError(f"images holds {len(pictures)}; the model knows {doc_atoms.shape[0]}")
-    unreadable = np.diff(doc_atoms.indptr) == 0
-    return [
-        Image.new("RGB", (32, 32), "white")
-        if unreadable[row]
-        else item
-        if isinstance(item, Image.Image)
-        else pictures.read(row)
-        if isinstance(item, np.ndarray)
-        else str(item)
-        for row, item in enumerate(pictures.items)
-    ]
+    listed = []
+    for row, item in enumerate(pictures.items):
+        if doc_atoms.indptr[row] == doc_atoms.indptr[row + 1]:
+            item = Image.new("RGB", (32, 32), "white")
+        elif isinstance(item, np.ndarray):
+            item = pictures.read(row)
+        listed.append(item if isinstance(item, Image.Image) else str(item))
+    return listed
 
 
 def _image_encoder(backend: Any) -> Any:
@@ -107,18 +85,12 @@ def _image_encoder(backend: Any) -> Any:
 
 
 def describe_images(topic_model: Any, images: Any, embeddings: np.ndarray | None) -> None:
-    """Write words, documents and aspects of topics of images.
+    """Write words, documents and aspects of topics of images; blank words without `images`.
 
-    Parameters
-    ----------
-    topic_model : SAEBERTopic
-    images : list of length n, or None
-    embeddings : ndarray of shape (n, d), optional
-        Of the images; None: what the atoms say of them.
+    Without `embeddings` (n, d) they are made again from the atoms.
     """
     blank = [BLANK] * topic_model.top_n_words
     topic_model.topic_representations_ = {t: blank for t in sorted(topic_model.topic_sizes_)}
-    topic_model.representative_docs_, topic_model.c_tf_idf_ = {}, None
     if images is None:
         return
     frame = pd.DataFrame(
@@ -126,8 +98,8 @@ def describe_images(topic_model: Any, images: Any, embeddings: np.ndarray | None
     )
     frame["Image"] = list(images)
     if embeddings is None:
-        sae_model = topic_model.sae_model_
-        embeddings = np.asarray(sae_model.doc_atoms_ @ sae_model.atoms_.centroids)
+        model = topic_model.sae_model_
+        embeddings = np.asarray(model.doc_atoms_ @ model.atoms_.centroids)
     captions = topic_model._images_to_text(frame, embeddings)
     if captions.Document.notna().all():  # a representation model that captions
         centroids = topic_model.topic_embeddings_
@@ -144,13 +116,7 @@ def describe_images(topic_model: Any, images: Any, embeddings: np.ndarray | None
 def count_groups(topic_model: Any, groups: list[Any], column: str) -> pd.DataFrame:
     """Return how frequent each topic is in each group of images, in BERTopic's columns.
 
-    Parameters
-    ----------
-    topic_model : SAEBERTopic
-    groups : list of length n
-        The class or time of each image.
-    column : str
-        What the groups are called.
+    `groups` are the class or time of each image, and `column` is what the groups are called.
     """
     frame = pd.DataFrame({"Topic": topic_model.topics_, column: groups})
     counts = frame.groupby([column, "Topic"]).size().rename("Frequency").reset_index()
@@ -162,12 +128,7 @@ def count_groups(topic_model: Any, groups: list[Any], column: str) -> pd.DataFra
 
 
 def visual_aspects(asked: Any) -> Mapping[str, Any]:
-    """Return the representation models that show images, by the name of their aspect.
-
-    Parameters
-    ----------
-    asked : BERTopic's ``representation_model``
-    """
+    """Return those of BERTopic's ``representation_model`` that show images, by their aspects."""
     from bertopic import representation
 
     visual: Any = getattr(representation, "VisualRepresentation", None)
@@ -175,6 +136,5 @@ def visual_aspects(asked: Any) -> Mapping[str, Any]:
         return {}
     if isinstance(asked, visual):
         return {"Visual_Aspect": asked}
-    if not isinstance(asked, Mapping):
-        return {}
-    return {name: model for name, model in asked.items() if isinstance(model, visual)}
+    aspects = asked.items() if isinstance(asked, Mapping) else ()
+    return {name: model for name, model in aspects if isinstance(model, visual)}

@@ -39,20 +39,16 @@ class NumberedTopicModel(SAETopicModel):
     online_ : bool
         Whether documents were added by :meth:`partial_fit`: topics then keep their numbers, and a
         topic may own none of the last batch.
-    owner : SAEBERTopic or None
-        Whose :attr:`sae_model_` this is. Its tables would not follow an edit made here, which is
-        refused; a copy (``copy.copy``) has no owner to look after.
     outlier_threshold_ : float or None
         The outlier share of the first cut, see :class:`~saetm_plugins.topics.Topics`.
     """
 
     online_ = False
-    owner: Any = None
     outlier_threshold_: float | None = None
     _encoder_argument = "embedding_model"
 
     def fit(self, documents: Any = None, y: Any = None, **fit_params: Any) -> Any:
-        """Fit as :meth:`SAETopicModel.fit` does; nothing is deleted any more."""
+        """Fit as :meth:`SAETopicModel.fit` does, from the beginning."""
         with all_or_nothing(self):
             self.online_ = False
             return super().fit(documents, y, **fit_params)
@@ -66,14 +62,9 @@ class NumberedTopicModel(SAETopicModel):
     def predict(
         self, documents: Any, embeddings: Any = None, images: Any = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the main topic of each document, -1 for none, and its mixture.
+        """Return the main topic (n,) of each document, -1 for none, and its mixture (n, T).
 
         A document near to the name of a zero-shot topic belongs to that.
-
-        Returns
-        -------
-        labels : ndarray of shape (n,), int64
-        doc_topics : ndarray of shape (n, n_topics), float32
         """
         doc_atoms = self.transform_atoms(documents, embeddings, images=images)
         return self.topics_.mixtures(doc_atoms, self._near_names(embeddings))
@@ -150,41 +141,13 @@ class NumberedTopicModel(SAETopicModel):
         target = joining.fit_predict(1 - topic_similarity(self, topics))
         return number_topics(cuts.join_topics(self.atoms_, topics, target), self.doc_atoms_)
 
-    def set_topics(self, topics: Topics) -> None:
-        """Take over a cut, see :meth:`SAETopicModel.set_topics`."""
-        self._check_not_owned()
-        super().set_topics(topics)
-
-    def set_topic_labels(self, topic_labels: Any) -> Any:
-        """Name topics as :meth:`SAETopicModel.set_topic_labels` does."""
-        self._check_not_owned()
-        return super().set_topic_labels(topic_labels)
-
     def assign_documents(self, labels: np.ndarray) -> None:
-        """Give documents to topics; see :func:`saetm_plugins.topics.assign_documents`.
-
-        Parameters
-        ----------
-        labels : ndarray of shape (n,), int
-            Their topics, or -1.
-        """
+        """Give documents to topics (n,); see :func:`saetm_plugins.topics.assign_documents`."""
         labels = np.asarray(labels, dtype=np.int64)
         self.set_topics(cuts.assign_documents(self.atoms_, self.topics_, self.doc_atoms_, labels))
 
     def recall_documents(self, doc_atoms: sp.csr_matrix, labels: np.ndarray) -> None:
-        """Describe other documents, whose topics are known, in place of the last batch.
-
-        Parameters
-        ----------
-        doc_atoms : csr_matrix of shape (n, n_atoms)
-        labels : ndarray of shape (n,), int
-            Their topics, or -1.
-
-        Raises
-        ------
-        ValueError
-            When a topic does not exist.
-        """
+        """Describe other documents (n, K), whose topics `labels` (n,) are known, or -1."""
         if not -1 <= labels.min() <= labels.max() < self.n_topics_:
             raise ValueError(f"topics_ must name topics -1 to {self.n_topics_ - 1}; found {labels}")
         topics = self.topics_.of_documents(np.zeros(len(labels), dtype=np.int64))
@@ -202,22 +165,8 @@ class NumberedTopicModel(SAETopicModel):
     ) -> None:
         """Make zero-shot topics of the fitted documents near to names, and cut the others anew.
 
-        Parameters
-        ----------
-        names : sequence of str, length M
-        vectors : array-like of shape (M, d)
-            Their embeddings.
-        min_similarity : float
-            The cosine from which on a document is near to a name.
-        embeddings : ndarray of shape (n, d)
-            Of the fitted documents.
-        n_topics : int, "auto" or None
-            Topics, those of names among them.
-
-        Raises
-        ------
-        ValueError
-            When `n_topics` leaves none for the other documents.
+        Near means a cosine of at least `min_similarity` of a document's embedding (n, d) to a
+        name's vector (M, d). Topics of names count among the `n_topics`.
         """
         decisions = Decisions.of_names(vectors, min_similarity, embeddings)
         if (decisions.groups != UNDECIDED).any():
@@ -226,12 +175,7 @@ class NumberedTopicModel(SAETopicModel):
             self.retopic(n_topics)
 
     def follow_names(self, embeddings: Any) -> None:
-        """Give fitted documents, those of a batch say, to the zero-shot topics they are near to.
-
-        Parameters
-        ----------
-        embeddings : ndarray of shape (n, d), or Passages
-        """
+        """Give the fitted documents to the zero-shot topics they are near to."""
         groups = self._near_names(embeddings)
         if groups is not None:
             self.set_topics(self.topics_.of_documents(groups))
@@ -239,15 +183,7 @@ class NumberedTopicModel(SAETopicModel):
     def delete_topics(self, topics: Sequence[int]) -> list[int]:
         """Take topics, with the atoms' weight in them, out of this cut and of later ones.
 
-        Returns
-        -------
-        list of int
-            The former number of each topic left.
-
-        Raises
-        ------
-        ValueError
-            When a topic does not exist, or none would be left; nothing is changed.
+        Returns the former number of each topic left.
         """
         names = self.topics_.labels
         numbered = self.topics_.with_labels(str(topic) for topic in range(self.n_topics_))
@@ -268,14 +204,6 @@ class NumberedTopicModel(SAETopicModel):
             return None
         return decisions.near(document_means(embeddings))
 
-    def _check_not_owned(self) -> None:
-        if self.owner is not None and self.owner.sae_model_ is self:
-            raise ValueError(
-                "this model is an SAEBERTopic's, whose tables would not follow: call the "
-                "SAEBERTopic's reduce_topics, merge_topics, split_topic, delete_topics, "
-                "update_topics or set_topic_labels, or edit a copy, copy.copy(…sae_model_)"
-            )
-
     @property
     def _where_blank(self) -> str:
         if self.topics_.outlier_share is not None:
@@ -283,10 +211,11 @@ class NumberedTopicModel(SAETopicModel):
         return "and count towards its largest topic, unless outlier_threshold= is given"
 
 
-def check_outlier_threshold(threshold: Any) -> None:
-    """Raise a ValueError unless `threshold` is None or a number in [0, 1]."""
-    if threshold is not None:
-        check_fraction(threshold, "outlier_threshold", closed=True)
+def check_fractions(model: Any) -> None:
+    """Raise a ValueError unless ``outlier_threshold`` and ``target_weight`` are in [0, 1]."""
+    if model.outlier_threshold is not None:
+        check_fraction(model.outlier_threshold, "outlier_threshold", closed=True)
+    check_fraction(model.target_weight, "target_weight", closed=True)
 
 
 def _least_size(n_documents: int, n_topics: int) -> int:
@@ -299,17 +228,9 @@ def _least_size(n_documents: int, n_topics: int) -> int:
 
 
 def number_topics(topics: Topics, doc_atoms: sp.csr_matrix, least: int = 1) -> Topics:
-    """Leave out topics that own too few documents, and number the others by how many they own.
+    """Leave out topics that own fewer than `least` documents, and number the others by size.
 
     Topics of names alone come first, in their order, as zero-shot topics do in BERTopic.
-
-    Parameters
-    ----------
-    topics : Topics
-    doc_atoms : csr_matrix of shape (n, K)
-        The fitted documents.
-    least : int, default=1
-        Documents that a topic must own.
     """
     while True:
         labels, _ = topics.mixtures(doc_atoms, topics.groups)

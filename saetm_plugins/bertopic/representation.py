@@ -15,6 +15,7 @@ import scipy.sparse as sp
 from bertopic.representation import BaseRepresentation
 
 from saetm_plugins.bertopic.clusterer import SAEClusterer
+from saetm_plugins.bertopic.tables import BLANK, sum_by_topic
 from saetm_plugins.corpus.vectorizers import copy_vectorizer, default_vectorizer, merge_vectorizers
 from saetm_plugins.corpus_sums import CorpusSums, sum_documents
 from saetm_plugins.emission import Emissions, fit_pooled_emissions, infer_doc_atoms
@@ -78,20 +79,9 @@ class SAERepresentation(BaseRepresentation):
     ) -> Words:
         """Return each topic's words and their probabilities, most probable first.
 
-        Parameters
-        ----------
-        topic_model : BERTopic
-        documents : DataFrame with columns Document and Topic
-            All documents of the corpus, or a part; its index is their position in the corpus.
-            Others, of earlier batches say, have the atoms that their words speak for.
-        c_tf_idf : ignored
-        topics : dict of int to list of (str, float)
-            Words by c-TF-IDF; kept for a topic without a document.
-
-        Raises
-        ------
-        TypeError
-            When the topic model has no atoms.
+        `documents` are all of the corpus, or a part; its index is their position in the corpus.
+        Others, of earlier batches say, get atoms from their words. Of the `topics`, by c-TF-IDF,
+        those stay that have no document.
         """
         n_words = self.top_n_words or topic_model.top_n_words
         sae_model = getattr(topic_model, "sae_model_", None)
@@ -106,20 +96,21 @@ class SAERepresentation(BaseRepresentation):
             documents = documents.iloc[:n_known]
         known = just_fitted or _are_known(topic_model, documents, n_known)
         if not known:
-            corpus = corpus._replace(doc_atoms=_infer(corpus, documents))
+            counted = _count_again(corpus, documents.Document)
+            corpus = corpus._replace(doc_atoms=infer_doc_atoms(counted, corpus.emissions))
         part = not known or len(documents) < n_known
-        whole = len(documents) == corpus.doc_atoms.shape[0]
-        rows = np.arange(len(documents)) if whole else documents.index.to_numpy()
+        complete = len(documents) == corpus.doc_atoms.shape[0]
+        rows = np.arange(len(documents)) if complete else documents.index.to_numpy()
         names, groups = np.unique(documents.Topic.to_numpy(int), return_inverse=True)
-        whole_own = groups if whole else np.asarray(topic_model.topics_)
-        own = whole_own if whole else whole_own[rows]
-        weights = _atom_weights(corpus.doc_atoms, rows, groups, own, whole_own)
+        topics_of_all = groups if complete else np.asarray(topic_model.topics_)
+        own = topics_of_all if complete else topics_of_all[rows]
+        weights = _atom_weights(corpus.doc_atoms, rows, groups, own, topics_of_all)
         probabilities = _unit_sum(weights @ corpus.atom_words)
         if sae_model is not None and not part:
-            of_cut = names >= 0  # whose words the cut itself says
+            of_cut = names >= 0  # whose words are the cut's
             probabilities[of_cut] = sae_model.components_[names[of_cut]]
         if part:
-            counts = _group_counts(_count_again(corpus, documents.Document), groups)
+            counts = _sum_groups(_count_again(corpus, documents.Document), groups)
             probabilities = _observe(probabilities, counts, corpus.emissions.background)
         found = dict(zip(names, top_words(probabilities, corpus.vocabulary, n_words), strict=True))
         return {topic: found.get(topic) or list(words)[:n_words] for topic, words in topics.items()}
@@ -128,9 +119,7 @@ class SAERepresentation(BaseRepresentation):
         """Fit emissions to all documents, or to one more batch of them; else return the last."""
         clusterer = topic_model.hdbscan_model
         if not isinstance(clusterer, SAEClusterer):
-            if hasattr(
-                self, "_corpus"
-            ):  # zero-shot modelling drops the clusterer once it is fitted
+            if hasattr(self, "_corpus"):  # zero-shot modelling drops the fitted clusterer
                 return self._corpus
             raise TypeError(
                 "SAERepresentation needs atoms: use hdbscan_model=SAEClusterer(), or SAEBERTopic; "
@@ -147,7 +136,11 @@ class SAERepresentation(BaseRepresentation):
             self._sums = self._sums + sum_documents(weights_of_mixtures(doc_atoms), bow, None, 0)
             emissions = _emissions_of(self._sums)
         else:
-            bow, vectorizer = _count(documents.Document.tolist(), self.vectorizer)
+            texts = documents.Document.tolist()
+            vectorizer = default_vectorizer(len(texts))
+            if self.vectorizer is not None:
+                vectorizer = copy_vectorizer(self.vectorizer)
+            bow = sp.csr_matrix(vectorizer.fit_transform(texts), dtype=np.float32)
             clustered = _clustered_rows(topic_model, documents, doc_atoms.shape[0])
             self._sums = sum_documents(weights_of_mixtures(doc_atoms), bow[clustered], None, 0)
             emissions = _emissions_of(self._sums)
@@ -178,24 +171,16 @@ def words_of_model(model: Any, vectorizer: Any) -> CorpusWords:
 def top_words(
     probabilities: np.ndarray, vocabulary: np.ndarray, n_words: int
 ) -> list[list[tuple[str, float]]]:
-    """Return the `n_words` most probable words of each row; BERTopic's blanks fill up.
-
-    Parameters
-    ----------
-    probabilities : ndarray of shape (T, V)
-    vocabulary : ndarray of shape (V,)
-    n_words : int
-    """
+    """Return the `n_words` most probable words of each row (T, V); BERTopic's blanks fill up."""
     n_kept = min(n_words, probabilities.shape[1])
     best = np.argpartition(-probabilities, n_kept - 1, axis=1)[:, :n_kept]
     values = np.take_along_axis(probabilities, best, axis=1)
     order = np.lexsort((best, -values))
     best = np.take_along_axis(best, order, axis=1)
     values = np.take_along_axis(values, order, axis=1).tolist()
-    blank = [("", 1e-05)]
     return [
-        [(str(vocabulary[w]), p) if p > 0 else blank[0] for w, p in zip(row, probs, strict=True)]
-        + blank * (n_words - n_kept)
+        [(str(vocabulary[w]), p) if p > 0 else BLANK for w, p in zip(row, probs, strict=True)]
+        + [BLANK] * (n_words - n_kept)
         for row, probs in zip(best, values, strict=True)
     ]
 
@@ -224,22 +209,11 @@ def _are_known(topic_model: Any, documents: pd.DataFrame, n_known: int) -> bool:
     return rows.max() < n_known and (merged or np.array_equal(topics[rows], own))
 
 
-def _infer(corpus: CorpusWords, documents: pd.DataFrame) -> sp.csr_matrix:
-    return infer_doc_atoms(_count_again(corpus, documents.Document), corpus.emissions)
-
-
 def _count_again(corpus: CorpusWords, documents: pd.Series) -> sp.csr_matrix:
     """Count the words of `corpus`, also where the vectorizer was fitted to others since then."""
     counting = merge_vectorizers([corpus.vectorizer], corpus.vocabulary)
     counting = corpus.vectorizer if counting is None else counting
     return sp.csr_matrix(counting.transform(documents.tolist()), dtype=np.float32)
-
-
-def _count(documents: list[str], vectorizer: Any) -> tuple[sp.csr_matrix, Any]:
-    fitted = (
-        default_vectorizer(len(documents)) if vectorizer is None else copy_vectorizer(vectorizer)
-    )
-    return sp.csr_matrix(fitted.fit_transform(documents), dtype=np.float32), fitted
 
 
 def _clustered_rows(topic_model: Any, documents: pd.DataFrame, n_fitted: int) -> np.ndarray:
@@ -269,24 +243,24 @@ def _atom_weights(
     rows: np.ndarray,
     groups: np.ndarray,
     own: np.ndarray,
-    whole_own: np.ndarray,
+    topics_of_all: np.ndarray,
 ) -> np.ndarray:
     """Return c (G, K): the mass of each atom in each group, times how much it keeps to topics.
 
     An atom that fires a little in documents of all topics says little of any: its mass in a
-    document counts by the share of its whole mass that is in that document's own topic.
+    document counts by the share of all its mass that is in that document's own topic.
     """
-    topics, codes = np.unique(whole_own, return_inverse=True)
-    mass = np.asarray((_one_hot(codes, len(topics)).T @ doc_atoms).todense())
+    topics, codes = np.unique(topics_of_all, return_inverse=True)
+    mass = _sum_groups(doc_atoms, codes)
     share = mass / np.maximum(mass.sum(axis=0), np.finfo(np.float32).tiny)
     part = sp.csr_matrix(doc_atoms[rows], copy=True)
     topic_of_row = np.searchsorted(topics, own)
     part.data *= share[np.repeat(topic_of_row, np.diff(part.indptr)), part.indices]
-    return np.asarray((_one_hot(groups, int(groups.max()) + 1).T @ part).todense())
+    return _sum_groups(part, groups)
 
 
-def _group_counts(bow: sp.csr_matrix, groups: np.ndarray) -> np.ndarray:
-    return np.asarray((_one_hot(groups, int(groups.max()) + 1).T @ bow).todense())
+def _sum_groups(rows: sp.csr_matrix, groups: np.ndarray) -> np.ndarray:
+    return sum_by_topic(groups, rows, int(groups.max()) + 1).toarray()
 
 
 def _observe(probabilities: np.ndarray, counts: np.ndarray, background: np.ndarray) -> np.ndarray:
@@ -296,11 +270,6 @@ def _observe(probabilities: np.ndarray, counts: np.ndarray, background: np.ndarr
     """
     odds = probabilities / np.maximum(probabilities + background, np.finfo(np.float32).tiny)
     return (probabilities + _unit_sum(counts * odds)) / 2
-
-
-def _one_hot(codes: np.ndarray, n_columns: int) -> sp.csr_matrix:
-    ones = np.ones(len(codes))  # float64: sums over documents
-    return sp.csr_matrix((ones, (np.arange(len(codes)), codes)), shape=(len(codes), n_columns))
 
 
 def _unit_sum(rows: np.ndarray) -> np.ndarray:

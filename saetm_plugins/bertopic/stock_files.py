@@ -1,7 +1,7 @@
 """The files of stock BERTopic, read as a stranger's: no pickle, no folder but the one given.
 
 BERTopic's own ``load_local_files`` opens ``.bin`` by ``torch.load`` as the environment says, and
-images by names that the files tell. The folder's layout is BERTopic's; nothing else is.
+images by names that the files hold. The folder's layout is BERTopic's.
 """
 
 from __future__ import annotations
@@ -24,10 +24,6 @@ _CSR = ("data", "indices", "indptr", "shape")
 def read_stock_files(folder: Path) -> tuple[Any, ...]:
     """Read what ``BERTopic.save`` wrote, as ``_create_model_from_files`` takes it.
 
-    Parameters
-    ----------
-    folder : Path
-
     Returns
     -------
     topics, params : dict
@@ -35,11 +31,6 @@ def read_stock_files(folder: Path) -> tuple[Any, ...]:
     ctfidf_tensors : dict of str to ndarray, or None
     ctfidf_config : dict, or None
     images : dict of int to PIL image, or None
-
-    Raises
-    ------
-    ValueError
-        When a file is missing, damaged, or does not fit the others.
     """
     try:
         topics = _check_topics(read_json(folder / names.TOPICS_NAME))
@@ -71,7 +62,7 @@ def _read_tensors(folder: Path, safe: str, other: str) -> dict[str, np.ndarray] 
 
 
 def _check_topics(topics: Any) -> dict[str, Any]:
-    """Refuse topics whose numbers are none; words are a list of pairs for each."""
+    """Refuse topics without numbers, or whose words are no pairs of word and score."""
     for name in ("topic_representations", "topic_sizes"):
         for topic in topics[name]:
             int(topic)
@@ -91,7 +82,7 @@ def _check_topics(topics: Any) -> dict[str, Any]:
 
 
 def _check_word_scores(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return the c-TF-IDF matrix, whole and in range."""
+    """Return the c-TF-IDF matrix, checked."""
     matrix = unpack_csr("scores", {f"scores.{part}": tensors[part] for part in _CSR})
     diagonal = np.asarray(tensors["diag"], dtype=np.float64)
     if diagonal.shape != (matrix.shape[1],):
@@ -100,8 +91,8 @@ def _check_word_scores(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     if not np.isfinite(matrix.data).all() or np.isnan(diagonal).any():
         raise ValueError("the scores of words are not finite")
     packed = pack_csr("scores", matrix)
-    whole = {part: packed[f"scores.{part}"] for part in _CSR}
-    return {**whole, "shape": tuple(matrix.shape), "diag": tensors["diag"]}  # type: ignore[dict-item]
+    checked = {part: packed[f"scores.{part}"] for part in _CSR}
+    return {**checked, "shape": tuple(matrix.shape), "diag": tensors["diag"]}  # type: ignore[dict-item]
 
 
 def _check_vectorizer(config: Any, words: dict[str, np.ndarray]) -> Any:

@@ -1,85 +1,123 @@
-"""The matrices and lists that BERTopic keeps of its topics, from labels and word counts.
+"""What BERTopic keeps of topics, computed from a cut of atoms and from counts of words.
 
-Topics come as consecutive rows: -1 first where it exists, then 0, 1, … (BERTopic's order).
+Matrices have a row per topic: -1 first where it exists, then 0, 1, … (BERTopic's order).
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from bertopic._bertopic import TopicMapper
+from bertopic.cluster import BaseCluster
 from sklearn.base import clone
 
+from saetm_plugins.numerics.arrays import column_sums
+
 N_REPRESENTATIVE = 3
+BLANK = ("", 1e-05)
+"""What BERTopic puts where a topic has too few words."""
 
 
-def count_by_topic(
-    labels: np.ndarray, bow: sp.csr_matrix, n_topics: int, outliers: int
-) -> sp.csr_matrix:
-    """Add up the words of each topic's documents.
+def bertopic_tables(
+    model: Any, *, allow_empty: bool, with_outliers: bool, all_shares: bool, zeroshot: list[str]
+) -> dict[str, Any]:
+    """Return BERTopic's attributes that follow from the cut alone, by their names.
 
     Parameters
     ----------
-    labels : ndarray of shape (N,)
-    bow : csr_matrix of shape (N, V)
-    n_topics : int
-        Without -1.
-    outliers : {0, 1}
-        Whether there is a row for -1.
+    model : NumberedTopicModel
+    allow_empty : bool
+        List topics without documents in the sizes; after batches they always are.
+    with_outliers : bool
+        List topic -1, which an earlier batch had.
+    all_shares : bool
+        Make the probabilities the mixtures.
+    zeroshot : list of str
+        Names of zero-shot topics.
+    """
+    labels = model.labels_
+    sizes = Counter(labels.tolist())
+    if allow_empty or model.online_:
+        sizes.update(dict.fromkeys(range(model.n_topics_), 0))
+    with_outliers = with_outliers or model.topics_.deleted is not None
+    if model.online_ and with_outliers:
+        sizes[-1] += 0
+    n_seen = round(model.n_documents_seen_)
+    if model.online_ and len(labels) != n_seen:  # of earlier batches only sums are left
+        expected = _round_to_sum(model.topic_prevalence_ * model.n_documents_seen_)
+        sizes = Counter(dict(enumerate(expected.tolist())))
+        if with_outliers:
+            sizes[-1] = max(0, n_seen - int(expected.sum()))
+    clusterer = BaseCluster()
+    clusterer.labels_ = labels  # which code in the wild asks the clusterer for
+    return {
+        "topics_": labels.tolist(),
+        "topic_sizes_": sizes,
+        "topic_mapper_": TopicMapper(list(sizes)),
+        "_topic_id_to_zeroshot_topic_idx": {
+            topic: zeroshot.index(label)
+            for topic, label in enumerate(model.topic_labels_)
+            if label in zeroshot
+        },
+        "probabilities_": probabilities(labels, model.doc_topics_, all_shares),
+        "topic_embeddings_": topic_centroids(model, -1 in sizes),
+        "hdbscan_model": clusterer,
+    }
 
-    Returns
-    -------
-    csr_matrix of shape (n_topics + outliers, V), float64
+
+def probabilities(labels: np.ndarray, doc_topics: np.ndarray, all_shares: bool) -> np.ndarray:
+    """Return the mixtures (n, T), or the share (n,) that each document has of its own topic."""
+    if all_shares:
+        return doc_topics
+    return np.where(labels < 0, np.float32(0), own_shares(labels, doc_topics))
+
+
+def topic_centroids(model: Any, outliers: bool) -> np.ndarray:
+    """Return the mean embedding (T, d) of each topic's documents, weighted by their share of it."""
+    mass = np.asarray(model.atom_topics_.T.multiply(model.atom_prevalence_).todense())
+    if outliers:
+        mass = np.vstack([column_sums(model.doc_atoms_[model.labels_ == -1]), mass])
+    total = np.maximum(mass.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
+    return np.asarray(mass @ model.atoms_.centroids / total, dtype=np.float32)
+
+
+def sum_by_topic(labels: np.ndarray, rows: sp.csr_matrix, n_rows: int) -> sp.csr_matrix:
+    """Add up the rows (N, V) of each topic's documents, to (n_rows, V), float64.
+
+    `labels` (N,) are rows of the result: topics plus one where there is a row for topic -1.
     """
     one_hot = sp.csr_matrix(
-        (np.ones(len(labels)), (labels + outliers, np.arange(len(labels)))),
-        shape=(n_topics + outliers, len(labels)),
+        (np.ones(len(labels)), (labels, np.arange(len(labels)))), shape=(n_rows, len(labels))
     )
-    return sp.csr_matrix(one_hot @ bow, dtype=np.float64)
+    return sp.csr_matrix(one_hot @ rows, dtype=np.float64)
 
 
-def class_tf_idf(topic_model: Any, counts: sp.csr_matrix) -> sp.csr_matrix:
-    """Fit the topic model's c-TF-IDF to the words of its topics.
+def class_tf_idf(topic_model: Any, counts: sp.csr_matrix) -> dict[str, Any]:
+    """Return ``c_tf_idf_`` (T, V) of the words of topics, and the ``ctfidf_model`` fitted to them.
 
-    Parameters
-    ----------
-    topic_model : BERTopic
-        Its ``ctfidf_model`` is fitted; seed words count as they do in BERTopic.
-    counts : csr_matrix of shape (T, V)
-        Left as it is.
-
-    Returns
-    -------
-    csr_matrix of shape (T, V), float64
+    Seed words count as they do in BERTopic.
     """
-    ctfidf_model = clone(topic_model.ctfidf_model)
+    fitted = clone(topic_model.ctfidf_model)
     # Words of topics that a batch held nothing of.
     with np.errstate(divide="ignore", invalid="ignore"):
-        ctfidf_model.fit(counts, multiplier=_seed_multiplier(topic_model))
-    topic_model.ctfidf_model = ctfidf_model
-    return sp.csr_matrix(ctfidf_model.transform(counts.copy()))
+        fitted.fit(counts, multiplier=_seed_multiplier(topic_model))
+    matrix = sp.csr_matrix(fitted.transform(counts.copy()))
+    return {"_topic_counts": counts, "c_tf_idf_": matrix, "ctfidf_model": fitted}
 
 
 def own_shares(labels: np.ndarray, doc_topics: np.ndarray) -> np.ndarray:
-    """Return the share (N,) that each document has of its own topic; of the first without any."""
+    """Return the share (N,) that each document has of its own topic; of topic 0 without any."""
     return np.take_along_axis(doc_topics, np.maximum(labels, 0)[:, None], axis=1)[:, 0]
 
 
 def representative_rows(
-    labels: np.ndarray, shares: np.ndarray, n_rows: int = N_REPRESENTATIVE
+    labels: np.ndarray, doc_topics: np.ndarray, n_rows: int = N_REPRESENTATIVE
 ) -> dict[int, np.ndarray]:
-    """Return for each topic which of its documents have the largest share of it.
-
-    Parameters
-    ----------
-    labels : ndarray of shape (N,)
-    shares : ndarray of shape (N,)
-        Share of each document's own topic.
-    n_rows : int, default=3
-        Of a topic, at most.
-    """
-    order = np.lexsort((-shares, labels))
+    """Return which `n_rows` documents of each topic have the largest share of it."""
+    order = np.lexsort((-own_shares(labels, doc_topics), labels))
     starts = np.flatnonzero(np.diff(labels[order], prepend=labels.min() - 1))
     stops = np.append(starts[1:], len(labels))
     return {
@@ -99,8 +137,8 @@ def _seed_multiplier(topic_model: Any) -> np.ndarray | None:
     return np.array([1.2 if w in guided else strength if w in seeds else 1 for w in words])
 
 
-def whole_sizes(expected: np.ndarray) -> np.ndarray:
-    """Round expected sizes (T,) to whole ones that add up to the same, by largest remainders."""
+def _round_to_sum(expected: np.ndarray) -> np.ndarray:
+    """Round sizes (T,) to integers of the same sum, by largest remainders."""
     sizes = np.floor(expected).astype(np.int64)
     missing = round(float(expected.sum())) - int(sizes.sum())
     sizes[np.argsort(sizes - expected, kind="stable")[:missing]] += 1

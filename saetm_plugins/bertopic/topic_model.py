@@ -14,7 +14,6 @@ import numpy as np
 import scipy.sparse as sp
 from bertopic import BERTopic
 from bertopic._utils import check_embeddings_shape, check_is_fitted
-from bertopic.backend import BaseEmbedder
 from bertopic.cluster import BaseCluster
 from bertopic.dimensionality import BaseDimensionalityReduction
 
@@ -27,16 +26,11 @@ from saetm_plugins.bertopic.backend import (
     load_backend,
     runs_locally,
 )
-from saetm_plugins.bertopic.checks import (
-    check_keybert,
-    check_parameters,
-    check_slot,
-    check_texts,
-)
+from saetm_plugins.bertopic.checks import check_keybert
 from saetm_plugins.bertopic.editing import EditedTopics
 from saetm_plugins.bertopic.figures import DrawnTopics
 from saetm_plugins.bertopic.files import SavedTopics
-from saetm_plugins.bertopic.numbering import NumberedTopicModel, check_outlier_threshold
+from saetm_plugins.bertopic.numbering import NumberedTopicModel, check_fractions
 from saetm_plugins.corpus.chunker import check_chunk
 from saetm_plugins.corpus.encoders import (
     DEFAULT_WIDTH,
@@ -45,23 +39,19 @@ from saetm_plugins.corpus.encoders import (
 )
 from saetm_plugins.corpus.images.captions import caption_images
 from saetm_plugins.corpus.passages import Passages, document_means
+from saetm_plugins.corpus.texts import check_documents
 from saetm_plugins.corpus.vectorizers import fit_vectorizer
 from saetm_plugins.corpus.words import choose_languages
-from saetm_plugins.validation import (
-    all_or_nothing,
-    check_count,
-    check_fraction,
-    one_hot_classes,
-)
+from saetm_plugins.validation import all_or_nothing, as_names, check_count, one_hot_classes
 
 _MODEL_PARAMETERS = (
-    ("merge", "n_atoms", "k", "activation", "sharpening", "word_vectors", "solver")
-    + ("emission_n_iter", "random_state", "device", "verbose")
-)  # fmt: skip
-_OWN_PARAMETERS = (
-    *("n_topics", "sae", "target_weight", "outlier_threshold", "chunk"),
-    *_MODEL_PARAMETERS[:-1],
+    *("merge", "n_atoms", "k", "activation", "sharpening", "word_vectors", "solver"),
+    *("emission_n_iter", "random_state", "device", "verbose"),
 )
+_OWN_PARAMETERS = {
+    *("n_topics", "sae", "target_weight", "outlier_threshold", "chunk"),
+    *_MODEL_PARAMETERS,
+} - {"verbose"}
 
 
 class SAEBERTopic(EditedTopics, AnalysedTopics, DrawnTopics, SavedTopics):
@@ -101,7 +91,8 @@ random_state, device
     Attributes
     ----------
     sae_model_ : SAETopicModel
-        Atoms, emissions and the current cut, numbered as BERTopic's topics are: by size.
+        Atoms, emissions and the current cut, numbered as BERTopic's topics are: by size. A copy:
+        edits of it leave the tables here, and this model, as they are.
     probabilities_ : ndarray of shape (n, n_topics) or (n,), float32
         The mixture of each document, rows summing to 1 (less what deleted topics have of it); with
         ``calculate_probabilities=False`` the share of its main topic.
@@ -137,14 +128,11 @@ random_state, device
         for slot in ("umap_model", "hdbscan_model"):
             if bertopic.pop(slot, None) is not None:
                 warnings.warn(
-                    f"{slot} is not used: atoms take its place. To keep the slots, use "
+                    f"{slot} is not used: atoms replace it. To keep the slots, use "
                     "BERTopic(hdbscan_model=SAEClusterer())",
                     UserWarning,
                     stacklevel=2,
                 )
-        check_count(bertopic.get("top_n_words", 10), "top_n_words")
-        for slot in ("vectorizer_model", "ctfidf_model"):  # whose truth BERTopic asks
-            check_slot(bertopic.get(slot), slot)
         check_embedding_model(bertopic.get("embedding_model"))
         self._counts_by_default = bertopic.get("vectorizer_model") is None
         bertopic.setdefault("calculate_probabilities", True)
@@ -169,7 +157,7 @@ random_state, device
 
     @classmethod
     def _get_param_names(cls) -> list[str]:
-        """Return BERTopic's parameters and ours; BERTopic looks at one signature only."""
+        """Return BERTopic's parameters and those added here, which BERTopic would not see."""
         return sorted({*BERTopic._get_param_names(), *_OWN_PARAMETERS})
 
     def fit_transform(
@@ -179,10 +167,7 @@ random_state, device
         images: Any = None,
         y: Any = None,
     ) -> tuple[list[int], np.ndarray]:
-        """Fit, and return each document's main topic and probabilities.
-
-        Replaces UMAP, HDBSCAN and c-TF-IDF by the three stages of
-        :meth:`saetm_plugins.SAETopicModel.fit`.
+        """Fit by the three stages of :meth:`SAETopicModel.fit`; return topics and probabilities.
 
         Parameters
         ----------
@@ -194,24 +179,12 @@ random_state, device
             As of :func:`saetm_plugins.images.open_images`; decoded a batch at a time.
         y : array-like of shape (n,), optional
             Known classes, -1 where unknown: atoms are drawn to topics of their classes.
-
-        Returns
-        -------
-        topics : list of int
-        probabilities : ndarray
-            See :attr:`probabilities_`.
-
-        Raises
-        ------
-        TypeError, ValueError
-            When an argument is not legal, or the mixtures would be too large for memory; the model
-            is then as it was before. `n_topics` above the number of live atoms is no error: there
-            are fewer topics, and a warning.
         """
-        check_outlier_threshold(self.outlier_threshold)
+        check_fractions(self)
         check_chunk(self.chunk)
-        check_fraction(self.target_weight, "target_weight", closed=True)
-        check_parameters(self)
+        check_count(self.top_n_words, "top_n_words")
+        if self.zeroshot_topic_list is not None:
+            as_names(self.zeroshot_topic_list, "zeroshot_topic_list")
         with all_or_nothing(self):
             if self._found_encoder:  # of the documents before
                 self.embedding_model, self._found_encoder = None, False
@@ -226,6 +199,7 @@ random_state, device
                 one_hot_classes(y, len(vectors), "y")
             self._bow = self._count(texts)
             n_topics = self.n_topics if self.nr_topics is None else self.nr_topics
+            seeds = self.seed_topic_list or []
             if self._is_zeroshot():
                 name_vectors = self._extract_embeddings(self.zeroshot_topic_list)
             elif self.zeroshot_topic_list is not None:
@@ -237,10 +211,10 @@ random_state, device
                 )
             model = NumberedTopicModel(
                 n_topics=n_topics,
-                seed_topics=self._seed_topics(),
+                seed_topics={", ".join(words): list(words) for words in seeds} or None,
                 sae=self.sae,
                 encoder=None if images is not None else self._word_encoder(),
-                **self._model_parameters(),
+                **{name: getattr(self, name) for name in _MODEL_PARAMETERS},
             )
             model.outlier_threshold_ = self.outlier_threshold
             words = None if self._bow is None else self.vectorizer_model.get_feature_names_out()
@@ -255,13 +229,13 @@ random_state, device
                 chunk=self.chunk,
             )
             model.vectorizer_ = None if self._bow is None else self.vectorizer_model
-            self.sae_model_ = model
+            self._model = model
             if self._is_zeroshot():
                 model.name_topics(
                     self.zeroshot_topic_list, name_vectors, self.zeroshot_min_similarity,
                     vectors, n_topics,
                 )  # fmt: skip
-            self._describe(texts, images, vectors)
+            self._write_tables(texts, images, vectors)
         return self.topics_, self.probabilities_
 
     def transform(
@@ -270,41 +244,22 @@ random_state, device
         embeddings: np.ndarray | None = None,
         images: Any = None,
     ) -> tuple[list[int], np.ndarray]:
-        """Return the main topic and the probabilities of new documents.
+        """Return the main topic of each new document, and :attr:`probabilities_` of them.
 
-        A document's topic is the largest of its mixture, not the nearest centroid or cluster; one
-        near to the name of a zero-shot topic belongs to that, as in the fit.
-
-        Parameters
-        ----------
-        documents : str, list of str, or None where `images` or `embeddings` are given
-        embeddings : ndarray of shape (n, d), optional
-        images : list, optional
-
-        Returns
-        -------
-        topics : list of int
-        probabilities : ndarray
-            Mixtures (n, n_topics), or shares (n,) with ``calculate_probabilities=False``.
-
-        Raises
-        ------
-        TypeError, ValueError
-            When an argument is not legal; or texts come without embeddings, the model was fitted
-            to embeddings, and they were not found to be the default embedding model's.
+        The main topic is the largest of the mixture, not the nearest centroid or cluster; a
+        document near to the name of a zero-shot topic belongs to that, as in the fit.
         """
         check_is_fitted(self)
-        if self.sae_model_ is None:
-            return super().transform(documents, embeddings, images)
         texts = [documents] if isinstance(documents, str) else documents
         if texts is not None:
-            texts = check_texts(texts, "documents")
+            texts = check_documents(texts, "documents", least=0)
         if embeddings is None:
             embeddings = self._embed_passages(texts, images)
         elif texts is not None:
             check_embeddings_shape(embeddings, texts)
-        labels, doc_topics = self.sae_model_.predict(texts, embeddings, images)
-        return labels.tolist(), self._probabilities(labels, doc_topics)
+        labels, doc_topics = self._model.predict(texts, embeddings, images)
+        shares = tables.probabilities(labels, doc_topics, self.calculate_probabilities)
+        return labels.tolist(), shares
 
     def partial_fit(
         self,
@@ -316,26 +271,13 @@ random_state, device
         """Fit on a first batch; then keep atoms, vocabulary and topics, and go on learning words.
 
         :attr:`topics_` and :attr:`probabilities_` describe the last batch, as in BERTopic; sizes
-        add up. No ``OnlineCountVectorizer`` is needed: emissions and counts are sums.
-
-        Parameters
-        ----------
-        documents : list of str, or None where `images` are given to a model without words
-        embeddings : ndarray of shape (n, d), optional
-        y : array-like of shape (n,), optional
-            Looked at in the first batch only.
-        images : folder, or sequence of paths, PIL images or arrays, optional
-
-        Raises
-        ------
-        TypeError, ValueError
-            When an argument is not legal; the model is then as it was before.
+        add up. No ``OnlineCountVectorizer`` is needed: emissions and counts are sums. Parameters
+        are those of :meth:`fit_transform`; `y` counts in the first batch only.
         """
         documents = [documents] if isinstance(documents, str) else documents
         if self.topics_ is None:
             self.fit_transform(documents, embeddings, images, y)
             return self
-        self._check_atoms("partial_fit")
         if (documents is None) != self._is_wordless() or (documents is None and images is None):
             raise ValueError("documents: a further batch needs texts, and a model that has words")
         sizes, counts, had_outliers = self.topic_sizes_, self._topic_counts, self._outliers
@@ -354,26 +296,23 @@ random_state, device
             )
             model.follow_names(embeddings)
             earlier = self.representative_docs_
-            self._describe(
-                texts, images, embeddings, keep_outliers=bool(had_outliers), same_topics=True
+            self._write_tables(
+                texts, images, embeddings, with_outliers=bool(had_outliers), same_topics=True
             )
             batch = Counter(self.topics_)
             self.topic_sizes_ = Counter({t: sizes[t] + batch[t] for t in self.topic_sizes_})
-            if self._bow is None:
+            if texts is None:
                 return self
             if self._outliers > had_outliers:  # topics were deleted that owned no document so far
                 counts = sp.vstack([sp.csr_matrix((1, counts.shape[1])), counts], format="csr")
-            self._topic_counts = counts + self._topic_counts
-            self.c_tf_idf_ = tables.class_tf_idf(self, self._topic_counts)
+            self.__dict__.update(tables.class_tf_idf(self, counts + self._topic_counts))
             self.representative_docs_ = {**self.representative_docs_, **earlier}
         return self
 
     def _word_encoder(self) -> Any:
         """Return the embedding model as an encoder of words, where that costs nothing."""
         backend = self.embedding_model
-        if backend is None or type(backend) is BaseEmbedder:
-            return None
-        if runs_locally(backend) or self.word_vectors == "encoder":
+        if self.can_embed() and (runs_locally(backend) or self.word_vectors == "encoder"):
             return as_encoder(backend)
         return None
 
@@ -387,7 +326,7 @@ random_state, device
         if images is not None and callable(documents):
             documents = caption_images(images, documents, verbose=self.verbose)
         if documents is not None:
-            documents = check_texts(documents, "documents")
+            documents = check_documents(documents, "documents", least=0)
             check_embeddings_shape(embeddings, documents)
         if embeddings is None or self.embedding_model is not None:
             self.embedding_model = load_backend(self.embedding_model, self.language, self.verbose)
@@ -430,12 +369,3 @@ random_state, device
             return self._bow
         passages = embeddings.texts(documents)
         return sp.csr_matrix(self.vectorizer_model.transform(passages), dtype=np.float32)
-
-    def _seed_topics(self) -> dict[str, list[str]] | None:
-        """Return ``seed_topic_list`` as ``seed_topics`` of :class:`SAETopicModel`."""
-        if not self.seed_topic_list:
-            return None
-        return {", ".join(words): list(words) for words in self.seed_topic_list}
-
-    def _model_parameters(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in _MODEL_PARAMETERS}

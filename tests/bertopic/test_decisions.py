@@ -143,6 +143,18 @@ def test_merged_models_keep_names_and_moves(named, corpus, encoder):
         np.testing.assert_array_equal(labels == topic, np.tile(nearest == name, 2))
 
 
+def test_merged_models_with_topic_minus_one_list_it_in_every_table(strict):
+    model = copy.copy(strict)
+    model.delete_topics([2])
+    model.set_topic_labels({0: "first", -1: "none"})
+    merged = SAEBERTopic.merge_models([model, copy.copy(model)])
+    topics = sorted(merged.topic_sizes_)
+    assert topics[0] == -1
+    assert sorted(merged.get_topics()) == topics
+    assert merged.custom_labels_[0] == "none"
+    assert merged.c_tf_idf_.shape[0] == len(merged.topic_embeddings_) == len(topics)
+
+
 @pytest.mark.parametrize("edit", ["merge", "delete", "split", "reduce", "load", "update"])
 def test_outliers_that_were_given_topics_are_none_again(strict, corpus, edit, tmp_path):
     model = copy.deepcopy(strict)

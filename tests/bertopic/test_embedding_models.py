@@ -30,7 +30,8 @@ class LookupEncoder:
 
 
 def fit_estimator(corpus, encoder):
-    return SAETopicModel(5, encoder=encoder).fit(corpus.documents, corpus.embeddings)
+    model = SAETopicModel(5, encoder=encoder)
+    return model.fit(corpus.documents, embeddings=corpus.embeddings)
 
 
 def fit_bertopic(corpus, encoder):
@@ -76,6 +77,6 @@ def test_it_is_said_whatever_words_go_by(corpus, word_vectors):
     other = LookupEncoder(corpus, turned=True)
     with pytest.warns(UserWarning, match=WARNING):
         model = SAETopicModel(5, encoder=other, word_vectors=word_vectors).fit(
-            corpus.documents, corpus.embeddings
+            corpus.documents, embeddings=corpus.embeddings
         )
     assert (model.atoms_.word_vectors is None) == (word_vectors != "encoder")

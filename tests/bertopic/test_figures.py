@@ -11,6 +11,7 @@ from bertopic import BERTopic
 from bertopic.representation import MaximalMarginalRelevance
 from scipy.cluster.hierarchy import linkage
 from scipy.spatial.distance import pdist
+from sklearn.metrics.pairwise import cosine_similarity
 
 from saetm_plugins.bertopic import SAEBERTopic
 
@@ -82,6 +83,9 @@ def test_trees_by_functions_of_ones_own(model, corpus):
     assert [sorted(topics) for topics in tree.Topics] == [sorted(each) for each in stock.Topics]
     np.testing.assert_allclose(tree.Distance, stock.Distance)
     assert model.visualize_hierarchy(hierarchical_topics=tree, **options).data
+    options = {"distance_function": lambda topics: 1 - cosine_similarity(topics)}
+    tree = model.hierarchical_topics(corpus.documents, use_ctfidf=False, **options)
+    assert sorted(tree.Topics.iloc[0]) == list(range(5))
     with pytest.raises(ValueError, match="distance matrix must be of shape"):
         model.hierarchical_topics(corpus.documents, distance_function=lambda _: np.ones((5, 3)))
 

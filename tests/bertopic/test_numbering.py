@@ -116,7 +116,7 @@ def test_words_that_three_documents_alone_hold_make_no_topic(corpus):
     )
     texts = [f"{text} common{'abc'[row]}" for row, text in enumerate(dump)]
     embeddings = np.vstack([corpus.embeddings, points]).astype(np.float32)
-    model = NumberedTopicModel(n_topics=5).fit([*corpus.documents, *texts], embeddings)
+    model = NumberedTopicModel(n_topics=5).fit([*corpus.documents, *texts], embeddings=embeddings)
     assert model.n_topics_ == 5
     assert sizes_of(model).min() >= 8
     themes = {words[0][:6] for words in model.get_topics(1)}
