@@ -7,7 +7,8 @@ The base of :class:`~saetm_plugins.model.SAETopicModel`, which learns the two va
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from importlib.metadata import entry_points
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,6 @@ from saetm_plugins.validation import check_count, check_mixtures_of_atoms
 _DEFAULT_N_TOPICS = 50
 DOCUMENTS_PER_TOPIC = 10
 """That a topic needs."""
-CONVERTERS: dict[str, Callable[..., Any]] = {}
-"""By library: what makes its model of a fitted one. Adapters register here when imported."""
 
 
 class FittedTopics:
@@ -228,16 +227,14 @@ class FittedTopics:
     def to_gensim(self, id2word: Any = None) -> Any:
         """Return this model as a gensim topic model, see ``saetm_plugins.gensim.SaeModel``.
 
-        Needs ``import saetm_plugins.gensim`` before.
-
         Parameters
         ----------
         id2word : gensim Dictionary or dict of int to str, optional
             None makes one of :attr:`vocabulary_`.
         """
-        if "gensim" not in CONVERTERS:
-            raise ImportError("to_gensim() needs `import saetm_plugins.gensim` before")
-        return CONVERTERS["gensim"](self, id2word)
+        # The core imports no adapter: the installed package names it (pyproject.toml).
+        (converter,) = entry_points(group="saetm_plugins.converters", name="gensim")
+        return converter.load()(self, id2word=id2word)
 
     @property
     def sae_(self) -> SparseAutoencoder:

@@ -8,11 +8,8 @@ try:
 except ImportError as error:
     raise ImportError("SaeModel needs gensim: pip install 'saetm-plugins[gensim]'") from error
 
-from saetm_plugins.fitted_topics import CONVERTERS
 from saetm_plugins.gensim.model import SaeModel
 
 __all__ = ["SaeModel"]
-
-CONVERTERS["gensim"] = SaeModel.from_model
 
 del gensim

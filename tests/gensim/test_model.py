@@ -12,7 +12,7 @@ from gensim.corpora import Dictionary
 from gensim.models import LdaModel, Nmf, basemodel
 from sklearn.exceptions import NotFittedError
 
-from saetm_plugins import SAETopicModel, fitted_topics
+from saetm_plugins import SAETopicModel
 from saetm_plugins.gensim import SaeModel
 from saetm_plugins.gensim.bound import DocumentBound, TopicPosterior, topics_score
 
@@ -315,12 +315,6 @@ def test_a_fitted_estimator_becomes_a_gensim_model_and_stays_its_own(corpus, mod
     assert estimator.n_topics_ == N_TOPICS
     estimator.retopic(4)
     assert model.inference([bag])[0].shape == (1, 3)
-
-
-def test_to_gensim_names_the_import_that_it_needs(model, monkeypatch):
-    monkeypatch.delitem(fitted_topics.CONVERTERS, "gensim")
-    with pytest.raises(ImportError, match=r"import saetm_plugins\.gensim"):
-        model.estimator.to_gensim()
 
 
 def test_a_dictionary_of_the_users_own_renumbers_the_words(corpus, model, dictionary):
