@@ -23,7 +23,7 @@ demo: $(INSTALLED)
 # A process for each core; OpenMP's threads, of the libraries that have them, must not spin then.
 test: $(INSTALLED_TEST)
 	OMP_WAIT_POLICY=PASSIVE $(VENV)/bin/python -m pytest tests integration \
-		--numprocesses auto --maxprocesses 4 --dist loadfile
+		--numprocesses auto --maxprocesses 4 --dist worksteal
 
 test-fast: $(INSTALLED_TEST)
 	OMP_WAIT_POLICY=PASSIVE $(VENV)/bin/python -m pytest $(FAST)

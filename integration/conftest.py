@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import json
 import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
-N_DOCUMENTS = 2000
+N_DOCUMENTS = 1000
 _PLAIN_MATH = dict(vars(math))
 
 
@@ -47,6 +49,24 @@ def news(encoder: Any) -> TextCorpus:
     years = np.random.default_rng(0).integers(2000, 2006, size=len(documents))
     n_topics = 20 if len(documents) >= N_DOCUMENTS else 8
     return TextCorpus(documents, embeddings, classes, [f"{year}-01-01" for year in years], n_topics)
+
+
+@pytest.fixture(scope="session")
+def news_sae(news: TextCorpus) -> Any:
+    """Atoms for all tests of the texts: training them is most of a fit."""
+    from saetm_plugins import train_sae
+
+    return train_sae(news.embeddings)
+
+
+@pytest.fixture(scope="module")
+def quick_atoms() -> Iterator[None]:
+    """Atoms trained for a tenth of the steps, for tests of how parts fit together."""
+    from saetm_plugins.atoms import choice
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(choice, "train_sae", functools.partial(choice.train_sae, n_steps=200))
+        yield
 
 
 def _newsgroups(folder: Path) -> tuple[list[str], np.ndarray, list[str]]:

@@ -10,8 +10,9 @@ import pytest
 from gensim.test.utils import datapath
 from sklearn.base import clone
 
-from saetm_plugins import SAETopicModel, atom_choice
+from saetm_plugins import SAETopicModel
 from saetm_plugins.analysis import explain_text
+from saetm_plugins.atoms import choice
 from saetm_plugins.atoms.foundation import load_foundation
 from saetm_plugins.bertopic import SAEBERTopic, SAEClusterer
 from saetm_plugins.corpus import encode_texts
@@ -41,7 +42,7 @@ def nothing_is_trained(monkeypatch):
     def refuse(*_, **__):
         raise AssertionError("a fit trained atoms")
 
-    monkeypatch.setattr(atom_choice, "train_sae", refuse)
+    monkeypatch.setattr(choice, "train_sae", refuse)
 
 
 @pytest.fixture(scope="module")

@@ -33,8 +33,8 @@ def posts(news):
 
 
 @pytest.fixture(scope="module")
-def fitted(posts):
-    return SAETopicModel(16).fit(posts.documents, embeddings=posts.embeddings)
+def fitted(posts, news_sae):
+    return SAETopicModel(16, sae=news_sae).fit(posts.documents, embeddings=posts.embeddings)
 
 
 @pytest.fixture(scope="module")

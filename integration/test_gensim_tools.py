@@ -41,8 +41,9 @@ def bags(news):
 
 
 @pytest.fixture(scope="module")
-def model(news, bags):
-    return SaeModel(bags.corpus, news.n_topics, bags.dictionary, embeddings=news.embeddings)
+def model(news, news_sae, bags):
+    given = {"embeddings": news.embeddings, "sae": news_sae}
+    return SaeModel(bags.corpus, news.n_topics, bags.dictionary, **given)
 
 
 @pytest.fixture(scope="module")
@@ -98,11 +99,12 @@ def test_diff_between_it_and_an_ldamodel(model, lda):
         assert turned.shape == (lda.num_topics, model.num_topics)
 
 
-def test_it_stacks_on_tfidf_and_on_a_corpus_on_disk(news, bags, tmp_path):
+def test_it_stacks_on_tfidf_and_on_a_corpus_on_disk(news, news_sae, bags, tmp_path):
     MmCorpus.serialize(str(tmp_path / "bags.mm"), bags.corpus)
     on_disk = MmCorpus(str(tmp_path / "bags.mm"))
     tfidf = TfidfModel(on_disk)
-    stacked = SaeModel(tfidf[on_disk], news.n_topics, bags.dictionary, embeddings=news.embeddings)
+    given = {"embeddings": news.embeddings, "sae": news_sae}
+    stacked = SaeModel(tfidf[on_disk], news.n_topics, bags.dictionary, **given)
     stacked.save(tmp_path / "model.gensim")
     loaded = SaeModel.load(str(tmp_path / "model.gensim"))
     topics = list(loaded[tfidf[on_disk]])

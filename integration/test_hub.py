@@ -81,24 +81,17 @@ class _Requests(BaseHTTPRequestHandler):
         if path == "/api/validate-yaml":
             assert json.loads(body)["content"].startswith("---\n")
             return self._send(200, {"errors": [], "warnings": []})
-        if found := re.fullmatch(r"/api/models/(.+)/preupload/main", path):
+        if path.startswith("/api/models/") and path.endswith("/preupload/main"):
             files = [
-                {
-                    "path": file["path"],
-                    "uploadMode": "lfs" if file["path"].endswith(".safetensors") else "regular",
-                    "shouldIgnore": False,
-                }
-                for file in json.loads(body)["files"]
+                {"path": file["path"], "shouldIgnore": False} for file in json.loads(body)["files"]
             ]
+            for file in files:
+                file["uploadMode"] = "lfs" if file["path"].endswith(".safetensors") else "regular"
             return self._send(200, {"files": files})
-        if found := re.fullmatch(r"/(.+)\.git/info/lfs/objects/batch", path):
-            objects = [
-                {
-                    **each,
-                    "actions": {"upload": {"href": f"{self.server.address}/lfs/{each['oid']}"}},
-                }
-                for each in json.loads(body)["objects"]
-            ]
+        if path.endswith(".git/info/lfs/objects/batch"):
+            objects = json.loads(body)["objects"]
+            for each in objects:
+                each["actions"] = {"upload": {"href": f"{self.server.address}/lfs/{each['oid']}"}}
             return self._send(200, {"transfer": "basic", "objects": objects})
         if found := re.fullmatch(r"/api/models/(.+)/commit/main", path):
             self.server.commit(found[1], [json.loads(line) for line in body.splitlines()])
@@ -136,16 +129,8 @@ class _Requests(BaseHTTPRequestHandler):
             ]
             return self._send(200, tree)
         if path.startswith("/api/"):
-            siblings = [{"rfilename": path} for path in files]
-            return self._send(
-                200,
-                {
-                    "id": name,
-                    "sha": revision,
-                    "siblings": siblings,
-                    "private": repository["private"],
-                },
-            )
+            about = {"id": name, "sha": revision, "private": repository["private"]}
+            return self._send(200, {**about, "siblings": [{"rfilename": path} for path in files]})
         if rest not in files:
             return self._send(404, {"error": "Entry not found"}, "EntryNotFound")
         headers = {"ETag": f'"{_blob(files[rest])}"', "X-Repo-Commit": revision}

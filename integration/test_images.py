@@ -24,6 +24,7 @@ SIZE = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
 SIZE |= {"num_attention_heads": 2, "projection_dim": 24}
 SQUARE = {"height": 32, "width": 32}
 FITS = {"n_topics": 4, "n_atoms": 16, "k": 2}
+pytestmark = pytest.mark.usefixtures("quick_atoms")
 
 
 @pytest.fixture(scope="module")

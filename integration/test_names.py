@@ -25,8 +25,8 @@ def texts(news, held_out):
 
 
 @pytest.fixture(scope="module")
-def topic_model(news, held_out, texts, encoder):
-    model = SAEBERTopic(N_TOPICS, embedding_model=encoder)
+def topic_model(news, news_sae, held_out, texts, encoder):
+    model = SAEBERTopic(N_TOPICS, sae=news_sae, embedding_model=encoder)
     model.fit(texts, news.embeddings[~held_out])
     name_topics(model, texts, embeddings=news.embeddings[~held_out])
     return model

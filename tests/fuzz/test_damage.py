@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("bertopic")
 pytest.importorskip("gensim")
 
-MUTATIONS = os.environ.get("SAETM_MUTATIONS", "60")
+MUTATIONS = os.environ.get("SAETM_MUTATIONS", "30")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts the address space by /proc")
