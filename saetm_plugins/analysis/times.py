@@ -41,6 +41,8 @@ def read_times(
     no_list = isinstance(times, str | bytes | set | dict) or sp.issparse(times)
     if no_list or not hasattr(times, "__len__") or getattr(times, "ndim", 1) != 1:
         raise TypeError(f"{name} must hold a time for each document; found {type(times).__name__}")
+    if np.ma.isMaskedArray(times):
+        raise TypeError(f"{name} is a masked array; give missing times as NaN or None")
     series = pd.Series(times).reset_index(drop=True)
     if len(series) != n_documents:
         raise ValueError(f"{name} has {len(series)} entries for {n_documents} documents")

@@ -49,7 +49,9 @@ class AnalysedTopics(CutTopics):
         if linkage_function or distance_function:
             with_words = use_ctfidf and self.c_tf_idf_ is not None
             topics = (self.c_tf_idf_ if with_words else self.topic_embeddings_)[self._outliers :]
-            distances = (distance_function or _cosine_distances)(topics)
+            distances = np.asarray((distance_function or _cosine_distances)(topics))
+            if distances.ndim == 2 and np.allclose(distances, distances.T):  # but for rounding
+                distances = (distances + distances.T) / 2
             distances = validate_distance_matrix(distances, n_topics)
             tree = (linkage_function or _ward)(distances)
         else:

@@ -260,7 +260,6 @@ class TestBERTopic:
             ("topics_per_class", {"classes": ["a", None] * 200}, r"classes\[1\] is None"),
             ("topics_per_class", {"classes": [SURROGATE] * N}, r"classes\[0\]"),
             ("update_topics", {"n_gram_range": (900, 900)}, "n_gram_range: empty"),
-            ("visualize_barchart", {"topics": [0, 9, 1]}, "topics"),
         ],
     )  # fmt: skip
     def test_a_mistake_names_the_argument(self, made, model, name, wrong, words):
