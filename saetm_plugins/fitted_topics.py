@@ -24,6 +24,7 @@ from saetm_plugins.topics import Topics
 from saetm_plugins.validation import check_count, check_mixtures_of_atoms
 
 _DEFAULT_N_TOPICS = 50
+_TOPICS_OF_A_BOOK = 10
 DOCUMENTS_PER_TOPIC = 10
 """That a topic needs."""
 
@@ -334,8 +335,8 @@ class FittedTopics:
 def default_n_topics(atoms: AtomModel, n_documents: int) -> int:
     """Return the number of topics where none is asked for: 50, or one per ten documents.
 
-    Passages of long texts count as documents, as topics are learned from them: one book is a
-    corpus. Never more than there are live atoms.
+    A few long texts, a book say, have up to ten topics, one per ten passages. Never more than there
+    are live atoms.
 
     Parameters
     ----------
@@ -343,10 +344,12 @@ def default_n_topics(atoms: AtomModel, n_documents: int) -> int:
     n_documents : int
         Fitted documents.
     """
-    if atoms.sums.n_distinct > atoms.sums.n_documents:  # passages of long ones
-        n_documents = max(n_documents, int(atoms.sums.n_distinct))
+    n_topics = n_documents // DOCUMENTS_PER_TOPIC
+    if atoms.sums.n_distinct > atoms.sums.n_documents:  # passages of long texts
+        n_passages = int(atoms.sums.n_distinct)
+        n_topics = max(n_topics, min(_TOPICS_OF_A_BOOK, n_passages // DOCUMENTS_PER_TOPIC))
     n_live = int((atoms.prevalence > 0).sum())
-    return min(_DEFAULT_N_TOPICS, n_live, max(1, n_documents // DOCUMENTS_PER_TOPIC))
+    return min(_DEFAULT_N_TOPICS, n_live, max(1, n_topics))
 
 
 def _largest(row: np.ndarray, n: int) -> np.ndarray:

@@ -70,8 +70,8 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
     n_topics : int, "auto" or None, default=None
         Topics of the first cut; :meth:`retopic` changes it at any time. "auto" finds a number that
         the atoms suggest, mostly 10 to 60 (:meth:`~saetm_plugins.merging.WardTree.knee`; the merge
-        "hdbscan" has its own). None means 50, or one per ten documents (of long texts, passages)
-        where that is fewer, and never more than there are live atoms.
+        "hdbscan" has its own). None means 50, or one per ten documents where that is fewer (a few
+        long texts have up to ten), and never more than there are live atoms.
     sae : "auto", "default", SparseAutoencoder or None, default="auto"
         A trained autoencoder is used frozen; "default" is the one that ships with this package, for
         all-MiniLM-L6-v2; None trains one on the documents' embeddings. "auto" is "default" for
