@@ -227,7 +227,7 @@ def test_saving_over_a_model_replaces_it_whole(model, news, tmp_path):
 @pytest.mark.parametrize(
     ("act", "error", "message"),
     [
-        (lambda m, d: m.reduce_topics(d, 0), ValueError, "nr_topics"),
+        (lambda m, d: m.reduce_topics(d, 0), ValueError, "n_topics"),
         (lambda m, d: m.reduce_topics(d[:-1], 5), ValueError, "docs holds"),
         (lambda m, d: m.reduce_topics("text", 5), TypeError, "list of strings"),
         (lambda m, d: m.merge_topics(d, [0, 999]), ValueError, "999"),

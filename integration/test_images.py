@@ -301,4 +301,4 @@ def test_the_command_says_what_is_wrong(tmp_path):
     (tmp_path / "c.csv").write_text("image,caption\nb.png,thing\n")
     command = ["fit", tmp_path, "--out", tmp_path / "m", "--captions", tmp_path / "c.csv"]
     result = CliRunner().invoke(app, [str(argument) for argument in command])
-    assert "lacks 1 of 1 pictures, 'a.png' say" in str(result.exception)
+    assert "lacks 1 of 1 pictures, such as 'a.png'" in str(result.exception)

@@ -67,7 +67,7 @@ class Life(RuleBasedStateMachine):
     @rule(rows=batches)
     def fit(self, rows):
         texts = DOCUMENTS[rows] if self.words else None
-        self.do("fit", texts, EMBEDDINGS[rows])
+        self.do("fit", texts, embeddings=EMBEDDINGS[rows])
 
     @rule(
         rows=st.one_of(batches, singles),
@@ -75,11 +75,11 @@ class Life(RuleBasedStateMachine):
     )
     def partial_fit(self, rows, decay):
         texts = DOCUMENTS[rows] if self.words else None
-        self.do("partial_fit", texts, EMBEDDINGS[rows], decay=decay)
+        self.do("partial_fit", texts, embeddings=EMBEDDINGS[rows], decay=decay)
 
     @rule(rows=batches)
     def partial_fit_wrongly(self, rows):
-        self.do("partial_fit", DOCUMENTS[rows], EMBEDDINGS[rows][:-1])
+        self.do("partial_fit", DOCUMENTS[rows], embeddings=EMBEDDINGS[rows][:-1])
 
     @rule(n_topics=st.one_of(st.integers(1, 60), st.just("auto"), st.just(0)), merge=merges)
     def retopic(self, n_topics, merge):
@@ -189,13 +189,15 @@ TestLife.settings = settings(
 
 @pytest.fixture
 def model():
-    return SAETopicModel(5, sae=SAE, word_vectors="corpus").fit(DOCUMENTS, EMBEDDINGS)
+    return SAETopicModel(5, sae=SAE, word_vectors="corpus").fit(DOCUMENTS, embeddings=EMBEDDINGS)
 
 
 def test_a_refit_is_a_fit(model):
     components = model.components_
     model.merge_topics([0, 1]).set_topic_labels({0: "x"})
-    np.testing.assert_array_equal(model.fit(DOCUMENTS, EMBEDDINGS).components_, components)
+    np.testing.assert_array_equal(
+        model.fit(DOCUMENTS, embeddings=EMBEDDINGS).components_, components
+    )
     assert model.topic_labels_ == [None] * 5
     with pytest.raises(ValueError, match="no edit"):
         model.undo()
@@ -203,16 +205,16 @@ def test_a_refit_is_a_fit(model):
 
 def test_a_refit_at_another_width_is_a_fit():
     model, fresh = (SAETopicModel(5, n_atoms=20, k=2, word_vectors="corpus") for _ in range(2))
-    model.fit(DOCUMENTS, EMBEDDINGS).fit(DOCUMENTS, EMBEDDINGS[:, :8])
-    fresh.fit(DOCUMENTS, EMBEDDINGS[:, :8])
+    model.fit(DOCUMENTS, embeddings=EMBEDDINGS).fit(DOCUMENTS, embeddings=EMBEDDINGS[:, :8])
+    fresh.fit(DOCUMENTS, embeddings=EMBEDDINGS[:, :8])
     np.testing.assert_array_equal(model.components_, fresh.components_)
 
 
 def test_the_vectorizer_is_as_it_was_after_a_call_that_raises(model):
     vectorizer, words = model.vectorizer_, dict(model.vectorizer_.vocabulary_)
     for call in (
-        lambda: model.partial_fit(["new words"], EMBEDDINGS[:1], decay=np.inf),
-        lambda: model.fit(["new words"] * 3, EMBEDDINGS[:2]),
+        lambda: model.partial_fit(["new words"], embeddings=EMBEDDINGS[:1], decay=np.inf),
+        lambda: model.fit(["new words"] * 3, embeddings=EMBEDDINGS[:2]),
     ):
         with pytest.raises(ValueError, match=r"decay|embeddings"):
             call()
@@ -223,13 +225,17 @@ def test_the_vectorizer_is_as_it_was_after_a_call_that_raises(model):
 def test_batches_after_adam_are_one_fit_of_all():
     options = {"sae": SAE, "solver": "adam", "emission_n_iter": 5, "vectorizer": VECTORIZER}
     whole, batches = (SAETopicModel(5, **options) for _ in range(2))
-    whole.fit(DOCUMENTS, EMBEDDINGS)
-    batches.fit(DOCUMENTS[:80], EMBEDDINGS[:80]).partial_fit(DOCUMENTS[80:], EMBEDDINGS[80:])
+    whole.fit(DOCUMENTS, embeddings=EMBEDDINGS)
+    batches.fit(DOCUMENTS[:80], embeddings=EMBEDDINGS[:80]).partial_fit(
+        DOCUMENTS[80:], embeddings=EMBEDDINGS[80:]
+    )
     np.testing.assert_allclose(whole.atom_words_, batches.atom_words_, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.int64])
 def test_counts_may_be_numpy_integers(model, kind):
     assert model.get_topics(kind(3)) == model.get_topics(3)
-    again = SAETopicModel(kind(5), sae=SAE, word_vectors="corpus").fit(DOCUMENTS, EMBEDDINGS)
+    again = SAETopicModel(kind(5), sae=SAE, word_vectors="corpus").fit(
+        DOCUMENTS, embeddings=EMBEDDINGS
+    )
     np.testing.assert_array_equal(again.components_, model.components_)

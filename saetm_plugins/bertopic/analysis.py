@@ -50,7 +50,8 @@ class AnalysedTopics(CutTopics):
             with_words = use_ctfidf and self.c_tf_idf_ is not None
             topics = (self.c_tf_idf_ if with_words else self.topic_embeddings_)[self._outliers :]
             distances = np.asarray((distance_function or _cosine_distances)(topics))
-            if distances.ndim == 2 and np.allclose(distances, distances.T):  # but for rounding
+            if distances.shape == (n_topics, n_topics) and np.allclose(distances, distances.T):
+                # The same up to rounding, which SciPy takes for asymmetric.
                 distances = (distances + distances.T) / 2
             distances = validate_distance_matrix(distances, n_topics)
             tree = (linkage_function or _ward)(distances)
