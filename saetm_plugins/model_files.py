@@ -140,8 +140,8 @@ def load_model(
     Raises
     ------
     FileNotFoundError, ValueError
-        When the folder is not one of ours, of another version, its arrays do not fit together, or
-        `vectorizer` counts other words.
+        When the folder holds no topic model, or one of another version, its arrays do not fit
+        together, or `vectorizer` counts other words.
     """
     path = check_path(path)
     check_encoder(encoder)

@@ -1,4 +1,4 @@
-"""Folders of safetensors + JSON: the only way anything of ours reaches the disk.
+"""Folders of safetensors + JSON: how every model is saved.
 
 No pickle anywhere, so loading a stranger's folder cannot run code; every folder is written beside
 its destination and moved into place, so a reader never sees half of one. A list of checksums tells
