@@ -78,13 +78,13 @@ def render(rows: list[dict[str, Any]]) -> Iterator[str]:
 
 def _table(rows: list[dict[str, Any]]) -> str:
     columns = list(rows[0]["cells"])
-    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
+    lines = ["|" + "|".join(columns) + "|", "|" + "---|" * len(columns)]
     for row in rows:
         cells = [
             f"**{row['cells'][name]}**" if name in row["missed"] else str(row["cells"][name])
             for name in columns
         ]
-        lines.append("| " + " | ".join(cells) + " |")
+        lines.append("|" + "|".join(cells) + "|")
     return "\n".join(lines) + "\n"
 
 
