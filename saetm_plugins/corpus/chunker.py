@@ -168,7 +168,7 @@ def split_long(
     if reads is None:
         return None
     # Shorter passages than can be read are of fewer subjects, and the sentences read along before
-    # them give the context (benchmarks/RESULTS.md).
+    # them give the context.
     size = max(8, reads // 2)
     chunker = Chunker(max_tokens=size, overlap=reads // 8)
     count = token_counter(encoder)

@@ -98,7 +98,7 @@ def choose_n_atoms(n_images: int) -> int:
     """Return how many atoms pictures get: fewer than texts, 256 for 5,000.
 
     A picture shows one or two things. Of 256, 512 and 2,048 atoms, 256 gave the topics nearest to
-    the classes of CIFAR-10, in half the time (benchmarks/RESULTS.md).
+    the classes of CIFAR-10, in half the time.
     """
     by_size = 2 ** round(0.65 * math.log2(n_images))
     return max(1, min(n_images // 2, by_size, 4096))
