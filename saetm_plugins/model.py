@@ -333,7 +333,7 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
             without_atoms(mixtures, blank)
             for mixtures in document_mixtures(sae, embeddings, sharpening, self.device)
         )
-        doc_atoms = read.per_document(row_atoms)
+        activated = read.per_document(row_atoms)
 
         # Stage 2: atoms → words, by sums over the documents.
         counts, vocabulary, vectorizer = spoken.drop_stop_words(
@@ -344,7 +344,7 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
             take(counts, rows),
             take(embeddings, rows),
             sae.n_features,
-            doc_atoms[~read.blank_documents(blank)],
+            activated[~read.blank_documents(blank)],
         )
         if known is not None:
             of_documents = read.per_document(learned_from).astype(np.float64)
@@ -365,6 +365,8 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
         atoms = replace(atoms, word_vectors=self._find_word_vectors(atoms, matches))
 
         # Stage 3: atoms → topics.
+        row_atoms = without_atoms(atoms.with_near_atoms(row_atoms, embeddings), blank)
+        doc_atoms = read.per_document(row_atoms)
         topics = self.cut_atoms(atoms, doc_atoms, self.n_topics, self.merge)
 
         with all_or_nothing(self):
@@ -462,6 +464,8 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
             read.per_document(row_atoms)[~read.blank_documents(blank)],
             decay=decay,
         )
+        if embeddings is not None:
+            row_atoms = without_atoms(atoms.with_near_atoms(row_atoms, embeddings), blank)
         with all_or_nothing(self):
             self.atoms_, self.doc_atoms_ = atoms, read.per_document(row_atoms)
             self.passages_ = read.of_passages(row_atoms)
