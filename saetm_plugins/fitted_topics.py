@@ -15,6 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.validation import check_is_fitted
 
+from saetm_plugins import edits
 from saetm_plugins import topics as cuts
 from saetm_plugins.atom_model import AtomModel
 from saetm_plugins.atoms import SparseAutoencoder
@@ -91,22 +92,22 @@ class FittedTopics:
         return cuts.recut(atoms, before, n_topics, merge)
 
     def merge_topics(self, topics_to_merge: Sequence[Any]) -> Any:
-        """Merge each group of topics into one; see :func:`saetm_plugins.topics.merge_topics`."""
+        """Merge each group of topics into one; see :func:`saetm_plugins.edits.merge_topics`."""
         check_is_fitted(self, "topics_")
-        return self._edit(cuts.merge_topics(self.atoms_, self.topics_, topics_to_merge))
+        return self._edit(edits.merge_topics(self.atoms_, self.topics_, topics_to_merge))
 
     def split_topic(self, topic: int, n: int = 2) -> Any:
-        """Split one topic into `n`; see :func:`saetm_plugins.topics.split_topic`."""
+        """Split one topic into `n`; see :func:`saetm_plugins.edits.split_topic`."""
         check_is_fitted(self, "topics_")
-        return self._edit(cuts.split_topic(self.atoms_, self.topics_, topic, n))
+        return self._edit(edits.split_topic(self.atoms_, self.topics_, topic, n))
 
     def drop_atoms(self, atoms: Sequence[int]) -> Any:
-        """Take atoms out of all topics; see :func:`saetm_plugins.topics.drop_atoms`.
+        """Take atoms out of all topics; see :func:`saetm_plugins.edits.drop_atoms`.
 
         Mixtures and :attr:`topic_prevalence_` are shares of what is left, so they sum to 1.
         """
         check_is_fitted(self, "topics_")
-        return self._edit(cuts.drop_atoms(self.atoms_, self.topics_, atoms))
+        return self._edit(edits.drop_atoms(self.atoms_, self.topics_, atoms))
 
     def set_topic_labels(self, topic_labels: Mapping[int, str] | Sequence[str]) -> Any:
         """Name topics; an edit or :meth:`undo` carries the names along.

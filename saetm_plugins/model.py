@@ -22,6 +22,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from saetm_plugins import assignments
 from saetm_plugins import topics as cuts
 from saetm_plugins.atom_model import AtomModel, document_mixtures
 from saetm_plugins.atoms import SparseAutoencoder
@@ -520,9 +521,11 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
         )
         sources = [(model.topics_, model.doc_atoms_.shape[0]) for model in models]
         if any(topics.decisions is not None for topics, _ in sources):
-            merged.set_topics(cuts.gather_names(atoms, merged.topics_, merged.doc_atoms_, sources))
+            merged.set_topics(
+                assignments.gather_names(atoms, merged.topics_, merged.doc_atoms_, sources)
+            )
             merged.retopic(first.n_topics_)
-            merged._edit(cuts.gather_moves(atoms, merged.topics_, sources))
+            merged._edit(assignments.gather_moves(atoms, merged.topics_, sources))
         merged.set_topics(merged.topics_)
         return merged
 

@@ -1,9 +1,8 @@
-"""One cut of the atoms into topics: a value, and the functions from one cut to the next.
+"""One cut of the atoms into topics: a value, and the functions that make it.
 
-Everything that can be done to topics (cutting, merging, splitting, dropping atoms, naming,
-deleting, following new documents) takes the :class:`~saetm_plugins.atom_model.AtomModel` and a
-:class:`Topics` and returns another; nothing is trained. An argument that is not legal raises a
-TypeError or a ValueError.
+What can be done to topics takes the :class:`~saetm_plugins.atom_model.AtomModel` and a
+:class:`Topics` and returns another; nothing is trained. Edits are in :mod:`saetm_plugins.edits`,
+documents given to topics in :mod:`saetm_plugins.assignments`.
 """
 
 from __future__ import annotations
@@ -14,13 +13,12 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.cluster import KMeans
 
 from saetm_plugins.atom_model import AtomModel
 from saetm_plugins.decisions import UNDECIDED, Decisions
 from saetm_plugins.merging import AtomViews, TopicCut, guided_cut, make_merge
-from saetm_plugins.numerics.arrays import index_of_words, unit_rows
-from saetm_plugins.numerics.mixtures import mix_topics, mix_words
+from saetm_plugins.numerics.arrays import index_of_words
+from saetm_plugins.numerics.mixtures import mix_topics
 from saetm_plugins.validation import (
     as_list,
     check_arrays,
@@ -149,7 +147,7 @@ class Topics:
         chosen = np.asarray(topics, dtype=np.int64)
         weights = sp.csr_matrix(self.atom_topics[:, chosen])
         if len(chosen) < len(self):
-            weights = _scale_rows(weights, self.left)
+            weights = scale_rows(weights, self.left)
         prevalence = self.prevalence[chosen]
         if not prevalence.any():  # no document of any of these yet
             prevalence = np.ones_like(prevalence)
@@ -218,13 +216,13 @@ def cut(
             n_topics = max(fitted.cut(n_topics).atom_topics.shape[1], len(named))
         found = _cut_around_labels(atoms, views, method, int(n_topics))
     weights = sp.csr_matrix(found.atom_topics, dtype=np.float32)
-    weights = weights if deleted is None else _scale_rows(weights, left)
+    weights = weights if deleted is None else scale_rows(weights, left)
     words_from = "emissions" if found.topic_words is None else "keywords"
     words = found.topic_words
     words = None if words is None else atoms.mix_emissions(weights, words)
     labels = (*named, *[None] * (weights.shape[1] - len(named)))
-    made = _made(atoms, weights, words, labels)
-    return _ordered(Topics(**made, words_from=words_from, deleted=deleted))
+    made = made_of(atoms, weights, words, labels)
+    return ordered(Topics(**made, words_from=words_from, deleted=deleted))
 
 
 def recut(atoms: AtomModel, topics: Topics, n_topics: int | str, merge: str = "auto") -> Topics:
@@ -259,11 +257,11 @@ def recut(atoms: AtomModel, topics: Topics, n_topics: int | str, merge: str = "a
         assert topics.words is not None
         words = np.vstack([topics.words[named], found.words])
     if decisions is not None:
-        decisions = decisions.carry(_overlap(atoms, topics.atom_topics, weights))
+        decisions = decisions.carry(overlap(atoms, topics.atom_topics, weights))
     labels = (*(topics.labels[topic] for topic in named), *found.labels)
     new = replace(
         topics,
-        **_made(atoms, weights, words, labels),
+        **made_of(atoms, weights, words, labels),
         words_from=found.words_from,
         decisions=decisions,
     )
@@ -303,267 +301,12 @@ def log_likelihood(
     return total, n_words
 
 
-def merge_topics(atoms: AtomModel, topics: Topics, groups: Any) -> Topics:
-    """Merge each group of topics into one; a document's shares of them add up.
-
-    Parameters
-    ----------
-    groups : list of lists of int, or list of int
-        Groups of topics, or one group. The first name in a group stays.
-    """
-    found = as_list(groups, "topics_to_merge", "topics, or lists of topics")
-    if all(np.isscalar(group) for group in found):
-        found = [found]
-    checked = [check_topics(group, len(topics), "topics_to_merge") for group in found]
-    check_topics([topic for group in checked for topic in group], len(topics), "topics_to_merge")
-    target = np.arange(len(topics))
-    for group in checked:
-        target[group] = min(group, default=0)
-    _, target = np.unique(target, return_inverse=True)
-    return _ordered(join_topics(atoms, topics, target))
-
-
-def join_topics(atoms: AtomModel, topics: Topics, target: np.ndarray) -> Topics:
-    """Join topics as `target` numbers them; a document's shares of them add up.
-
-    Parameters
-    ----------
-    target : ndarray of shape (T,), int
-        The new number of each topic, 0 to M - 1; the first name of each stays.
-    """
-    n_joined = int(target.max()) + 1
-    joined = sp.csr_matrix(
-        (np.ones(len(topics), dtype=np.float32), (np.arange(len(topics)), target)),
-        shape=(len(topics), n_joined),
-    )
-    words = None
-    if topics.words is not None:
-        words = mix_words(joined, topics.prevalence, topics.words)
-    labels: list[str | None] = [None] * n_joined
-    for topic, label in zip(target, topics.labels, strict=True):
-        labels[topic] = labels[topic] or label
-    weights = sp.csr_matrix(topics.atom_topics @ joined)
-    return _edited(atoms, topics, weights, words, labels, joined.toarray())
-
-
-def split_topic(atoms: AtomModel, topics: Topics, topic: int, n: int = 2) -> Topics:
-    """Split one topic into `n`, by k-means over the vectors of its atoms.
-
-    Parameters
-    ----------
-    topic : int
-        With `n` atoms or more.
-    n : int, default=2
-    """
-    check_topics([topic], len(topics), "topic")
-    n = check_count(n, "n", minimum=2)
-    weights = topics.atom_topics.toarray()
-    members = np.flatnonzero(weights[:, topic] > 0)
-    if len(members) < n:
-        raise ValueError(f"n={n} is more than the {len(members)} atoms of topic {topic}")
-    share = weights[members, topic] * atoms.weights[members]
-    part = _split_atoms(unit_rows(atoms.vectors[members]), share, n)
-    pieces = np.zeros((len(weights), n), dtype=np.float32)
-    pieces[members, part] = weights[members, topic]
-    every = sp.csr_matrix(np.hstack([np.delete(weights, topic, axis=1), pieces]))
-    kept = np.delete(np.arange(len(topics)), topic)
-    labels = [topics.labels[t] for t in kept] + [None] * n
-    words = None
-    if topics.words is not None:
-        of_pieces = atoms.topic_words(every, topics.words_from)[len(kept) :]
-        words = np.vstack([topics.words[kept], of_pieces])
-    parts = np.eye(len(topics), dtype=bool)[:, [*kept, *[topic] * n]]
-    return _ordered(_edited(atoms, topics, every, words, labels, parts))
-
-
-def drop_atoms(atoms: AtomModel, topics: Topics, dropped: Any) -> Topics:
-    """Take atoms out of all topics; a topic left without atoms goes.
-
-    Documents share what is left of them among the topics left, whose prevalence sums to 1 again.
-
-    Parameters
-    ----------
-    dropped : sequence of int
-        Atoms.
-    """
-    numbers = np.unique(_check_integers(dropped, "atoms", "numbers of atoms"))
-    if not numbers.size or numbers[0] < 0 or numbers[-1] >= atoms.n_atoms:
-        raise ValueError(
-            f"atoms must be numbers of atoms below {atoms.n_atoms}; found {numbers.tolist()}"
-        )
-    weights = topics.atom_topics.toarray()
-    touched = weights[numbers].max(axis=0) > 0
-    weights[numbers] = 0
-    kept = np.flatnonzero(atoms.prevalence @ weights > 0)
-    if kept.size == 0:
-        raise ValueError(f"atoms holds all live atoms ({len(numbers)}): no topic would be left")
-    left = sp.csr_matrix(weights[:, kept])
-    words = None
-    if topics.words is not None:
-        words = topics.words[kept].copy()
-        changed = touched[kept]
-        if changed.any():
-            words[changed] = atoms.topic_words(left, topics.words_from)[changed]
-    labels = [topics.labels[t] for t in kept]
-    topics = topics.select(kept)
-    return _ordered(_edited(atoms, topics, left, words, labels, np.eye(len(kept), dtype=bool)))
-
-
-def delete_topics(atoms: AtomModel, topics: Topics, deleted: Sequence[int]) -> Topics:
-    """Take topics, with their atoms' weight, out of this cut and of those made from it."""
-    gone = check_topics(deleted, len(topics), "topics_to_delete")
-    kept = np.setdiff1d(np.arange(len(topics)), gone)
-    if kept.size == 0:
-        raise ValueError(f"topics_to_delete names all {len(topics)} topics")
-    going = topics.atom_topics[:, np.asarray(gone)]
-    if topics.deleted is not None:
-        going = sp.hstack([topics.deleted, going])
-    left = _edited(
-        atoms,
-        topics,
-        sp.csr_matrix(topics.atom_topics[:, kept]),
-        None if topics.words is None else topics.words[kept],
-        [topics.labels[t] for t in kept],
-        np.eye(len(topics), dtype=bool)[:, kept],
-    )
-    return replace(left, deleted=sp.csr_matrix(going, dtype=np.float32))
-
-
-def assign_documents(
-    atoms: AtomModel, topics: Topics, doc_atoms: sp.csr_matrix, labels: np.ndarray
-) -> Topics:
-    """Give documents to topics by hand.
-
-    Where every topic keeps most of its documents the topics stay as they are. Else the numbers mean
-    other topics, and atoms follow their documents: W_kt = Σ_{d in t} θ_dk / Σ_d θ_dk.
-
-    Parameters
-    ----------
-    doc_atoms : csr_matrix of shape (n, K)
-        The fitted documents.
-    labels : ndarray of shape (n,), int
-        Their topics, -1 for none; numbers left out are closed up where the topics are others.
-    """
-    now, _ = topics.mixtures(doc_atoms, topics.groups)
-    sizes = np.bincount(now[now >= 0], minlength=len(topics))
-    left = np.bincount(now[(now >= 0) & (now != labels)], minlength=len(topics))
-    if labels.max() < len(topics) and (2 * left < sizes)[sizes > 0].all():
-        return move_documents(topics, doc_atoms, labels)
-    owned = np.flatnonzero(labels >= 0)
-    numbers, topic = np.unique(labels[owned], return_inverse=True)
-    one_hot = sp.csr_matrix(
-        (np.ones(len(owned)), (owned, topic)), shape=(len(labels), len(numbers))
-    )
-    weights = _scale_rows(sp.csr_matrix(doc_atoms.T @ one_hot), np.ones(atoms.n_atoms))
-    soft = atoms.keywords is not None and atoms.keywords.nnz > 0
-    words_from = "keywords" if soft else "emissions"
-    words = None if atoms.vocabulary is None else atoms.topic_words(weights, words_from)
-    given = np.full(len(labels), -1)
-    given[owned] = topic
-    before = topics.decisions or Decisions.none(len(labels), len(topics))
-    new = Topics(
-        **_made(atoms, weights, words, [None] * len(numbers)),
-        words_from=words_from,
-        outlier_share=topics.outlier_share,
-        decisions=before.assign_all(given, len(numbers)),
-    )
-    return carry_labels(atoms, topics, new)
-
-
-def move_documents(topics: Topics, doc_atoms: sp.csr_matrix, labels: np.ndarray) -> Topics:
-    """Return the topics as they are, but with fitted documents in those that `labels` (n,) say."""
-    now, _ = topics.mixtures(doc_atoms, topics.groups)
-    before = topics.decisions or Decisions.none(len(labels), len(topics))
-    return replace(topics, decisions=before.move(now, labels))
-
-
-def name_topics(
-    atoms: AtomModel,
-    topics: Topics,
-    doc_atoms: sp.csr_matrix,
-    decisions: Decisions,
-    labels: Sequence[str],
-) -> Topics:
-    """Put topics of names before the others (zero-shot): documents near to a name belong to it.
-
-    An atom gives them the share of it that their documents have. Names that no document is near to
-    have no topic.
-
-    Parameters
-    ----------
-    atoms : AtomModel
-    topics : Topics
-        About whose documents nothing was decided.
-    doc_atoms : csr_matrix of shape (n, K)
-        The fitted documents.
-    decisions : Decisions
-        The names, and the groups of these documents.
-    labels : sequence of str
-        The names.
-    """
-    found, members = decisions.members()
-    mass = np.maximum(np.asarray(doc_atoms.sum(axis=0)).ravel(), np.finfo(np.float32).tiny)
-    share = np.asarray((doc_atoms.T @ members).todense()) / mass[:, None]
-    left = topics.left * (1 - share.sum(axis=1)).clip(0)
-    named = share * topics.left[:, None]
-    weights = sp.hstack([sp.csr_matrix(named), _scale_rows(topics.atom_topics, left)], format="csr")
-    words = None
-    if topics.words is not None:
-        of_names = atoms.topic_words(weights, topics.words_from)[: len(found)]
-        words = np.vstack([of_names, topics.words])
-    made = _made(atoms, weights, words, [*(labels[name] for name in found), *topics.labels])
-    return replace(topics, **made, decisions=decisions.with_topics_of_names(len(topics)))
-
-
-def gather_names(
-    atoms: AtomModel,
-    topics: Topics,
-    doc_atoms: sp.csr_matrix,
-    sources: Sequence[tuple[Topics, int]],
-) -> Topics:
-    """Put the topics of names that merged models have before those of their first cut.
-
-    Parameters
-    ----------
-    atoms : AtomModel
-        Of all documents.
-    topics : Topics
-        A cut of them.
-    doc_atoms : csr_matrix of shape (n, K)
-        All documents.
-    sources : sequence of (Topics, int)
-        Of each model, with the number of its documents.
-    """
-    decisions, owners = Decisions.gather(
-        [(source.decisions, n_documents) for source, n_documents in sources], len(topics)
-    )
-    if not owners:
-        return replace(topics, decisions=decisions)
-    labels = [str(sources[number][0].labels[topic]) for number, topic in owners]
-    return name_topics(atoms, topics, doc_atoms, decisions, labels)
-
-
-def gather_moves(atoms: AtomModel, topics: Topics, sources: Sequence[tuple[Topics, int]]) -> Topics:
-    """Give documents of merged models to the topics that have most of those they were given.
-
-    Parameters are those of :func:`gather_names`, whose topics are cut anew.
-    """
-    assert topics.decisions is not None
-    moved = topics.decisions.gather_moves(
-        [
-            (source.decisions, n, _overlap(atoms, source.atom_topics, topics.atom_topics))
-            for source, n in sources
-        ]
-    )
-    return replace(topics, decisions=moved)
-
-
 def renew(atoms: AtomModel, topics: Topics) -> Topics:
     """Return the topics with words and prevalence learned from other documents; numbers stay."""
     words = None
     if atoms.vocabulary is not None:
         words = atoms.topic_words(topics.atom_topics, topics.words_from)
-    return replace(topics, **_made(atoms, topics.atom_topics, words, topics.labels))
+    return replace(topics, **made_of(atoms, topics.atom_topics, words, topics.labels))
 
 
 def carry_labels(atoms: AtomModel, old: Topics, new: Topics) -> Topics:
@@ -602,7 +345,7 @@ def carry_labels(atoms: AtomModel, old: Topics, new: Topics) -> Topics:
 
 def check_topics(topics: Any, n_topics: int, name: str) -> list[int]:
     """Return `topics` as a list of int; each must exist and be named once."""
-    numbers = _check_integers(topics, name, "numbers of topics")
+    numbers = check_integers(topics, name, "numbers of topics")
     unknown = [topic for topic in numbers if not 0 <= topic < n_topics]
     if unknown:
         raise ValueError(f"{name} names topics {unknown}; there are 0 to {n_topics - 1}")
@@ -657,7 +400,7 @@ def _cut_around_labels(atoms: AtomModel, views: AtomViews, method: str, n_topics
     )
 
 
-def _made(
+def made_of(
     atoms: AtomModel, weights: sp.csr_matrix, words: np.ndarray | None, labels: Iterable[str | None]
 ) -> dict[str, Any]:
     """Return the fields of topics that follow from weights; `words` None: what the atoms emit."""
@@ -675,7 +418,7 @@ def _made(
     }
 
 
-def _edited(
+def edited(
     atoms: AtomModel,
     topics: Topics,
     weights: sp.csr_matrix,
@@ -685,15 +428,15 @@ def _edited(
 ) -> Topics:
     """Return `topics` as other ones, `comes_of` (T, T') telling which of them come of which."""
     decisions = None if topics.decisions is None else topics.decisions.map(comes_of)
-    return replace(topics, **_made(atoms, weights, words, labels), decisions=decisions)
+    return replace(topics, **made_of(atoms, weights, words, labels), decisions=decisions)
 
 
-def _overlap(atoms: AtomModel, before: sp.csr_matrix, after: sp.csr_matrix) -> np.ndarray:
+def overlap(atoms: AtomModel, before: sp.csr_matrix, after: sp.csr_matrix) -> np.ndarray:
     """Return the weight of atoms that topics of two cuts share, (T, T')."""
     return np.asarray((before.T.multiply(atoms.prevalence) @ after).todense())
 
 
-def _ordered(topics: Topics) -> Topics:
+def ordered(topics: Topics) -> Topics:
     """Return the topics of names in their order, then the others, the most prevalent first."""
     rank = -topics.prevalence
     if topics.decisions is not None:
@@ -701,17 +444,7 @@ def _ordered(topics: Topics) -> Topics:
     return topics.select(np.argsort(rank, kind="stable"))
 
 
-def _split_atoms(points: np.ndarray, share: np.ndarray, n: int) -> np.ndarray:
-    """Return the part (m,) of each atom, none of them empty."""
-    kmeans = KMeans(n, n_init=10, random_state=0)
-    # Atoms that no document has any more count alike.
-    part = kmeans.fit_predict(points, sample_weight=share if share.any() else None)
-    if len(np.unique(part)) < n:  # atoms that coincide: the heaviest ones make a part each
-        part = np.minimum(np.argsort(np.argsort(-share, kind="stable")), n - 1)
-    return part
-
-
-def _scale_rows(weights: sp.csr_matrix, sums: np.ndarray) -> sp.csr_matrix:
+def scale_rows(weights: sp.csr_matrix, sums: np.ndarray) -> sp.csr_matrix:
     """Return `weights` with rows that sum to `sums`; empty rows stay empty."""
     weights = sp.csr_matrix(weights, dtype=np.float32, copy=True)
     mass = np.asarray(weights.sum(axis=1)).ravel()
@@ -729,7 +462,8 @@ def _share_left(deleted: sp.csr_matrix | None, n_atoms: int) -> np.ndarray:
     return left
 
 
-def _check_integers(values: Any, name: str, what: str) -> list[int]:
+def check_integers(values: Any, name: str, what: str) -> list[int]:
+    """Return `values` as a list of int; `what` they are is named in the error."""
     numbers = as_list(values, name, what)
     for number in numbers:
         if not is_integer(number):

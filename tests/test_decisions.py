@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from saetm_plugins import SAETopicModel
-from saetm_plugins import topics as cuts
+from saetm_plugins import SAETopicModel, assignments
 from saetm_plugins.decisions import Decisions
 
 
@@ -22,7 +21,7 @@ def model(fitted) -> SAETopicModel:
     labels[::10] = (labels[::10] + 1) % 5
     model = SAETopicModel(n_topics=5)
     vars(model).update(vars(fitted))
-    model.set_topics(cuts.move_documents(fitted.topics_, fitted.doc_atoms_, labels))
+    model.set_topics(assignments.move_documents(fitted.topics_, fitted.doc_atoms_, labels))
     np.testing.assert_array_equal(model.labels_, labels)
     return model
 

@@ -8,6 +8,7 @@ import scipy.sparse as sp
 import torch
 
 from saetm_plugins.analysis.names.by_phrases import _presence
+from saetm_plugins.assignments import assign_documents
 from saetm_plugins.corpus.words import find_even_words
 from saetm_plugins.corpus_sums import sum_documents
 from saetm_plugins.emission import fit_emissions
@@ -18,7 +19,7 @@ from saetm_plugins.emission.passes import choose_passes, hold_out
 from saetm_plugins.emission.torch_em import TorchEM
 from saetm_plugins.merging.labels import find_label_targets
 from saetm_plugins.numerics.arrays import column_sums
-from saetm_plugins.topics import Topics, assign_documents
+from saetm_plugins.topics import Topics
 from saetm_plugins.validation import one_hot_classes
 
 LARGE, MANY = 2.0**24, 2**18

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from saetm_plugins import edits
 from saetm_plugins import topics as cuts
 from saetm_plugins.analysis.fitted import as_topic_model
 from saetm_plugins.numerics.arrays import unit_rows
@@ -79,7 +80,7 @@ def topic_levels(model: Any, levels: Sequence[int] | None = None) -> TopicLevels
         parent[groups] = above
         parents.append(parent)
         joined = finest.with_labels([None] * len(finest))
-        topics.append(cuts.join_topics(model.atoms_, joined, above))
+        topics.append(edits.join_topics(model.atoms_, joined, above))
         groups = above
     return TopicLevels(tuple(reversed(topics)), tuple(reversed(parents)))
 

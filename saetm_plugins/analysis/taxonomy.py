@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from saetm_plugins import topics as cuts
+from saetm_plugins import edits
 from saetm_plugins.analysis.fitted import as_topic_model, join_words
 from saetm_plugins.analysis.levels import topic_levels
 from saetm_plugins.analysis.names import name_levels
@@ -84,7 +84,7 @@ def drill_down(model: Any, topic: int, n: int = 2, *, n_words: int = 10) -> pd.D
     model = as_topic_model(model)
     n_words = check_count(n_words, "n_words")
     marked = model.topics_.with_labels([""] * model.n_topics_)
-    split = cuts.split_topic(model.atoms_, marked, topic, n)
+    split = edits.split_topic(model.atoms_, marked, topic, n)
     parts = split.select([part for part, label in enumerate(split.labels) if label is None])
     words = words_of(model, parts, n_words)
     names = [" ".join(line.split(", ")[:3]) for line in words]

@@ -15,6 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.cluster import AgglomerativeClustering
 
+from saetm_plugins import assignments, edits
 from saetm_plugins import topics as cuts
 from saetm_plugins.analysis.levels import topic_similarity
 from saetm_plugins.atom_model import AtomModel
@@ -139,19 +140,21 @@ class NumberedTopicModel(SAETopicModel):
             return topics
         joining = AgglomerativeClustering(n_topics, metric="precomputed", linkage="average")
         target = joining.fit_predict(1 - topic_similarity(self, topics))
-        return number_topics(cuts.join_topics(self.atoms_, topics, target), self.doc_atoms_)
+        return number_topics(edits.join_topics(self.atoms_, topics, target), self.doc_atoms_)
 
     def assign_documents(self, labels: np.ndarray) -> None:
-        """Give documents to topics (n,); see :func:`saetm_plugins.topics.assign_documents`."""
+        """Give documents to topics (n,); see :func:`saetm_plugins.assignments.assign_documents`."""
         labels = np.asarray(labels, dtype=np.int64)
-        self.set_topics(cuts.assign_documents(self.atoms_, self.topics_, self.doc_atoms_, labels))
+        self.set_topics(
+            assignments.assign_documents(self.atoms_, self.topics_, self.doc_atoms_, labels)
+        )
 
     def recall_documents(self, doc_atoms: sp.csr_matrix, labels: np.ndarray) -> None:
         """Describe other documents (n, K), whose topics `labels` (n,) are known, or -1."""
         if not -1 <= labels.min() <= labels.max() < self.n_topics_:
             raise ValueError(f"topics_ must name topics -1 to {self.n_topics_ - 1}; found {labels}")
         topics = self.topics_.of_documents(np.zeros(len(labels), dtype=np.int64))
-        topics = cuts.move_documents(topics, doc_atoms, labels)
+        topics = assignments.move_documents(topics, doc_atoms, labels)
         self.doc_atoms_, self.passages_ = doc_atoms, None  # passages were those of the last batch
         self.set_topics(topics)
 
@@ -170,7 +173,9 @@ class NumberedTopicModel(SAETopicModel):
         """
         decisions = Decisions.of_names(vectors, min_similarity, embeddings)
         if (decisions.groups != UNDECIDED).any():
-            named = cuts.name_topics(self.atoms_, self.topics_, self.doc_atoms_, decisions, names)
+            named = assignments.name_topics(
+                self.atoms_, self.topics_, self.doc_atoms_, decisions, names
+            )
             self.set_topics(named)
             self.retopic(n_topics)
 
@@ -187,7 +192,7 @@ class NumberedTopicModel(SAETopicModel):
         """
         names = self.topics_.labels
         numbered = self.topics_.with_labels(str(topic) for topic in range(self.n_topics_))
-        left = cuts.delete_topics(self.atoms_, numbered, topics)
+        left = edits.delete_topics(self.atoms_, numbered, topics)
         if not self.online_:
             left = number_topics(left, self.doc_atoms_)
         kept = [int(str(label)) for label in left.labels]
