@@ -136,6 +136,7 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
     components_ : ndarray of shape (n_topics, V), float32, or None
         P(word|topic), rows sum to 1.
     doc_atoms_ : csr_matrix of shape (n, n_atoms), float32
+        Half of each row are the atoms that the document activates, half those it is near to.
     doc_topics_ : ndarray of shape (n, n_topics), float32
         Mixtures of the fitted documents, rows sum to 1.
     labels_ : ndarray of shape (n,), int64
@@ -488,7 +489,8 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
         and word vectors, where they share no text (see :meth:`partial_fit`). Different vocabularies
         are united; a word that a model did not count is
         taken not to occur in its documents. Parameters and seed are the first model's, and so are
-        labels where its topics survive; topics are cut anew.
+        labels where its topics survive; topics are cut anew. :attr:`doc_atoms_` are those of the
+        models: what a document is near to was found among the documents of its own model.
 
         Parameters
         ----------

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 
 from saetm_plugins.analysis.fitted import as_topic_model, document_atoms
 from saetm_plugins.model import SAETopicModel
+from saetm_plugins.numerics.pairs import largest_entries
 from saetm_plugins.validation import check_choice, check_doc_topics, check_mixtures_of_atoms
 
 BLOCK_ROWS = 4096
@@ -46,23 +47,24 @@ class Documents:
         """Return which topics or atoms are in which documents, as zeros and ones.
 
         A topic is in a document that has an active atom of it (see :func:`atoms_of_topics`), or,
-        with a `threshold` above 0, a larger share of it than that; an atom likewise.
+        with a `threshold` above 0, a larger share of it than that; an atom likewise. Active are
+        the strongest atoms of a mixture, as many as the autoencoder activates.
 
         Returns
         -------
         csr_matrix of shape (n, n_topics or n_atoms), float32
         """
-        if level == "atoms":
-            active = sp.csr_matrix(self.need_atoms('level="atoms"'), copy=True)
-            active.data = (active.data > threshold).astype(np.float32)
-            active.eliminate_zeros()
-            return active
-        if threshold > 0:
+        if threshold > 0 and level == "topics":
             return self._above(threshold)
-        active = sp.csr_matrix(
-            self.need_atoms("threshold=0, the coverage by active atoms,"), copy=True
-        )
-        active.data = (active.data > 0).astype(np.float32)
+        what = 'level="atoms"' if level == "atoms" else "threshold=0, the coverage by active atoms,"
+        atoms = self.need_atoms(what)
+        kept = atoms.data > threshold
+        if threshold == 0 and self.model.sae_.k:
+            kept &= largest_entries(atoms.indptr, atoms.data, -np.inf, self.model.sae_.k)
+        active = sp.csr_matrix((kept.astype(np.float32), atoms.indices, atoms.indptr), atoms.shape)
+        active.eliminate_zeros()
+        if level == "atoms":
+            return active
         topics = sp.csr_matrix(active @ atoms_of_topics(self.model))
         topics.eliminate_zeros()
         topics.data = np.ones_like(topics.data)

@@ -52,7 +52,9 @@ def explain_document(
     DataFrame
         A row an atom: ``atom``; ``weight``, its share of the document (they sum to 1); ``topic``,
         the one it gives most to (-1 if deleted), and its ``name``; ``words``, its most probable
-        ones ("" without words). For a text also ``words_in_text``, its words that the atom makes
+        ones ("" without words). For a text or an embedding also ``activated``: the document,
+        or one of the passages below, activates the atom; else it lies near to its documents,
+        which is half of a mixture. For a text also ``words_in_text``, its words that the atom makes
         more probable than the background and the document's other atoms do; and ``start``, ``end``
         and ``passage``, the few sentences in which the atom weighs most.
 
@@ -83,6 +85,10 @@ def explain_document(
         best = np.asarray(weights.tocsc()[:, found["atom"].to_numpy()].toarray().argmax(axis=0))
         found["start"], found["end"] = passages.starts[best], passages.ends[best]
         found["passage"] = [passages.texts([shown])[row] for row in best.tolist()]
+        embedding = passages.embeddings
+    if embedding is not None:
+        activated, _ = model.atoms_.both_mixtures(np.atleast_2d(embedding))
+        found["activated"] = np.isin(found["atom"], activated.indices)
     return found
 
 

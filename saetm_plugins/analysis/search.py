@@ -325,7 +325,7 @@ def _largest_entries(row: sp.csr_matrix, n: int) -> np.ndarray:
 
 
 def _cosines(model: SAETopicModel, doc_atoms: sp.csr_matrix) -> sp.csr_matrix:
-    """Undo the sharpening of mixtures: rows are cosines with atoms, up to a factor."""
+    """Undo the sharpening of mixtures: rows are about cosines with atoms, up to a factor."""
     cosines = sp.csr_matrix(doc_atoms, dtype=np.float32, copy=True)
     np.power(cosines.data, 1 / model.atoms_.sharpening, out=cosines.data)
     return cosines
