@@ -81,9 +81,9 @@ def coverage(
 ) -> pd.DataFrame:
     """Return the share of each group's documents in which a topic is active (paper, section 6).
 
-    coverage(t, D) is the share of documents in D that have any active atom of topic t: active are
-    the strongest of a document's mixture, as many as the autoencoder activates. An atom that a soft merge splits counts for the topic with its largest weight (see
-    :func:`atoms_of_topics`).
+    coverage(t, D) is the share of documents in D that have any active atom of topic t: one of the
+    strongest of the document's mixture, as many as the autoencoder activates. An atom that a soft
+    merge splits counts for the topic with its largest weight (see :func:`atoms_of_topics`).
 
     Parameters
     ----------
