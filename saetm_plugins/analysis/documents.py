@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 from saetm_plugins.analysis.fitted import as_topic_model, document_atoms
 from saetm_plugins.model import SAETopicModel
-from saetm_plugins.numerics.pairs import largest_entries
+from saetm_plugins.numerics.pairs import keep_entries, largest_entries
 from saetm_plugins.validation import check_choice, check_doc_topics, check_mixtures_of_atoms
 
 BLOCK_ROWS = 4096
@@ -61,8 +61,9 @@ class Documents:
         kept = atoms.data > threshold
         if threshold == 0 and self.model.sae_.k:
             kept &= largest_entries(atoms.indptr, atoms.data, -np.inf, self.model.sae_.k)
-        active = sp.csr_matrix((kept.astype(np.float32), atoms.indices, atoms.indptr), atoms.shape)
-        active.eliminate_zeros()
+        indptr, indices = keep_entries(atoms.indptr, kept, atoms.indices)
+        ones = np.ones(len(indices), dtype=np.float32)
+        active = sp.csr_matrix((ones, indices, indptr), shape=atoms.shape)
         if level == "atoms":
             return active
         topics = sp.csr_matrix(active @ atoms_of_topics(self.model))
