@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 from saetm_plugins.analysis.fitted import as_topic_model, document_atoms
 from saetm_plugins.model import SAETopicModel
-from saetm_plugins.validation import check_choice, check_doc_topics, check_mixtures_of_atoms
+from saetm_plugins.validation import check_doc_topics, check_mixtures_of_atoms
 
 BLOCK_ROWS = 4096
 """Documents whose mixtures are dense at once."""
@@ -52,17 +52,20 @@ class Documents:
         -------
         csr_matrix of shape (n, n_topics or n_atoms), float32
         """
-        if level == "atoms":
-            active = sp.csr_matrix(self.need_atoms('level="atoms"'), copy=True)
-            active.data = (active.data > threshold).astype(np.float32)
-            active.eliminate_zeros()
-            return active
-        if threshold > 0:
-            return self._above(threshold)
+        if level == "topics" and threshold > 0:
+            blocks = [
+                sp.csr_matrix(self.shares(rows) > threshold, dtype=np.float32)
+                for rows in row_blocks(np.arange(len(self)))
+            ]
+            return sp.vstack(blocks, format="csr")
+        what = "threshold=0, the coverage by active atoms,"
         active = sp.csr_matrix(
-            self.need_atoms("threshold=0, the coverage by active atoms,"), copy=True
+            self.need_atoms('level="atoms"' if level == "atoms" else what), copy=True
         )
-        active.data = (active.data > 0).astype(np.float32)
+        active.data = (active.data > threshold).astype(np.float32)
+        active.eliminate_zeros()
+        if level == "atoms":
+            return active
         topics = sp.csr_matrix(active @ atoms_of_topics(self.model))
         topics.eliminate_zeros()
         topics.data = np.ones_like(topics.data)
@@ -75,13 +78,6 @@ class Documents:
                 f"{what} needs the documents' atoms: pass doc_atoms=model.transform_atoms(…)"
             )
         return self.doc_atoms
-
-    def _above(self, threshold: float) -> sp.csr_matrix:
-        blocks = [
-            sp.csr_matrix(self.shares(rows) > threshold, dtype=np.float32)
-            for rows in row_blocks(np.arange(len(self)))
-        ]
-        return sp.vstack(blocks, format="csr")
 
 
 def read_documents(model: Any, doc_topics: Any = None, doc_atoms: Any = None) -> Documents:
@@ -135,8 +131,3 @@ def atoms_of_topics(model: Any) -> sp.csr_matrix:
 def row_blocks(rows: np.ndarray, size: int = BLOCK_ROWS) -> list[np.ndarray]:
     """Cut row numbers into blocks of at most `size`."""
     return [rows[first : first + size] for first in range(0, len(rows), size)]
-
-
-def check_level(level: str) -> str:
-    """Return `level` if it is "topics" or "atoms", or raise a ValueError."""
-    return check_choice(level, "level", LEVELS)
