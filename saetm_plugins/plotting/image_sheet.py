@@ -124,13 +124,13 @@ def _atom_rows(model: Any, atoms: Any, n_images: int, n_words: int) -> list[Shee
     words = atom_words(model, n_words, numbers)
     by_atom = model.doc_atoms_.tocsc()
     rows = []
-    for place, atom in enumerate(numbers):
+    for index, atom in enumerate(numbers):
         entries = slice(by_atom.indptr[atom], by_atom.indptr[atom + 1])
         order = np.argsort(-by_atom.data[entries], kind="stable")[:n_images]
         typical = by_atom.indices[entries][order].tolist()
         n_active = int(entries.stop - entries.start)
         share = float(prevalence[atom])
-        rows.append(SheetRow(atom, "", words[place], n_active, share, typical))
+        rows.append(SheetRow(atom, "", words[index], n_active, share, typical))
     return rows
 
 
@@ -179,8 +179,8 @@ def _write_png(
     draw = ImageDraw.Draw(sheet)
     large, middle, small = (ImageFont.load_default(points) for points in (20, 15, 12))
     draw.text((2 * _GAP, 14), title, _INK, large)
-    for place, row in enumerate(rows):
-        y = top + place * step
+    for index, row in enumerate(rows):
+        y = top + index * step
         heading, below = _caption(row, level)
         fitting = max(1, (size - 16) // 19)
         lines = wrap(heading, middle, _TEXT_WIDTH - 4 * _GAP)[:fitting]

@@ -52,11 +52,11 @@ def test_evidence_for_a_topic_lies_where_it_is(written):
 def test_explanations_name_passages(written):
     model, parts, topics = written
     text = "".join(parts)
-    told = explain_document(model, text)
-    assert told["weight"].sum() == pytest.approx(1, abs=1e-5)
-    assert [text[row.start : row.end] for row in told.itertuples()] == told["passage"].tolist()
+    found = explain_document(model, text)
+    assert found["weight"].sum() == pytest.approx(1, abs=1e-5)
+    assert [text[row.start : row.end] for row in found.itertuples()] == found["passage"].tolist()
     starts = np.cumsum([0, *(len(part) for part in parts)])
-    for row in told[told["weight"] > 0.1].itertuples():
+    for row in found[found["weight"] > 0.1].itertuples():
         theme = topics.index(row.topic)
         assert starts[theme] - 100 <= row.start < starts[theme + 1]
     by_row = explain_document(model, 0, text="words of the fitted document")

@@ -119,11 +119,11 @@ def test_what_is_not_known_is_refused(model, wordless, corpus):
 
 
 def test_a_text_is_explained_by_its_words(model, corpus):
-    told = explain_document(model, corpus.documents[0])
-    assert told["weight"].sum() == pytest.approx(1, abs=1e-5)
+    found = explain_document(model, corpus.documents[0])
+    assert found["weight"].sum() == pytest.approx(1, abs=1e-5)
     theme = f"theme{'abcde'[corpus.themes[0]]}"
     text_words = set(corpus.documents[0].split())
-    named = [word for words in told["words_in_text"] for word in words.split(", ") if word]
+    named = [word for words in found["words_in_text"] for word in words.split(", ") if word]
     assert set(named) <= text_words
     assert len(named) == len(set(named))
     assert sum(word.startswith(theme) for word in named) > len(named) / 2

@@ -73,14 +73,14 @@ def test_shares_from_atoms_alone_follow_deleted_topics_and_dropped_atoms(corpus,
 
 
 def test_every_way_to_give_groups_says_the_same(fitted, labels):
-    frame = pd.DataFrame({"place": labels})
-    one_hot = pd.get_dummies(frame["place"])
+    frame = pd.DataFrame({"region": labels})
+    one_hot = pd.get_dummies(frame["region"])
     expected = topic_shares(fitted, labels)
     for groups in (
         labels.tolist(),
-        frame["place"],
+        frame["region"],
         frame,
-        frame["place"].astype("category"),
+        frame["region"].astype("category"),
         one_hot,
         sp.csr_matrix(one_hot.to_numpy(dtype=float)),
         [[label] for label in labels],
