@@ -504,16 +504,16 @@ def lemmas(text: str) -> str:
 def gather_passages(downloads: Path, texts: list[dict[str, str]]) -> list[dict[str, str]]:
     """Return passages of running text, and these and some texts as rows of lemmas, shuffled."""
     kinds = Counter(source.kind for source in SOURCES)
-    passages = []
+    gathered = []
     for source in SOURCES:
         folder = downloads / source.folder.split("#")[0]
         if source.kind in RUNNING and folder.exists():
             found = passages(source, folder, PASSAGES // kinds[source.kind])
-            passages += [{"text": text, "source": source.folder} for text in found]
-    rows = [row | {"text": lemmas(row["text"])} for row in [*passages, *texts[:WORDY_TEXTS]]]
-    passages = [row for row in [*passages, *rows] if row["text"].count(" ") >= 2]
-    random.Random(1).shuffle(passages)
-    return passages
+            gathered += [{"text": text, "source": source.folder} for text in found]
+    rows = [row | {"text": lemmas(row["text"])} for row in [*gathered, *texts[:WORDY_TEXTS]]]
+    gathered = [row for row in [*gathered, *rows] if row["text"].count(" ") >= 2]
+    random.Random(1).shuffle(gathered)
+    return gathered
 
 
 def write_rows(file: Path, rows: list[dict[str, str]]) -> None:
