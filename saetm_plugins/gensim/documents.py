@@ -81,25 +81,11 @@ class TopicsOfDocuments(WordsOfTopics):
         documents: Any = None,
         embeddings: Any = None,
     ) -> Any:
-        """Return the topics of a document, or lazily those of a corpus.
+        """Return the topics of a document, or lazily those of a corpus, as ``LdaModel`` does.
 
-        Parameters
-        ----------
-        bow : list of (int, number), or iterable of such lists
-        minimum_probability : float, optional
-            Smaller topics are left out; None means the model's.
-        minimum_phi_value : float, optional
-            The same for the topics of words; None means the model's `minimum_probability`.
-        per_word_topics : bool, default=False
-        documents, embeddings : optional
-            One text and one row for one document, as of the constructor for a corpus.
-
-        Returns
-        -------
-        list of (int, float)
-            Of one document; with `per_word_topics` a tuple of it, of each word's topics by
-            falling share, and of each word's (topic, expected occurrences from it).
-            For a corpus a :class:`~gensim.interfaces.TransformedCorpus` of these.
+        `documents` and `embeddings` are one text and one row for one document, else as of the
+        constructor. With `per_word_topics` each document has three lists: its topics, each word's
+        topics by falling share, and each word's (topic, expected occurrences from it).
         """
         self._check_trained()
         if minimum_probability is None:

@@ -287,13 +287,8 @@ class SaeModel(TopicsOfDocuments):
     ) -> None:
         """Save the model as a folder of safetensors and JSON; one saved there before is replaced.
 
-        Parameters
-        ----------
-        fname : path
-        ignore : str or sequence of str, default=()
-            ``"id2word"`` leaves the dictionary out; other names have no effect.
-        *args, **kwargs
-            ``separately``, ``sep_limit``, ``pickle_protocol``: accepted, without effect.
+        ``ignore="id2word"`` leaves the dictionary out. All else that ``LdaModel.save`` takes is
+        accepted, without effect.
         """
         from saetm_plugins.gensim.files import save_files
 
@@ -312,13 +307,8 @@ class SaeModel(TopicsOfDocuments):
     ) -> SaeModel:
         """Load a model saved by :meth:`save`; no file is ever unpickled.
 
-        Parameters
-        ----------
-        fname : path
-        mmap : str, optional
-            Accepted, without effect: safetensors needs no separate arrays.
-        encoder : str or object with ``encode``, optional
-            Needed for texts when the model was trained with an encoder object.
+        `mmap` is accepted, without effect. `encoder`, a name or an object with ``encode``, is
+        needed for texts when the model was trained with an encoder object.
         """
         from saetm_plugins.gensim.files import load_files
 
