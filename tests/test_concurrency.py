@@ -227,9 +227,9 @@ def test_torch_is_single_threaded_inside_and_as_before_after():
 
 FIT = """
 import numba, numpy as np, saetm_plugins
-from saetm_plugins import SAETopicModel
+from saetm_plugins import SAETopicModel, train_sae
 x = np.random.default_rng(0).normal(size=(300, 16)).astype("f")
-model = SAETopicModel(4, n_atoms=16).fit(None, embeddings=x)
+model = SAETopicModel(4, sae=train_sae(x, n_atoms=16, n_steps=20)).fit(None, embeddings=x)
 print(model.transform(None, x).shape[1], saetm_plugins.__file__)
 try:
     print(numba.threading_layer())
