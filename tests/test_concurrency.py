@@ -204,17 +204,6 @@ def test_tasks_may_share_out_work_themselves():
     assert results == [[i + 5 for i in range(40)]] * 8
 
 
-def test_an_error_in_a_task_is_raised_and_the_next_call_works():
-    def fail(i, first, last):
-        if i == 3:
-            raise ZeroDivisionError
-        return i
-
-    with pytest.raises(ZeroDivisionError):
-        map_ranges(fail, [(i, i + 1) for i in range(8)])
-    assert map_ranges(lambda i, a, b: i, [(0, 1), (1, 2)]) == [0, 1]
-
-
 def test_torch_is_single_threaded_inside_and_as_before_after():
     before = torch.get_num_threads()
     with single_threaded():

@@ -226,10 +226,3 @@ def test_batches_after_adam_are_one_fit_of_all():
         DOCUMENTS[80:], embeddings=EMBEDDINGS[80:]
     )
     np.testing.assert_allclose(whole.atom_words_, batches.atom_words_, atol=1e-5)
-
-
-def test_counts_may_be_numpy_integers(model):
-    assert model.get_topics(np.uint8(3)) == model.get_topics(3)
-    again = SAETopicModel(np.uint8(5), sae=SAE, word_vectors="corpus")
-    again.fit(DOCUMENTS, embeddings=EMBEDDINGS)
-    np.testing.assert_array_equal(again.components_, model.components_)
