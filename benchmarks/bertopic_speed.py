@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-import gzip
-import json
 import os
 import time
 import warnings
@@ -24,6 +22,7 @@ from typing import Any
 
 import numpy as np
 from bertopic import BERTopic
+from corpora import READERS
 
 from saetm_plugins.bertopic import SAEBERTopic
 
@@ -40,7 +39,8 @@ def main() -> None:
     if not options.data:
         raise SystemExit("--data (or SAETM_DATA) must name the data folder")
     warnings.filterwarnings("ignore")
-    documents, embeddings = read_20newsgroups(Path(options.data))
+    documents, _, vectors_file, _ = READERS["20newsgroups"](Path(options.data))
+    embeddings = np.load(vectors_file).astype(np.float32)
     for model in (SAEBERTopic(10), BERTopic()):
         model.fit(documents[:1000], embeddings[:1000]).transform(documents[:9], embeddings[:9])
         model.reduce_topics(documents[:1000], 5)
@@ -73,13 +73,6 @@ def main() -> None:
         f"probabilities_ of ours: {mixtures.shape[0]:,} × {mixtures.shape[1]}, rows sum to 1 within"
         f" {np.abs(mixtures.sum(axis=1) - 1).max():.0e}; part of the fit timed above."
     )
-
-
-def read_20newsgroups(folder: Path) -> tuple[list[str], np.ndarray]:
-    """Read all texts and their embeddings."""
-    with gzip.open(folder / "20newsgroups.jsonl.gz", "rt", encoding="utf-8") as lines:
-        documents = [json.loads(line)["text"] for line in lines]
-    return documents, np.load(folder / "20newsgroups_minilm_f16.npy").astype(np.float32)
 
 
 def seconds(work: Callable[[], Any]) -> float:

@@ -17,7 +17,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import scipy.sparse as sp
@@ -151,27 +150,19 @@ def encode_as_judge(texts: list[str]) -> np.ndarray:
     return np.asarray(E5().query(texts), dtype=np.float32)
 
 
-def encode_statically(texts: list[str]) -> np.ndarray:
-    """Embed texts by the mean of their tokens' vectors: Model2Vec, distilled from the default."""
-    from model2vec import StaticModel
-    from model2vec.distill import distill
-
-    folder = Path.home() / ".cache" / "saetm-benchmarks" / "model2vec"
-    if not folder.exists():
-        with TemporaryDirectory() as encoder:
-            load_encoder().save(encoder)
-            distill(model_name=encoder, pca_dims=256, device="cpu").save_pretrained(folder)
-    return np.asarray(StaticModel.from_pretrained(folder).encode(texts), dtype=np.float32)
-
-
-PREFIXES = {encode: "", encode_as_judge: "judge-", encode_statically: "static-"}
+PREFIXES = {encode: "", encode_as_judge: "judge-"}
 
 Raw = tuple[list[str], list[str], "Path | None", "list[str] | None"]
 
 
-def _read_20newsgroups(data: Path) -> Raw:
+def read_posts(data: Path) -> list[dict[str, str]]:
+    """Return the posts of 20 Newsgroups: "text", "label" and "split", which is train or test."""
     with gzip.open(data / "20newsgroups.jsonl.gz", "rt", encoding="utf-8") as lines:
-        rows = [json.loads(line) for line in lines]
+        return [json.loads(line) for line in lines]
+
+
+def _read_20newsgroups(data: Path) -> Raw:
+    rows = read_posts(data)
     texts, labels = [row["text"] for row in rows], [row["label"] for row in rows]
     return texts, labels, data / "20newsgroups_minilm_f16.npy", None
 

@@ -279,13 +279,13 @@ def describe(given: argparse.Namespace) -> None:
         model = SAETopicModel(n_topics=50, sae=sae).fit(
             list(texts), embeddings=rows.astype(np.float32)
         )
-        new = range(len(words), size)  # others are told as they are in the smaller set
+        new = range(len(words), size)  # others are described in the smaller set
         words += typical_words(model, new)
         sentences += typical_sentences(sae.transform(rows).tocsc(), texts, quoted, new)
         prevalence = model.atoms_.prevalence.astype(np.float64)
         shares += np.round(prevalence / prevalence.sum(), 7).tolist()[new.start :]
-    told = {"words": words, "sentences": sentences, "shares": shares, "sources": named}
-    content = gzip.compress(json.dumps(told, ensure_ascii=False).encode("utf-8"), 9, mtime=0)
+    found = {"words": words, "sentences": sentences, "shares": shares, "sources": named}
+    content = gzip.compress(json.dumps(found, ensure_ascii=False).encode("utf-8"), 9, mtime=0)
     write(given.atoms, read_foundation(given.atoms), card, {DESCRIPTIONS: content})
     print(f"{len(content):,} bytes; {sum(map(bool, words))} atoms with words", flush=True)
 

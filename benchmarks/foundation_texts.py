@@ -44,7 +44,7 @@ LETTERS = re.compile(r"[A-Za-z]")
 LONGEST = 1_200  # characters: about the 256 tokens that the encoder reads
 PARAGRAPHS = 0.25  # share of the paragraphs that stay whole
 PASSAGES = 2_000  # of each kind of running text, shared out among its sources
-WORDY_TEXTS = 100_000  # texts that are told once more as rows of lemmas
+WORDY_TEXTS = 100_000  # texts that are repeated as rows of lemmas
 RUNNING = frozenset({
     "documentation", "facts on countries", "fiction and classics", "news on science and farming",
     "newswire (Reuters-21578)", "speeches of presidents", "textbooks",
@@ -257,8 +257,8 @@ def descriptions(folder: Path) -> Iterator[str]:
         else:
             content = read_file(path)
         for entry in content.split("\n\n"):
-            _, _, told = entry.partition("Description-en: ")
-            title, _, body = told.partition("\n")
+            _, _, description = entry.partition("Description-en: ")
+            title, _, body = description.partition("\n")
             yield title
             for paragraph in re.split(r"\n \.\n", body):
                 yield from pieces(paragraph)
@@ -497,23 +497,23 @@ def passages(source: Source, folder: Path, limit: int) -> list[str]:
 def lemmas(text: str) -> str:
     """Return a text's lemmas, without stop words, numbers and punctuation."""
     words = re.findall(r"[a-z]{3,}", text.lower())
-    told = (simplemma.lemmatize(word, lang="en").lower() for word in words)
-    return " ".join(word for word in told if word not in ENGLISH_STOP_WORDS)
+    stems = (simplemma.lemmatize(word, lang="en").lower() for word in words)
+    return " ".join(word for word in stems if word not in ENGLISH_STOP_WORDS)
 
 
 def gather_passages(downloads: Path, texts: list[dict[str, str]]) -> list[dict[str, str]]:
     """Return passages of running text, and these and some texts as rows of lemmas, shuffled."""
     kinds = Counter(source.kind for source in SOURCES)
-    told = []
+    gathered = []
     for source in SOURCES:
         folder = downloads / source.folder.split("#")[0]
         if source.kind in RUNNING and folder.exists():
             found = passages(source, folder, PASSAGES // kinds[source.kind])
-            told += [{"text": text, "source": source.folder} for text in found]
-    rows = [row | {"text": lemmas(row["text"])} for row in [*told, *texts[:WORDY_TEXTS]]]
-    told = [row for row in [*told, *rows] if row["text"].count(" ") >= 2]
-    random.Random(1).shuffle(told)
-    return told
+            gathered += [{"text": text, "source": source.folder} for text in found]
+    rows = [row | {"text": lemmas(row["text"])} for row in [*gathered, *texts[:WORDY_TEXTS]]]
+    gathered = [row for row in [*gathered, *rows] if row["text"].count(" ") >= 2]
+    random.Random(1).shuffle(gathered)
+    return gathered
 
 
 def write_rows(file: Path, rows: list[dict[str, str]]) -> None:

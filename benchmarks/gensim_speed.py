@@ -11,16 +11,15 @@ given. Coherence is gensim's, of the ten top words, on the training texts' own t
 from __future__ import annotations
 
 import argparse
-import gzip
-import json
 import os
-import resource
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from corpora import read_posts
+from emission_input import peak_gigabytes
 from gensim.corpora import Dictionary
 from gensim.models import CoherenceModel, LdaModel, LdaMulticore
 
@@ -56,8 +55,7 @@ def main() -> None:
 
 def read_20newsgroups(folder: Path) -> tuple[Dictionary, Part, Part]:
     """Read the two parts; the vocabulary is that of the training texts."""
-    with gzip.open(folder / "20newsgroups.jsonl.gz", "rt", encoding="utf-8") as lines:
-        rows = [json.loads(line) for line in lines]
+    rows = read_posts(folder)
     embeddings = np.load(folder / "20newsgroups_minilm_f16.npy").astype(np.float32)
     is_train = np.array([row["split"] == "train" for row in rows])
     vectorizer = default_vectorizer(len(rows))
@@ -130,7 +128,7 @@ def stream(dictionary: Dictionary, train: Part, n_bags: int) -> None:
     def corpus() -> Iterator[Any]:
         return (train.bags[i % len(train.bags)] for i in range(n_bags))
 
-    print("| one pass over | bags | seconds | bags a second | growth of peak memory, MiB |")
+    print("| one pass over | bags | seconds | bags a second | growth of peak memory, GiB |")
     print("|---|---|---|---|---|")
     jobs: dict[str, Callable[[], Any]] = {
         "update": lambda: model.update(corpus(), chunksize=10_000),
@@ -138,17 +136,13 @@ def stream(dictionary: Dictionary, train: Part, n_bags: int) -> None:
         "inference": lambda: model.inference(corpus()),
     }
     for name, job in jobs.items():
-        before = peak_memory()
+        before = peak_gigabytes()
         _, seconds = timed(job)
         print(
             f"| {name} | {n_bags} | {seconds:.1f} | {n_bags / seconds:.0f} "
-            f"| {peak_memory() - before:.0f} |",
+            f"| {peak_gigabytes() - before:.2f} |",
             flush=True,
         )
-
-
-def peak_memory() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def timed(job: Callable[[], Any]) -> tuple[Any, float]:

@@ -1,11 +1,9 @@
 """Topics of photographs: CIFAR-10 by a small encoder, beside k-means, BERTopic and Turftopic.
 
     python benchmarks/images.py topics --data DIR     # NMI, purity, coverage; topics read
-    python benchmarks/images.py planted --data DIR    # collections that differ in one class
-    python benchmarks/images.py speed --data DIR      # 5,000 files to topics and sheet; memory
     python benchmarks/images.py pages --data DIR      # the pictures of docs/images.md
 
-Features are kept in ``--cache``; ``speed`` makes them anew. It needs the ``bench`` extra.
+Features are kept in ``--cache``. It needs the ``bench`` extra.
 """
 
 from __future__ import annotations
@@ -13,23 +11,20 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from imagenet_encoder import ImageNetEncoder
-from PIL import Image
 from sklearn.cluster import KMeans
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.metrics import normalized_mutual_info_score
 
 from saetm_plugins import SAETopicModel
 from saetm_plugins.analysis import compare_groups
-from saetm_plugins.corpus.images import embed_images, encode_images
+from saetm_plugins.corpus.images import embed_images
 from saetm_plugins.corpus.images.encoding import read_embedded_images
 from saetm_plugins.plotting import image_sheet, plot_comparison
 
@@ -79,7 +74,12 @@ def topics(args: argparse.Namespace) -> None:
                 began = time.perf_counter()
                 found = fit(pictures, n_topics, seed)
                 seconds.append(time.perf_counter() - began)
-                scores.append((nmi(found, pictures.labels), purity(found, pictures.labels)))
+                scores.append(
+                    (
+                        normalized_mutual_info_score(pictures.labels, found),
+                        purity(found, pictures.labels),
+                    )
+                )
                 coverages.append(float((found >= 0).mean()))
             (mutual, pure), spread = np.mean(scores, axis=0), np.std(scores, axis=0)[0]
             print(
@@ -110,25 +110,6 @@ def read_topics(model: SAETopicModel, pictures: Pictures) -> int:
     return n_read
 
 
-def planted(args: argparse.Namespace) -> None:
-    """Draw two collections of 2,000 that differ in the share of one class, and rank topics."""
-    pictures = read_pictures(args)
-    model, labels = fit_model(pictures, args.n_topics, args.seed), pictures.labels
-    of_class = np.stack([model.doc_topics_[labels == c].sum(axis=0) for c in range(10)]).argmax(0)
-    for rate in (0.10, 0.05):
-        hits, clear = 0, 0
-        for number, name in enumerate(pictures.classes):
-            rng = np.random.default_rng(number)
-            rows, sides = plant(rng, labels, number, rate)
-            table = compare_groups(model, sides, True, False, doc_atoms=model.doc_atoms_[rows])
-            first = table.iloc[0]
-            hit = of_class[int(first["topic"])] == number and first["difference"] > 0
-            hits += hit
-            clear += bool(hit and first["q"] < 0.05)
-            print(f"  {name}: {first['words'][:50]} {first['difference']:+.3f} q={first['q']:.3f}")
-        print(f"{rate:.0%}: the class's topic first in {hits} of 10 (q < .05: {clear})", flush=True)
-
-
 def plant(
     rng: np.random.Generator, labels: np.ndarray, number: int, rate: float, size: int = 2000
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -143,47 +124,6 @@ def plant(
     left = others[size - n_more :]
     fewer = np.concatenate([members[n_more : n_more + n_fewer], left[: size - n_fewer]])
     return np.concatenate([more, fewer]), np.arange(len(more) + len(fewer)) < len(more)
-
-
-def speed(args: argparse.Namespace) -> None:
-    """Time 5,000 files to topics and sheet; then the memory of embedding 500 and 5,000 files."""
-    with tempfile.TemporaryDirectory() as folder:
-        images, labels, classes = read_cifar10(args.data)
-        files = write_files(images[: args.n_files], Path(folder) / "pictures")
-        began = time.perf_counter()
-        encoder = ImageNetEncoder(args.size)
-        features = encode_images(encoder, files, verbose=True).embeddings
-        embedded = time.perf_counter()
-        captions = encoder.name(features)
-        model = fit_model(Pictures(files, labels, classes, features, captions))
-        fitted = time.perf_counter()
-        image_sheet(model, files, Path(folder) / "sheet.png")
-        done = time.perf_counter()
-        print(
-            f"{len(features):,} files at {args.size} pixels: embedding {embedded - began:.0f} s, "
-            f"fit {fitted - embedded:.1f} s, sheet {done - fitted:.1f} s; "
-            f"all {done - began:.0f} s, {time.process_time():.0f} s of CPU"
-        )
-        for n_files in (len(features) // 10, len(features)):
-            command = [sys.executable, __file__, "memory", "--data", str(args.data)]
-            options = ["--pictures", str(files), "--n-files", str(n_files)]
-            subprocess.run([*command, *options], check=True)
-
-
-def memory(args: argparse.Namespace) -> None:
-    """Embed the first files into shards by a cheap encoder; print the largest memory."""
-
-    class Pixels:
-        def encode(self, pictures: list[Any]) -> np.ndarray:
-            return np.stack([np.asarray(picture.resize((8, 8))).ravel() for picture in pictures])
-
-    files = sorted(Path(args.pictures).iterdir())[: args.n_files]
-    with tempfile.TemporaryDirectory() as folder:
-        embed_images(files, folder, Pixels(), shard_size=1000, verbose=False)
-    # Linux; what getrusage says of a child begins with the size of its parent.
-    status = Path("/proc/self/status").read_text()
-    peak = int(re.findall(r"VmHWM:\s*(\d+) kB", status)[0]) / 1024
-    print(f"{len(files)} files: {peak:.0f} MiB at most")
 
 
 def pages(args: argparse.Namespace) -> None:
@@ -214,19 +154,6 @@ def read_cifar10(data: Path) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """Return pictures (5000, 32, 32, 3), labels (5000,) and the names of the classes."""
     with np.load(data / "cifar10" / "cifar10_5000.npz", allow_pickle=False) as file:
         return file["images"], file["labels"].astype(int), [str(name) for name in file["classes"]]
-
-
-def write_files(images: np.ndarray, folder: Path) -> Path:
-    """Write pictures as files of a folder."""
-    folder.mkdir(parents=True)
-    for row, image in enumerate(images):
-        Image.fromarray(image).save(folder / f"{row:04d}.png")
-    return folder
-
-
-def nmi(found: np.ndarray, labels: np.ndarray) -> float:
-    """Return the normalised mutual information of topics and classes; -1 counts as a topic."""
-    return float(normalized_mutual_info_score(labels, found))
 
 
 def purity(found: np.ndarray, labels: np.ndarray) -> float:
@@ -297,9 +224,7 @@ MODELS = {
     "Turftopic (clustering)": fit_turftopic,
 }
 PEERS = ("BERTopic (UMAP, HDBSCAN)", "Turftopic (clustering)")
-COMMANDS = {
-    "topics": topics, "planted": planted, "speed": speed, "memory": memory, "pages": pages,
-}  # fmt: skip
+COMMANDS = {"topics": topics, "pages": pages}
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -308,13 +233,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=os.environ.get("SAETM_DATA"))
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "saetm-images")
     parser.add_argument("--size", type=int, default=224, help="pixels that pictures are scaled to")
-    parser.add_argument("--n-topics", type=int, default=20)
-    parser.add_argument("--seeds", type=int, default=3, help="of topics: how many")
-    parser.add_argument("--seed", type=int, default=0, help="of planted")
+    parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--no-peers", action="store_true")
     parser.add_argument("--out", type=Path, default=Path("docs/images"))
-    parser.add_argument("--pictures", type=Path)
-    parser.add_argument("--n-files", type=int, default=5000)
     args = parser.parse_args()
     if args.data is None:
         parser.error("--data, or SAETM_DATA, is the folder with cifar10/cifar10_5000.npz")

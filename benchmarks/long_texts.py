@@ -19,8 +19,6 @@ from __future__ import annotations
 import argparse
 import ctypes
 import gc
-import gzip
-import json
 import os
 import time
 import warnings
@@ -28,6 +26,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from corpora import read_posts
 from scipy.spatial.distance import jensenshannon
 from sklearn.linear_model import LinearRegression
 
@@ -43,9 +42,11 @@ N_TOPICS = 40
 
 def glue(data: Path, n_documents: int, seed: int = 0):
     """Return documents, their true mixtures of 20 classes, and where each post ends."""
-    with gzip.open(data / "20newsgroups.jsonl.gz", "rt", encoding="utf-8") as lines:
-        posts = [json.loads(line) for line in lines]
-    posts = [(p["label"], p["text"].strip()) for p in posts if 60 <= len(p["text"].split()) <= 300]
+    posts = [
+        (p["label"], p["text"].strip())
+        for p in read_posts(data)
+        if 60 <= len(p["text"].split()) <= 300
+    ]
     classes = sorted({label for label, _ in posts})
     by_class = {c: [text for label, text in posts if label == c] for c in classes}
     rng = np.random.default_rng(seed)

@@ -9,12 +9,12 @@ Documents are drawn: sparse mixtures of 2,000 directions, each with words of its
 from __future__ import annotations
 
 import argparse
-import resource
 import time
 import warnings
 
 import numpy as np
 import scipy.sparse as sp
+from emission_input import peak_gigabytes
 
 from saetm_plugins import SAETopicModel, train_sae
 
@@ -56,7 +56,7 @@ def draw_corpus(n_documents: int, n_words: int) -> tuple[np.ndarray, sp.csr_matr
 
 
 def report(what: str, seconds: float) -> None:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    peak = peak_gigabytes()
     print(f"| {what} | {seconds:.0f} | {peak:.2f} |", flush=True)
 
 

@@ -47,11 +47,6 @@ TABLES = {
         "k-means is ahead of what `auto` takes.",
     ),
     "stability": ("Stability between seeds", "Bar: 1.5 times as stable as before for fresh atoms."),
-    "new documents": (
-        "New documents",
-        "NMI of the main topic of documents that were not fitted, beside k-means' `predict`.",
-    ),
-    "effects": ("Effects: coverage of 95 % intervals", "Simulated corpora with known effects."),
 }
 NOT_MEASURED = """\
 ## Not measured

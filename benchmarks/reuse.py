@@ -134,8 +134,8 @@ def measure_sizes(
 
 def draw_documents(corpus: Corpus, size: int, draw: int) -> Corpus:
     """Return some documents with content, and the words that occur in enough of them."""
-    told = np.flatnonzero(np.diff(corpus.bow.indptr) >= 5)
-    rows = np.sort(np.random.default_rng([size, draw]).choice(told, size, replace=False))
+    worded = np.flatnonzero(np.diff(corpus.bow.indptr) >= 5)
+    rows = np.sort(np.random.default_rng([size, draw]).choice(worded, size, replace=False))
     return take_documents(corpus, rows, least=default_vectorizer(size).min_df)
 
 
@@ -241,12 +241,12 @@ def compare(one: Fitted, other: Fitted) -> Row:
     words = [[topic[:10] for topic in fitted.topics] for fitted in (one, other)]
     labels = [np.asarray(fitted.labels) for fitted in (one, other)]
     match = match_topics(*words, *labels)
-    told = (labels[0] >= 0) & (labels[1] >= 0)
+    given = (labels[0] >= 0) & (labels[1] >= 0)
     return {
         "word_overlap": float(match["word_overlap"].mean()),
         "document_overlap": float(match["document_overlap"].mean()),
         "ari": float(adjusted_rand_score(labels[0], labels[1])),
-        "ari_without_outliers": float(adjusted_rand_score(labels[0][told], labels[1][told])),
+        "ari_without_outliers": float(adjusted_rand_score(labels[0][given], labels[1][given])),
     }
 
 

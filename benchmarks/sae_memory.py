@@ -8,11 +8,11 @@ Shards are sparse files: as many rows as asked for, without the disk they would 
 from __future__ import annotations
 
 import argparse
-import resource
 import time
 from pathlib import Path
 
 import numpy as np
+from emission_input import peak_gigabytes
 
 from saetm_plugins.atoms import train_sae
 
@@ -40,11 +40,11 @@ def main():
     if not arguments.folder.exists():
         write_shards(arguments.folder, arguments.gigabytes)
     size = sum(file.stat().st_size for file in arguments.folder.iterdir())
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    before = peak_gigabytes()
     start = time.perf_counter()
     sae = train_sae(arguments.folder, 3072, k=32, n_steps=arguments.steps, batch_size=4096)
     seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    peak = peak_gigabytes()
     print(f"{size / 2**30:.1f} GiB of shards, {sae.settings_['n_documents']:,} rows of {D}")
     print(f"{arguments.steps * 4096 / seconds:,.0f} rows/s, {seconds:.0f} s")
     print(f"peak memory {peak:.2f} GiB ({before:.2f} GiB before training)")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+pytestmark = pytest.mark.usefixtures("quick_atoms", "known_texts")
 ROOT = Path(__file__).parents[1]
 PAGES = ["README.md"]
 PAGES += [
@@ -78,6 +80,26 @@ def names_of_pictures() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
+def known_texts() -> Iterator[None]:
+    """Let encoders embed a text once: the pages fit many models to the same texts."""
+    from sentence_transformers import SentenceTransformer
+
+    encode, known = SentenceTransformer.encode, {}
+
+    def remember(self: Any, texts: Any, **options: Any) -> Any:
+        plain = options.keys() <= {"batch_size", "show_progress_bar", "convert_to_numpy"}
+        if isinstance(texts, str) or not len(texts) or not plain:
+            return encode(self, texts, **options)
+        new = sorted({text for text in texts if text not in known})
+        known.update(zip(new, encode(self, new, **options) if new else [], strict=True))
+        return np.stack([known[text] for text in texts])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SentenceTransformer, "encode", remember)
+        yield
+
+
+@pytest.fixture(scope="module")
 def names(news, encoder) -> dict[str, Any]:
     docs = [" ".join(text.split()[:15]) for text in news.documents[:200]]
     tokens = [re.findall(r"[a-z]{3,}", text.lower()) for text in docs]
@@ -135,7 +157,7 @@ def test_blocks_of_code_run(page, names, encoder, tmp_path, monkeypatch, recwarn
     if page == "docs/texts.md":
         from saetm_plugins import SAETopicModel
 
-        documents = [" ".join(names["docs"][row : row + 40]) for row in range(0, 200, 5)]
+        documents = [" ".join(names["docs"][row : row + 25]) for row in range(0, 175, 14)]
         reader |= {"SAETopicModel": SAETopicModel, "documents": documents, "text": documents[0]}
         reader["encoder"] = encoder
     if page == "docs/collections.md":

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from saetm_plugins import SAETopicModel
-from saetm_plugins.plotting import explore
+from saetm_plugins.plotting import explore, map_documents
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
@@ -24,12 +24,8 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def posts(news):
-    return news._replace(
-        documents=news.documents[:N_POSTS],
-        embeddings=news.embeddings[:N_POSTS],
-        classes=news.classes[:N_POSTS],
-        timestamps=news.timestamps[:N_POSTS],
-    )
+    cut = ("documents", "embeddings", "classes", "timestamps")
+    return news._replace(**{name: getattr(news, name)[:N_POSTS] for name in cut})
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +45,7 @@ def page(fitted, posts, hostile, tmp_path_factory):
         fitted,
         hostile,
         tmp_path_factory.mktemp("explorer") / "topics.html",
-        embeddings=posts.embeddings,
+        positions=map_documents(posts.embeddings, method="tsne"),
         groups=posts.classes,
         times=years,
         title=HOSTILE,
@@ -142,15 +138,6 @@ def test_search_filters_documents_and_topics(opened, hostile, fitted):
     assert shown(opened) == 0
 
 
-def test_the_slider_changes_the_level(opened):
-    from selenium.webdriver.common.keys import Keys
-
-    one(opened, "#level").send_keys(Keys.ARROW_RIGHT)
-    wait(lambda: len(every(opened, "button.topic")) == 16)
-    assert one(opened, "#level-text").text == "16 topics"
-    wait(lambda: one(opened, "#map").get_attribute("data-label-level") == "1")
-
-
 def test_labels_grow_finer_on_zooming(opened):
     wait(lambda: one(opened, "#map").get_attribute("data-label-level") == "0")
     one(opened, "#zoom-in").click()
@@ -163,8 +150,10 @@ def test_labels_grow_finer_on_zooming(opened):
 def test_a_topic_shows_its_documents_and_a_document_its_mixture(opened, fitted, posts):
     from selenium.webdriver.common.keys import Keys
 
-    one(opened, "#level").send_keys(Keys.ARROW_RIGHT)
+    one(opened, "#level").send_keys(Keys.ARROW_RIGHT)  # the slider
     wait(lambda: len(every(opened, "button.topic")) == 16)
+    assert one(opened, "#level-text").text == "16 topics"
+    wait(lambda: one(opened, "#map").get_attribute("data-label-level") == "1")
     row = one(opened, 'button.topic[data-topic="3"]')
     name = row.find_element("css selector", ".name").text
     row.click()

@@ -12,9 +12,8 @@ import pyLDAvis
 import pyLDAvis.gensim_models
 import pytest
 import tmplot
-from gensim.corpora import Dictionary, MmCorpus
-from gensim.matutils import corpus2csc
-from gensim.models import CoherenceModel, LdaModel, TfidfModel
+from gensim.corpora import Dictionary
+from gensim.models import CoherenceModel, LdaModel
 from gensim.parsing.preprocessing import STOPWORDS
 from gensim.similarities import MatrixSimilarity, SparseMatrixSimilarity
 from gensim.utils import simple_preprocess
@@ -87,41 +86,6 @@ def test_similarities_of_documents_by_their_topics(news, bags, model):
     nearest = vectors[similarities.argmax(axis=1)]
     alike = np.einsum("dw,dw->d", nearest, vectors[:200]).mean()
     assert alike > np.mean(vectors @ vectors[:200].T) + 0.1  # what chance would give
-
-
-def test_diff_between_it_and_an_ldamodel(model, lda):
-    for distance in ("kullback_leibler", "hellinger", "jaccard", "jensen_shannon"):
-        distances, annotation = model.diff(lda, distance=distance, num_words=50)
-        assert distances.shape == (model.num_topics, lda.num_topics)
-        assert np.isfinite(distances).all()
-        assert all(isinstance(word, str) for word in annotation[0, 0][1])
-        turned, _ = lda.diff(model, distance=distance, num_words=50)
-        assert turned.shape == (lda.num_topics, model.num_topics)
-
-
-def test_it_stacks_on_tfidf_and_on_a_corpus_on_disk(news, news_sae, bags, tmp_path):
-    MmCorpus.serialize(str(tmp_path / "bags.mm"), bags.corpus)
-    on_disk = MmCorpus(str(tmp_path / "bags.mm"))
-    tfidf = TfidfModel(on_disk)
-    given = {"embeddings": news.embeddings, "sae": news_sae}
-    stacked = SaeModel(tfidf[on_disk], news.n_topics, bags.dictionary, **given)
-    stacked.save(tmp_path / "model.gensim")
-    loaded = SaeModel.load(str(tmp_path / "model.gensim"))
-    topics = list(loaded[tfidf[on_disk]])
-    assert len(topics) == len(bags.corpus)
-    np.testing.assert_array_equal(
-        corpus2csc(topics).toarray(), corpus2csc(stacked[tfidf[on_disk]]).toarray()
-    )
-
-
-def test_the_estimators_door_to_gensim(news, model):
-    estimator = model.estimator
-    wrapped = estimator.to_gensim()
-    corpus = [wrapped.id2word.doc2bow(simple_preprocess(text)) for text in news.documents]
-    for topic, words in enumerate(estimator.get_topics()):  # but for ties
-        assert len({word for word, _ in wrapped.show_topic(topic)} & set(words)) >= 8
-    gamma, _ = wrapped.inference(corpus)
-    assert np.mean(gamma.argmax(axis=1) == estimator.labels_) > 0.5
 
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")

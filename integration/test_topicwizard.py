@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib.font_manager import findfont
 
 from saetm_plugins import SAETopicModel
 from saetm_plugins.bertopic import SAEBERTopic
@@ -20,7 +21,8 @@ def texts(news):
 
 @pytest.fixture(scope="module")
 def model(news, texts):
-    return SAETopicModel(N_TOPICS).fit(texts, embeddings=news.embeddings[:N_DOCUMENTS])
+    model = SAETopicModel(N_TOPICS, word_vectors="corpus")
+    return model.fit(texts, embeddings=news.embeddings[:N_DOCUMENTS])
 
 
 def test_topic_data_is_complete_and_of_one_shape(news, texts, model):
@@ -38,7 +40,7 @@ def test_topic_data_is_complete_and_of_one_shape(news, texts, model):
 
 
 def test_saebertopic_gives_its_mixtures(news, texts, encoder):
-    topic_model = SAEBERTopic(N_TOPICS, embedding_model=encoder)
+    topic_model = SAEBERTopic(N_TOPICS, embedding_model=encoder, word_vectors="corpus")
     topic_model.fit(texts, news.embeddings[:N_DOCUMENTS])
     data = topic_model.prepare_topic_data(texts, news.embeddings[:N_DOCUMENTS])
     np.testing.assert_allclose(data["document_topic_matrix"].sum(axis=1), 1, atol=1e-5)
@@ -46,7 +48,7 @@ def test_saebertopic_gives_its_mixtures(news, texts, encoder):
     np.testing.assert_allclose(data["transform"](texts[:2]).sum(axis=1), 1, atol=1e-5)
 
 
-def test_without_words_it_says_so(news):
+def test_a_model_without_words_is_refused(news):
     wordless = SAETopicModel(4).fit(None, embeddings=news.embeddings[:100])
     with pytest.raises(ValueError, match="fitted without documents"):
         wordless.prepare_topic_data(news.documents[:100], news.embeddings[:100])
@@ -65,15 +67,9 @@ def test_topicwizards_figures(news, texts, model, topicwizard):
     bars = figures.topic_barcharts(data, top_n=5)
     words = {word for trace in bars.data for word in np.ravel(trace.y) if isinstance(word, str)}
     assert {words_[0] for words_ in model.get_topics(1)} <= words
-    clouds = figures.topic_wordclouds(data, custom_font_path=font())
+    clouds = figures.topic_wordclouds(data, custom_font_path=findfont("DejaVu Sans"))
     assert len(clouds.data) == N_TOPICS
     points = sum(len(trace.x) for trace in figures.document_map(data).data)
     assert points >= N_DOCUMENTS
     groups = figures.group_topic_barcharts(data, np.array(news.classes[:N_DOCUMENTS]))
     assert groups.data
-
-
-def font():
-    from matplotlib.font_manager import findfont
-
-    return findfont("DejaVu Sans")

@@ -4,9 +4,33 @@ Train once, cut into any number of topics (Girrbach & Akata, ICML 2026, arXiv 25
 adapters are imported on their own: ``saetm_plugins.bertopic``, ``.gensim``, ``.octis``.
 """
 
-from saetm_plugins.atoms import SparseAutoencoder, train_sae
-from saetm_plugins.model import SAETopicModel
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
 __all__ = ["SAETopicModel", "SparseAutoencoder", "__version__", "train_sae"]
+
+if TYPE_CHECKING:
+    from saetm_plugins.atoms import SparseAutoencoder, train_sae
+    from saetm_plugins.model import SAETopicModel
+else:
+    # PyTorch and scikit-learn take seconds to import, so classes and modules of the package are
+    # imported when they are first used (PEP 562).
+    _MODULE_OF = {
+        "SAETopicModel": "saetm_plugins.model",
+        "SparseAutoencoder": "saetm_plugins.atoms",
+        "train_sae": "saetm_plugins.atoms",
+    }
+
+    def __getattr__(name: str) -> Any:
+        if name in _MODULE_OF:
+            return getattr(import_module(_MODULE_OF[name]), name)
+        if not name.startswith("_") and find_spec(f"{__name__}.{name}"):
+            return import_module(f"{__name__}.{name}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

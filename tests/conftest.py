@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import random
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -10,6 +13,9 @@ import numpy as np
 import pytest
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
+
+from saetm_plugins import SAETopicModel, SparseAutoencoder, train_sae
+from saetm_plugins.atoms import choice
 
 N_THEMES = 5
 WORDS_OF_THEME = 12
@@ -52,6 +58,38 @@ def corpus() -> PlantedCorpus:
 def plant_corpus():
     """The function that draws such a corpus, for tests that need another one."""
     return draw_corpus
+
+
+@pytest.fixture(scope="session")
+def sae(corpus: PlantedCorpus) -> SparseAutoencoder:
+    """Atoms of the corpus, trained briefly: training them is most of a fit."""
+    return train_sae(corpus.embeddings, n_atoms=32, k=4, n_steps=200)
+
+
+@pytest.fixture(scope="session")
+def fitted(corpus: PlantedCorpus, sae: SparseAutoencoder) -> SAETopicModel:
+    """Five topics of the corpus, for reading only."""
+    return SAETopicModel(5, sae=sae).fit(corpus.documents, embeddings=corpus.embeddings)
+
+
+@pytest.fixture(scope="session")
+def wordless(corpus: PlantedCorpus, sae: SparseAutoencoder) -> SAETopicModel:
+    """The same without texts, for reading only."""
+    return SAETopicModel(5, sae=sae).fit(None, embeddings=corpus.embeddings)
+
+
+@pytest.fixture
+def model(fitted: SAETopicModel) -> SAETopicModel:
+    """A copy of the five topics, which a test may change."""
+    return copy.copy(fitted)
+
+
+@pytest.fixture
+def quick_atoms() -> Iterator[None]:
+    """Models that train atoms of their own do so in 200 steps, for tests of everything else."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(choice, "train_sae", functools.partial(choice.train_sae, n_steps=200))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -17,46 +17,52 @@ N_TOPICS = 5
 
 
 @pytest.fixture(scope="module")
-def parts(corpus):
-    """An autoencoder, counts, vocabulary, and three uneven batches of rows."""
+def batches(corpus):
+    """Three uneven batches of rows."""
+    order = np.random.default_rng(0).permutation(len(corpus.documents))
+    return np.split(order, [37, 290])
+
+
+@pytest.fixture(scope="module")
+def counted(corpus):
+    """The function that returns embeddings, counts and vocabulary of a batch."""
     vectorizer = CountVectorizer()
     bow = vectorizer.fit_transform(corpus.documents)
-    sae = train_sae(corpus.embeddings, random_state=3)
-    order = np.random.default_rng(0).permutation(len(corpus.documents))
-    return sae, bow, vectorizer.get_feature_names_out(), np.split(order, [37, 290])
+    vocabulary = vectorizer.get_feature_names_out()
+
+    def of(rows):
+        return {"embeddings": corpus.embeddings[rows], "bow": bow[rows], "vocabulary": vocabulary}
+
+    return of
 
 
-def fit(corpus, parts, rows, **options):
-    sae, bow, vocabulary, _ = parts
-    model = SAETopicModel(N_TOPICS, sae=sae, **options)
-    return model.fit(None, embeddings=corpus.embeddings[rows], bow=bow[rows], vocabulary=vocabulary)
+@pytest.fixture(scope="module")
+def fit(counted, sae):
+    """The function that fits a model to a batch."""
 
+    def fit(rows, classes=None, **options):
+        return SAETopicModel(N_TOPICS, sae=sae, **options).fit(
+            None, **counted(rows), **({} if classes is None else {"classes": classes})
+        )
 
-def add(model, corpus, parts, rows, **options):
-    _, bow, vocabulary, _ = parts
-    return model.partial_fit(
-        None, embeddings=corpus.embeddings[rows], bow=bow[rows], vocabulary=vocabulary, **options
-    )
+    return fit
 
 
 def assert_same_corpus(one, other, atol=1e-5):
     assert one.n_documents_seen_ == other.n_documents_seen_
-    np.testing.assert_allclose(one.atom_prevalence_, other.atom_prevalence_, atol=atol)
-    np.testing.assert_allclose(one.atom_words_, other.atom_words_, atol=atol)
-    np.testing.assert_allclose(one.background_, other.background_, atol=atol)
-    np.testing.assert_allclose(one.atoms_.centroids, other.atoms_.centroids, atol=atol)
-    np.testing.assert_allclose(
-        one.atoms_.keywords.toarray(), other.atoms_.keywords.toarray(), atol=atol
-    )
+    for name in ("atom_prevalence_", "atom_words_", "background_"):
+        np.testing.assert_allclose(getattr(one, name), getattr(other, name), atol=atol)
+    one, other = one.atoms_, other.atoms_
+    np.testing.assert_allclose(one.centroids, other.centroids, atol=atol)
+    np.testing.assert_allclose(one.keywords.toarray(), other.keywords.toarray(), atol=atol)
 
 
-@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 2, 0)])
-def test_batches_in_any_order_are_one_fit_of_all_documents(corpus, parts, order):
-    batches = [parts[3][i] for i in order]
-    model = fit(corpus, parts, batches[0])
-    for rows in batches[1:]:
-        add(model, corpus, parts, rows)
-    whole = fit(corpus, parts, np.concatenate(parts[3]))
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1)])
+def test_batches_in_any_order_are_one_fit_of_all_documents(fit, counted, batches, order):
+    first, *others = (batches[i] for i in order)
+    model, whole = fit(first), fit(np.concatenate(batches))
+    for rows in others:
+        model.partial_fit(None, **counted(rows))
     assert_same_corpus(model, whole)
     for merge in ("nmf", "ward"):
         model.retopic(7, merge)
@@ -64,20 +70,18 @@ def test_batches_in_any_order_are_one_fit_of_all_documents(corpus, parts, order)
         np.testing.assert_allclose(model.components_, whole.components_, atol=1e-4)
 
 
-def test_forgetting_is_a_fit_of_what_comes_after(corpus, parts):
-    first, second = parts[3][1], parts[3][2]
-    model = add(fit(corpus, parts, first), corpus, parts, second, decay=0)
-    fresh = fit(corpus, parts, second)
+def test_forgetting_is_a_fit_of_what_comes_after(fit, counted, batches):
+    model = fit(batches[1]).partial_fit(None, **counted(batches[2]), decay=0)
+    fresh = fit(batches[2])
     assert_same_corpus(model, fresh)
     np.testing.assert_allclose(model.retopic(N_TOPICS).components_, fresh.components_, atol=1e-4)
 
 
-def test_decay_lets_all_sums_count_for_less(corpus, parts):
-    first, second = parts[3][1], parts[3][2]
-    model = fit(corpus, parts, first)
+def test_decay_lets_all_sums_count_for_less(fit, counted, batches):
+    model = fit(batches[1])
     before = model.atoms_.sums
-    add(model, corpus, parts, second, decay=0.25)
-    more = fit(corpus, parts, second).atoms_.sums
+    model.partial_fit(None, **counted(batches[2]), decay=0.25)
+    more = fit(batches[2]).atoms_.sums
     for field in dataclasses.fields(before):
         old, new = getattr(before, field.name), getattr(more, field.name)
         if field.name == "class_mass":  # no class is known
@@ -90,10 +94,9 @@ def test_decay_lets_all_sums_count_for_less(corpus, parts):
         np.testing.assert_allclose(found, expected, rtol=1e-12, err_msg=field.name)
 
 
-def test_merged_models_are_one_model_of_all_documents(corpus, parts):
-    models = [fit(corpus, parts, rows) for rows in parts[3]]
-    merged = SAETopicModel.merge_models(models)
-    whole = fit(corpus, parts, np.concatenate(parts[3]))
+def test_merged_models_are_one_model_of_all_documents(corpus, fit, batches):
+    models = [fit(rows) for rows in batches]
+    merged, whole = SAETopicModel.merge_models(models), fit(np.concatenate(batches))
     assert_same_corpus(merged, whole)
     np.testing.assert_allclose(merged.components_, whole.components_, atol=1e-4)
     new = [model.transform(embeddings=corpus.embeddings) for model in (merged, whole)]
@@ -113,21 +116,16 @@ def assert_equal_field(name, found, expected):
         np.testing.assert_array_equal(found, expected, err_msg=name)
 
 
-def test_every_field_of_added_models_is_that_of_one_fit(corpus, parts):
+def test_every_field_of_added_models_is_that_of_one_fit(corpus, fit, batches):
     """Walks the dataclasses, so that a new field is added up or fails here."""
-    sae, bow, vocabulary, batches = parts
     names = np.array(["x", "b", "-1", "a", "y"])[corpus.themes]
     names[batches[0][names[batches[0]] == "x"]] = "-1"  # the first batch knows fewer classes
-
-    def learn(rows):
-        model = SAETopicModel(N_TOPICS, sae=sae, word_vectors={"themeaworda": [3.0, 4.0]})
-        return model.fit(
-            None, embeddings=corpus.embeddings[rows], bow=bow[rows], vocabulary=vocabulary,
-            classes=names[rows], class_weight=0.7,
-        ).atoms_  # fmt: skip
-
-    added = learn(batches[0]) + learn(batches[1]) + learn(batches[2])
-    whole = learn(np.concatenate(batches))
+    vectors = {"themeaworda": [3.0, 4.0]}
+    *parts, whole = (
+        fit(rows, names[rows], word_vectors=vectors).atoms_
+        for rows in (*batches, np.concatenate(batches))
+    )
+    added = parts[0] + parts[1] + parts[2]
     assert added.classes.tolist() == ["a", "b", "x", "y"]
     for field in dataclasses.fields(added):
         if field.compare and field.name != "sums":
@@ -137,18 +135,8 @@ def test_every_field_of_added_models_is_that_of_one_fit(corpus, parts):
         assert_equal_field(name, value, getattr(whole.sums, name))
 
 
-def test_classes_of_one_half_stay_where_the_other_has_none(corpus, parts):
-    sae, bow, vocabulary, batches = parts
-    first, second = (
-        SAETopicModel(N_TOPICS, sae=sae).fit(
-            None,
-            embeddings=corpus.embeddings[rows],
-            bow=bow[rows],
-            vocabulary=vocabulary,
-            classes=classes,
-        )
-        for rows, classes in ((batches[1], corpus.themes[batches[1]]), (batches[2], None))
-    )
+def test_classes_of_one_half_stay_where_the_other_has_none(corpus, fit, batches):
+    first, second = fit(batches[1], corpus.themes[batches[1]]), fit(batches[2])
     for models in ((first, second), (second, first)):
         merged = SAETopicModel.merge_models(models).atoms_
         assert merged.classes.tolist() == list("01234")
@@ -157,72 +145,58 @@ def test_classes_of_one_half_stay_where_the_other_has_none(corpus, parts):
         )
 
 
-def test_vocabularies_are_united_with_zero_for_what_was_not_counted(corpus, parts):
-    sae = parts[0]
-    halves = [slice(0, 200), slice(200, 400)]
-    texts = [[f"{text} only{side}" for text in corpus.documents[rows]]
-             for side, rows in zip("ab", halves, strict=True)]  # fmt: skip
-    models = [
-        SAETopicModel(N_TOPICS, sae=sae, vectorizer=CountVectorizer()).fit(
-            of_side, embeddings=corpus.embeddings[rows]
-        )
-        for of_side, rows in zip(texts, halves, strict=True)
-    ]
-    merged = SAETopicModel.merge_models(models)
-    whole = SAETopicModel(N_TOPICS, sae=sae, vectorizer=CountVectorizer()).fit(
-        texts[0] + texts[1], embeddings=corpus.embeddings
-    )
+def test_vocabularies_are_united_with_zero_for_what_was_not_counted(corpus, sae):
+    texts = [f"{text} only{'ab'[row >= 200]}" for row, text in enumerate(corpus.documents)]
+
+    def fit(rows):
+        model = SAETopicModel(N_TOPICS, sae=sae, vectorizer=CountVectorizer())
+        return model.fit(texts[rows], embeddings=corpus.embeddings[rows])
+
+    merged = SAETopicModel.merge_models([fit(slice(200)), fit(slice(200, 400))])
+    whole = fit(slice(400))
     assert merged.vocabulary_.tolist() == whole.vocabulary_.tolist()
     assert {"onlya", "onlyb"} <= set(merged.vocabulary_)
     assert_same_corpus(merged, whole)
-    merged.partial_fit(texts[0][:20], embeddings=corpus.embeddings[:20])
+    merged.partial_fit(texts[:20], embeddings=corpus.embeddings[:20])
     assert np.isfinite(merged.components_).all()
 
 
-def test_models_of_different_atoms_are_not_merged(corpus, parts):
-    other = SAETopicModel(N_TOPICS, random_state=1).fit(
-        corpus.documents, embeddings=corpus.embeddings
-    )
-    model = fit(corpus, parts, parts[3][1])
+def test_models_of_different_atoms_are_not_merged(corpus, fitted):
+    atoms = train_sae(corpus.embeddings, n_atoms=32, k=4, n_steps=5)
+    other = SAETopicModel(N_TOPICS, sae=atoms).fit(corpus.documents, embeddings=corpus.embeddings)
     with pytest.raises(ValueError, match="share a sparse autoencoder"):
-        SAETopicModel.merge_models([model, other])
+        SAETopicModel.merge_models([fitted, other])
     with pytest.raises(ValueError, match="at least 2"):
-        SAETopicModel.merge_models([model])
-    with pytest.raises(TypeError, match="SAETopicModel; found str"):
-        SAETopicModel.merge_models([model, "model"])
+        SAETopicModel.merge_models([fitted])
 
 
-def test_words_that_the_first_batch_lacked_are_learned_without_nan(corpus, parts):
-    sae, bow, vocabulary, _ = parts
-    first, second = bow[:200].tolil(), bow[200:]
-    first[:, 0] = 0  # does not occur
-    first[:, 1] = 1  # stands in every document
-    model = SAETopicModel(N_TOPICS, sae=sae).fit(
-        None, embeddings=corpus.embeddings[:200], bow=first.tocsr(), vocabulary=vocabulary
-    )
+def test_words_that_the_first_batch_lacked_are_learned_without_nan(counted, sae):
+    first = counted(slice(200))
+    bow = first["bow"].tolil()
+    bow[:, 0] = 0  # does not occur
+    bow[:, 1] = 1  # occurs in every document
+    model = SAETopicModel(N_TOPICS, sae=sae).fit(None, **first | {"bow": bow.tocsr()})
     assert np.isfinite(model.components_).all()
-    model.partial_fit(None, embeddings=corpus.embeddings[200:], bow=second, vocabulary=vocabulary)
+    model.partial_fit(None, **counted(slice(200, 400)))
     assert np.isfinite(model.components_).all()
     np.testing.assert_allclose(model.components_.sum(axis=1), 1, atol=1e-4)
     assert model.components_[:, 0].max() > 0
 
 
-def test_saving_in_between_changes_nothing(corpus, parts, tmp_path):
-    first, second = parts[3][1], parts[3][2]
-    model = fit(corpus, parts, first, merge="ward")
+def test_saving_in_between_changes_nothing(fit, counted, batches, tmp_path):
+    model = fit(batches[1], merge="ward")
     model.save(tmp_path / "model")
-    twin = SAETopicModel.load(tmp_path / "model")
     results = [
-        add(one, corpus, parts, second).retopic(12, "ward").components_ for one in (model, twin)
+        each.partial_fit(None, **counted(batches[2])).retopic(12, "ward").components_
+        for each in (model, SAETopicModel.load(tmp_path / "model"))
     ]
     np.testing.assert_array_equal(*results)
 
 
-def test_a_value_never_changes(corpus, parts):
-    model = fit(corpus, parts, parts[3][1])
+def test_a_value_never_changes(model, counted, batches):
     atoms, topics = model.atoms_, model.topics_
     prevalence, words = atoms.prevalence.copy(), topics.words.copy()
-    add(model, corpus, parts, parts[3][2])
+    model.partial_fit(None, **counted(batches[2]))
     model.merge_topics([0, 1]).split_topic(0).undo()
     assert model.atoms_ is not atoms
     np.testing.assert_array_equal(atoms.prevalence, prevalence)
@@ -250,11 +224,11 @@ def test_sums_of_blocks_are_the_sums_of_all(corpus, monkeypatch):
         np.testing.assert_allclose(sums.atom_pairs.toarray(), pairs)
 
 
-def test_a_table_of_words_too_large_is_refused_with_its_size(corpus, parts):
-    sae = parts[0]
+def test_a_table_of_words_too_large_is_refused_with_its_size(sae, monkeypatch):
+    monkeypatch.setattr("saetm_plugins.validation.DENSE_LIMIT", 2**20)
     empty = sum_documents(sp.csr_matrix((0, sae.n_atoms)), None, None, sae.n_features)
-    with pytest.raises(ValueError, match=r"P\(word \| atom\) of shape \(200, 10000000\).* GiB"):
-        AtomModel(sae, empty, vocabulary=np.empty(10_000_000, dtype=object))
+    with pytest.raises(ValueError, match=r"P\(word \| atom\) of shape \(32, 10000\).* GiB"):
+        AtomModel(sae, empty, vocabulary=np.empty(10_000, dtype=object))
 
 
 @pytest.mark.parametrize(

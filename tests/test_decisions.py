@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -9,18 +11,12 @@ from saetm_plugins import SAETopicModel, assignments
 from saetm_plugins.decisions import Decisions
 
 
-@pytest.fixture(scope="module")
-def fitted(corpus) -> SAETopicModel:
-    return SAETopicModel(n_topics=5).fit(corpus.documents, embeddings=corpus.embeddings)
-
-
 @pytest.fixture
 def model(fitted) -> SAETopicModel:
     """A model whose every tenth document was given the topic after its own, by hand."""
     labels = fitted.labels_.copy()
     labels[::10] = (labels[::10] + 1) % 5
-    model = SAETopicModel(n_topics=5)
-    vars(model).update(vars(fitted))
+    model = copy.copy(fitted)
     model.set_topics(assignments.move_documents(fitted.topics_, fitted.doc_atoms_, labels))
     np.testing.assert_array_equal(model.labels_, labels)
     return model

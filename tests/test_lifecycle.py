@@ -25,15 +25,12 @@ DOCUMENTS = [
     for theme in THEMES
 ]
 SAE = train_sae(EMBEDDINGS, n_atoms=40, k=3, n_steps=120)
+EXAMPLES = min(2000, int(os.environ.get("SAETM_FUZZ", "10")))
 VECTORIZER = CountVectorizer(vocabulary=sorted({w for d in DOCUMENTS for w in d.split()}))
 
 batches = st.tuples(st.integers(0, 120), st.integers(4, 40)).map(lambda p: slice(p[0], sum(p)))
 singles = st.integers(0, 159).map(lambda row: slice(row, row + 1))
 merges = st.sampled_from(["auto", "nmf", "kmeans", "ward"])
-
-
-def state_of(model):
-    return {name: value for name, value in vars(model).items() if name != "_loaded_encoder"}
 
 
 class Life(RuleBasedStateMachine):
@@ -45,13 +42,13 @@ class Life(RuleBasedStateMachine):
 
     def do(self, name, *args, **kwargs):
         """Call a method; where it raises, check the error and that nothing has changed."""
-        before = state_of(self.model)
+        before = dict(vars(self.model))
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 getattr(self.model, name)(*args, **kwargs)
         except (ValueError, TypeError):
-            after = state_of(self.model)
+            after = vars(self.model)
             assert before.keys() == after.keys()
             assert all(before[key] is after[key] for key in before), f"{name} changed the model"
         else:
@@ -178,7 +175,7 @@ def assert_equal(one, other):
 
 TestLife = Life.TestCase
 TestLife.settings = settings(
-    max_examples=min(2000, int(os.environ.get("SAETM_FUZZ", "25"))),
+    max_examples=EXAMPLES,
     stateful_step_count=25,
     deadline=None,
     derandomize=True,
@@ -203,6 +200,7 @@ def test_a_refit_is_a_fit(model):
         model.undo()
 
 
+@pytest.mark.usefixtures("quick_atoms")
 def test_a_refit_at_another_width_is_a_fit():
     model, fresh = (SAETopicModel(5, n_atoms=20, k=2, word_vectors="corpus") for _ in range(2))
     model.fit(DOCUMENTS, embeddings=EMBEDDINGS).fit(DOCUMENTS, embeddings=EMBEDDINGS[:, :8])
@@ -212,12 +210,10 @@ def test_a_refit_at_another_width_is_a_fit():
 
 def test_the_vectorizer_is_as_it_was_after_a_call_that_raises(model):
     vectorizer, words = model.vectorizer_, dict(model.vectorizer_.vocabulary_)
-    for call in (
-        lambda: model.partial_fit(["new words"], embeddings=EMBEDDINGS[:1], decay=np.inf),
-        lambda: model.fit(["new words"] * 3, embeddings=EMBEDDINGS[:2]),
-    ):
-        with pytest.raises(ValueError, match=r"decay|embeddings"):
-            call()
+    with pytest.raises(ValueError, match="decay"):
+        model.partial_fit(["new words"], embeddings=EMBEDDINGS[:1], decay=np.inf)
+    with pytest.raises(ValueError, match="embeddings"):
+        model.fit(["new words"] * 3, embeddings=EMBEDDINGS[:2])
     assert model.vectorizer_ is vectorizer
     assert vectorizer.vocabulary_ == words
 
@@ -230,12 +226,3 @@ def test_batches_after_adam_are_one_fit_of_all():
         DOCUMENTS[80:], embeddings=EMBEDDINGS[80:]
     )
     np.testing.assert_allclose(whole.atom_words_, batches.atom_words_, atol=1e-5)
-
-
-@pytest.mark.parametrize("kind", [np.uint8, np.int64])
-def test_counts_may_be_numpy_integers(model, kind):
-    assert model.get_topics(kind(3)) == model.get_topics(3)
-    again = SAETopicModel(kind(5), sae=SAE, word_vectors="corpus").fit(
-        DOCUMENTS, embeddings=EMBEDDINGS
-    )
-    np.testing.assert_array_equal(again.components_, model.components_)

@@ -4,19 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from saetm_plugins import SAETopicModel
 from saetm_plugins.model_tables import document_table, topic_table
-
-
-@pytest.fixture(scope="module")
-def fitted(corpus):
-    model = SAETopicModel(n_topics=5, n_atoms=12, k=2)
-    return model.fit(corpus.documents, embeddings=corpus.embeddings)
-
-
-@pytest.fixture(scope="module")
-def wordless(corpus):
-    return SAETopicModel(n_topics=4, n_atoms=12, k=2).fit(None, embeddings=corpus.embeddings)
 
 
 def test_documents_have_their_largest_topics(fitted):
@@ -37,8 +25,7 @@ def test_documents_have_their_largest_topics(fitted):
         np.testing.assert_array_equal(shares, expected[found])
 
 
-def test_a_blank_text_is_of_no_topic(fitted, corpus):
-    model = copy(fitted)
+def test_a_blank_text_is_of_no_topic(model, corpus):
     with pytest.warns(UserWarning, match="1 of 6 documents are blank"):
         model.partial_fit(["  ", *corpus.documents[:5]], embeddings=corpus.embeddings[:6])
     with pytest.warns(UserWarning, match="1 of 6 documents are blank"):
@@ -59,8 +46,8 @@ def test_names_are_labels_or_words_or_numbers(fitted, wordless):
     assert topic_table(labelled)["name"].tolist() == [words[0], "sports [all]", *words[2:]]
     assert document_table(labelled).groupby("topic")["name"].first()[1] == "sports [all]"
     table = topic_table(wordless)
-    assert table["name"].tolist() == ["topic 0", "topic 1", "topic 2", "topic 3"]
-    assert table["words"].tolist() == [""] * 4
+    assert table["name"].tolist() == [f"topic {topic}" for topic in range(5)]
+    assert table["words"].tolist() == [""] * 5
     assert set(document_table(wordless)["name"]) <= set(table["name"])
 
 

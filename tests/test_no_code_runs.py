@@ -1,7 +1,8 @@
-"""A canary in every place of a saved model that could hold code: none of them may sing."""
+"""Code in every part of a saved model that could hold some: none of it may run."""
 
 import json
 import pickle
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -49,9 +50,8 @@ def trap(tmp_path, canary):
 
 
 @pytest.fixture
-def saved(corpus, tmp_path):
-    model = SAETopicModel(5).fit(corpus.documents, embeddings=corpus.embeddings)
-    model.save(tmp_path / "model")
+def saved(fitted, tmp_path):
+    fitted.save(tmp_path / "model")
     return tmp_path / "model"
 
 
@@ -75,14 +75,10 @@ def test_a_folder_named_as_encoder_is_not_opened(
 
 
 def test_an_encoder_that_is_passed_is_used(saved, trap, corpus):
-    class Encoder:
-        def encode(self, texts):
-            return corpus.embeddings[: len(texts)]
-
     edit(saved / "config.json", lambda config: config["parameters"].update(encoder=str(trap)))
     model = SAETopicModel.load(saved, encoder=Encoder())
     np.testing.assert_array_equal(
-        model.transform(corpus.documents), model.transform(None, corpus.embeddings)
+        model.transform(corpus.documents[:9]), model.transform(None, Encoder().encode(range(9)))
     )
 
 
@@ -118,20 +114,33 @@ def test_weights_that_are_larger_than_their_file_are_refused(tmp_path):
         SparseAutoencoder.from_pretrained(tmp_path / "ae.pt")
 
 
+class Encoder:
+    def encode(self, texts):
+        return np.ones((len(texts), 24), dtype=np.float32)
+
+
 class TestBERTopic:
-    @pytest.fixture
-    def folder(self, corpus, tmp_path):
-        bertopic = pytest.importorskip("saetm_plugins.bertopic")
-        model = bertopic.SAEBERTopic(n_topics=5, embedding_model=Encoder())
+    @pytest.fixture(scope="class")
+    def bertopic(self):
+        return pytest.importorskip("saetm_plugins.bertopic")
+
+    @pytest.fixture(scope="class")
+    def whole(self, bertopic, corpus, sae, tmp_path_factory):
+        """A saved model, which is not changed."""
+        folder = tmp_path_factory.mktemp("whole") / "bertopic"
+        model = bertopic.SAEBERTopic(5, sae=sae, embedding_model=Encoder())
         model.fit(corpus.documents, embeddings=corpus.embeddings)
-        model.save(tmp_path / "bertopic", "pytorch", save_embedding_model=False)
-        return tmp_path / "bertopic"
+        model.save(folder, "pytorch", save_embedding_model=False)
+        return folder
+
+    @pytest.fixture
+    def folder(self, whole, tmp_path):
+        return Path(shutil.copytree(whole, tmp_path / "bertopic"))
 
     @pytest.mark.parametrize("name", ["topic_embeddings.bin", "ctfidf.bin"])
-    def test_weights_are_weights_whatever_the_environment_says(
-        self, folder, canary, monkeypatch, name
+    def test_a_pickle_is_refused_whatever_the_environment_says(
+        self, bertopic, folder, canary, monkeypatch, name
     ):
-        bertopic = pytest.importorskip("saetm_plugins.bertopic")
         monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
         assert bertopic.SAEBERTopic.load(folder).sae_model_.n_topics_ == 5
         torch.save({"topic_embeddings": Canary(canary)}, folder / name)
@@ -140,31 +149,21 @@ class TestBERTopic:
             bertopic.SAEBERTopic.load(folder)
         assert not canary.exists()
 
-    def test_a_pickled_file_is_refused(self, tmp_path, canary):
-        bertopic = pytest.importorskip("saetm_plugins.bertopic")
+    def test_a_pickled_file_is_refused(self, bertopic, tmp_path, canary):
         (tmp_path / "model").write_bytes(pickle.dumps(Canary(canary)))
         with pytest.raises(ValueError, match="allow_pickle=True"):
             bertopic.SAEBERTopic.load(tmp_path / "model")
         assert not canary.exists()
 
-    def test_a_folder_named_as_embedding_model_is_not_opened(self, folder, trap, canary):
-        bertopic = pytest.importorskip("saetm_plugins.bertopic")
+    def test_a_folder_named_as_embedding_model_is_not_opened(self, bertopic, folder, trap, canary):
         edit(folder / "config.json", lambda config: config.update(embedding_model=str(trap)))
         with pytest.warns(UserWarning, match="not opened"):
             bertopic.SAEBERTopic.load(folder)
         assert not canary.exists()
 
     @pytest.mark.parametrize("name", ["sae_model_", "__class__", "transform"])
-    def test_a_config_sets_nothing_but_parameters(self, folder, name):
-        bertopic = pytest.importorskip("saetm_plugins.bertopic")
-        edit(
-            folder / "saetm" / "config.json",
-            lambda config: config["parameters"].update({name: "x"}),
-        )
+    def test_a_config_sets_nothing_but_parameters(self, bertopic, folder, name):
+        config = folder / "saetm" / "config.json"
+        edit(config, lambda content: content["parameters"].update({name: "x"}))
         with pytest.raises(ValueError, match="damaged"):
             bertopic.SAEBERTopic.load(folder)
-
-
-class Encoder:
-    def encode(self, texts):
-        return np.ones((len(texts), 24), dtype=np.float32)

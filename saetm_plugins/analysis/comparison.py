@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from saetm_plugins.analysis.documents import Documents, check_level, read_documents, row_blocks
+from saetm_plugins.analysis.documents import LEVELS, Documents, read_documents, row_blocks
 from saetm_plugins.analysis.explanation import main_topics
 from saetm_plugins.analysis.fitted import atom_words, topic_words
 from saetm_plugins.analysis.groups import Groups, read_groups, warn_of_few
@@ -25,7 +25,7 @@ from saetm_plugins.analysis.resampling import (
     permuted_sums,
 )
 from saetm_plugins.numerics.arrays import column_sums
-from saetm_plugins.validation import as_list, check_count, check_fraction
+from saetm_plugins.validation import as_list, check_choice, check_count, check_fraction
 
 _LEAST_PERMUTATIONS = 9_999
 _PER_TOPIC = 40  # permutations for each, so that one alone can have q < .05
@@ -62,8 +62,8 @@ def compare_groups(
 ) -> pd.DataFrame:
     """Compare two groups of documents by their topics: what is in a and not in b.
 
-    Documents are drawn and permuted, so they must be independent of each other: if several are
-    from one source, give the sources as `strata`, or compare the sources' means.
+    Documents are drawn and permuted as if they were independent: if several are from one source,
+    give the sources as `strata`, or compare the sources' means.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def compare_groups(
         largest weight in (-1: none). Coverage is missing if `doc_topics` are given alone and
         `threshold` is 0.
     """
-    check_level(level)
+    check_choice(level, "level", LEVELS)
     check_fraction(confidence, "confidence")
     check_fraction(threshold, "threshold")
     n_resamples = check_count(n_resamples, "n_resamples")

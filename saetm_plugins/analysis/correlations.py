@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from saetm_plugins.analysis.documents import check_level, read_documents
+from saetm_plugins.analysis.documents import LEVELS, read_documents
 from saetm_plugins.analysis.fitted import atom_words, topic_words
 from saetm_plugins.numerics.arrays import column_sums
-from saetm_plugins.validation import check_count, check_fraction
+from saetm_plugins.validation import check_choice, check_count, check_fraction
 
 
 def topic_correlations(
@@ -52,7 +52,7 @@ def topic_correlations(
         together) over 0 (as by chance) to 1 (only together); ``phi``, the correlation of the two
         presences, 0 for a topic that is in all documents.
     """
-    check_level(level)
+    check_choice(level, "level", LEVELS)
     check_fraction(threshold, "threshold")
     min_documents = check_count(min_documents, "min_documents")
     documents = read_documents(model, doc_topics, doc_atoms)

@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from saetm_plugins.analysis.fitted import as_topic_model, document_atoms
 from saetm_plugins.model import SAETopicModel
 from saetm_plugins.numerics.pairs import keep_entries, largest_entries
-from saetm_plugins.validation import check_choice, check_doc_topics, check_mixtures_of_atoms
+from saetm_plugins.validation import check_doc_topics, check_mixtures_of_atoms
 
 BLOCK_ROWS = 4096
 """Documents whose mixtures are dense at once."""
@@ -54,8 +54,12 @@ class Documents:
         -------
         csr_matrix of shape (n, n_topics or n_atoms), float32
         """
-        if threshold > 0 and level == "topics":
-            return self._above(threshold)
+        if level == "topics" and threshold > 0:
+            blocks = [
+                sp.csr_matrix(self.shares(rows) > threshold, dtype=np.float32)
+                for rows in row_blocks(np.arange(len(self)))
+            ]
+            return sp.vstack(blocks, format="csr")
         what = 'level="atoms"' if level == "atoms" else "threshold=0, the coverage by active atoms,"
         atoms = self.need_atoms(what)
         kept = atoms.data > threshold
@@ -78,13 +82,6 @@ class Documents:
                 f"{what} needs the documents' atoms: pass doc_atoms=model.transform_atoms(…)"
             )
         return self.doc_atoms
-
-    def _above(self, threshold: float) -> sp.csr_matrix:
-        blocks = [
-            sp.csr_matrix(self.shares(rows) > threshold, dtype=np.float32)
-            for rows in row_blocks(np.arange(len(self)))
-        ]
-        return sp.vstack(blocks, format="csr")
 
 
 def read_documents(model: Any, doc_topics: Any = None, doc_atoms: Any = None) -> Documents:
@@ -138,8 +135,3 @@ def atoms_of_topics(model: Any) -> sp.csr_matrix:
 def row_blocks(rows: np.ndarray, size: int = BLOCK_ROWS) -> list[np.ndarray]:
     """Cut row numbers into blocks of at most `size`."""
     return [rows[first : first + size] for first in range(0, len(rows), size)]
-
-
-def check_level(level: str) -> str:
-    """Return `level` if it is "topics" or "atoms", or raise a ValueError."""
-    return check_choice(level, "level", LEVELS)

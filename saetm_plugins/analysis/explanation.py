@@ -57,11 +57,6 @@ def explain_document(
         which is half of a mixture. For a text also ``words_in_text``, its words that the atom makes
         more probable than the background and the document's other atoms do; and ``start``, ``end``
         and ``passage``, the few sentences in which the atom weighs most.
-
-    Raises
-    ------
-    IndexError
-        When there is no fitted document of that position.
     """
     model = as_topic_model(model)
     n_words = check_count(n_words, "n_words")

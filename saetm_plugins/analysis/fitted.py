@@ -31,14 +31,11 @@ def as_topic_model(model: Any) -> SAETopicModel:
     ----------
     model : SAETopicModel, SAEBERTopic, SaeModel, SAEClusterer, or path
         A path is a folder that one of them was saved to.
-
-    Raises
-    ------
-    NotFittedError
-        When it is not fitted.
     """
     if isinstance(model, str | os.PathLike):
-        return SAETopicModel.load(_find_saved(Path(model)))
+        folders = [Path(model) / inner for inner in _SAVED_IN]
+        holding = [f for f in folders if (f / CONFIG_NAME).is_file() and (f / "sae").is_dir()]
+        return SAETopicModel.load([*holding, model][0])
     held = [getattr(model, name) for name in _HOLDERS if hasattr(model, name)]
     found = held[0] if held else model
     if held and found is None:
@@ -175,11 +172,3 @@ def count_in_vocabulary(
     if counts.nnz == 0:
         raise ValueError("documents hold no word of the model's vocabulary")
     return counts
-
-
-def _find_saved(path: Path) -> Path:
-    """Return the folder inside `path` that holds the estimator."""
-    for inner in _SAVED_IN:
-        if (path / inner / CONFIG_NAME).is_file() and (path / inner / "sae").is_dir():
-            return path / inner
-    return path  # loading it names what is missing

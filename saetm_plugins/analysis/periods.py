@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import numbers
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from saetm_plugins.analysis.times import read_times
 from saetm_plugins.validation import check_count, is_integer
@@ -50,13 +51,10 @@ def cut_into_periods(times: Any, bins: Any, n_documents: int, name: str = "times
         As of :func:`saetm_plugins.analysis.times.parse_times`; numbers are not read as dates where
         `bins` are numbers. A document without a time is in no period, with a warning.
     bins : "auto", int, str or sequence
-        "auto": each value, where there are few distinct whole numbers; else years, decades,
-        months and so on, at most about 20. An int: so many periods of the same length. A text:
-        a length, as pandas writes it ("Y", "10Y", "M", "7D"), for dates. A sequence: the edges of
-        the periods, each holding its lower one; times outside are in no period.
+        As of :func:`saetm_plugins.analysis.topic_trends`.
     n_documents : int
     name : str
-        Of the argument in the caller's signature, for errors.
+        Of the argument, for errors.
     """
     edges = [] if isinstance(bins, str) or not hasattr(bins, "__len__") else list(bins)
     as_numbers = bool(edges) and all(isinstance(edge, numbers.Real) for edge in edges)
@@ -83,7 +81,7 @@ def _auto(values: np.ndarray, known: np.ndarray) -> Periods:
             found = np.arange(found[0], found[-1] + 1)
         codes = np.full(len(values), -1)
         codes[known] = np.searchsorted(found, values[known])
-        return Periods([_number(value) for value in found], codes)
+        return Periods([int(v) if v == round(v) else float(v) for v in found], codes)
     step = _round_step(np.ptp(found) / _ABOUT, whole=bool(whole))
     first, last = np.floor(found[0] / step), np.floor(found[-1] / step)
     # A step below 1 is not exact; a multiple of it, rounded, is.
@@ -109,8 +107,6 @@ def _auto_dates(values: np.ndarray, known: np.ndarray) -> Periods:
 
 def _calendar(values: np.ndarray, known: np.ndarray, length: str) -> Periods:
     """Cut dates into calendar periods of a pandas length; several years begin at a multiple."""
-    import pandas as pd
-
     try:
         offset = pd.tseries.frequencies.to_offset(length, is_period=True)
         each = pd.PeriodIndex(pd.DatetimeIndex(values[known]), freq=offset.base)
@@ -133,7 +129,7 @@ def _calendar(values: np.ndarray, known: np.ndarray, length: str) -> Periods:
 def _equal(values: np.ndarray, known: np.ndarray, n_bins: int) -> Periods:
     low, high = values[known].min(), values[known].max()
     if low == high:
-        return _between(values, known, np.array([low, high]))
+        return _between(values, known, np.array([low, low]))
     if values.dtype.kind == "M":
         span = (high - low) / np.timedelta64(1, "us")
         steps = (np.linspace(0, span, n_bins + 1)).astype("timedelta64[us]")
@@ -142,13 +138,11 @@ def _equal(values: np.ndarray, known: np.ndarray, n_bins: int) -> Periods:
 
 
 def _read_edges(bins: Any, values: np.ndarray) -> np.ndarray:
-    import pandas as pd
-
     try:
-        edges = np.asarray(
-            pd.to_datetime(list(bins)) if values.dtype.kind == "M" else list(bins),
-            dtype="datetime64[us]" if values.dtype.kind == "M" else np.float64,
-        )
+        if values.dtype.kind == "M":
+            edges = pd.to_datetime(list(bins)).to_numpy(dtype="datetime64[us]")
+        else:
+            edges = np.asarray(list(bins), dtype=np.float64)
     except (TypeError, ValueError):
         raise TypeError(
             f'bins must be "auto", a number of periods, a length such as "10Y", or edges; found '
@@ -161,27 +155,18 @@ def _read_edges(bins: Any, values: np.ndarray) -> np.ndarray:
 
 def _between(values: np.ndarray, known: np.ndarray, edges: np.ndarray) -> Periods:
     """Cut between edges: a period holds its lower edge, the last one its upper edge as well."""
-    n_periods = max(len(edges) - 1, 1)
     codes = np.full(len(values), -1)
     given = values[known].astype(edges.dtype)
     inside = (given >= edges[0]) & (given <= edges[-1])
-    found = np.minimum(np.searchsorted(edges, given, side="right") - 1, n_periods - 1)
+    found = np.minimum(np.searchsorted(edges, given, side="right") - 1, len(edges) - 2)
     codes[known] = np.where(inside, found, -1)
     if (codes < 0).all():
         raise ValueError(f"bins from {edges[0]} to {edges[-1]} hold no document")
     if edges.dtype.kind == "M":
-        names: list[Any] = [f"{low}–{high}" for low, high in _pairs(edges.astype("datetime64[D]"))]
+        names: list[Any] = [f"{low}–{high}" for low, high in pairwise(edges.astype("M8[D]"))]
     elif (edges == np.round(edges)).all() and (values[known] == np.round(values[known])).all():
-        ends = [(int(low), int(high) - 1) for low, high in _pairs(edges)]
+        ends = [(int(low), int(high) - 1) for low, high in pairwise(edges)]
         names = [low if low >= high else f"{low}–{high}" for low, high in ends]
     else:
-        names = [f"{low:.6g}–{high:.6g}" for low, high in _pairs(edges)]
-    return Periods(names[:n_periods], codes)
-
-
-def _pairs(edges: np.ndarray) -> list[tuple[Any, Any]]:
-    return list(itertools.pairwise(edges)) or [(edges[0], edges[0])]
-
-
-def _number(value: float) -> float | int:
-    return int(value) if value == round(value) else float(value)
+        names = [f"{low:.6g}–{high:.6g}" for low, high in pairwise(edges)]
+    return Periods(names, codes)

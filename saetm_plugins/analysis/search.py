@@ -218,7 +218,7 @@ def _query_vector(model: SAETopicModel, searched: _Searched, query: Any, name: s
             raise ValueError(f"like={query} of {n_documents} documents")
         if searched.embeddings is not None:
             return searched.embeddings[query]
-        return _reconstruct(model, _cosines(model, searched.doc_atoms[query]))[0]
+        return _reconstruct(model, searched.doc_atoms[query])[0]
     if np.ndim(query) != 1:
         raise TypeError(f"{name} must be a text or an embedding; found {query!r}")
     return check_embeddings([query], name=name, width=model.sae_.n_features)[0]
@@ -232,7 +232,7 @@ def _match_vector(model: SAETopicModel, vector: np.ndarray, atom_weight: float) 
     towards = np.asarray(model.atoms_.centroids @ unit - mean @ unit, dtype=np.float32)
 
     def score(doc_atoms: sp.csr_matrix, embeddings: np.ndarray | None) -> np.ndarray:
-        by_atoms = unit_rows(_reconstruct(model, _cosines(model, doc_atoms))) @ unit
+        by_atoms = unit_rows(_reconstruct(model, doc_atoms)) @ unit
         if embeddings is None or atom_weight == 1:
             return by_atoms
         return atom_weight * by_atoms + (1 - atom_weight) * (unit_rows(embeddings) @ unit)
@@ -331,9 +331,9 @@ def _cosines(model: SAETopicModel, doc_atoms: sp.csr_matrix) -> sp.csr_matrix:
     return cosines
 
 
-def _reconstruct(model: SAETopicModel, cosines: sp.csr_matrix) -> np.ndarray:
+def _reconstruct(model: SAETopicModel, doc_atoms: sp.csr_matrix) -> np.ndarray:
     """Return the direction (n, d) of each document's embedding according to its atoms."""
-    return np.asarray(cosines @ model.atoms_.centroids)
+    return np.asarray(_cosines(model, doc_atoms) @ model.atoms_.centroids)
 
 
 def _scale_columns(matrix: sp.csr_matrix, factors: np.ndarray) -> sp.csr_matrix:

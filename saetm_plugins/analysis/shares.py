@@ -160,8 +160,12 @@ def rank_by_variance(table: pd.DataFrame, column: str, max_mean: float) -> pd.Da
 
 def group_shares(documents: Documents, groups: Groups) -> np.ndarray:
     """Return the mean share of each topic in each group, (G, T), without a dense N × T array."""
-    if documents.doc_topics is not None:
-        return _dense_sums(documents.doc_topics, groups) / groups.sizes[:, None]
+    if documents.doc_topics is not None:  # summed in double precision, a block at a time
+        memberships = sp.csr_matrix(groups.members.T)
+        sums = np.zeros((len(groups.names), documents.doc_topics.shape[1]))
+        for first, last in even_ranges(len(documents), BLOCK_ROWS):
+            sums += memberships[first:last].T @ documents.doc_topics[first:last]
+        return sums / groups.sizes[:, None]
     averaging = sp.csr_matrix(groups.members / groups.sizes[:, None])
     # A document's topics are its atoms' weights over their sum, which scales its row of atoms.
     doc_atoms = documents.need_atoms("topics")
@@ -184,15 +188,6 @@ def group_coverage(
     """Return the share of documents of each group that hold a topic or atom, (G, T or K)."""
     held = sp.csr_matrix(groups.members @ documents.present(level, threshold))
     return np.asarray(held.todense(), dtype=np.float64) / groups.sizes[:, None]
-
-
-def _dense_sums(doc_topics: np.ndarray, groups: Groups) -> np.ndarray:
-    """Return the sums over each group, (G, T), in double precision a block at a time."""
-    memberships = sp.csr_matrix(groups.members.T)
-    sums = np.zeros((len(groups.names), doc_topics.shape[1]))
-    for first, last in even_ranges(len(doc_topics), BLOCK_ROWS):
-        sums += memberships[first:last].T @ doc_topics[first:last]
-    return sums
 
 
 def _table(words: list[str], groups: Groups, values: np.ndarray, name: str = "share") -> Any:

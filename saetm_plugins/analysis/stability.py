@@ -170,7 +170,6 @@ def match_topics(
         A row a topic of the first: ``counterpart`` (-1 where the other has too few topics),
         ``word_overlap`` (missing without words), ``document_overlap``; both 0 without counterpart.
     """
-    words, other_words = _check_words(words, "words"), _check_words(other_words, "other_words")
     labels = _check_labels(labels, "labels", len(words))
     other_labels = _check_labels(other_labels, "other_labels", len(other_words))
     if len(labels) != len(other_labels):
@@ -187,11 +186,6 @@ def match_topics(
         return found.assign(word_overlap=np.nan)
     found.loc[rows, "word_overlap"] = by_words[rows, columns]
     return found
-
-
-def _check_words(words: Any, name: str) -> list[list[str]]:
-    what = "lists of words, one per topic"
-    return [as_list(row, name, what) for row in as_list(words, name, what)]
 
 
 def _check_labels(labels: Any, name: str, n_topics: int) -> np.ndarray:

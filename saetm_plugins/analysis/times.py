@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import scipy.sparse as sp
+from pandas.api.types import is_datetime64_any_dtype as is_datetime
 
 from saetm_plugins.analysis.groups import warn_of_missing
 from saetm_plugins.validation import check_choice
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 # By their unit: how pandas converts numbers to dates, and what they are called.
 _UNITS: dict[str, tuple[dict[str, Any], str]] = {
@@ -32,12 +31,7 @@ _QUARTER = r"(\d{4})[- ]?Q([1-4])"
 def read_times(
     times: Any, n_documents: int, name: str = "times", *, as_numbers: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return times as an array of float64 or datetime64, and which are known.
-
-    Parameters are those of :func:`parse_times`; `times` is any array-like of `n_documents` entries.
-    """
-    import pandas as pd
-
+    """Read any array-like by :func:`parse_times`: float64 or datetime64, and which are known."""
     no_list = isinstance(times, str | bytes | set | dict) or sp.issparse(times)
     if no_list or not hasattr(times, "__len__") or getattr(times, "ndim", 1) != 1:
         raise TypeError(f"{name} must hold a time for each document; found {type(times).__name__}")
@@ -49,7 +43,7 @@ def read_times(
     known = series.notna().to_numpy()
     warn_of_missing(int((~known).sum()), n_documents, name)
     series = parse_times(series, name, as_numbers=as_numbers)
-    if _is_datetime(series):
+    if is_datetime(series):
         return series.to_numpy(), known
     return series.to_numpy(dtype=np.float64, na_value=np.nan), known
 
@@ -82,8 +76,6 @@ def parse_times(
     at : callable, optional
         Names a row, counted from 0, in errors; ``times[3]`` by default.
     """
-    import pandas as pd
-
     at = at or (lambda row: f"{name}[{row}]")
     if unit is not None:
         check_choice(unit, "time_unit", tuple(_UNITS))
@@ -97,9 +89,9 @@ def parse_times(
         dates = pd.to_datetime(integers.astype("string"), format=format, errors="coerce")
         _refuse(times, known & dates.isna().to_numpy(), at, f"not a date as {format!r} writes it")
         times = dates
-    elif not pd.api.types.is_numeric_dtype(times.dtype) and not _is_datetime(times):
+    elif not pd.api.types.is_numeric_dtype(times.dtype) and not is_datetime(times):
         times = _parse_texts(times, known, at)
-    if _is_datetime(times):
+    if is_datetime(times):
         return times if times.dt.tz is None else times.dt.tz_convert("UTC").dt.tz_localize(None)
     numbers = times.astype("Float64").astype(np.float64)
     infinite = np.flatnonzero(np.isinf(numbers))
@@ -112,12 +104,6 @@ def parse_times(
     return numbers if as_numbers or not known.any() else _recognise(numbers, known, name)
 
 
-def _is_datetime(series: pd.Series) -> bool:
-    import pandas as pd
-
-    return pd.api.types.is_datetime64_any_dtype(series.dtype)
-
-
 def _refuse(times: pd.Series, wrong: np.ndarray, at: Callable[[int], str], problem: str) -> None:
     """Raise an error that names the first entry that is wrong."""
     for row in np.flatnonzero(wrong)[:1]:
@@ -128,8 +114,6 @@ def _refuse(times: pd.Series, wrong: np.ndarray, at: Callable[[int], str], probl
 
 def _parse_texts(series: pd.Series, known: np.ndarray, at: Callable[[int], str]) -> pd.Series:
     """Read texts and objects as numbers where all are, else as dates."""
-    import pandas as pd
-
     for row, value in enumerate(series):
         if hasattr(value, "__len__") and not isinstance(value, str | bytes):
             found = type(value).__name__
@@ -151,8 +135,6 @@ def _parse_texts(series: pd.Series, known: np.ndarray, at: Callable[[int], str])
 
 def _recognise(numbers: pd.Series, known: np.ndarray, name: str) -> pd.Series:
     """Return numbers as dates where they can hardly be anything else, with a warning."""
-    import pandas as pd
-
     given = numbers[known]
     if (given == given.round()).all() and given.between(1e5, 1e15).all():
         texts = given.astype(np.int64).astype(str)

@@ -1,14 +1,14 @@
 """The ``saetm`` command: topic models from the shell, from fitting them to reading collections.
 
-The functions of its modules are the commands; they import the library when they run, so that
-``saetm --help`` answers at once.
+The functions of its modules are the commands. They reach the library through :mod:`.library`, which
+imports it when they run, so that ``saetm --help`` answers at once.
 """
 
 from __future__ import annotations
 
 import sys
 import warnings
-from typing import Any
+from typing import Annotated, Any
 
 try:
     import typer
@@ -18,13 +18,10 @@ try:
 except ImportError as error:  # the library works without its command
     raise SystemExit(f"{error}: the saetm command needs pip install 'saetm-plugins[cli]'") from None
 
+from saetm_plugins import __version__
 from saetm_plugins.cli import atoms, collections, counts, documents, exploring, images, models
 
-app = typer.Typer(
-    help="Topic models on sparse autoencoders: train once, cut into any number of topics.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 COMMANDS = {
     "Topic models": (models.demo, models.fit, models.topics, models.assign, models.retopic),
     "Reading a collection": (
@@ -38,6 +35,18 @@ COMMANDS = {
 for panel, commands in COMMANDS.items():
     for command in commands:
         app.command(command.__name__.replace("_", "-"), rich_help_panel=panel)(command)
+
+
+@app.callback(invoke_without_command=True)
+def show_version(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Topic models on sparse autoencoders: train once, cut into any number of topics."""
+    if version:
+        typer.echo(f"saetm {__version__}")
+        raise typer.Exit
 
 
 def main() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from saetm_plugins.cli import library
 from saetm_plugins.cli.console import print_line
 from saetm_plugins.cli.images import open_picture_folder
 from saetm_plugins.cli.options import Format, Overwrite, TextColumn, Texts, expand_options
@@ -35,16 +37,13 @@ def embed(
     form: Format,
 ) -> None:
     """Embed the texts of a file, or a folder of pictures, into shards that train-sae reads."""
-    from saetm_plugins.corpus.embed import embed_file
-    from saetm_plugins.corpus.images import embed_images
-
     given = {"encoder": encoder, "shard_size": shard_size, "batch_size": batch_size}
     options: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     images = open_picture_folder(file)
     if images is not None:
-        embed_images(images, out, **options)
+        library.images.embed_images(images, out, **options)
     else:
-        embed_file(file, out, text_column=text_column, **form.reading(), **options)
+        library.embed.embed_file(file, out, text_column=text_column, **form.reading(), **options)
     print_line(console, "Saved to", out)
 
 
@@ -79,12 +78,8 @@ def train_sae(
     for name in ("embeddings", "out", "config", "overwrite"):
         del flags[name]
 
-    import os
-
-    from saetm_plugins.atoms.training.train import train_sae_from_config
-
     check_model_folder(out, "sparse-autoencoder", overwrite)
-    sae = train_sae_from_config(embeddings, config, flags)
+    sae = library.train.train_sae_from_config(embeddings, config, flags)
     if int(os.environ.get("RANK", "0")) == 0:
         sae.save_pretrained(out, overwrite=overwrite)
         print_line(console, repr(sae), sae.statistics_)

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+import saetm_plugins
+from saetm_plugins.cli import library
 from saetm_plugins.cli.options import (
     Model,
     NewRows,
@@ -40,19 +42,17 @@ def coverage(
     output: Output,
 ) -> None:
     """Show in what share of each group's documents a topic is active, most varying first."""
-    from saetm_plugins import SAETopicModel, analysis, plotting
-
     check_out(output)
-    fitted = SAETopicModel.load(model, encoder=rows.encoder)
+    fitted = saetm_plugins.SAETopicModel.load(model, encoder=rows.encoder)
     read = read_collection(model, fitted, file, rows, group_column=group_column)
     groups = read.frame[group_column]
     with console.status("Counting"):
-        table = analysis.coverage(fitted, groups, threshold, doc_atoms=read.doc_atoms)
+        table = library.analysis.coverage(fitted, groups, threshold, doc_atoms=read.doc_atoms)
     wide = table.pivot(index=["topic", "words"], columns="group", values="coverage")
     wide.columns = [f"coverage_{name}" for name in wide.columns]
     wide = wide.iloc[(-wide.var(axis=1).fillna(0)).argsort(kind="stable")].reset_index()
     shown = wide.iloc[:, :8].assign(words=wide["words"].str.split(", ").str[:5].str.join(", "))
-    figure = partial(plotting.plot_coverage, table, max_mean=1.0)
+    figure = partial(library.plotting.plot_coverage, table, max_mean=1.0)
     give_out(table, f"Coverage by {group_column}", output, figure=figure, shown=shown)
 
 
@@ -74,10 +74,8 @@ def compare(
     output: Output,
 ) -> None:
     """Compare two groups of documents: what is in A and not in B, the most different first."""
-    from saetm_plugins import SAETopicModel, analysis, plotting
-
     check_out(output)
-    fitted = SAETopicModel.load(model, encoder=rows.encoder)
+    fitted = saetm_plugins.SAETopicModel.load(model, encoder=rows.encoder)
     read = read_collection(
         model, fitted, file, rows, group_column=group_column, strata_column=strata_column
     )
@@ -87,7 +85,7 @@ def compare(
             known = ", ".join(sorted(groups.dropna().unique())[:10])
             raise ValueError(f"{option} {name!r} is no group of {group_column!r}: {known}")
     with console.status("Resampling"):
-        table = analysis.compare_groups(
+        table = library.analysis.compare_groups(
             fitted, groups, a, b, level=level, threshold=threshold, doc_atoms=read.doc_atoms,
             strata=None if strata_column is None else read.frame[strata_column], ids=read.ids,
             random_state=random_state,
@@ -95,7 +93,7 @@ def compare(
     other = "the others" if b is None else b
     columns = [level[:-1], "words", "share_a", "share_b", "q", "difference", "low", "high"]
     shown = table[columns].assign(words=table["words"].str.split(", ").str[:5].str.join(", "))
-    figure = partial(plotting.plot_comparison, table, a=a, b=other)
+    figure = partial(library.plotting.plot_comparison, table, a=a, b=other)
     give_out(table, f"{a} (a) against {other} (b)", output, figure=figure, shown=shown)
 
 
@@ -116,28 +114,26 @@ def trends(
     output: Output,
 ) -> None:
     """Follow topics through time: their share in each period, and which rise or fall."""
-    from saetm_plugins import SAETopicModel, analysis, plotting
-
     check_out(output)
-    fitted = SAETopicModel.load(model, encoder=rows.encoder)
+    fitted = saetm_plugins.SAETopicModel.load(model, encoder=rows.encoder)
     read = read_collection(model, fitted, file, rows, time_column=time_column)
     times = read_time_column(read.frame, time_column, time_unit, time_format)
     cut = int(bins) if bins.isdigit() else bins
     with console.status("Resampling"), warnings.catch_warnings():
         warnings.simplefilter("once")
-        table = analysis.topic_trends(
+        table = library.analysis.topic_trends(
             fitted, times, cut, threshold=threshold, doc_atoms=read.doc_atoms,
             random_state=random_state,
         )  # fmt: skip
         try:
-            tests = analysis.trend_tests(fitted, times, cut, doc_atoms=read.doc_atoms)
+            tests = library.analysis.trend_tests(fitted, times, cut, doc_atoms=read.doc_atoms)
         except ValueError as error:  # too few periods to test
             tests, note = table, str(error)
         else:
-            names = dict(enumerate(analysis.topic_names(fitted)))
+            names = dict(enumerate(library.analysis.topic_names(fitted)))
             tests.insert(1, "name", tests["topic"].map(names))
             note = "rho: rank correlation of a topic's share with time; change: from first to last"
-    figure = partial(plotting.plot_trends, table)
+    figure = partial(library.plotting.plot_trends, table)
     give_out(table, f"Topics by {time_column}", output, figure=figure, shown=tests, note=note)
 
 
@@ -150,12 +146,10 @@ def correlations(
     output: Output,
 ) -> None:
     """Show which topics, or atoms, occur in the same documents more often than by chance."""
-    from saetm_plugins import SAETopicModel, analysis, plotting
-
     check_out(output)
-    fitted = SAETopicModel.load(model)
-    table = analysis.topic_correlations(fitted, level, threshold=threshold)
-    figure = partial(plotting.plot_correlations, table)
+    fitted = saetm_plugins.SAETopicModel.load(model)
+    table = library.analysis.topic_correlations(fitted, level, threshold=threshold)
+    figure = partial(library.plotting.plot_correlations, table)
     few = {c: table[c].str.split(", ").str[:3].str.join(", ") for c in ("words_a", "words_b")}
     shown = table.drop(columns=["documents_a", "documents_b"]).assign(**few)
     title = f"{level.capitalize()} in the same documents"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -29,8 +29,8 @@ def print_topics(
 
     For a model fitted without documents, which has no words: the rows of typical documents.
     """
-    labels = np.asarray(model.labels_)
-    sizes = np.bincount(labels[labels >= 0], minlength=model.n_topics_)
+    labels = model.labels_
+    sizes = [int((labels == topic).sum()) for topic in range(model.n_topics_)]
     has_words = model.components_ is not None
     table = Table(title=f"{model.n_topics_} topics of {len(labels):,} documents")
     table.add_column("topic", justify="right", no_wrap=True)
@@ -99,7 +99,7 @@ def _as_cell(column: str, value: Any) -> str:
         return " ".join(map(str, value))
     if value is None or str(value) in ("<NA>", "nan", "NaT"):  # missing
         return ""
-    if isinstance(value, float | np.floating):
+    if isinstance(value, numbers.Real) and not isinstance(value, numbers.Integral):
         if column.split("_")[0] in _PER_CENT:
             return f"{value:.1%}"
         return f"{value:.3g}" if column in ("p", "q") else f"{value:.3f}"

@@ -8,9 +8,12 @@ from typing import Annotated
 
 import typer
 
+import saetm_plugins
+from saetm_plugins.cli import library
 from saetm_plugins.cli.options import Model, Output, Rows, Texts, expand_options
 from saetm_plugins.cli.output import check_out, give_out
 from saetm_plugins.cli.reading import read_collection
+from saetm_plugins.cli.shared import read_numbers
 
 
 @expand_options
@@ -25,18 +28,17 @@ def stability(
     output: Output,
 ) -> None:
     """Show which topics come back in another model, under other seeds or samples."""
-    from saetm_plugins import SAETopicModel
-    from saetm_plugins.analysis import topic_stability
-
     check_out(output)
     if (other is None) == (file is None):
         raise ValueError("give --other, a model to compare with, or --file, to fit others to")
-    fitted = SAETopicModel.load(model)
+    fitted = saetm_plugins.SAETopicModel.load(model)
     if file is None:
-        found = topic_stability(fitted, SAETopicModel.load(str(other)))
+        found = library.analysis.topic_stability(
+            fitted, saetm_plugins.SAETopicModel.load(str(other))
+        )
     else:
         read = read_collection(model, fitted, file, rows)
-        found = topic_stability(
+        found = library.analysis.topic_stability(
             fitted, documents=read.texts, embeddings=read.embeddings, seeds=seeds,
             bootstraps=bootstraps, verbose=True,
         )  # fmt: skip
@@ -57,30 +59,13 @@ def suggest(
     output: Output,
 ) -> None:
     """Suggest a number of topics: coherence, diversity, stability, likelihood of each count."""
-    from saetm_plugins import SAETopicModel, plotting
-    from saetm_plugins.analysis import suggest_n_topics
-
     check_out(output)
-    tried = None if counts is None else _read_counts(counts)
-    fitted = SAETopicModel.load(model)
+    tried = read_numbers(counts, "counts")
+    fitted = saetm_plugins.SAETopicModel.load(model)
     read = read_collection(model, fitted, file, rows)
-    found = suggest_n_topics(
+    found = library.analysis.suggest_n_topics(
         fitted, tried, documents=read.texts, embeddings=read.embeddings, verbose=True
     )
-    figure = partial(plotting.plot_topic_counts, found)
+    figure = partial(library.plotting.plot_topic_counts, found)
     title = f"{found.n_topics} topics suggested"
     give_out(found.table, title, output, figure=figure, note=found.reason)
-
-
-def _read_counts(text: str) -> list[int]:
-    """Read "10,20,50" or "10:100:10", the last number included."""
-    try:
-        found: list[int] = []
-        for part in text.split(","):
-            first, *rest = (int(number) for number in part.split(":"))
-            found += range(first, rest[0] + 1, *rest[1:2]) if rest else [first]
-        return found
-    except ValueError:
-        raise ValueError(
-            f'counts must look like "10,20,50" or "10:100:10"; found {text!r}'
-        ) from None

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from saetm_plugins.cli.images import open_picture_folder, picture_embeddings, picture_names
+import saetm_plugins
+from saetm_plugins.cli import library
 from saetm_plugins.cli.options import (
     Chunk,
     Encoder,
@@ -20,8 +21,8 @@ from saetm_plugins.cli.options import (
     expand_options,
 )
 from saetm_plugins.cli.output import check_out, give_out
-from saetm_plugins.cli.reading import read_collection
-from saetm_plugins.cli.shared import load_embeddings, read_chunk, read_documents
+from saetm_plugins.cli.reading import read_collection, read_documents
+from saetm_plugins.cli.shared import read_chunk, read_numbers
 
 File = Annotated[
     Path | None, typer.Option(help="The documents, to show their texts or ids, or new ones.")
@@ -44,21 +45,13 @@ def search(
     output: Output,
 ) -> None:
     """Find documents by a phrase, topic, atoms, words or similarity, and the atoms that match."""
-    from saetm_plugins import SAETopicModel
-    from saetm_plugins.analysis import find_documents
-
     check_out(output)
     if file is None and (rows.new or group_column or rows.id_column or rows.embeddings):
         raise ValueError("file is needed for --new, --group-column, --id-column and --embeddings")
-    try:
-        numbers = None if atoms is None else [int(atom) for atom in atoms.split(",")]
-    except ValueError:
-        raise ValueError(f"atoms must be numbers with commas between; found {atoms!r}") from None
-    fitted = SAETopicModel.load(model, encoder=rows.encoder)
-    read = None
-    if file is not None:
-        read = read_collection(model, fitted, file, rows, group_column=group_column)
-    found = find_documents(
+    numbers = read_numbers(atoms, "atoms")
+    fitted = saetm_plugins.SAETopicModel.load(model, encoder=rows.encoder)
+    read = read_collection(model, fitted, file, rows, group_column=group_column)
+    found = library.analysis.find_documents(
         fitted,
         query,
         topic=topic,
@@ -66,11 +59,11 @@ def search(
         words=words,
         like=like,
         n=n,
-        groups=None if read is None or group_column is None else read.frame[group_column],
-        embeddings=None if read is None else read.embeddings,
-        doc_atoms=None if read is None else read.doc_atoms,
-        ids=None if read is None else read.ids,
-        texts=None if read is None else read.texts,
+        groups=None if group_column is None else read.frame[group_column],
+        embeddings=read.embeddings,
+        doc_atoms=read.doc_atoms,
+        ids=read.ids,
+        texts=read.texts,
     )
     shown = found
     if "text" in found:
@@ -91,18 +84,15 @@ def explain(
     output: Output,
 ) -> None:
     """Show the atoms of a text: a model's, with their topics, or those that come along."""
-    from saetm_plugins import SAETopicModel
-    from saetm_plugins.analysis import explain_document, explain_text
-
     check_out(output)
     if text is None and row is None and encoder is None and not Path(model).is_dir():
-        give_out(explain_text(model, n_words), "Atoms of the text", output)
+        give_out(library.analysis.explain_text(model, n_words), "Atoms of the text", output)
         return
     if (text is None) == (row is None):
         raise ValueError("give a text or --row, one of the two, after the model")
-    fitted = SAETopicModel.load(model, encoder=encoder)
+    fitted = saetm_plugins.SAETopicModel.load(model, encoder=encoder)
     try:
-        found = explain_document(fitted, row if text is None else text, n_words)
+        found = library.analysis.explain_document(fitted, row if text is None else text, n_words)
     except IndexError as error:
         raise ValueError(f"row {row}: {error}") from None
     give_out(found, "Atoms of the document", output)
@@ -119,19 +109,15 @@ def export(
     rows: NewRows,
 ) -> None:
     """Write a row a document: id, text, main topic, share, next topics, all named."""
-    from saetm_plugins import SAETopicModel
-    from saetm_plugins.analysis import export_documents
-
     output = Output(out, overwrite)
     check_out(output)
-    fitted = SAETopicModel.load(model, encoder=rows.encoder)
-    read = None if file is None else read_collection(model, fitted, file, rows)
-    atoms = None if read is None else read.doc_atoms
-    table = export_documents(
+    fitted = saetm_plugins.SAETopicModel.load(model, encoder=rows.encoder)
+    read = read_collection(model, fitted, file, rows)
+    table = library.analysis.export_documents(
         fitted,
-        texts=None if read is None else read.texts,
-        ids=None if read is None else read.ids,
-        doc_topics=None if atoms is None else fitted.topics_of(atoms)[1],
+        texts=read.texts,
+        ids=read.ids,
+        doc_topics=None if read.doc_atoms is None else fitted.topics_of(read.doc_atoms)[1],
         n_topics=n_topics,
     )
     shown = table.drop(columns=["text"]) if "text" in table else table
@@ -149,20 +135,12 @@ def transform(
     output: Output,
 ) -> None:
     """Compute the share of every topic in new texts or pictures, a column a topic."""
-    import pandas as pd
-
-    from saetm_plugins import SAETopicModel
-
     check_out(output)
     split = read_chunk(chunk)
-    fitted = SAETopicModel.load(model, encoder=encoder)
-    images = open_picture_folder(file)
-    if images is not None:
-        shares = fitted.transform(None, picture_embeddings(rows.embeddings), images=images)
-        ids = picture_names(images)
-    else:
-        documents, ids = read_documents(file, rows.text_column, rows.id_column, rows.reading())
-        shares = fitted.transform(documents, load_embeddings(rows.embeddings), chunk=split)
-    table = pd.DataFrame(shares, columns=[f"share_{topic}" for topic in range(shares.shape[1])])
-    table.insert(0, "id", range(len(table)) if ids is None else ids.to_numpy())
+    fitted = saetm_plugins.SAETopicModel.load(model, encoder=encoder)
+    documents, ids = read_documents(file, rows, split)
+    shares = fitted.transform(**documents)
+    names = [f"share_{topic}" for topic in range(shares.shape[1])]
+    table = library.pandas.DataFrame(shares, columns=names)
+    table.insert(0, "id", range(len(table)) if ids is None else list(ids))
     give_out(table, "Shares of topics", output, shown=table.iloc[:, :9])

@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
+from rich.tree import Tree
 
+import saetm_plugins
+from saetm_plugins.cli import library
 from saetm_plugins.cli.console import print_line
-from saetm_plugins.cli.images import open_picture_folder, read_picture_embeddings
 from saetm_plugins.cli.options import (
     Encoder,
     Model,
@@ -21,7 +24,13 @@ from saetm_plugins.cli.options import (
     expand_options,
 )
 from saetm_plugins.cli.reading import read_collection, read_time_column
-from saetm_plugins.cli.shared import console, refuse_existing, save_with_tables, saved_ids
+from saetm_plugins.cli.shared import (
+    console,
+    read_numbers,
+    refuse_existing,
+    save_with_tables,
+    saved_ids,
+)
 
 Levels = Annotated[
     str | None,
@@ -59,43 +68,30 @@ def explore(
     rows: Rows,
 ) -> None:
     """Write a page to explore topics in: one HTML file with a map, search, levels, documents."""
-    from saetm_plugins import SAETopicModel
-    from saetm_plugins.plotting import explore as write_page
-
     refuse_existing(out, overwrite)
-    fitted = SAETopicModel.load(model, encoder=encoder)
-    images = open_picture_folder(file)
-    options: dict[str, Any] = {
-        "levels": _counts(levels),
-        "title": (file.stem if images is None else file.name) if title is None else title,
-        "max_documents": max_documents,
-        "random_state": random_state,
-        "overwrite": overwrite,
-    }
-    if images is not None:
-        vectors = read_picture_embeddings(images, rows.embeddings)
-        write_page(
-            fitted, None, out, images=images, ids=images.names, embeddings=vectors, **options
-        )
-        print_line(console, "Saved to", out)
-        return
+    fitted = saetm_plugins.SAETopicModel.load(model, encoder=encoder)
     read = read_collection(
         model, fitted, file, rows, group_column=group_column, time_column=time_column
     )
     times = None
     if time_column is not None:
         times = read_time_column(read.frame, time_column, time_unit, time_format)
-    write_page(
+    library.plotting.explore(
         fitted,
-        read.need_texts(),
+        read.need_texts() if read.images is None else None,
         out,
+        images=read.images,
         embeddings=read.embeddings,
         ids=read.ids,
         groups=None if group_column is None else read.frame[group_column],
         times=times,
         group_label=group_column or "group",
         time_label=time_column or "time",
-        **options,
+        levels=read_numbers(levels, "levels"),
+        title=title or (file.name if file.is_dir() else file.stem),
+        max_documents=max_documents,
+        random_state=random_state,
+        overwrite=overwrite,
     )
     print_line(console, "Saved to", out)
 
@@ -111,20 +107,19 @@ def taxonomy(
     overwrite: Overwrite = False,
 ) -> None:
     """Print nested levels of topics, or write them: as a table, as JSON, as a Newick tree."""
-    from saetm_plugins import SAETopicModel
-    from saetm_plugins.analysis import taxonomy as nest
-    from saetm_plugins.analysis import taxonomy_json, taxonomy_newick
-    from saetm_plugins.files.folders import check_parent
-    from saetm_plugins.files.tables import check_table_path, write_table
-
-    trees = {".json": taxonomy_json, ".nwk": taxonomy_newick}
+    trees = {
+        ".json": library.analysis.taxonomy_json,
+        ".nwk": library.analysis.taxonomy_newick,
+    }
     if out is not None:
         refuse_existing(out, overwrite)
         if out.suffix.lower() in trees:
-            check_parent(out)
+            library.folders.check_parent(out)
         else:
-            check_table_path(out, name="out")
-    table = nest(SAETopicModel.load(model), _counts(levels), n_words=n_words)
+            library.tables.check_table_path(out, name="out")
+    counts = read_numbers(levels, "levels")
+    fitted = saetm_plugins.SAETopicModel.load(model)
+    table = library.analysis.taxonomy(fitted, counts, n_words=n_words)
     if out is None:
         _print_tree(table)
         return
@@ -132,7 +127,7 @@ def taxonomy(
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(trees[out.suffix.lower()](table) + "\n", encoding="utf-8")
     else:
-        write_table(table, out)
+        library.tables.write_table(table, out)
     print_line(console, "Saved to", out)
 
 
@@ -158,24 +153,20 @@ def name(
     rows: Rows,
 ) -> None:
     """Name a saved model's topics, by phrases of the texts or by a language model; save them."""
-    from saetm_plugins import SAETopicModel
-    from saetm_plugins.analysis import name_topics, print_estimate
-    from saetm_plugins.evaluation.chat import JudgeError, OpenAIChat
-
     if out is not None:
         refuse_existing(out, overwrite)
-    namer = None if chat is None else OpenAIChat(chat, base_url)
+    namer = None if chat is None else library.chat.OpenAIChat(chat, base_url)
 
     def confirm(prompts: Any, estimate: Any) -> bool:
-        print_estimate(prompts, estimate)
+        library.analysis.print_estimate(prompts, estimate)
         if not (yes or typer.confirm("Ask?")):
             raise typer.Abort
         return True
 
-    fitted = SAETopicModel.load(model, encoder=encoder)
+    fitted = saetm_plugins.SAETopicModel.load(model, encoder=encoder)
     read = read_collection(model, fitted, file, rows)
     try:
-        name_topics(
+        library.analysis.name_topics(
             fitted,
             read.need_texts(),
             embeddings=read.embeddings,
@@ -184,25 +175,13 @@ def name(
             cache=cache,
             confirm=confirm,
         )
-    except JudgeError as error:  # one line, as all errors of the command
+    except library.chat.JudgeError as error:  # one line, as all errors of the command
         raise ValueError(str(error)) from error
     ids = saved_ids(model, len(fitted.labels_))
     save_with_tables(fitted, model if out is None else out, True, ids)
 
 
-def _counts(levels: str | None) -> list[int] | None:
-    if levels is None:
-        return None
-    try:
-        return [int(count) for count in levels.replace(",", " ").split()]
-    except ValueError:
-        raise typer.BadParameter(f"--levels must be numbers; found {levels!r}") from None
-
-
 def _print_tree(table: Any) -> None:
-    from rich.text import Text
-    from rich.tree import Tree
-
     root = Tree(f"{int((table['level'] == table['level'].max()).sum())} topics")
     branches: dict[tuple[int, int], Tree] = {}
     for row in table.itertuples():

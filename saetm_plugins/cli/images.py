@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import saetm_plugins
+from saetm_plugins.cli import library
 from saetm_plugins.cli.console import print_line
 from saetm_plugins.cli.options import Model, Overwrite
 from saetm_plugins.cli.shared import console, load_embeddings, refuse_existing
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from saetm_plugins.corpus.images import Images
 
 Captions = Annotated[
@@ -37,13 +37,11 @@ Pictures = Annotated[
 
 def open_picture_folder(file: Path) -> Images | None:
     """Return the pictures of a folder; None for a file, and for a folder with .txt files."""
-    from saetm_plugins.corpus.images.reading import holds_images, open_images
-
     if not file.is_dir() or next(file.rglob("*.txt"), None) is not None:
         return None
-    if not holds_images(file):
+    if not library.images.reading.holds_images(file):
         raise ValueError(f"folder {str(file)!r} holds neither pictures nor .txt files")
-    return open_images(file)
+    return library.images.open_images(file)
 
 
 def picture_embeddings(file: Path | None) -> Any:
@@ -53,18 +51,9 @@ def picture_embeddings(file: Path | None) -> Any:
 
 def read_picture_embeddings(images: Images, file: Path | None) -> Any:
     """Return the embeddings of pictures, from a folder of shards or a .npy file."""
-    from saetm_plugins.corpus.images.encoding import read_embedded_images
-
     if file is not None and file.is_dir():
-        return read_embedded_images(images, file).embeddings
+        return library.images.encoding.read_embedded_images(images, file).embeddings
     return load_embeddings(file)
-
-
-def picture_names(images: Images) -> pd.Series:
-    """Return the paths within the folder, as ids."""
-    import pandas as pd
-
-    return pd.Series(list(images.names), name="image")
 
 
 def words_of_pictures(
@@ -72,9 +61,7 @@ def words_of_pictures(
 ) -> dict[str, Any]:
     """Return the arguments of ``fit`` that give pictures their words."""
     if captioner is not None:
-        from saetm_plugins.corpus.images import caption_images
-
-        return {"documents": caption_images(images, captioner, out=captions)}
+        return {"documents": library.images.caption_images(images, captioner, out=captions)}
     if captions is not None:
         return {"documents": _read_captions(captions, images)}
     if vocabulary is not None:
@@ -84,9 +71,7 @@ def words_of_pictures(
 
 
 def _read_captions(file: Path, images: Images) -> list[str]:
-    from saetm_plugins.files.tables import read_table
-
-    table = read_table(file, "caption", id_column="image")
+    table = library.tables.read_table(file, "caption", id_column="image")
     captions = dict(zip(table["image"].astype(str), table["caption"], strict=True))
     missing = [name for name in images.names if name not in captions]
     if missing:
@@ -108,12 +93,9 @@ def image_sheet(
     overwrite: Overwrite = False,
 ) -> None:
     """Write a sheet of typical pictures: a row for each topic, with its words, size and share."""
-    from saetm_plugins import SAETopicModel
-    from saetm_plugins.plotting import image_sheet as write_sheet
-
     refuse_existing(out, overwrite)
-    write_sheet(
-        SAETopicModel.load(model),
+    library.plotting.image_sheet(
+        saetm_plugins.SAETopicModel.load(model),
         pictures,
         out,
         level=level,

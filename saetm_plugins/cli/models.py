@@ -7,35 +7,30 @@ from typing import Annotated, Any
 
 import typer
 
+import saetm_plugins
+from saetm_plugins.cli import library
 from saetm_plugins.cli.console import print_line, print_topics
 from saetm_plugins.cli.images import (
     Captioner,
     Captions,
     Vocabulary,
-    open_picture_folder,
-    picture_embeddings,
-    picture_names,
     words_of_pictures,
 )
 from saetm_plugins.cli.options import (
     Chunk,
-    Embeddings,
     Encoder,
-    Format,
-    IdColumn,
     Model,
     Overwrite,
+    Rows,
     Seed,
-    TextColumn,
     Texts,
     expand_options,
 )
+from saetm_plugins.cli.reading import read_documents
 from saetm_plugins.cli.shared import (
     check_model_folder,
     console,
-    load_embeddings,
     read_chunk,
-    read_documents,
     refuse_existing,
     save_with_tables,
     saved_ids,
@@ -55,13 +50,10 @@ def demo(
 def fit(
     file: Texts,
     out: Annotated[Path, typer.Option(help="Folder for the model and its tables.")],
-    text_column: TextColumn = "text",
-    id_column: IdColumn = None,
     n_topics: Annotated[
         str | None,
         typer.Option(help='A number, or "auto"; by default 50, or one for ten texts if fewer.'),
     ] = None,
-    embeddings: Embeddings = None,
     captions: Captions = None,
     captioner: Captioner = None,
     vocabulary: Vocabulary = None,
@@ -81,15 +73,13 @@ def fit(
     ] = "auto",
     overwrite: Overwrite = False,
     *,
-    form: Format,
+    rows: Rows,
 ) -> None:
     """Fit a topic model to texts or pictures; save it, topics.csv and documents.csv."""
-    from saetm_plugins import SAETopicModel
-
     check_model_folder(out, "topic-model", overwrite)
     count = _topic_count(n_topics)
     split = read_chunk(chunk)
-    model = SAETopicModel(
+    model = saetm_plugins.SAETopicModel(
         n_topics=count,
         sae=_read_sae(sae),
         encoder=encoder,
@@ -98,14 +88,10 @@ def fit(
         verbose=True,
         language=language,
     )
-    images = open_picture_folder(file)
-    if images is not None:
-        words = words_of_pictures(images, captions, captioner, vocabulary)
-        model.fit(images=images, embeddings=picture_embeddings(embeddings), **words)
-        ids = picture_names(images)
-    else:
-        documents, ids = read_documents(file, text_column, id_column, form.reading())
-        model.fit(documents, embeddings=load_embeddings(embeddings), chunk=split)
+    documents, ids = read_documents(file, rows, split)
+    if "images" in documents:
+        documents |= words_of_pictures(documents["images"], captions, captioner, vocabulary)
+    model.fit(**documents)
     save_with_tables(model, out, overwrite, ids)
 
 
@@ -114,35 +100,23 @@ def assign(
     model: Model,
     file: Texts,
     out: Annotated[Path, typer.Option(help="Table: .csv, .tsv, .xlsx, .parquet or .jsonl.")],
-    text_column: TextColumn = "text",
-    id_column: IdColumn = None,
-    embeddings: Embeddings = None,
     encoder: Encoder = None,
     chunk: Chunk = "fitted",
     overwrite: Overwrite = False,
     *,
-    form: Format,
+    rows: Rows,
 ) -> None:
     """Write which topics each text of a file, or picture of a folder, is about."""
-    from saetm_plugins import SAETopicModel
-    from saetm_plugins.files.tables import check_table_path, write_table
-    from saetm_plugins.model_tables import document_table
-
-    check_table_path(out, name="out")
+    library.tables.check_table_path(out, name="out")
     refuse_existing(out, overwrite)
     split = read_chunk(chunk)
-    fitted = SAETopicModel.load(model, encoder=encoder)
-    images = open_picture_folder(file)
-    if images is not None:
-        check_table_path(out, len(images), name="out")
-        doc_atoms = fitted.transform_atoms(None, picture_embeddings(embeddings), images=images)
-        ids = picture_names(images)
-    else:
-        documents, ids = read_documents(file, text_column, id_column, form.reading())
-        check_table_path(out, len(documents), name="out")
-        doc_atoms = fitted.transform_atoms(documents, load_embeddings(embeddings), chunk=split)
-    labels, mixtures = fitted.topics_of(doc_atoms)
-    write_table(document_table(fitted, mixtures, labels=labels, ids=ids), out)
+    fitted = saetm_plugins.SAETopicModel.load(model, encoder=encoder)
+    documents, ids = read_documents(file, rows, split)
+    n_documents = len(documents["images" if "images" in documents else "documents"])
+    library.tables.check_table_path(out, n_documents, name="out")
+    labels, mixtures = fitted.topics_of(fitted.transform_atoms(**documents))
+    table = library.model_tables.document_table(fitted, mixtures, labels=labels, ids=ids)
+    library.tables.write_table(table, out)
     print_line(console, "Saved to", out)
 
 
@@ -151,9 +125,7 @@ def topics(
     n_words: Annotated[int, typer.Option(help="Words a topic.")] = 10,
 ) -> None:
     """Print the topics of a saved model."""
-    from saetm_plugins import SAETopicModel
-
-    print_topics(SAETopicModel.load(model), console, n_words=n_words)
+    print_topics(saetm_plugins.SAETopicModel.load(model), console, n_words=n_words)
 
 
 def retopic(
@@ -164,19 +136,19 @@ def retopic(
     overwrite: Overwrite = False,
 ) -> None:
     """Cut a saved model into another number of topics and save that; nothing is retrained."""
-    from saetm_plugins import SAETopicModel
-
     check_model_folder(out, "topic-model", overwrite)
-    recut = SAETopicModel.load(model).retopic(_topic_count(n_topics), merge)
+    recut = saetm_plugins.SAETopicModel.load(model).retopic(_topic_count(n_topics), merge)
     save_with_tables(recut, out, overwrite, saved_ids(model, len(recut.labels_)))
 
 
 def _read_sae(text: str) -> Any:
-    from saetm_plugins import SparseAutoencoder
-
     if text == "none":
         return None
-    return text if text in ("auto", "default") else SparseAutoencoder.from_pretrained(text)
+    return (
+        text
+        if text in ("auto", "default")
+        else saetm_plugins.SparseAutoencoder.from_pretrained(text)
+    )
 
 
 def _topic_count(text: str | None) -> int | str | None:

@@ -25,28 +25,6 @@ Texts = Annotated[
     ),
 ]
 TextColumn = Annotated[str, typer.Option(help="The column that holds the texts.")]
-IdColumn = Annotated[
-    str | None, typer.Option(help="The column with the documents' ids; by default row numbers.")
-]
-Sep = Annotated[str | None, typer.Option(help="Separator of a CSV file; detected by default.")]
-Encoding = Annotated[
-    str | None, typer.Option(help="Of a file of text, such as latin-1; detected by default.")
-]
-EncodingErrors = Annotated[
-    str, typer.Option(help='"replace" reads bytes that are not in the encoding as U+FFFD.')
-]
-Quoting = Annotated[
-    str | None,
-    typer.Option(help='Of a CSV file: "csv", or "none", quotes are characters; detected.'),
-]
-Sheet = Annotated[str | None, typer.Option(help="Of an Excel file, its name or number.")]
-HeaderRow = Annotated[int, typer.Option(help="The line, or row of a sheet, that names columns.")]
-NoHeader = Annotated[
-    bool, typer.Option("--no-header", help="No row names the columns: they are 1, 2 and so on.")
-]
-Embeddings = Annotated[
-    Path | None, typer.Option(help=".npy, one row a text; of pictures also shards of embed.")
-]
 Encoder = Annotated[
     str | None, typer.Option(help="A sentence-transformers name; by default the model's.")
 ]
@@ -66,30 +44,32 @@ TimeFormat = Annotated[
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
-Out = Annotated[
-    Path | None,
-    typer.Option(
-        help="Write all rows to .csv, .tsv, .xlsx, .parquet or .jsonl, or a page: .html.",
-        show_default=False,
-    ),
-]
-New = Annotated[
-    bool,
-    typer.Option("--new", help="The file holds other documents than the model's: encode them."),
-]
 
 
 @dataclass(frozen=True)
 class Format:
     """The format of a file, where it is not to be detected; arguments of ``read_table``."""
 
-    sep: Sep = None
-    encoding: Encoding = None
-    encoding_errors: EncodingErrors = "strict"
-    quoting: Quoting = None
-    sheet: Sheet = None
-    header_row: HeaderRow = 1
-    no_header: NoHeader = False
+    sep: Annotated[
+        str | None, typer.Option(help="Separator of a CSV file; detected by default.")
+    ] = None
+    encoding: Annotated[
+        str | None, typer.Option(help="Of a file of text, such as latin-1; detected by default.")
+    ] = None
+    encoding_errors: Annotated[
+        str, typer.Option(help='"replace" reads bytes that are not in the encoding as U+FFFD.')
+    ] = "strict"
+    quoting: Annotated[
+        str | None,
+        typer.Option(help='Of a CSV file: "csv", or "none", quotes are characters; detected.'),
+    ] = None
+    sheet: Annotated[str | None, typer.Option(help="Of an Excel file, its name or number.")] = None
+    header_row: Annotated[
+        int, typer.Option(help="The line, or row of a sheet, that names columns.")
+    ] = 1
+    no_header: Annotated[
+        bool, typer.Option("--no-header", help="No row names the columns: they are 1, 2 and so on.")
+    ] = False
 
     def reading(self) -> dict[str, Any]:
         """Return the arguments of :func:`saetm_plugins.files.texts.open_table`."""
@@ -102,15 +82,22 @@ class Rows(Format):
     """How a file's rows are read: which columns, in which format, with which embeddings."""
 
     text_column: TextColumn = "text"
-    id_column: IdColumn = None
-    embeddings: Embeddings = None
+    id_column: Annotated[
+        str | None, typer.Option(help="The column with the documents' ids; by default row numbers.")
+    ] = None
+    embeddings: Annotated[
+        Path | None, typer.Option(help=".npy, one row a text; of pictures also shards of embed.")
+    ] = None
 
 
 @dataclass(frozen=True)
 class NewRows(Rows):
     """Rows of a model's own documents, or of new ones to encode."""
 
-    new: New = False
+    new: Annotated[
+        bool,
+        typer.Option("--new", help="The file holds other documents than the model's: encode them."),
+    ] = False
     encoder: Encoder = None
 
 
@@ -118,7 +105,13 @@ class NewRows(Rows):
 class Output:
     """The file for the table or page."""
 
-    out: Out = None
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write all rows to .csv, .tsv, .xlsx, .parquet or .jsonl, or a page: .html.",
+            show_default=False,
+        ),
+    ] = None
     overwrite: Overwrite = False
 
 
@@ -128,11 +121,12 @@ def expand_options(command: Callable[..., None]) -> Callable[..., None]:
     groups: dict[str, Any] = {name: kind for name, kind in hints.items() if is_dataclass(kind)}
     parameters: list[inspect.Parameter] = []
     for name, parameter in inspect.signature(command).parameters.items():
+        owner, inner = command, [parameter]
         if name in groups:
-            parameters += _parameters_of(groups[name])
-        else:  # typer passes all by name
-            by_name = parameter.replace(kind=parameter.KEYWORD_ONLY, annotation=hints[name])
-            parameters.append(by_name)
+            owner, inner = groups[name], [*inspect.signature(groups[name]).parameters.values()]
+        types = get_type_hints(owner, include_extras=True)
+        for each in inner:  # typer passes all by name
+            parameters.append(each.replace(kind=each.KEYWORD_ONLY, annotation=types[each.name]))
 
     @wraps(command)
     def run(**given: Any) -> None:
@@ -143,13 +137,3 @@ def expand_options(command: Callable[..., None]) -> Callable[..., None]:
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {each.name: each.annotation for each in parameters}
     return run
-
-
-def _parameters_of(group: Any) -> list[inspect.Parameter]:
-    """Return the fields of a class of options as parameters."""
-    hints = get_type_hints(group, include_extras=True)
-    by_name = inspect.Parameter.KEYWORD_ONLY
-    return [
-        inspect.Parameter(each.name, by_name, default=each.default, annotation=hints[each.name])
-        for each in fields(group)
-    ]

@@ -6,6 +6,7 @@ import html
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from saetm_plugins.cli import library
 from saetm_plugins.cli.console import print_line, print_table
 from saetm_plugins.cli.options import Output
 from saetm_plugins.cli.shared import console, refuse_existing
@@ -31,19 +32,16 @@ tr:hover td { background: #f6f8fa; }
 
 def check_out(output: Output) -> None:
     """Raise, before the work, where the file could not be written."""
-    from saetm_plugins.files.folders import check_parent
-    from saetm_plugins.files.tables import TABLE_SUFFIXES, check_table_path
-
     out = output.out
     if out is None:
         return
     if out.suffix.lower() in PAGE_SUFFIXES:
-        if check_parent(out).is_dir():
+        if library.folders.check_parent(out).is_dir():
             raise ValueError(f"out {str(out)!r} is a folder")
-    elif out.suffix.lower() in TABLE_SUFFIXES:
-        check_table_path(out, name="out")
+    elif out.suffix.lower() in library.tables.TABLE_SUFFIXES:
+        library.tables.check_table_path(out, name="out")
     else:
-        known = ", ".join((*TABLE_SUFFIXES, PAGE_SUFFIXES[0]))
+        known = ", ".join((*library.tables.TABLE_SUFFIXES, PAGE_SUFFIXES[0]))
         raise ValueError(f"out must end in one of {known}; found {str(out)!r}")
     refuse_existing(out, output.overwrite)
 
@@ -61,8 +59,6 @@ def give_out(
 
     `figure` makes the plotly figure of a page; `note` is a sentence below the title.
     """
-    from saetm_plugins.files.tables import write_table
-
     print_table(frame if shown is None else shown, console, title, n_rows=_ROWS_SHOWN)
     if note:
         print_line(console, note, "")
@@ -72,7 +68,7 @@ def give_out(
     if out.suffix.lower() in PAGE_SUFFIXES:
         _write_page(frame, out, title, note, None if figure is None else figure())
     else:
-        write_table(_flat(frame), out)
+        library.tables.write_table(_flat(frame), out)
     print_line(console, "Saved to", out)
 
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from saetm_plugins.cli.images import open_picture_folder, read_picture_embeddings
+from saetm_plugins.cli import library
+from saetm_plugins.cli.images import (
+    open_picture_folder,
+    picture_embeddings,
+    read_picture_embeddings,
+)
 from saetm_plugins.cli.options import NewRows, Rows
 from saetm_plugins.cli.shared import load_embeddings
 
@@ -15,18 +20,39 @@ if TYPE_CHECKING:
     from saetm_plugins.corpus.images import Images
 
 
+def read_documents(
+    file: Path, rows: Rows, chunk: Any
+) -> tuple[dict[str, Any], pd.Series | list[str] | None]:
+    """Return new texts or pictures as the arguments of ``fit`` or ``transform``, and their ids."""
+    images = open_picture_folder(file)
+    if images is not None:
+        embeddings = picture_embeddings(rows.embeddings)
+        return {"images": images, "embeddings": embeddings}, list(images.names)
+    # The ids of the texts of a folder are the names of their files.
+    id_column = "id" if rows.id_column is None and file.is_dir() else rows.id_column
+    frame = library.tables.read_table(file, rows.text_column, id_column=id_column, **rows.reading())
+    documents = {
+        "documents": frame[rows.text_column].tolist(),
+        "embeddings": load_embeddings(rows.embeddings),
+        "chunk": chunk,
+    }
+    return documents, None if id_column is None else frame[id_column]
+
+
 class Collection(NamedTuple):
-    """Documents in the order of the model's, or of the file.
+    """Documents in the order of the model's, or of the file; without a file nothing of them.
 
     ``frame``: the columns asked for; ``texts`` and ``ids`` where there are any; ``embeddings``
-    as given; ``doc_atoms`` (n, K) of new documents, None for the fitted ones.
+    as given; ``images``, the pictures of a folder; ``doc_atoms`` (n, K) of new documents, None for
+    the fitted ones.
     """
 
-    frame: pd.DataFrame
-    texts: list[str] | None
-    ids: list[Any] | None
-    embeddings: Any
-    doc_atoms: Any
+    frame: Any = None
+    texts: list[str] | None = None
+    ids: list[Any] | None = None
+    embeddings: Any = None
+    images: Images | None = None
+    doc_atoms: Any = None
 
     def need_texts(self) -> list[str]:
         """Return the texts, or raise where the file has none."""
@@ -36,17 +62,15 @@ class Collection(NamedTuple):
 
 
 def read_collection(
-    folder: Path,
-    model: Any,
-    file: Path,
-    rows: Rows,
-    **columns: Any,
+    folder: Path, model: Any, file: Path | None, rows: Rows, **columns: Any
 ) -> Collection:
     """Read a file beside a model; rows are the model's by their ids, else by their order.
 
     A folder of pictures has the columns ``image``, the path within it, and ``folder``, the part of
     that before the file's name.
     """
+    if file is None:
+        return Collection()
     text_column, id_column = rows.text_column, rows.id_column
     images = open_picture_folder(file)
     if images is not None:
@@ -67,6 +91,7 @@ def read_collection(
         order = _order_by_id(folder, frame[id_column], id_column, rows)
         frame = frame.iloc[order]  # the index says which row of the file each is
         vectors = None if vectors is None else vectors[order]
+        images = None if images is None else images.take(order)
     if not new and len(frame) != n_fitted:
         raise ValueError(
             f"file {str(file)!r} has {len(frame)} rows, the model was fitted to {n_fitted} "
@@ -77,20 +102,18 @@ def read_collection(
     if new:
         if texts is None and vectors is None and images is None:
             raise ValueError(f"text_column {text_column!r} is not in {file}; --new needs texts")
-        known = {"images": images} if images is not None else {}
-        doc_atoms = model.transform_atoms(None if vectors is not None else texts, vectors, **known)
+        known = None if vectors is not None else texts
+        doc_atoms = model.transform_atoms(known, vectors, images=images)
     ids = None if id_column is None else frame[id_column].tolist()
-    return Collection(frame, texts, ids, vectors, doc_atoms)
+    return Collection(frame, texts, ids, vectors, images, doc_atoms)
 
 
 def read_time_column(
     frame: pd.DataFrame, column: str, unit: str | None, time_format: str | None
 ) -> pd.Series:
     """Return the times in a column of a file; a message names the column and the row."""
-    from saetm_plugins.analysis.times import parse_times
-
     name = f"time_column {column!r}"
-    return parse_times(
+    return library.times.parse_times(
         frame[column].reset_index(drop=True),
         name,
         unit=unit,
@@ -101,10 +124,10 @@ def read_time_column(
 
 def _name_pictures(images: Images, columns: dict[str, str | None]) -> pd.DataFrame:
     """Return the columns that a folder of pictures has."""
-    import pandas as pd
-
     names = list(images.names)
-    frame = pd.DataFrame({"image": names, "folder": [str(Path(name).parent) for name in names]})
+    frame = library.pandas.DataFrame(
+        {"image": names, "folder": [str(Path(name).parent) for name in names]}
+    )
     for option, column in columns.items():
         if column is not None and column not in frame:
             raise ValueError(f"{option} {column!r}: a folder of pictures has image and folder")
@@ -115,22 +138,18 @@ def _read(
     file: Path, text_column: str, columns: dict[str, Any], reading: dict[str, Any]
 ) -> tuple[pd.DataFrame, bool]:
     """Read the columns, and the texts where the file has them."""
-    from saetm_plugins.files.tables import read_table
-
     try:
-        return read_table(file, text_column, **reading, **columns), True
+        return library.tables.read_table(file, text_column, **reading, **columns), True
     except ValueError as error:
         asked = any(column is not None for column in columns.values())
         if text_column != "text" or not asked or not str(error).startswith("text_column "):
             raise
-    return read_table(file, None, **reading, **columns), False
+    return library.tables.read_table(file, None, **reading, **columns), False
 
 
 def _order_by_id(folder: Path, ids: pd.Series, id_column: str, rows: Rows) -> list[int]:
     """Return the row of each of the model's documents, by the ids that `saetm fit` wrote."""
-    from saetm_plugins.files.tables import read_table
-
-    saved = read_table(folder / "documents.csv", "id")["id"].tolist()
+    saved = library.tables.read_table(folder / "documents.csv", "id")["id"].tolist()
     row_of = {str(key): row for row, key in enumerate(ids)}
     if len(row_of) < len(ids):
         raise ValueError(f"id_column {id_column!r} names documents twice")

@@ -118,14 +118,7 @@ class OpenAIChat:
         self.name = f"openai:{self._client.base_url}:{model}:t={temperature}:n={max_tokens}"
 
     def answer(self, messages: Messages) -> str:
-        """Return the model's answer.
-
-        Raises
-        ------
-        JudgeError
-            When the endpoint stays unreachable, too slow or over its limit, redirects elsewhere, or
-            is no chat endpoint.
-        """
+        """Return the model's answer; JudgeError where the endpoint gives none."""
         try:
             completion = self._client.chat.completions.create(
                 model=self.model,
@@ -190,8 +183,7 @@ class CallableChat:
     Parameters
     ----------
     function : callable
-        From one str, the instructions and the question, to a str. An error that it raises counts
-        as no answer.
+        From one str, the instructions and the question, to a str.
     """
 
     prices: Prices | None = None
@@ -203,13 +195,7 @@ class CallableChat:
         self.name = f"callable:{named.__module__}.{named.__qualname__}"
 
     def answer(self, messages: Messages) -> str:
-        """Return the function's answer.
-
-        Raises
-        ------
-        JudgeError
-            When it raises an error, or returns no str.
-        """
+        """Return the function's answer; an error that it raises becomes a JudgeError."""
         prompt = "\n\n".join(message["content"] for message in messages)
         try:
             answer = self.function(prompt)

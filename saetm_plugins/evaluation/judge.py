@@ -109,11 +109,6 @@ class TopicJudge:
         Returns
         -------
         ndarray of shape (T,), float64
-
-        Raises
-        ------
-        JudgeError
-            As :meth:`intruder_detection`.
         """
         answers = self._ask_all(rating_questions(topics, n_words))
         return np.asarray([float(answer) for answer in answers])
@@ -126,7 +121,7 @@ class TopicJudge:
 
     def _ask_all(self, questions: Sequence[Question]) -> list[str]:
         """Answer all questions, from the cache or by asking several at once."""
-        keys = [self._key(question) for question in questions]
+        keys = [question_key(self.chat.name, q.messages, q.repeat) for q in questions]
         answers = {} if self.cache is None else self.cache.get(keys)
         open_questions = {k: q for k, q in zip(keys, questions, strict=True) if k not in answers}
         with ThreadPoolExecutor(self.chat.max_workers) as pool:
@@ -165,9 +160,6 @@ class TopicJudge:
             f"wanted {wanted}, last found {text[:200]!r}"
         )
 
-    def _key(self, question: Question) -> str:
-        return question_key(self.chat.name, question.messages, question.repeat)
-
 
 def intruder_questions(topics: Topics, n_repeats: int, random_state: int) -> list[Question]:
     """Make the questions of C_I, `n_repeats` for each topic in turn."""
@@ -184,8 +176,8 @@ def intruder_questions(topics: Topics, n_repeats: int, random_state: int) -> lis
             raise ValueError(f"topics[{row}] holds the top words of all others: none can intrude")
         for repeat in range(n_repeats):
             intruder = strangers[rng.integers(len(strangers))]
-            shown = [words[place] for place in rng.permutation(5)[:4]] + [intruder]
-            shown = [shown[place] for place in rng.permutation(5)]
+            shown = [words[i] for i in rng.permutation(5)[:4]] + [intruder]
+            shown = [shown[i] for i in rng.permutation(5)]
             text = (
                 "Four of these five words belong to one topic, one does not: "
                 f"{', '.join(shown)}.\nWhich word does not belong? Answer with that word alone."

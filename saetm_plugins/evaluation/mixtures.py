@@ -172,7 +172,7 @@ def _check_shares(matrix: Any, name: str, *, signed: bool = False) -> np.ndarray
 def _check_labels(values: Any, name: str) -> np.ndarray:
     """Return one class or label per document, (N,), none of them missing."""
     if hasattr(values, "detach") and not values.is_floating_point():
-        values = values.detach().cpu().tolist()  # whole numbers, as they are
+        values = values.detach().cpu().tolist()  # integers, which floats might round
     values = without_tensors(values, name)
     try:
         given = np.asarray(values)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -75,11 +74,7 @@ def topic_coherence(
     Returns
     -------
     ndarray of shape (T,), float64
-
-    Warns
-    -----
-    UserWarning
-        When a word of a topic does not occur in `texts`, or gensim gives a topic NaN.
+        NaN, with a warning, where gensim gives a topic NaN.
     """
     check_choice(measure, "measure", ("c_npmi", "c_v", "c_uci", "u_mass"))
     n_words = check_count(n_words, "n_words", minimum=2)
@@ -88,32 +83,31 @@ def topic_coherence(
     texts = _check_texts(texts)
     words = {word for topic in shortened for word in topic}
     unseen = sorted(words.difference(*texts))
-    coherence = partial(_gensim_coherence, measure=measure, n_words=n_words, n_jobs=n_jobs)
-    if not unseen:
-        return coherence(shortened, texts)
-    warnings.warn(
-        f"texts hold no {unseen[0]!r}"
-        + (f" nor {len(unseen) - 1} other words of topics" if len(unseen) > 1 else "")
-        + "; such words count as never together with others",
-        UserWarning,
-        stacklevel=2,
-    )
+    if unseen:
+        others = f" nor {len(unseen) - 1} other words of topics" if len(unseen) > 1 else ""
+        warnings.warn(
+            f"texts hold no {unseen[0]!r}{others}; such words count as never together with others",
+            UserWarning,
+            stacklevel=2,
+        )
     touched = np.array([not set(unseen).isdisjoint(topic) for topic in shortened])
     scores = np.empty(len(shortened))
     for part, corpus in ((~touched, texts), (touched, [*texts, *([word] for word in unseen)])):
         if part.any():
-            scores[part] = coherence([shortened[row] for row in np.flatnonzero(part)], corpus)
+            chosen = [shortened[row] for row in np.flatnonzero(part)]
+            scores[part] = _gensim_coherence(chosen, corpus, measure, n_words, n_jobs)
+    if undefined := np.flatnonzero(~np.isfinite(scores)).tolist():
+        warnings.warn(
+            f"{measure} is not defined for topics {undefined}: their words share too few windows",
+            UserWarning,
+            stacklevel=2,
+        )
     return scores
 
 
 def _gensim_coherence(
-    topics: list[list[str]],
-    texts: Sequence[Sequence[str]],
-    *,
-    measure: str,
-    n_words: int,
-    n_jobs: int,
-) -> np.ndarray:
+    topics: list[list[str]], texts: Any, measure: str, n_words: int, n_jobs: int
+) -> list[float]:
     """Return gensim's coherence of topics, (T,), whose words all occur in `texts`."""
     try:
         from gensim.corpora import Dictionary
@@ -130,14 +124,7 @@ def _gensim_coherence(
         topn=n_words,
         processes=n_jobs,
     )
-    coherence = np.asarray(model.get_coherence_per_topic(), dtype=np.float64)
-    if undefined := np.flatnonzero(~np.isfinite(coherence)).tolist():
-        warnings.warn(
-            f"{measure} is not defined for topics {undefined}: their words share too few windows",
-            UserWarning,
-            stacklevel=2,
-        )
-    return coherence
+    return model.get_coherence_per_topic()
 
 
 def embedding_intruder_accuracy(

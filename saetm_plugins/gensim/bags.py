@@ -39,51 +39,29 @@ def flatten_bags(bags: list[Any]) -> FlatBags:
         raise ValueError(
             f"corpus must hold bags of words, lists of (id, count) such as doc2bow returns: {error}"
         ) from error
-    wrong_id = ~((ids >= 0) & (ids < 2**53) & (ids == np.floor(ids)))
-    if wrong_id.any():
+    is_id = (ids >= 0) & (ids < 2**53) & (ids == np.floor(ids))
+    if not is_id.all():
         raise ValueError(
-            f"corpus holds the word id {ids[wrong_id][0]:g}; ids are integers of at least 0"
+            f"corpus holds the word id {ids[~is_id][0]:g}; ids are integers of at least 0"
         )
-    wrong_count = ~(np.isfinite(counts) & (counts >= 0))
-    if wrong_count.any():
+    is_count = np.isfinite(counts) & (counts >= 0)
+    if not is_count.all():
         raise ValueError(
-            f"corpus holds the count {counts[wrong_count][0]:g} of word id "
-            f"{ids[wrong_count][0]:g}; counts are finite and at least 0"
+            f"corpus holds the count {counts[~is_count][0]:g} of word id "
+            f"{ids[~is_count][0]:g}; counts are finite and at least 0"
         )
     return FlatBags(lengths, ids.astype(np.int64), counts.astype(np.float32))
 
 
 def flatten_corpus(corpus: Iterable[Any], size: int = 10_000) -> FlatBags:
     """Read a corpus into :class:`FlatBags`, twelve bytes an entry."""
-    parts = [flatten_bags(block) for block in blocks(corpus, size)]
-    if not parts:
-        return flatten_bags([])
+    parts = [flatten_bags(block) for block in blocks(corpus, size)] or [flatten_bags([])]
     return FlatBags(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def count_matrix(bags: FlatBags, columns: np.ndarray, n_words: int) -> sp.csr_matrix:
-    """Return bags as rows of counts over a model's words, CSR (n, n_words) float32.
-
-    `columns` (num_terms,) is the column of each word id, -1 for an unknown one. Entries of unknown
-    ids, and of ids beyond `columns`, are left out.
-    """
-    inside = bags.ids < len(columns)
-    column = np.full(len(bags.ids), -1, dtype=np.int64)
-    column[inside] = columns[bags.ids[inside]]
-    known = (column >= 0) & (bags.counts > 0)
-    rows = np.repeat(np.arange(len(bags.lengths)), bags.lengths)[known]
-    indptr = np.zeros(len(bags.lengths) + 1, dtype=np.int64)
-    np.cumsum(np.bincount(rows, minlength=len(bags.lengths)), out=indptr[1:])
-    counts = sp.csr_matrix(
-        (bags.counts[known], column[known], indptr), shape=(len(bags.lengths), n_words)
-    )
-    counts.sum_duplicates()
-    return counts
-
-
-def blocks(stream: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    """Yield lists of up to `size` items, in order, without reading ahead."""
-    items = iter(_check_corpus(stream))
+def blocks(corpus: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    """Yield lists of up to `size` bags, in order, without reading ahead."""
+    items = iter(_check_corpus(corpus))
     while block := list(islice(items, size)):
         yield block
 
@@ -93,31 +71,28 @@ def blocks_beside(
 ) -> Iterator[tuple[list[Any], list[str] | None, np.ndarray | None]]:
     """Yield blocks of bags with their texts and embeddings, or None.
 
-    Raises
-    ------
-    ValueError
-        When the three are not of the same length: at once where all have a length, else when the
-        shortest one ends.
+    A ValueError says that the three are not of the same length: at once where all have a length,
+    else when the shortest one ends.
     """
     check_lengths(corpus, documents, embeddings)
     beside = {"documents": documents, "embeddings": embeddings}
-    iterators = {
+    streams = {
         name: iter(_check_stream(stream, name))
         for name, stream in beside.items()
         if stream is not None
     }
     n_read = 0
     for bags in blocks(corpus, size):
-        n_read += len(bags)
-        parts = {name: list(islice(items, len(bags))) for name, items in iterators.items()}
+        parts = {name: list(islice(stream, len(bags))) for name, stream in streams.items()}
         for name, part in parts.items():
             if len(part) < len(bags):
-                _check_length(name, n_read - len(bags) + len(part), f"at least {n_read}")
+                _check_length(name, n_read + len(part), f"at least {n_read + len(bags)}")
+        n_read += len(bags)
         texts = [as_text(text) for text in parts["documents"]] if "documents" in parts else None
         vectors = check_embeddings(parts["embeddings"]) if "embeddings" in parts else None
         yield bags, texts, vectors
-    for name, items in iterators.items():
-        if next(items, None) is not None:
+    for name, stream in streams.items():
+        if next(stream, None) is not None:
             _check_length(name, f"more than {n_read}", n_read)
 
 
@@ -143,6 +118,18 @@ def gather_beside(documents: Any, embeddings: Any) -> tuple[list[str] | None, An
     return texts, embeddings
 
 
+def as_text(document: Any) -> str:
+    """Return a document, a string or gensim's list of tokens, as one string."""
+    if isinstance(document, str):
+        return document
+    try:
+        return " ".join(document)
+    except TypeError:
+        raise TypeError(
+            f"documents must hold strings or lists of tokens; found {type(document).__name__}"
+        ) from None
+
+
 def _check_corpus(corpus: Any) -> Iterable[Any]:
     if not isinstance(corpus, Iterable) or isinstance(corpus, type) or sp.issparse(corpus):
         raise TypeError(f"corpus must hold bags of words; found {corpus!r:.80}")
@@ -159,23 +146,16 @@ def _check_stream(stream: Any, name: str) -> Iterable[Any]:
     return np.asarray(stream) if hasattr(stream, "columns") else stream  # a table: its rows
 
 
-def as_text(document: Any) -> str:
-    """Return a document, a string or gensim's list of tokens, as one string."""
-    if isinstance(document, str):
-        return document
-    try:
-        return " ".join(document)
-    except TypeError:
-        raise TypeError(
-            f"documents must hold strings or lists of tokens; found {type(document).__name__}"
-        ) from None
+def _check_length(name: str, found: int | str, expected: int | str) -> None:
+    if found != expected:
+        raise ValueError(f"{name} has {found} entries and corpus {expected}; they go in pairs")
 
 
 class TopicCorpus(interfaces.TransformedCorpus):
     """The topics of a corpus' documents, inferred a block at a time while it is read.
 
-    `read` returns an iterator over the topics of all documents, `lookup` the topics of the
-    document at a position. Unlike gensim's own class it leaves the model's settings as they were.
+    `read` returns an iterator over the topics of all documents, `lookup` the topics of one
+    document by its index. Unlike gensim's own class it leaves the model's settings as they were.
     """
 
     def __init__(
@@ -193,10 +173,5 @@ class TopicCorpus(interfaces.TransformedCorpus):
 
     def __getitem__(self, docno: Any) -> Any:
         if not hasattr(self.corpus, "__getitem__"):
-            raise RuntimeError(f"{type(self.corpus).__name__} cannot be read at a position")
+            raise RuntimeError(f"{type(self.corpus).__name__} has no documents by index")
         return self._lookup(docno)
-
-
-def _check_length(name: str, found: int | str, expected: int | str) -> None:
-    if found != expected:
-        raise ValueError(f"{name} has {found} entries and corpus {expected}; they go in pairs")

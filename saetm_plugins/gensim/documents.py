@@ -22,7 +22,7 @@ from saetm_plugins.gensim.mixing import gamma_of_mixtures, spread_alpha, topics_
 from saetm_plugins.gensim.topics import WordsOfTopics
 from saetm_plugins.model import SAETopicModel
 from saetm_plugins.numerics.mixtures import mix_topics
-from saetm_plugins.validation import as_list, check_embeddings
+from saetm_plugins.validation import check_embeddings
 
 logger = logging.getLogger(__name__)
 
@@ -81,25 +81,11 @@ class TopicsOfDocuments(WordsOfTopics):
         documents: Any = None,
         embeddings: Any = None,
     ) -> Any:
-        """Return the topics of a document, or lazily those of a corpus.
+        """Return the topics of a document, or lazily those of a corpus, as ``LdaModel`` does.
 
-        Parameters
-        ----------
-        bow : list of (int, number), or iterable of such lists
-        minimum_probability : float, optional
-            Smaller topics are left out; None means the model's.
-        minimum_phi_value : float, optional
-            The same for the topics of words; None means the model's `minimum_probability`.
-        per_word_topics : bool, default=False
-        documents, embeddings : optional
-            One text and one row for one document, as of the constructor for a corpus.
-
-        Returns
-        -------
-        list of (int, float)
-            Of one document; with `per_word_topics` a tuple of it, of each word's topics by
-            falling share, and of each word's (topic, expected occurrences from it).
-            For a corpus a :class:`~gensim.interfaces.TransformedCorpus` of these.
+        `documents` and `embeddings` are one text and one row for one document, else as of the
+        constructor. With `per_word_topics` each document has three lists: its topics, each word's
+        topics by falling share, and each word's (topic, expected occurrences from it).
         """
         self._check_trained()
         if minimum_probability is None:
@@ -141,27 +127,20 @@ class TopicsOfDocuments(WordsOfTopics):
 
         None as `gamma` finds the mixtures of the tightest bound. Unknown ids are left out.
         """
-        return self._bound(corpus, gamma, subsample_ratio)[0]
+        words, topics, _, _ = self._bound(corpus, gamma)
+        return subsample_ratio * words + topics
 
     def log_perplexity(self, chunk: Any, total_docs: int | None = None) -> float:
-        """Return the bound per word, see ``LdaModel.log_perplexity``.
-
-        Raises
-        ------
-        ValueError
-            When `chunk` holds no known word.
-        """
-        if sp.issparse(chunk) or not hasattr(chunk, "__len__"):
-            chunk = as_list(chunk, "chunk", "bags of words")
-        ratio = 1.0 if total_docs is None else total_docs / max(len(chunk), 1)
-        score, n_words = self._bound(chunk, None, ratio)
+        """Return the bound per word, see ``LdaModel.log_perplexity``; ValueError without words."""
+        words, topics, n_documents, n_words = self._bound(chunk, None)
         if not n_words:
             raise ValueError("chunk holds no word of the model, so there is nothing to score")
-        per_word = score / (ratio * n_words)
+        ratio = 1.0 if total_docs is None else total_docs / n_documents
+        per_word = (ratio * words + topics) / (ratio * n_words)
         logger.info(
             "%.3f per-word bound, %.1f perplexity estimate based on a held-out corpus of %i "
             "documents with %i words",
-            *(per_word, np.exp2(-per_word), len(chunk), n_words),
+            *(per_word, np.exp2(-per_word), n_documents, n_words),
         )
         return per_word
 
@@ -203,13 +182,10 @@ class TopicsOfDocuments(WordsOfTopics):
         self, counts: sp.csr_matrix, doc_atoms: sp.csr_matrix
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield each document's columns (words,) and its words from each topic (T, words)."""
-        atom_topics = self.estimator.atom_topics_.toarray()
+        emissions, atom_topics = self.estimator.emissions_, self.estimator.atom_topics_.toarray()
         for row in range(counts.shape[0]):
             columns = counts.indices[counts.indptr[row] : counts.indptr[row + 1]]
-            yield (
-                columns,
-                topics_of_words(doc_atoms, counts, row, self.estimator.emissions_, atom_topics),
-            )
+            yield columns, topics_of_words(doc_atoms, counts, row, emissions, atom_topics)
 
     def _describe(
         self, block: Any, minimum_probability: float, minimum_phi: float, per_word_topics: bool
@@ -242,9 +218,9 @@ class TopicsOfDocuments(WordsOfTopics):
             )
 
     def _bound(
-        self, corpus: Iterable[Any], gamma: np.ndarray | None, subsample_ratio: float
-    ) -> tuple[float, float]:
-        """Return the bound and the number of words that it scores."""
+        self, corpus: Iterable[Any], gamma: np.ndarray | None
+    ) -> tuple[float, float, int, float]:
+        """Return the bound's part of documents and of topics, and how many documents and words."""
         self._check_trained()
         posterior = self._posterior()
         documents = DocumentBound(posterior)
@@ -266,7 +242,7 @@ class TopicsOfDocuments(WordsOfTopics):
             n_words += float(counts.sum(dtype=np.float64))
         if gamma is not None and len(gamma) != first:
             raise ValueError(f"gamma has {len(gamma)} rows for a corpus of {first} documents")
-        return subsample_ratio * score + topics_score(posterior), n_words
+        return score, topics_score(posterior), first, n_words
 
     def _posterior(self) -> TopicPosterior:
         """Return the parts that the bound needs; the background is smoothed as topics are."""

@@ -175,16 +175,18 @@ class SaeModel(TopicsOfDocuments):
         )
         # The caller's dictionary may grow, or be filtered; the words learned must stay.
         self.num_topics, self.id2word = num_topics, copy.deepcopy(id2word)
-        if not isinstance(num_topics, str):  # before the work of training
-            _check_size(num_topics, 1)
-            make_alpha(alpha, np.full(num_topics, 1 / num_topics))
         if id2word is not None:
             self._number_words()
-            if not isinstance(num_topics, str):  # topics that are the prior alone
-                _check_size(num_topics, self.num_terms)
-                words = np.zeros((num_topics, self.word_columns.n_words), dtype=np.float32)
-                uniform = np.ones(self.word_columns.n_words, dtype=np.float32)
-                self._set_state(np.full(num_topics, 1 / num_topics), words, uniform, 0)
+        if num_topics != "auto":  # until it is trained, topics are the prior alone
+            n_words = 1 if id2word is None else self.num_terms
+            what = "words of topics"  # more than LdaModel's tables of them can hold
+            check_dense_size((num_topics, n_words), what, "a smaller num_topics", bytes_each=16)
+            prevalence = np.full(num_topics, 1 / num_topics)
+            make_alpha(alpha, prevalence)  # a wrong one raises before the work of training
+            if id2word is not None:
+                n_words = self.word_columns.n_words
+                words = np.zeros((1, n_words), dtype=np.float32)
+                self._set_state(prevalence, words, np.ones(n_words, dtype=np.float32), 0)
         if corpus is not None:
             self.update(corpus, documents=documents, embeddings=embeddings)
             self.add_lifecycle_event("created", msg=f"trained {self}")
@@ -252,12 +254,6 @@ class SaeModel(TopicsOfDocuments):
             As of the constructor, in the order of `corpus`; streams too.
         **training
             LdaModel's own (``passes``, ``decay``, …), without effect.
-
-        Raises
-        ------
-        ValueError, TypeError
-            When the three do not fit one another, or `corpus` does not fit the dictionary; the
-            model then stays as it was.
         """
         unknown = sorted(set(training) - set(_LDA_TRAINING) - {"iterations", "gamma_threshold"})
         if unknown:
@@ -291,13 +287,8 @@ class SaeModel(TopicsOfDocuments):
     ) -> None:
         """Save the model as a folder of safetensors and JSON; one saved there before is replaced.
 
-        Parameters
-        ----------
-        fname : path
-        ignore : str or sequence of str, default=()
-            ``"id2word"`` leaves the dictionary out; other names have no effect.
-        *args, **kwargs
-            ``separately``, ``sep_limit``, ``pickle_protocol``: accepted, without effect.
+        ``ignore="id2word"`` leaves the dictionary out. All else that ``LdaModel.save`` takes is
+        accepted, without effect.
         """
         from saetm_plugins.gensim.files import save_files
 
@@ -316,13 +307,8 @@ class SaeModel(TopicsOfDocuments):
     ) -> SaeModel:
         """Load a model saved by :meth:`save`; no file is ever unpickled.
 
-        Parameters
-        ----------
-        fname : path
-        mmap : str, optional
-            Accepted, without effect: safetensors needs no separate arrays.
-        encoder : str or object with ``encode``, optional
-            Needed for texts when the model was trained with an encoder object.
+        `mmap` is accepted, without effect. `encoder`, a name or an object with ``encode``, is
+        needed for texts when the model was trained with an encoder object.
         """
         from saetm_plugins.gensim.files import load_files
 
@@ -346,8 +332,7 @@ class SaeModel(TopicsOfDocuments):
         for name, value in settings.items():
             setattr(self, name, value)
         self.optimize_alpha = self.optimize_eta = False
-        self.num_updates = 0
-        self.state = None
+        self.num_updates, self.state = 0, None
         if random_state is None:  # which to gensim means the global generator
             random_state = np.random.RandomState()
         if not isinstance(random_state, numbers.Integral):
@@ -427,17 +412,11 @@ class SaeModel(TopicsOfDocuments):
         return n_documents
 
 
-def _check_num_topics(num_topics: Any) -> int | str:
+def _check_num_topics(num_topics: Any) -> Any:
     """Return a number of topics, or "auto"."""
     if isinstance(num_topics, str):
         return check_choice(num_topics, "num_topics", ("auto",))
     return check_count(num_topics, "num_topics")
-
-
-def _check_size(num_topics: int, n_words: int) -> None:
-    """Refuse more topics than LdaModel's tables of their words can hold."""
-    shape = num_topics, n_words
-    check_dense_size(shape, "words of topics", "a smaller num_topics", bytes_each=16)
 
 
 def _written(fname: str | os.PathLike[str]) -> str:

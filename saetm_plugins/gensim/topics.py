@@ -44,33 +44,21 @@ class WordsOfTopics(LdaModel):
         topn: int = 20,
         processes: int = -1,
     ) -> list[Any]:
-        """See ``LdaModel.top_topics``.
-
-        Raises
-        ------
-        ValueError
-            When a topic has no coherence in these texts, where gensim returns NaN.
-        """
+        """See ``LdaModel.top_topics``."""
         topn = self._n_named(topn)
-        found = super().top_topics(
+        return super().top_topics(
             corpus, texts, dictionary, window_size, coherence, topn, processes
         )
-        if not np.isfinite([score for _, score in found]).all():
-            raise ValueError(f"{coherence} is not defined: words of a topic are not in the texts")
-        return found
 
     def get_term_topics(
         self, word_id: int | str, minimum_probability: float | None = None
     ) -> list[tuple[int, float]]:
-        """See ``LdaModel.get_term_topics``; `id2word` may be a plain dict.
-
-        Raises
-        ------
-        ValueError
-            When the word is not in the dictionary, or the id out of range.
-        """
+        """See ``LdaModel.get_term_topics``; `id2word` may be a plain dict."""
         if isinstance(word_id, str):
-            word_id = self._find_id(word_id)
+            found = [i for i, word in self.id2word.items() if word == word_id]
+            if not found:
+                raise ValueError(f"word_id {word_id!r} is not in id2word")
+            word_id = int(found[0])
         if not 0 <= word_id < self.num_terms:
             raise ValueError(f"word_id must lie in [0, {self.num_terms}); found {word_id}")
         return super().get_term_topics(word_id, minimum_probability)
@@ -85,23 +73,9 @@ class WordsOfTopics(LdaModel):
         annotation: bool = True,
         normed: bool = True,
     ) -> tuple[np.ndarray, np.ndarray | None]:
-        """See ``LdaModel.diff``; `other` may be of this class or of gensim's.
-
-        Raises
-        ------
-        ValueError
-            When `other` is no LdaModel, or has another number of words, which only the distance
-            "jaccard" compares.
-        """
-        if not isinstance(other, LdaModel):
-            raise ValueError(
-                f"other must be a SaeModel or an LdaModel; found {type(other).__name__}"
-            )
-        if distance != "jaccard" and other.num_terms != self.num_terms:
-            raise ValueError(
-                f"other has {other.num_terms} words and this model {self.num_terms}; only "
-                "distance='jaccard' compares models of different dictionaries"
-            )
+        """See ``LdaModel.diff``; `other` may be of this class or of gensim's."""
+        if not isinstance(other, LdaModel):  # gensim's own error for this fails itself
+            raise ValueError(f"other must be an LdaModel; found {type(other).__name__}")
         # LdaModel.diff wants both of one class: a plain LdaModel that reads the same state.
         plain = LdaModel.__new__(LdaModel)
         vars(plain).update(state=self.state, id2word=self.id2word)
@@ -119,10 +93,7 @@ class WordsOfTopics(LdaModel):
         background: np.ndarray,
         n_documents: int,
     ) -> None:
-        """Renew priors and state from the topics' prevalence (T,) and expected words (T, n_words).
-
-        `background` (n_words,) is the probability of each word in the background.
-        """
+        """Set priors and state: prevalence (T,), expected words (T, n_words), P0 (n_words,)."""
         alpha = make_alpha(self.alpha_given, prevalence)
         named = self.word_columns.named
         spread_background = self.word_columns.spread(background[None, :])[0]
@@ -139,12 +110,3 @@ class WordsOfTopics(LdaModel):
             raise NotFittedError("the model is not trained; call update(corpus, documents=…) first")
         n_named = int(self.word_columns.named.sum())
         return n_named if topn is None else min(check_count(topn, "topn", minimum=0), n_named)
-
-    def _find_id(self, word: str) -> int:
-        if hasattr(self.id2word, "token2id"):
-            found = self.id2word.token2id.get(word)
-        else:
-            found = next((i for i, other in self.id2word.items() if other == word), None)
-        if found is None:
-            raise ValueError(f"word_id {word!r} is not in id2word")
-        return int(found)

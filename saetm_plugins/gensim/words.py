@@ -11,8 +11,9 @@ import scipy.sparse as sp
 from gensim.corpora import Dictionary
 from gensim.utils import FakeDict
 
-from saetm_plugins.gensim.bags import FlatBags, count_matrix
+from saetm_plugins.gensim.bags import FlatBags
 from saetm_plugins.gensim.priors import NEGLIGIBLE
+from saetm_plugins.validation import is_integer
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ class WordColumns:
 
     @classmethod
     def match(cls, id2word: Any, vocabulary: Sequence[str]) -> WordColumns:
-        """Find the words of a dictionary among those of a model; at least one must be there."""
+        """Find the words of a dictionary in a model's vocabulary; at least one must be there."""
         ids, words = read_id2word(id2word)
         column_of = {word: column for column, word in enumerate(vocabulary)}
         columns = np.full(ids[-1] + 1, -1, dtype=np.int64)
@@ -51,8 +52,18 @@ class WordColumns:
         return cls(columns, len(vocabulary))
 
     def count(self, bags: FlatBags) -> sp.csr_matrix:
-        """See :func:`count_matrix`."""
-        return count_matrix(bags, self.columns, self.n_words)
+        """Return bags as rows of counts over the model's words, CSR (n, n_words) float32.
+
+        Entries of unknown ids are left out.
+        """
+        inside = bags.ids < len(self.columns)
+        column = np.full(len(bags.ids), -1, dtype=np.int64)
+        column[inside] = self.columns[bags.ids[inside]]
+        known = (column >= 0) & (bags.counts > 0)
+        rows = np.repeat(np.arange(len(bags.lengths)), bags.lengths)[known]
+        return sp.csr_matrix(
+            (bags.counts[known], (rows, column[known])), shape=(len(bags.lengths), self.n_words)
+        )
 
     def check(self, bags: FlatBags) -> None:
         """Raise a ValueError if bags to learn from were made with another dictionary."""
@@ -94,18 +105,13 @@ def read_id2word(id2word: Any) -> tuple[np.ndarray, list[str]]:
     if isinstance(id2word, FakeDict):
         return np.arange(len(id2word)), [str(i) for i in range(len(id2word))]
     if not callable(getattr(id2word, "keys", None)):
-        raise TypeError(
-            "id2word must be a gensim Dictionary or a dict of ids to words; "
-            f"found {type(id2word).__name__}"
-        )
+        raise TypeError(f"id2word must be a Dictionary or a dict; found {type(id2word).__name__}")
     keys = list(id2word.keys())
     if not keys:
         raise ValueError("id2word is empty, so there are no words")
     for key in keys:
-        if isinstance(key, bool) or not isinstance(key, (int, np.integer)) or key < 0:
-            raise ValueError(
-                f"id2word must map ids, integers of at least 0, to words; found {key!r}"
-            )
+        if not is_integer(key) or key < 0:
+            raise ValueError(f"id2word must map ids of at least 0 to words; found {key!r}")
     ids = np.sort(np.asarray(keys, dtype=np.int64))
     return ids, [str(id2word[int(i)]) for i in ids]
 

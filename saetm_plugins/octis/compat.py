@@ -21,10 +21,11 @@ from __future__ import annotations
 import importlib
 import sys
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
+Metric = TypeVar("Metric")
 INSTALL = 'pip install "saetm-plugins[octis]"\npip install --no-deps octis==1.14.0'
 OUR_CLASSES: dict[str, type] = {}
 """Models and metrics of this package that OCTIS may ask for by name."""
@@ -59,11 +60,12 @@ def enable_dashboard() -> Any:
     return manager
 
 
-def register_metric(metric: type) -> None:
-    """Enter a metric under its name in OCTIS."""
+def register_metric(metric: type[Metric]) -> type[Metric]:
+    """Enter a metric, a class, under its name in OCTIS; return it."""
     OUR_CLASSES[metric.__name__] = metric
     known = import_octis("octis.configuration.defaults").metric_parameters
     known[metric.__name__] = {"name": metric.__name__, "module": metric.__module__}
+    return metric
 
 
 def _restore_infinity() -> None:

@@ -67,13 +67,7 @@ class Documents(NamedTuple):
 
 
 def read_tokens(dataset: Any) -> list[list[str]]:
-    """Return the dataset's documents as lists of words.
-
-    Raises
-    ------
-    ValueError
-        When the dataset is empty, or a document is not a list of words.
-    """
+    """Return the dataset's documents as lists of words."""
     tokens = dataset.get_corpus()
     if not tokens:
         raise ValueError("dataset holds no documents; load it first")
@@ -97,11 +91,6 @@ def read_partitions(dataset: Any) -> tuple[slice, slice]:
     """Return the rows of the training and of the test partition; validation is left out of both.
 
     As OCTIS' own models: ``get_partitioned_corpus(use_validation=False)``.
-
-    Raises
-    ------
-    ValueError
-        When the dataset has no partitions, or no documents to train on.
     """
     n_documents = len(dataset.get_corpus())
     parts = dataset.get_partitioned_corpus(use_validation=False) if dataset.get_metadata() else None
@@ -116,13 +105,7 @@ def read_partitions(dataset: Any) -> tuple[slice, slice]:
 
 
 def count_tokens(tokens: Sequence[Sequence[str]], vocabulary: Sequence[str]) -> sp.csr_matrix:
-    """Count the words of the vocabulary, as float32 of shape (n, V); other words are ignored.
-
-    Raises
-    ------
-    ValueError
-        When a word is in the vocabulary twice, or no document holds a word of it.
-    """
+    """Count the words of the vocabulary, as float32 of shape (n, V); other words are ignored."""
     counter = CountVectorizer(analyzer=list, vocabulary=vocabulary, dtype=np.float32)
     bow = counter.transform(tokens)
     if not bow.nnz:
@@ -157,26 +140,10 @@ def encode_cached(
     device: str,
     folder: str | None,
     chunk: Any = "auto",
-    *,
-    verbose: bool = False,
 ) -> np.ndarray | Passages:
-    """Embed `texts`, or read their embeddings by the same encoder from the cache.
+    """Return embeddings (n, d) of `texts`, or passages where `chunk` splits one.
 
-    Parameters
-    ----------
-    texts : list of str
-    encoder : str, object with ``encode``, or None
-        Only what a named encoder returns is cached: an object may change.
-    device : str
-    folder : str, optional
-        None means ``~/.cache/saetm-plugins`` (or under ``XDG_CACHE_HOME``).
-    chunk : "auto", Chunker or None, default="auto"
-        How texts longer than the encoder's input are split.
-    verbose : bool
-
-    Returns
-    -------
-    ndarray of shape (n, d), float32; or Passages where a text was split
+    Those by a named encoder are cached in `folder`; those by an object are not, as it may change.
     """
     named = encoder is None or isinstance(encoder, str)
     path = cache_path(folder, digest("encoder", str(encoder), str(pack_chunk(chunk)), *texts))
@@ -186,9 +153,9 @@ def encode_cached(
     loaded = load_encoder(encoder, None if device == "auto" else device)
     passages = split_long(texts, loaded, chunk, stacklevel=6)
     if passages is None:
-        embeddings = encode_texts(loaded, texts, verbose=verbose)
+        embeddings = encode_texts(loaded, texts)
     else:
-        passages = encode_passages(loaded, texts, passages, verbose=verbose)
+        passages = encode_passages(loaded, texts, passages)
         assert passages.embeddings is not None
         embeddings = passages.embeddings
     if named:
@@ -197,7 +164,7 @@ def encode_cached(
 
 
 def cache_path(folder: str | None, name: str) -> Path:
-    """Return the folder of cached vectors."""
+    """Return the folder of cached vectors; the default is under ``XDG_CACHE_HOME`` or ~/.cache."""
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     root = Path(folder) if folder is not None else home / "saetm-plugins"
     return root / f"embeddings-{name}"

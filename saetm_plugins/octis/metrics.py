@@ -23,9 +23,6 @@ import_octis("octis.evaluation_metrics.metrics")
 
 from octis.evaluation_metrics.metrics import AbstractMetric  # noqa: E402
 
-PAPER = "Girrbach & Akata, Sparse autoencoders are topic models, ICML 2026, arXiv:2511.16309"
-SIGNIFICANCE_PAPER = "AlSumait et al., Topic significance ranking of LDA generative models, 2009"
-
 
 def _part(model_output: Any, name: str) -> Any:
     """Return a part of a model's output, or raise a ValueError that names the missing part."""
@@ -38,7 +35,18 @@ def _part(model_output: Any, name: str) -> Any:
     return model_output[name]
 
 
-class _VectorMetric(AbstractMetric):
+class _Metric(AbstractMetric):
+    """OCTIS saves every public attribute of a metric, so name and source are private."""
+
+    _name: str
+    _source = "Girrbach & Akata, Sparse autoencoders are topic models, ICML 2026, arXiv:2511.16309"
+
+    def info(self) -> dict[str, str]:
+        """Return name and citation."""
+        return {"citation": self._source, "name": self._name}
+
+
+class _VectorMetric(_Metric):
     """A metric that needs vectors of words.
 
     Parameters
@@ -85,12 +93,11 @@ class _VectorMetric(AbstractMetric):
         return self._encoded
 
 
+@register_metric
 class WMDDiversity(_VectorMetric):
     """D: mean Word Mover's Distance between topics, see :func:`evaluation.wmd_diversity`."""
 
-    def info(self) -> dict[str, str]:
-        """Return name and citation."""
-        return {"citation": PAPER, "name": "D, mean pairwise Word Mover's Distance"}
+    _name = "D, mean pairwise Word Mover's Distance"
 
     def score(self, model_output: Mapping[str, Any]) -> float:
         """Return D of ``topics``; larger is more diverse."""
@@ -98,8 +105,11 @@ class WMDDiversity(_VectorMetric):
         return evaluation.wmd_diversity(topics, self._vectors_of(topics), self.topk)
 
 
+@register_metric
 class EmbeddingIntruder(_VectorMetric):
     """Intruder accuracy without a judge, see :func:`evaluation.embedding_intruder_accuracy`."""
+
+    _name = "Intruder accuracy by word vectors"
 
     def __init__(
         self,
@@ -114,10 +124,6 @@ class EmbeddingIntruder(_VectorMetric):
         self.n_repeats = n_repeats
         self.random_state = random_state
 
-    def info(self) -> dict[str, str]:
-        """Return name and citation."""
-        return {"citation": PAPER, "name": "Intruder accuracy by word vectors"}
-
     def score(self, model_output: Mapping[str, Any]) -> float:
         """Return the accuracy on ``topics``, 0 to 1."""
         topics = _part(model_output, "topics")
@@ -126,7 +132,8 @@ class EmbeddingIntruder(_VectorMetric):
         )
 
 
-class TopicSignificance(AbstractMetric):
+@register_metric
+class TopicSignificance(_Metric):
     """Distance of topics from junk, see :func:`evaluation.topic_significance`.
 
     Parameters
@@ -135,26 +142,24 @@ class TopicSignificance(AbstractMetric):
         OCTIS' ``KL_uniform``, ``KL_vacuous`` and ``KL_background``, exact and for mixtures.
     """
 
+    _source = "AlSumait et al., Topic significance ranking of LDA generative models, 2009"
+
     def __init__(self, junk: str = "vacuous"):
         super().__init__()
         self.junk = check_choice(junk, "junk", evaluation.TopicSignificance._fields)
-
-    def info(self) -> dict[str, str]:
-        """Return name and citation."""
-        return {"citation": SIGNIFICANCE_PAPER, "name": f"Topic significance ({self.junk})"}
+        self._name = f"Topic significance ({junk})"
 
     def score(self, model_output: Mapping[str, Any]) -> float:
         """Return the mean divergence over topics, in nats."""
-        documents = without_tensors(
-            _part(model_output, "topic-document-matrix"), "topic-document-matrix"
-        )
+        name = "topic-document-matrix"
+        documents = np.asarray(without_tensors(_part(model_output, name), name)).T
         significance = evaluation.topic_significance(
-            _part(model_output, "topic-word-matrix"), np.asarray(documents).T
+            _part(model_output, "topic-word-matrix"), documents
         )
         return float(getattr(significance, self.junk).mean())
 
 
-class _JudgedMetric(AbstractMetric):
+class _JudgedMetric(_Metric):
     """A metric that asks a language model.
 
     Parameters
@@ -192,35 +197,23 @@ class _JudgedMetric(AbstractMetric):
         self._judge = evaluation.TopicJudge(chat, cache_path)
 
 
+@register_metric
 class IntruderDetection(_JudgedMetric):
     """C_I: how often a language model finds the intruder, see :class:`evaluation.TopicJudge`."""
 
-    def info(self) -> dict[str, str]:
-        """Return name and citation."""
-        return {"citation": PAPER, "name": "C_I, intruder detection by a language model"}
+    _name = "C_I, intruder detection by a language model"
 
     def score(self, model_output: Mapping[str, Any]) -> float:
         """Return C_I of ``topics`` (three repeats), 0 to 1."""
         return float(self._judge.intruder_detection(_part(model_output, "topics")).mean())
 
 
+@register_metric
 class CoherenceRating(_JudgedMetric):
     """C_R: a language model's rating of coherence, see :class:`evaluation.TopicJudge`."""
 
-    def info(self) -> dict[str, str]:
-        """Return name and citation."""
-        return {"citation": PAPER, "name": "C_R, coherence rating by a language model"}
+    _name = "C_R, coherence rating by a language model"
 
     def score(self, model_output: Mapping[str, Any]) -> float:
         """Return C_R of ``topics``, 0 to 100."""
         return float(self._judge.coherence_rating(_part(model_output, "topics")).mean())
-
-
-for _metric in (
-    WMDDiversity,
-    EmbeddingIntruder,
-    TopicSignificance,
-    IntruderDetection,
-    CoherenceRating,
-):
-    register_metric(_metric)

@@ -197,12 +197,6 @@ class SAETM(AbstractModel):
             (T, n of training). With partitions also ``test-topic-document-matrix`` (T, n of test).
             With ``update_with_test`` also ``test-topics`` and ``test-topic-word-matrix``, and the
             test matrix then covers training and test documents, as in OCTIS' LDA.
-
-        Raises
-        ------
-        TypeError, ValueError
-            When a hyperparameter is not legal, or the dataset is empty, lacks the partitions
-            asked for, or does not fit the embeddings given.
         """
         settings = check_hyperparameters({**self.hyperparameters, **(hyperparameters or {})})
         top_words = check_count(top_words, "top_words", minimum=0)

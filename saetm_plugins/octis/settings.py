@@ -29,13 +29,7 @@ _OWN_SETTINGS = ("num_topics", "embeddings_path", "cache_folder")
 
 
 def check_hyperparameters(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `given` as plain Python values, checked as :class:`SAETopicModel`'s parameters are.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When a name is unknown, or a value is not legal.
-    """
+    """Return `given` as plain Python values, checked as :class:`SAETopicModel`'s parameters are."""
     # skopt's search spaces hand out NumPy scalars.
     checked = {
         name: value.item() if isinstance(value, np.generic) else value

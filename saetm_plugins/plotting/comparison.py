@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
+from plotly import graph_objects as go
 
 from saetm_plugins.plotting.style import (
     NEUTRAL,
@@ -26,7 +26,7 @@ def plot_comparison(
     alpha: float = 0.05,
     names: Sequence[str] | None = None,
     title: str | None = None,
-) -> Any:
+) -> go.Figure:
     """Draw by how much the share of each topic differs, most in favour of `a` on top.
 
     Parameters
@@ -42,16 +42,10 @@ def plot_comparison(
     names : list of str, optional
         Names of topics; their first words by default.
     title : str, optional
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
     """
     columns = ("topic", "words", "share_a", "share_b", "difference", "low", "high", "q")
     need_columns(table, columns, "compare_groups")
     check_fraction(alpha, "alpha")
-    from plotly import graph_objects as go
-
     shown = table.head(check_count(n_topics, "n_topics")).sort_values("difference", kind="stable")
     labels = label_topics(shown, names, "atom" if "atom" in shown else "topic")
     shown = shown.assign(label=labels)

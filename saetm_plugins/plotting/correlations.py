@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
+from plotly import graph_objects as go
+from scipy.cluster.hierarchy import leaves_list, linkage
+from scipy.spatial.distance import squareform
 
 from saetm_plugins.plotting.style import label_topics, lay_out, need_columns
 from saetm_plugins.validation import check_choice, check_count
@@ -19,7 +21,7 @@ def plot_correlations(
     value: str = "npmi",
     names: Sequence[str] | None = None,
     title: str | None = None,
-) -> Any:
+) -> go.Figure:
     """Draw which topics (or atoms) occur in the same documents, more or less than by chance.
 
     Rows are ordered by a hierarchical clustering, so that what occurs together stands together.
@@ -34,10 +36,6 @@ def plot_correlations(
     names : list of str, optional
         Names of topics; their first words by default.
     title : str, optional
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
     """
     key = "atom" if "atom_a" in getattr(table, "columns", ()) else "topic"
     columns = (
@@ -46,8 +44,6 @@ def plot_correlations(
     )
     check_choice(value, "value", ("npmi", "phi"))
     need_columns(table, columns, "topic_correlations")
-    from plotly import graph_objects as go
-
     units = _most_frequent(table, key, check_count(n_topics, "n_topics"))
     matrix, counts = _as_matrices(table, key, units["number"].to_numpy(), value)
     order = _seriate(matrix)
@@ -106,14 +102,9 @@ def _as_matrices(
 
 def _seriate(matrix: np.ndarray) -> np.ndarray:
     """Order rows by average linkage, optimal leaf ordering."""
-    from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
-    from scipy.spatial.distance import squareform
-
     if len(matrix) < 3:
         return np.arange(len(matrix))
-    similar = np.nan_to_num(matrix, nan=-1.0)
-    distances = 1.0 - similar
+    distances = 1.0 - np.nan_to_num(matrix, nan=-1.0)
     np.fill_diagonal(distances, 0.0)
     condensed = squareform(distances, checks=False)
-    tree = optimal_leaf_ordering(linkage(condensed, method="average"), condensed)
-    return leaves_list(tree)
+    return leaves_list(linkage(condensed, method="average", optimal_ordering=True))

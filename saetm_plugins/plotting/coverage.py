@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
+from plotly import graph_objects as go
 
 from saetm_plugins.analysis.shares import rank_by_variance
 from saetm_plugins.plotting.style import PALETTE, label_topics, lay_out, need_columns
@@ -21,7 +22,7 @@ def plot_coverage(
     max_mean: float = 0.4,
     names: Sequence[str] | None = None,
     title: str | None = None,
-) -> Any:
+) -> go.Figure:
     """Draw the coverage of the topics that vary most between groups.
 
     Bars of each group beside each other; with more than 12 groups a heatmap.
@@ -39,10 +40,6 @@ def plot_coverage(
         Names of topics, as :func:`~saetm_plugins.analysis.topic_names` returns; their first words
         by default.
     title : str, optional
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
     """
     value = "coverage" if "coverage" in getattr(table, "columns", ()) else "share"
     columns = ("topic", "words", "group", value, "n_documents", "few_documents")
@@ -73,8 +70,6 @@ def plot_coverage(
 
 
 def _bars(shown: pd.DataFrame, value: str, labels: dict[int, str], groups: list[Any]) -> Any:
-    from plotly import graph_objects as go
-
     figure = go.Figure()
     for group, color in zip(groups, PALETTE, strict=False):
         rows = shown[shown["group"] == group].set_index("topic")
@@ -91,7 +86,8 @@ def _bars(shown: pd.DataFrame, value: str, labels: dict[int, str], groups: list[
         figure.add_bar(
             y=[labels[topic] for topic in rows.index],
             x=rows[value],
-            name=_describe_group(group, rows),
+            name=f"{group} ({rows['n_documents'].iloc[0]:,})"
+            + (", few" if rows["few_documents"].iloc[0] else ""),
             marker_color=color,
             orientation="h",
             error_x=bounds,
@@ -103,8 +99,6 @@ def _bars(shown: pd.DataFrame, value: str, labels: dict[int, str], groups: list[
 
 
 def _heatmap(shown: pd.DataFrame, value: str, labels: dict[int, str], groups: list[Any]) -> Any:
-    from plotly import graph_objects as go
-
     wide = shown.pivot(index="topic", columns="group", values=value)
     wide = wide.reindex(index=list(labels), columns=groups)
     return go.Figure(
@@ -118,8 +112,3 @@ def _heatmap(shown: pd.DataFrame, value: str, labels: dict[int, str], groups: li
             hovertemplate="%{y}<br>%{x}: %{z:.1%}<extra></extra>",
         )
     )
-
-
-def _describe_group(group: Any, rows: pd.DataFrame) -> str:
-    n_documents = int(rows["n_documents"].iloc[0])
-    return f"{group} ({n_documents:,})" + (", few" if rows["few_documents"].iloc[0] else "")

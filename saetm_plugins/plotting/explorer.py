@@ -14,6 +14,7 @@ import html
 import json
 import os
 import warnings
+from bisect import bisect_left
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import pairwise
@@ -109,11 +110,6 @@ def explore(
         Of more, this number is drawn at random (a warning says so); shares are of all.
     random_state : int, default=0
     overwrite : bool, default=False
-
-    Raises
-    ------
-    FileExistsError
-        When the file exists and `overwrite` is False.
     """
     path = check_page(path, (".html", ".htm"), overwrite)
     labels = {"title": title, "group_label": group_label, "time_label": time_label}
@@ -359,21 +355,17 @@ def _page_below(content: dict[str, Any], texts: list[str], title: str) -> str:
 def _longest_that_saves(lengths: np.ndarray, longest: int, excess: float) -> int:
     """Return the greatest length that shortens texts by `excess` characters in all."""
     used = np.minimum(lengths, longest).sum()
-    low, high = 0, longest - 1
-    while low < high:
-        middle = (low + high + 1) // 2
-        if used - np.minimum(lengths, middle).sum() >= excess:
-            low = middle
-        else:
-            high = middle - 1
-    return low
+
+    def saves_too_little(length: int) -> bool:
+        return bool(used - np.minimum(lengths, length).sum() < excess)
+
+    return max(bisect_left(range(longest), True, key=saves_too_little) - 1, 0)
 
 
 def _page(content: dict[str, Any], title: str) -> str:
     parts = Path(__file__).parent / "page"
-    page, style, script = (
-        (parts / f"page.{kind}").read_text(encoding="utf-8") for kind in ("html", "css", "js")
-    )
+    kinds = ("html", "css", "js")
+    page, style, script = ((parts / f"page.{kind}").read_text(encoding="utf-8") for kind in kinds)
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     packed = gzip.compress(text.encode("utf-8", errors="replace"), 9, mtime=0)
     values = {

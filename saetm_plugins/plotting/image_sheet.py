@@ -5,7 +5,8 @@ from __future__ import annotations
 import html
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -74,11 +75,6 @@ def image_sheet(
         Pixels of a picture's side.
     title : str, optional
     overwrite : bool, default=False
-
-    Raises
-    ------
-    FileExistsError
-        When the file exists and `overwrite` is False.
     """
     path = check_page(path, (".png", ".html"), overwrite)
     check_choice(level, "level", ("topics", "atoms"))
@@ -101,7 +97,7 @@ def image_sheet(
 
 def _topic_rows(model: Any, topics: Any, n_images: int, n_words: int) -> list[SheetRow]:
     numbers = _chosen(topics, range(model.n_topics_), model.n_topics_)
-    words = topic_words(model, n_words) if model.components_ is not None else None
+    words = topic_words(model, n_words)
     rows = []
     for topic in numbers:
         # A picture stands in the row of its largest topic, if it has one.
@@ -111,7 +107,7 @@ def _topic_rows(model: Any, topics: Any, n_images: int, n_words: int) -> list[Sh
             SheetRow(
                 topic,
                 model.topic_labels_[topic] or "",
-                "" if words is None else words[topic],
+                words[topic],
                 int((model.labels_ == topic).sum()),
                 float(model.topic_prevalence_[topic]),
                 [int(row) for row in typical if shares[row] > 0],
@@ -125,20 +121,16 @@ def _atom_rows(model: Any, atoms: Any, n_images: int, n_words: int) -> list[Shee
     largest = np.argsort(-prevalence, kind="stable")[:50]
     largest = largest[prevalence[largest] > 0]
     numbers = _chosen(atoms, largest.tolist(), len(prevalence))
-    words = None
-    if model.components_ is not None:
-        words = atom_words(model, n_words, np.asarray(numbers))
+    words = atom_words(model, n_words, numbers)
     by_atom = model.doc_atoms_.tocsc()
     rows = []
-    for place, atom in enumerate(numbers):
+    for index, atom in enumerate(numbers):
         entries = slice(by_atom.indptr[atom], by_atom.indptr[atom + 1])
         order = np.argsort(-by_atom.data[entries], kind="stable")[:n_images]
         typical = by_atom.indices[entries][order].tolist()
         n_active = int(entries.stop - entries.start)
         share = float(prevalence[atom])
-        rows.append(
-            SheetRow(atom, "", "" if words is None else words[place], n_active, share, typical)
-        )
+        rows.append(SheetRow(atom, "", words[index], n_active, share, typical))
     return rows
 
 
@@ -159,20 +151,16 @@ def _caption(row: SheetRow, level: str) -> tuple[str, str]:
     return heading, f"{row.n_images:,} pictures · {row.share:.1%}"
 
 
-def _read(images: Images, row: int, size: int) -> Any:
-    """Return a picture, or None where it can no longer be decoded."""
-    try:
-        return images.read(row, 4 * size)
-    except UnreadableImage:
-        return None
-
-
-def _square(picture: Image, size: int) -> Image:
-    """Fill a square with the middle of a picture."""
+def _squares(images: Images, row: SheetRow, size: int) -> Iterator[tuple[int, Image]]:
+    """Yield the number and the middle of each picture of a row that can be decoded."""
     from PIL import Image, ImageOps
 
-    method = Image.Resampling.LANCZOS if min(picture.size) >= size else Image.Resampling.BICUBIC
-    return ImageOps.fit(picture, (size, size), method)
+    for number in row.pictures:
+        with suppress(UnreadableImage):
+            picture = images.read(number, 4 * size)
+            enlarged = min(picture.size) < size
+            method = Image.Resampling.BICUBIC if enlarged else Image.Resampling.LANCZOS
+            yield number, ImageOps.fit(picture, (size, size), method)
 
 
 def _write_png(
@@ -191,8 +179,8 @@ def _write_png(
     draw = ImageDraw.Draw(sheet)
     large, middle, small = (ImageFont.load_default(points) for points in (20, 15, 12))
     draw.text((2 * _GAP, 14), title, _INK, large)
-    for place, row in enumerate(rows):
-        y = top + place * step
+    for index, row in enumerate(rows):
+        y = top + index * step
         heading, below = _caption(row, level)
         fitting = max(1, (size - 16) // 19)
         lines = wrap(heading, middle, _TEXT_WIDTH - 4 * _GAP)[:fitting]
@@ -200,10 +188,8 @@ def _write_png(
             shown = line.rstrip(",") if number == len(lines) - 1 else line
             draw.text((2 * _GAP, y + 19 * number), shown, _INK, middle)
         draw.text((2 * _GAP, y + 19 * len(lines) + 2), below, _QUIET, small)
-        for column, number in enumerate(row.pictures):
-            picture = _read(images, number, size)
-            if picture is not None:
-                sheet.paste(_square(picture, size), (_TEXT_WIDTH + column * step, y))
+        for column, (_, square) in enumerate(_squares(images, row, size)):
+            sheet.paste(square, (_TEXT_WIDTH + column * step, y))
     buffer = io.BytesIO()
     sheet.save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
@@ -244,12 +230,10 @@ def _write_html(
     for row in rows:
         heading, below = _caption(row, level)
         shown = []
-        for number in row.pictures:
-            picture = _read(images, number, size)
-            if picture is not None:
-                name = html.escape(images.names[number], quote=True)
-                source = data_uri(_square(picture, size), size)
-                shown.append(f'<img src="{source}" alt="{name}" title="{name}" width="{size}">')
+        for number, square in _squares(images, row, size):
+            name = html.escape(images.names[number], quote=True)
+            source = data_uri(square, size)
+            shown.append(f'<img src="{source}" alt="{name}" title="{name}" width="{size}">')
         parts.append(
             f"<section><header><h2>{html.escape(heading)}</h2><p>{html.escape(below)}</p></header>"
             f"<div>{''.join(shown)}</div></section>"

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from plotly import graph_objects as go
+from plotly.subplots import make_subplots
+
 from saetm_plugins.plotting.style import need_columns
 
 _PANELS = {
@@ -15,7 +18,7 @@ _PANELS = {
 }
 
 
-def plot_topic_counts(suggestion: Any, *, title: str | None = None) -> Any:
+def plot_topic_counts(suggestion: Any, *, title: str | None = None) -> go.Figure:
     """Draw each criterion against the number of topics; the suggested one is marked.
 
     Parameters
@@ -23,14 +26,7 @@ def plot_topic_counts(suggestion: Any, *, title: str | None = None) -> Any:
     suggestion : SuggestedCount
         As :func:`saetm_plugins.analysis.suggest_n_topics` returns.
     title : str, optional
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
     """
-    import plotly.graph_objects as go
-    from plotly.subplots import make_subplots
-
     table = getattr(suggestion, "table", None)
     if table is None:
         raise TypeError(
@@ -47,15 +43,13 @@ def plot_topic_counts(suggestion: Any, *, title: str | None = None) -> Any:
     )
     counts = table["n_topics"]
     for row, name in enumerate(panels, start=1):
-        figure.add_trace(
-            go.Scatter(
-                x=counts,
-                y=table[name],
-                mode="lines+markers",
-                line={"color": "#0a7f5a" if name == "score" else "#37598c", "width": 2},
-                hovertemplate="%{x} topics: %{y:.3f}<extra></extra>",
-                showlegend=False,
-            ),
+        figure.add_scatter(
+            x=counts,
+            y=table[name],
+            mode="lines+markers",
+            line={"color": "#0a7f5a" if name == "score" else "#37598c", "width": 2},
+            hovertemplate="%{x} topics: %{y:.3f}<extra></extra>",
+            showlegend=False,
             row=row,
             col=1,
         )

@@ -39,11 +39,6 @@ def topic_data(
         ``corpus``; ``vocab`` (V,); ``document_term_matrix`` (n, V) csr_matrix;
         ``document_topic_matrix`` (n, T); ``topic_term_matrix`` (T, V); ``document_representation``
         (n, d); ``transform``; ``topic_names``; and the positions, None: topicwizard makes them.
-
-    Raises
-    ------
-    ValueError
-        When the model has no words, or none that it could count in texts.
     """
     if model.components_ is None:
         raise ValueError("the model was fitted without documents, so its topics have no words")

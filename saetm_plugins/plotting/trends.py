@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from plotly import graph_objects as go
 
 from saetm_plugins.plotting.style import (
     NEUTRAL,
@@ -28,7 +29,7 @@ def plot_trends(
     value: str = "share",
     names: Sequence[str] | None = None,
     title: str | None = None,
-) -> Any:
+) -> go.Figure:
     """Draw topics through time; periods without documents stay empty and are marked.
 
     Parameters
@@ -46,10 +47,6 @@ def plot_trends(
     names : list of str, optional
         Names of topics; their first words by default.
     title : str, optional
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
     """
     columns = ("topic", "period", "share", "coverage", "low", "high", "n_documents", "words")
     need_columns(table, columns, "topic_trends")
@@ -59,8 +56,6 @@ def plot_trends(
         raise ValueError('kind="stacked" needs value="share": coverages do not sum to 1')
     if table[value].isna().all():
         raise ValueError(f"table holds no {value}")
-    from plotly import graph_objects as go
-
     chosen = _choose(table, topics, check_count(n_topics, "n_topics"), value)
     periods = [str(period) for period in dict.fromkeys(table["period"])]
     figure = go.Figure()
@@ -149,9 +144,8 @@ def _add_stack(
 def _stretches(filled: np.ndarray) -> list[list[int]]:
     """Return runs of consecutive periods that hold documents."""
     where = np.flatnonzero(filled)
-    if len(where) == 0:
-        return []
-    return [run.tolist() for run in np.split(where, np.flatnonzero(np.diff(where) > 1) + 1)]
+    runs = np.split(where, np.flatnonzero(np.diff(where) > 1) + 1)
+    return [run.tolist() for run in runs if len(run)]
 
 
 def _mark_empty(figure: Any, table: pd.DataFrame, periods: list[str]) -> None:

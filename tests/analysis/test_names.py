@@ -3,7 +3,7 @@ import warnings
 import numpy as np
 import pytest
 
-from saetm_plugins import SAETopicModel
+from saetm_plugins import SAETopicModel, train_sae
 from saetm_plugins.analysis import name_scores, name_topics, taxonomy
 from saetm_plugins.analysis.names.by_chat import clean_name
 from saetm_plugins.analysis.names.phrases import find_phrases, name_key
@@ -37,22 +37,16 @@ def encoder(corpus):
     return WordEncoder(corpus.documents, corpus.embeddings)
 
 
+@pytest.fixture(scope="module")
+def trained(corpus):
+    return train_sae(corpus.embeddings, 24, k=2)
+
+
 @pytest.fixture
 def model(corpus, trained, encoder):
     return SAETopicModel(N_TOPICS, sae=trained, encoder=encoder).fit(
         corpus.documents, embeddings=corpus.embeddings
     )
-
-
-@pytest.fixture(scope="module")
-def trained(corpus):
-    return (
-        SAETopicModel(5, n_atoms=24, k=2).fit(corpus.documents, embeddings=corpus.embeddings).sae_
-    )
-
-
-def count_words(name):
-    return len(name.replace(",", " ").split())
 
 
 def test_phrases_are_nouns_as_they_are_written():
@@ -74,7 +68,8 @@ def test_names_find_their_documents_and_are_unique(model, corpus, plant_corpus, 
     names = name_topics(model, corpus.documents)
     assert names == model.topic_labels_
     assert len({name_key(name) for name in names}) == N_TOPICS
-    assert max(map(count_words, names)) <= 3
+    assert max(len(name.replace(",", " ").split()) for name in names) <= 3
+    assert name_topics(model, corpus.documents) == names
     unseen = plant_corpus(300, seed=5)
     scores = name_scores(model, unseen.documents)
     assert scores["auc"].mean() > 0.85
@@ -82,13 +77,6 @@ def test_names_find_their_documents_and_are_unique(model, corpus, plant_corpus, 
     wrong = name_scores(model, unseen.documents, names=list(np.roll(names, 3)))
     assert wrong["auc"].mean() < scores["auc"].mean() - 0.1
     assert wrong["flagged"].sum() > scores["flagged"].sum()
-
-
-def test_names_are_the_same_each_time_and_can_be_taken_back(model, corpus):
-    first = name_topics(model, corpus.documents)
-    assert name_topics(model, corpus.documents) == first
-    model.undo().undo()
-    assert model.topic_labels_ == [None] * N_TOPICS
 
 
 def test_no_two_names_are_alike_at_any_level(model, corpus):
@@ -100,6 +88,9 @@ def test_no_two_names_are_alike_at_any_level(model, corpus):
 
 
 def test_names_stay_through_edits_saving_and_loading(model, corpus, tmp_path):
+    name_topics(model, corpus.documents)
+    model.undo()
+    assert model.topic_labels_ == [None] * N_TOPICS
     names = name_topics(model, corpus.documents)
     model.merge_topics([2, 5])
     assert names[2] in model.topic_labels_
@@ -119,7 +110,7 @@ def test_without_documents_or_encoder_names_are_words(corpus, trained):
     assert {word for name in names for word in name.split()} <= set(model.vocabulary_)
     phrases = name_topics(model, corpus.documents)  # chosen by where they occur
     right = [
-        np.bincount(corpus.themes[model.labels_ == topic]).argmax() == "abcde".index(name[5])
+        np.bincount(corpus.themes[model.labels_ == topic]).argmax() == "abcde".find(name[5])
         for topic, name in enumerate(phrases)
         if (model.labels_ == topic).any()
     ]
@@ -129,18 +120,16 @@ def test_without_documents_or_encoder_names_are_words(corpus, trained):
 
 
 def test_bad_input_is_named_and_changes_nothing(model, corpus):
-    with pytest.raises(ValueError, match="documents holds 3 texts; the model was fitted to 400"):
-        name_topics(model, corpus.documents[:3])
-    with pytest.raises(ValueError, match="levels must end in the model's 10 topics"):
-        name_topics(model, corpus.documents, levels=[2, 6])
-    with pytest.raises(TypeError, match="namer must be a chat"):
-        name_topics(model, corpus.documents, namer="gpt")
-    with pytest.raises(ValueError, match="names holds 1 names for 10 topics"):
-        name_scores(model, corpus.documents, names=["one"])
-    with pytest.raises(TypeError, match=r"names\[1\] must be a string; found int"):
-        name_scores(model, corpus.documents, names=["one", 2, *"abcdefgh"])
-    with pytest.raises(ValueError, match="documents and embeddings are both None"):
-        name_scores(model)
+    texts = corpus.documents
+    for name, given, options, error, message in (
+        (name_topics, texts[:3], {}, ValueError, "documents holds 3 texts; the model was fitted"),
+        (name_topics, texts, {"levels": [2, 6]}, ValueError, "levels must end in the model's 10"),
+        (name_topics, texts, {"namer": "gpt"}, TypeError, "namer must be a chat"),
+        (name_scores, texts, {"names": ["one"]}, ValueError, "names holds 1 names for 10 topics"),
+        (name_scores, None, {}, ValueError, "documents and embeddings are both None"),
+    ):
+        with pytest.raises(error, match=message):
+            name(model, given, **options)
     assert model.topic_labels_ == [None] * N_TOPICS
 
 

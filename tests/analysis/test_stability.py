@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from saetm_plugins import SAETopicModel
 from saetm_plugins.analysis import document_npmi, match_topics, suggest_n_topics, topic_stability
@@ -19,19 +20,19 @@ def test_a_model_agrees_with_itself_whatever_the_order(fitted):
     assert match["document_overlap"].tolist() == [1, pytest.approx(2 / 3)]
 
 
-def test_planted_themes_come_back(fitted, corpus):
-    found = topic_stability(fitted, documents=corpus.documents, embeddings=corpus.embeddings,
-                            seeds=1, bootstraps=1)  # fmt: skip
+def test_planted_themes_come_back(corpus, quick_training):
+    model = SAETopicModel(5, n_atoms=32, k=4).fit(corpus.documents, embeddings=corpus.embeddings)
+    given = {"documents": corpus.documents, "embeddings": corpus.embeddings}
+    found = topic_stability(model, **given, seeds=1, bootstraps=1)
     assert found.runs["run"].tolist() == ["seed 1", "bootstrap 1"]
     assert found.runs["stable"].min() >= 0.8
     assert found.runs["ari"].min() > 0.8
     assert list(found.topics)[:4] == ["topic", "name", "words", "stability"]
-    again = topic_stability(fitted, documents=corpus.documents, embeddings=corpus.embeddings,
-                            seeds=[1])  # fmt: skip
+    again = topic_stability(model, **given, seeds=[1])
     assert again.runs.equals(found.runs[:1])
 
 
-def test_topics_of_noise_do_not_come_back():
+def test_topics_of_noise_do_not_come_back(quick_training):
     noise = np.random.default_rng(0).normal(size=(200, 24)).astype(np.float32)
     model = SAETopicModel(10, n_atoms=32, k=4).fit(None, embeddings=noise)
     found = topic_stability(model, embeddings=noise, seeds=1)
@@ -44,9 +45,7 @@ def test_stability_needs_documents(fitted, corpus):
         topic_stability(fitted)
     with pytest.raises(ValueError, match="seeds and bootstraps are both 0"):
         topic_stability(fitted, embeddings=corpus.embeddings, seeds=0)
-    few = SAETopicModel(5, n_atoms=32, k=4).fit(
-        corpus.documents[:99], embeddings=corpus.embeddings[:99]
-    )
+    few = SAETopicModel(5, sae=fitted.sae_).fit(None, embeddings=corpus.embeddings[:99])
     with pytest.raises(ValueError, match="other was fitted to 99 documents, model to 400"):
         topic_stability(fitted, few)
     compared = topic_stability(fitted, few, embeddings=corpus.embeddings)
@@ -71,14 +70,10 @@ def test_the_number_of_themes_is_suggested(fitted, corpus):
 def test_counts_that_cannot_be_are_refused(fitted, wordless, corpus):
     with pytest.raises(ValueError, match="counts holds 99; half of the documents have"):
         suggest_n_topics(fitted, [5, 99], documents=corpus.documents)
-    with pytest.raises(TypeError, match="counts must hold numbers"):
-        suggest_n_topics(fitted, 5)
     with pytest.raises(ValueError, match="documents has 3 texts; the model was fitted to 400"):
         suggest_n_topics(fitted, documents=corpus.documents[:3])
     assert list(suggest_n_topics(wordless, [3, 5]).table) == [
         "n_topics", "stability", "ari", "score"]  # fmt: skip
-    with pytest.raises(TypeError, match="suggestion must be"):
-        plot_topic_counts(fitted)
 
 
 def test_npmi_is_that_of_counted_documents():
@@ -95,6 +90,4 @@ def test_npmi_is_that_of_counted_documents():
         return np.log(both / (bow[:, a] > 0).mean() / (bow[:, b] > 0).mean()) / -np.log(both)
 
     expected = [np.mean([npmi(a, b), npmi(a, c), npmi(b, c)]) for a, b, c in topics]
-    import scipy.sparse as sp
-
     np.testing.assert_allclose(document_npmi(topics, sp.csr_matrix(bow)), expected)

@@ -27,19 +27,10 @@ def test_the_heaviest_atom_of_a_text_comes_first():
     ("arguments", "message"),
     [
         ({"text": "  "}, "text is blank"),
-        ({"text": "a", "n_words": 0}, "n_words must be at least 1"),
         ({"text": "a", "embedding": np.ones(10)}, "384"),
-        (
-            {"text": "a", "embedding": np.random.default_rng(0).normal(size=384)},
-            "embedding is not by",
-        ),
+        ({"text": "a", "embedding": np.linspace(-1, 1, 384)}, "embedding is not by"),
     ],
 )
 def test_wrong_arguments_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         explain_text(**arguments)
-
-
-def test_only_a_text_is_explained():
-    with pytest.raises(TypeError, match="text must be a string"):
-        explain_text(17)

@@ -1,8 +1,8 @@
-"""The oracle of the tests with generated input, and the small fitted model that they share.
+"""What must hold of a call with generated input, and the small fitted model that all calls share.
 
-A call with generated input raises an error and changes nothing, or gives finite numbers, and
-mixtures that sum to 1. ``make test`` tries a few inputs for each entry, ``make fuzz`` 20,000
-(``SAETM_FUZZ``); they are the same ones each time.
+The call raises an error and changes nothing, or it returns finite numbers, and mixtures that sum
+to 1. ``make test`` tries a few inputs for each entry, ``make fuzz`` 20,000 (``SAETM_FUZZ``); they
+are the same ones each time.
 """
 
 import copy
@@ -23,7 +23,7 @@ from strategies import Choice, Only, values_like
 from saetm_plugins import SAETopicModel, train_sae
 from saetm_plugins.emission import fit_emissions
 
-EXAMPLES = int(os.environ.get("SAETM_FUZZ", "25"))
+EXAMPLES = int(os.environ.get("SAETM_FUZZ", "10"))
 LEAST_ACCEPTED = 0.1  # of the inputs; else an entry tests only the checks of arguments
 LONGEST = timedelta(seconds=30)  # for one call, on a machine shared with others
 
@@ -107,19 +107,14 @@ def _legal(value):
     return st.just(value[0] if isinstance(value, Choice) else value)
 
 
-def examples(part=1.0):
-    """Return hypothesis' settings for a share of the inputs."""
-    return settings(
-        max_examples=max(2, int(EXAMPLES * part)), deadline=LONGEST, derandomize=True,
-        database=None, phases=(Phase.generate,), suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
-
-
 def run(entry):
     """Call an entry with generated input."""
     calls = Counter()
 
-    @examples(entry.part)
+    @settings(
+        max_examples=max(2, int(EXAMPLES * entry.part)), deadline=LONGEST, derandomize=True,
+        database=None, phases=(Phase.generate,), suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
     @given(arguments(entry))
     def all_inputs(made):
         calls[is_accepted(entry, made)] += 1
@@ -130,7 +125,7 @@ def run(entry):
 
 
 def is_accepted(entry, made):
-    """Call with `made`, check what comes of it, and return whether it was accepted."""
+    """Call with `made`, check the result, and return whether the input was accepted."""
     before, kept = fingerprint(), {name: content(value) for name, value in made.items()}
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
@@ -166,31 +161,35 @@ SHARED += [getattr(model, name) for model in (FITTED, CURATED)
 
 def fingerprint():
     """Return everything that no call may change."""
-    kept = [
-        (name, id(value)) for model in (FITTED, CURATED) for name, value in state(model).items()
-    ]
-    labels = [*FITTED.topic_labels_, *CURATED.topic_labels_]
-    return kept, labels, list(TEXTS), [hash(array.tobytes()) for array in SHARED]
+    attributes = [(name, id(value)) for model in (FITTED, CURATED) for name, value in state(model)]
+    names = [*FITTED.topic_labels_, *CURATED.topic_labels_]
+    return attributes, names, list(TEXTS), [hash(array.tobytes()) for array in SHARED]
 
 
 def state(model):
-    return {key: value for key, value in vars(model).items() if key != "_loaded_encoder"}
+    """Return the attributes of a model, without the encoder that it may load at any time."""
+    return [(name, value) for name, value in vars(model).items() if name != "_loaded_encoder"]
+
+
+def unchanged_if_it_raises(call, model, made):
+    """Call with `made`; where that raises, check that the model has the same attributes."""
+    before = state(model)
+    try:
+        return call(**made)
+    except BaseException:
+        after = state(model)
+        assert len(before) == len(after)
+        assert all(a == b and x is y for (a, x), (b, y) in zip(before, after, strict=True))
+        raise
 
 
 def on_a_copy(model, name, **parameters):
-    """Return a call of a method on a copy of `model`, which is as it was where the call raises."""
+    """Return a call of a method on a copy of `model`."""
 
     def call(**made):
         subject = copy.copy(model)
         vars(subject).update(parameters)
-        before = state(subject)
-        try:
-            return getattr(subject, name)(**made)
-        except BaseException:
-            now = state(subject)
-            assert now.keys() == before.keys()
-            assert all(before[key] is kept for key, kept in now.items())
-            raise
+        return unchanged_if_it_raises(getattr(subject, name), subject, made)
 
     return call
 

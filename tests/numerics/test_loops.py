@@ -11,7 +11,7 @@ from scipy.special import psi
 from saetm_plugins.atoms.training import kernels as training
 from saetm_plugins.emission import inference_kernels as inference
 from saetm_plugins.emission import kernels as emission
-from saetm_plugins.gensim import _bound_kernels as bound
+from saetm_plugins.gensim import bound
 from saetm_plugins.merging import kernels as merging
 from saetm_plugins.numerics._pair_kernel import products_of_pairs
 

@@ -1,18 +1,18 @@
 """The OCTIS adapter: OCTIS' contract, what each mode returns, what is kept, what is refused."""
 
 import re
-import subprocess
 import sys
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
 from octis.dataset.dataset import Dataset
 from sklearn.feature_extraction.text import HashingVectorizer
 
-import saetm_plugins
+from saetm_plugins.atoms import choice
 from saetm_plugins.octis import SAETM
-from saetm_plugins.octis.compat import INSTALL
+from saetm_plugins.octis.compat import INSTALL, import_octis
 from saetm_plugins.octis.data import encode_cached
 
 N_TRAIN, N_VALIDATION = 280, 320
@@ -28,6 +28,14 @@ def make_dataset(planted, /, **changes):
         "metadata": {"last-training-doc": N_TRAIN, "last-validation-doc": N_VALIDATION},
     }
     return Dataset(**{**parts, **changes})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_atoms():
+    """Atoms are trained for few steps, which is enough for the planted corpus."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(choice, "train_sae", partial(choice.train_sae, n_steps=150))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -47,17 +55,17 @@ def trained(corpus, dataset):
     return model, model.train_model(dataset)
 
 
-def count_trainings(monkeypatch):
-    """Count how often an autoencoder is trained."""
-    trainings = []
-    train = saetm_plugins.train_sae
+@pytest.fixture
+def trainings(monkeypatch):
+    """The number of documents of each training of an autoencoder."""
+    found, train = [], choice.train_sae
 
     def counted(embeddings, **options):
-        trainings.append(len(embeddings))
+        found.append(len(embeddings))
         return train(embeddings, **options)
 
-    monkeypatch.setattr("saetm_plugins.atoms.choice.train_sae", counted)
-    return trainings
+    monkeypatch.setattr(choice, "train_sae", counted)
+    return found
 
 
 def test_output_has_octis_names_and_shapes(trained, dataset):
@@ -82,7 +90,7 @@ def test_columns_follow_the_dataset_vocabulary(trained, dataset):
     _, output = trained
     vocabulary = dataset.get_vocabulary()
     for words, row in zip(output["topics"], output["topic-word-matrix"], strict=True):
-        assert [vocabulary[place] for place in np.argsort(-row, kind="stable")[:10]] == words
+        assert [vocabulary[column] for column in np.argsort(-row, kind="stable")[:10]] == words
 
 
 def test_topics_are_the_planted_themes(trained, corpus):
@@ -94,16 +102,8 @@ def test_topics_are_the_planted_themes(trained, corpus):
     assert len(pairs) < 12  # nearly one to one; second themes blur it
 
 
-def test_without_partitions_all_documents_train(model, dataset):
-    model.partitioning(False)
-    output = model.train_model(dataset)
-    assert set(output) == {"topics", "topic-word-matrix", "topic-document-matrix"}
-    assert output["topic-document-matrix"].shape == (5, 400)
-
-
-def test_update_with_test_keeps_the_autoencoder(model, dataset, monkeypatch):
+def test_update_with_test_keeps_the_autoencoder(model, dataset, trainings):
     model.partitioning(True, update_with_test=True)
-    trainings = count_trainings(monkeypatch)
     output = model.train_model(dataset)
     assert trainings == [N_TRAIN]
     assert output["topic-document-matrix"].shape == (5, N_TRAIN)
@@ -118,31 +118,19 @@ def test_top_words_zero_leaves_out_topics(trained, dataset):
     assert len(model.train_model(dataset, top_words=3)["topics"][0]) == 3
 
 
-def test_search_over_topics_and_merges_trains_once(model, dataset, monkeypatch):
-    trainings = count_trainings(monkeypatch)
-    for num_topics in (3, 8, 5):
-        for merge in ("nmf", "kmeans", "ward"):
-            output = model.train_model(dataset, {"num_topics": num_topics, "merge": merge})
-            assert len(output["topics"]) == num_topics
-    assert trainings == [N_TRAIN]
-
-
-def test_search_over_emission_settings_trains_once(model, dataset, monkeypatch):
-    trainings = count_trainings(monkeypatch)
+def test_a_search_trains_again_for_other_atoms_only(model, dataset, trainings):
+    for num_topics, merge in ((3, "nmf"), (8, "kmeans"), (5, "ward")):
+        output = model.train_model(dataset, {"num_topics": num_topics, "merge": merge})
+        assert len(output["topics"]) == num_topics
     fits = [
-        model.train_model(dataset, {"emission_n_iter": n, "merge": "kmeans"})["topic-word-matrix"]
-        for n in (1, 20)
+        model.train_model(dataset, {"emission_n_iter": n})["topic-word-matrix"] for n in (1, 20)
     ]
+    assert not np.array_equal(*fits)
     model.train_model(dataset, {"sharpening": 1.0})
     assert trainings == [N_TRAIN]
-    assert not np.array_equal(*fits)
-
-
-def test_other_atoms_train_again(model, dataset, monkeypatch):
-    trainings = count_trainings(monkeypatch)
-    for n_atoms in (32, 48, 32):
+    for n_atoms in (48, 32):
         model.train_model(dataset, {"n_atoms": n_atoms})
-    assert len(trainings) == 2
+    assert trainings == [N_TRAIN, N_TRAIN]
 
 
 def test_kept_stages_give_what_a_new_model_gives(model, dataset, corpus):
@@ -156,8 +144,7 @@ def test_kept_stages_give_what_a_new_model_gives(model, dataset, corpus):
         np.testing.assert_array_equal(one[name], other[name])
 
 
-def test_changed_dataset_is_seen(model, dataset, corpus, monkeypatch):
-    trainings = count_trainings(monkeypatch)
+def test_changed_dataset_is_seen(model, dataset, corpus, trainings):
     model.train_model(dataset)
     fewer = [[word for word in text.split() if "themea" not in word] for text in corpus.documents]
     output = model.train_model(make_dataset(corpus, corpus=fewer))
@@ -165,8 +152,7 @@ def test_changed_dataset_is_seen(model, dataset, corpus, monkeypatch):
     assert not any("themea" in word for words in output["topics"] for word in words[:3])
 
 
-def test_dataset_changed_in_place_is_seen(model, corpus, monkeypatch):
-    trainings = count_trainings(monkeypatch)
+def test_dataset_changed_in_place_is_seen(model, corpus, trainings):
     changing = make_dataset(corpus)
     before = model.train_model(changing)
     changing.get_corpus()[0].append(changing.get_vocabulary()[0])
@@ -202,11 +188,9 @@ def test_hyperparameters_are_taken_over_and_checked(model):
         ({"n_topics": 5}, ValueError, "unknown hyperparameter 'n_topics'"),
         ({"num_topics": 2.5}, TypeError, "num_topics must be an integer; found 2.5"),
         ({"num_topics": 0}, ValueError, "num_topics must be at least 1"),
-        ({"num_topics": "many"}, TypeError, "num_topics must be an integer; found 'many'"),
         ({"k": "4"}, TypeError, "'k'.* must be an int"),
         ({"activation": "gelu"}, ValueError, "activation.* must be"),
         ({"merge": None}, ValueError, "merge.* must be"),
-        ({"sharpening": "2"}, ValueError, "sharpening.* must be a float"),
         ({"sharpening": 51.0}, ValueError, r"sharpening.* \(0.0, 50.0\]"),
         ({"random_state": -1}, ValueError, "random_state.* must be an int"),
         ({"device": None}, TypeError, "device.* must be"),
@@ -223,8 +207,7 @@ def test_wrong_hyperparameter_is_named_and_none_is_changed(model, dataset, given
         assert model.hyperparameters == before
 
 
-def test_more_topics_than_atoms_is_refused_without_losing_the_training(model, dataset, monkeypatch):
-    trainings = count_trainings(monkeypatch)
+def test_more_topics_than_atoms_is_refused_without_losing_the_training(model, dataset, trainings):
     with pytest.raises(ValueError, match="n_topics"):
         model.train_model(dataset, {"num_topics": 33})
     assert model.hyperparameters["num_topics"] == 5
@@ -241,12 +224,9 @@ def test_dataset_without_partitions(model, corpus, metadata):
         with pytest.raises(ValueError, match=r"no partitions; call partitioning\("):
             model.train_model(dataset)
     model.partitioning(False)
-    assert model.train_model(dataset)["topic-document-matrix"].shape == (5, 400)
-
-
-def test_dataset_without_labels_trains(model, corpus):
-    output = model.train_model(make_dataset(corpus, labels=None))
-    assert len(output["topics"]) == 5
+    output = model.train_model(dataset)
+    assert set(output) == {"topics", "topic-word-matrix", "topic-document-matrix"}
+    assert output["topic-document-matrix"].shape == (5, 400)
 
 
 def test_empty_documents_get_a_mixture(model, corpus):
@@ -258,15 +238,13 @@ def test_empty_documents_get_a_mixture(model, corpus):
     assert output["test-topic-document-matrix"][:, -1].sum() == pytest.approx(1, rel=1e-5)
 
 
-def test_vocabulary_larger_than_the_corpus(model, corpus, dataset):
-    words = ["neverseen", *dataset.get_vocabulary(), "notonce"]
-    output = model.train_model(make_dataset(corpus, vocabulary=words))
+def test_vocabulary_larger_or_smaller_than_the_corpus(model, corpus, dataset):
+    own = dataset.get_vocabulary()
+    words = ["neverseen", *own, "notonce"]
+    output = model.train_model(make_dataset(corpus, vocabulary=words, labels=None))
     assert output["topic-word-matrix"].shape == (5, len(words))
     assert (output["topic-word-matrix"][:, [0, -1]] < 1e-6).all()
-
-
-def test_vocabulary_smaller_than_the_corpus(model, corpus, dataset):
-    words = [word for word in dataset.get_vocabulary() if not word.startswith("common")]
+    words = [word for word in own if not word.startswith("common")]
     output = model.train_model(make_dataset(corpus, vocabulary=words))
     assert output["topic-word-matrix"].shape == (5, len(words))
     assert {word for topic in output["topics"] for word in topic} <= set(words)
@@ -324,15 +302,6 @@ def test_raw_documents_are_what_is_encoded(corpus, dataset):
         SAETM(**SMALL, encoder=Encoder(), documents=raw[:1]).train_model(dataset)
 
 
-def test_embeddings_are_cached_on_disk_by_content(tmp_path, monkeypatch):
-    texts = ["the cat sat", "taxes rise again"]
-    first = encode_cached(texts, None, "cpu", str(tmp_path))
-    monkeypatch.setattr("saetm_plugins.octis.data.load_encoder", None)  # must not be needed
-    np.testing.assert_array_equal(encode_cached(texts, None, "cpu", str(tmp_path)), first)
-    with pytest.raises(TypeError):
-        encode_cached(texts[::-1], None, "cpu", str(tmp_path))
-
-
 def test_words_are_encoded_once_for_a_search_and_remembered_on_disk(corpus, tmp_path, monkeypatch):
     few = corpus._replace(documents=corpus.documents[:60], themes=corpus.themes[:60])
     metadata = {"last-training-doc": 50, "last-validation-doc": 50}
@@ -373,14 +342,18 @@ def test_long_texts_are_read_in_passages(long_texts):
     assert np.median(np.sort(cut["test-topic-document-matrix"], axis=0)[-2]) < 0.1
 
 
-def test_passages_are_cached_on_disk(tmp_path, monkeypatch):
-    texts = ["The cat sat on the mat and slept. " * 40, "taxes rise again"]
-    with pytest.warns(UserWarning, match="1 of 2 documents are longer"):
-        first = encode_cached(texts, None, "cpu", str(tmp_path))
+@pytest.mark.filterwarnings("ignore:.*are longer")
+@pytest.mark.parametrize("first", ["the cat sat", "The cat sat on the mat and slept. " * 40])
+def test_embeddings_and_passages_are_cached_by_content(tmp_path, monkeypatch, first):
+    texts = [first, "taxes rise again"]
+    made = encode_cached(texts, None, "cpu", str(tmp_path))
     monkeypatch.setattr("saetm_plugins.octis.data.load_encoder", None)  # must not be needed
     again = encode_cached(texts, None, "cpu", str(tmp_path))
-    np.testing.assert_array_equal(again.places, first.places)
-    np.testing.assert_array_equal(again.embeddings, first.embeddings)
+    assert type(again) is type(made)
+    for name in ("places", "embeddings") if hasattr(made, "places") else ("data",):
+        np.testing.assert_array_equal(getattr(again, name), getattr(made, name))
+    with pytest.raises(TypeError):
+        encode_cached(texts[::-1], None, "cpu", str(tmp_path))
 
 
 @pytest.mark.parametrize("damage", ["version", "truncated", "foreign"])
@@ -401,21 +374,7 @@ def test_unusable_cache_is_made_anew(tmp_path, damage):
     np.testing.assert_array_equal(again, first)
 
 
-def test_missing_octis_says_how_to_install_it():
-    code = (
-        "import sys; sys.modules['octis'] = None\n"
-        "try: import saetm_plugins.octis\n"
-        "except ImportError as error: print(error)"
-    )
-    printed = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=240
-    ).stdout
-    assert INSTALL in printed
-
-
-def test_package_does_not_import_octis():
-    code = "import sys, saetm_plugins; print('octis' in sys.modules, 'gensim' in sys.modules)"
-    printed = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=240
-    ).stdout
-    assert printed.strip() == "False False"
+def test_missing_octis_says_how_to_install_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "octis", None)
+    with pytest.raises(ImportError, match=re.escape(INSTALL)):
+        import_octis("octis.missing")

@@ -1,17 +1,13 @@
-"""Small fitted models, for reading only."""
+"""A small fitted model, for reading only."""
 
 from __future__ import annotations
 
 import pytest
 
-from saetm_plugins import SAETopicModel
+from saetm_plugins import SAETopicModel, train_sae
 
 
 @pytest.fixture(scope="package")
-def fitted(corpus):
-    return SAETopicModel(5, n_atoms=32, k=4).fit(corpus.documents, embeddings=corpus.embeddings)
-
-
-@pytest.fixture(scope="package")
-def wordless(corpus, fitted):
-    return SAETopicModel(5, sae=fitted.sae_).fit(None, embeddings=corpus.embeddings)
+def model(corpus):
+    sae = train_sae(corpus.embeddings, 32, k=2, n_steps=500)
+    return SAETopicModel(16, sae=sae).fit(corpus.documents, embeddings=corpus.embeddings)

@@ -93,8 +93,6 @@ def test_coverage_shows_the_most_varied_topics_and_leaves_out_what_is_everywhere
     heatmap = plot_coverage(coverage_table(15), 3)
     assert heatmap.data[0].type == "heatmap"
     assert np.shape(heatmap.data[0].z) == (3, 15)
-    with pytest.raises(ValueError, match="max_mean=0"):
-        plot_coverage(table, max_mean=0)
 
 
 def test_a_topic_that_a_group_lacks_has_no_bar_and_an_empty_cell():
@@ -121,9 +119,6 @@ def test_a_comparison_sorts_sides_and_greys_what_is_not_significant():
     assert (more_b.name, list(more_b.x)) == ("more in old", [-0.05])
     assert list(neither.x) == [0.001]
     assert figure.layout.yaxis.categoryarray[-1] == "2 · abstract blue"  # on top
-
-
-def test_words_of_a_name_are_told_apart():
     table = comparison_table().assign(words="moving van, chain saw, tractor, reel")
     figure = plot_comparison(table)
     assert figure.layout.yaxis.categoryarray[-1] == "2 · moving van, chain saw, tractor"

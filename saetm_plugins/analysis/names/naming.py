@@ -98,9 +98,6 @@ def name_topics(
 
     Raises
     ------
-    TypeError, ValueError
-        When `documents` are not as many as the model was fitted to, or `levels` end in another
-        number of topics; the model is then as it was before.
     saetm_plugins.evaluation.JudgeError
         When `namer` does not answer at all; the model is then as it was before.
     """

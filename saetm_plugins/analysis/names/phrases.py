@@ -55,9 +55,7 @@ class Phrases(NamedTuple):
     doc_phrases: sp.csr_matrix
 
 
-def find_phrases(
-    documents: Sequence[str], *, stop_words: Iterable[str] | None = None, min_documents: int = 3
-) -> Phrases:
+def find_phrases(documents: Sequence[str], *, min_documents: int = 3) -> Phrases:
     """Find the noun phrases of one to three words that at least `min_documents` hold.
 
     A phrase neither starts nor ends with a stop word and holds no punctuation. Its first and last
@@ -67,12 +65,9 @@ def find_phrases(
     Parameters
     ----------
     documents : sequence of str, length n
-    stop_words : iterable of str, optional
-        None means scikit-learn's English ones.
     min_documents : int, default=3
     """
-    stops = frozenset(ENGLISH_STOP_WORDS if stop_words is None else stop_words) | _NOT_NAMES
-    stops |= _BEFORE_NOUNS | _BEFORE_VERBS
+    stops = frozenset(ENGLISH_STOP_WORDS) | _NOT_NAMES | _BEFORE_NOUNS | _BEFORE_VERBS
     segments = [_segments(document) for document in documents]
     verbs = _verbs(segments)
     written: dict[str, Counter[str]] = {}

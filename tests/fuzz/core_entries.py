@@ -1,4 +1,4 @@
-"""What generated input is given to: the estimator, the stages beneath it, analysis, evaluation.
+"""Entries of the core: the estimator, the stages beneath it, analysis and evaluation.
 
 Calls whose results hold no numbers (figures, texts) are not here: nothing of them can be checked.
 """
@@ -311,4 +311,4 @@ EVALUATION = {
     "judge": core(judge, "n_words", between(0, 100), **WORDED, n_attempts=st.integers(1, 3),
                   answers=st.one_of(st.just("2"), st.lists(texts, min_size=1, max_size=4))),
 }  # fmt: skip
-ENTRIES = {**MODEL, **STAGES, **ANALYSIS, **EVALUATION}
+CORE = {**MODEL, **STAGES, **ANALYSIS, **EVALUATION}

@@ -1,0 +1,122 @@
+"""``saetm fit``, ``topics``, ``retopic`` and ``assign``."""
+
+import json
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from saetm_plugins import SAETopicModel
+from saetm_plugins.corpus import load_encoder
+
+CELLS = ["007", "1e5", "NA", "None", "nan", "", "true"]
+ANIMALS = ["cat", "dog", "horse", "mouse", "lion", "whale", "sheep", "eagle"]
+FOODS = ["meat", "grass", "bread", "fish", "apples", "seeds"]
+
+
+@pytest.fixture
+def fit(files, run, tmp_path):
+    """Fit a model to a file with ready-made embeddings."""
+
+    def fit(name, *options, out=tmp_path / "model", **given):
+        embeddings = files / "embeddings.npy"
+        result = run("fit", name, "--embeddings", embeddings, "--out", out, *options, **given)
+        assert result.exit_code == 0, result.output
+        return SAETopicModel.load(out)
+
+    return fit
+
+
+@pytest.mark.parametrize("name", ["docs.csv", "semicolons.csv", "docs.xlsx", "folder", "-"])
+def test_every_file_gives_the_same_topics(files, fit, name):
+    stdin = (files / "docs.jsonl").read_bytes() if name == "-" else None
+    options = ["--n-topics", 5, "--sae", files / "model" / "sae"]
+    found = fit(name if name == "-" else files / name, *options, stdin=stdin)
+    expected = SAETopicModel.load(files / "model")
+    np.testing.assert_array_equal(found.components_, expected.components_)
+
+
+def test_a_model_has_its_tables_beside_it_and_both_are_replaced(files, fit, run, tmp_path):
+    fit(files / "docs.csv", "--id-column", "id", "--n-topics", 5)
+    fit(files / "docs.csv", "--id-column", "id", "--n-topics", 4, "--overwrite")
+    recut = run("retopic", tmp_path / "model", "--n-topics", 3, "--out", tmp_path / "recut")
+    assert recut.exit_code == 0
+    for folder, n_topics in (("model", 4), ("recut", 3)):
+        model = SAETopicModel.load(tmp_path / folder)
+        topics = pd.read_csv(tmp_path / folder / "topics.csv")
+        assert len(topics) == model.n_topics_ == n_topics
+        documents = pd.read_csv(tmp_path / folder / "documents.csv", dtype={"id": str})
+        assert documents["id"].tolist() == [f"{number:03d}" for number in range(400)]
+        assert documents["topic"].tolist() == model.labels_.tolist()
+        assert np.bincount(documents["topic"]).tolist() == topics["documents"].tolist()
+    assert "3 topics of 400 documents" in run("topics", tmp_path / "recut").output
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".xlsx"])
+def test_assign_writes_a_row_a_text(files, run, corpus, tmp_path, suffix):
+    out = tmp_path / f"topics{suffix}"
+    arguments = ["assign", files / "model", files / "docs.csv", "--id-column", "id", "--out", out]
+    result = run(*arguments, "--embeddings", files / "embeddings.npy")
+    assert result.exit_code == 0, result.output
+    table = (pd.read_csv if suffix == ".csv" else pd.read_excel)(out, dtype={"id": str})
+    mixtures = SAETopicModel.load(files / "model").transform(None, corpus.embeddings)
+    assert table["id"].tolist()[:3] == ["000", "001", "002"]
+    assert table["topic"].tolist() == mixtures.argmax(axis=1).tolist()
+    np.testing.assert_allclose(table["share"], mixtures.max(axis=1), atol=1e-6)
+    assert "first [/x] topic" in set(table["name"])
+    second = np.sort(mixtures, axis=1)[:, -2]
+    np.testing.assert_allclose(table["share_2"].astype(float).fillna(0), second, atol=1e-6)
+
+
+def test_assign_to_one_text_and_to_a_folder(files, run, corpus, tmp_path):
+    np.save(tmp_path / "one.npy", corpus.embeddings[:1])
+    (tmp_path / "one.csv").write_text("text\nNA\n")
+    for source, vectors, ids in (
+        (tmp_path / "one.csv", tmp_path / "one.npy", [0]),
+        (files / "folder", files / "embeddings.npy", ["000.txt", "001.txt"]),
+    ):
+        options = ["--embeddings", vectors, "--out", tmp_path / "out.csv", "--overwrite"]
+        result = run("assign", files / "model", source, *options)
+        assert result.exit_code == 0, result.output
+        assert pd.read_csv(tmp_path / "out.csv")["id"].tolist()[:2] == ids
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet"])
+def test_fit_and_embed_read_cells_alike(tmp_path, run, name):
+    texts = CELLS + [f"The {animal} eats {food}." for animal in ANIMALS for food in FOODS]
+    frame = pd.DataFrame({"text": texts})
+    if name == "a.csv":
+        frame.to_csv(tmp_path / name, index=False)
+    elif name == "a.jsonl":
+        rows = [{"text": text or None} for text in texts]  # an empty text as null
+        (tmp_path / name).write_text("\n".join(map(json.dumps, rows)))
+    else:
+        frame.replace("", None).to_parquet(tmp_path / name)
+    for command, options in (("fit", ["--n-topics", 5]), ("embed", [])):
+        result = run(command, tmp_path / name, "--out", tmp_path / command, *options)
+        assert result.exit_code == 0, (result.output, result.exception)
+    shard = np.load(tmp_path / "embed" / "shard-00000.npy").astype(np.float32)
+    expected = load_encoder().encode(texts)
+    np.testing.assert_allclose(shard, expected, atol=2e-3)
+    model = SAETopicModel.load(tmp_path / "fit")
+    by_fit, by_embed = model.doc_atoms_.toarray(), model.transform_atoms(None, expected).toarray()
+    by_embed[CELLS.index("")] = 0  # nothing is known of a blank text
+    np.testing.assert_allclose(by_fit, by_embed, atol=0.01)
+
+
+def test_topics_of_a_model_without_words_are_shown(corpus, files, tmp_path, run):
+    sae = SAETopicModel.load(files / "model").sae_
+    model = SAETopicModel(4, sae=sae).fit(None, embeddings=corpus.embeddings)
+    model.save(tmp_path / "model")
+    result = run("topics", tmp_path / "model")
+    assert result.exit_code == 0, result.exception
+    for rows in model.get_representative_indices(3):
+        assert " ".join(map(str, rows)) in result.output
+
+
+def test_a_missing_extra_is_named(files, main, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "sentence_transformers", None)
+    code, _, err = main("fit", files / "docs.csv", "--out", tmp_path / "model")
+    assert code == 1
+    assert "pip install 'saetm-plugins[encoder]'" in err
