@@ -135,7 +135,8 @@ def test_blocks_of_code_run(page, names, encoder, tmp_path, monkeypatch, recwarn
     if page == "docs/texts.md":
         from saetm_plugins import SAETopicModel
 
-        documents = [" ".join(names["docs"][row : row + 20]) for row in range(0, 200, 10)]
+        # Of few different words: each fit embeds them.
+        documents = [" ".join(names["docs"][row : row + 20]) for row in range(0, 40, 2)]
         reader |= {"SAETopicModel": SAETopicModel, "documents": documents, "text": documents[0]}
         reader["encoder"] = encoder
     if page == "docs/collections.md":

@@ -28,7 +28,7 @@ from saetm_plugins.atom_model import AtomModel, document_mixtures
 from saetm_plugins.atoms import SparseAutoencoder
 from saetm_plugins.atoms.choice import SAE_CHOICES, choose_sae, choose_sharpening, given_sae
 from saetm_plugins.atoms.encoding import ACTIVATIONS
-from saetm_plugins.corpus.duplicates import without_atoms
+from saetm_plugins.corpus.duplicates import take, without_atoms
 from saetm_plugins.corpus.encoders import is_default_encoder, load_encoder
 from saetm_plugins.corpus.languages import read_languages, unite
 from saetm_plugins.corpus.read import read_without_embeddings, warn_of_target
@@ -296,8 +296,8 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
 
         # Stage 1: documents → atoms.
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        *_, embeddings = corpus.take_distinct()
-        sae = choose_sae(self, embeddings, seed, of_images=images is not None)
+        distinct = take(corpus.embeddings, corpus.distinct)
+        sae = choose_sae(self, distinct, seed, of_images=images is not None)
         sharpening = choose_sharpening(self, sae)
         row_atoms, learned_from = (
             without_atoms(mixtures, corpus.blank)
@@ -388,6 +388,8 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
                 documents, embeddings, images, bow, vocabulary, sae=self.sae_, chunk=chunk
             )
             row_atoms, learned_from = self.atoms_.both_mixtures(corpus.embeddings)
+        elif embeddings is not None or images is not None:
+            raise ValueError("doc_atoms stands for embeddings and images; give one of them")
         else:
             row_atoms = learned_from = check_mixtures_of_atoms(doc_atoms, self.atoms_.n_atoms)
             corpus = read_without_embeddings(documents, row_atoms.shape[0])

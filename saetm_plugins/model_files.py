@@ -323,7 +323,8 @@ def _vectorizer_settings(vectorizer: Any) -> dict[str, Any] | None:
     settings = vectorizer.get_params()
     settings["dtype"] = np.dtype(settings["dtype"]).name
     if isinstance(settings["vocabulary"], dict):
-        settings["vocabulary"] = sorted(settings["vocabulary"], key=settings["vocabulary"].get)
+        columns: dict[str, int] = settings["vocabulary"]
+        settings["vocabulary"] = sorted(columns, key=lambda word: columns[word])
     return settings if _is_plain(settings) else None
 
 

@@ -58,7 +58,7 @@ class Corpus:
     counts: sp.csr_matrix | None = None
     vocabulary: np.ndarray | None = None
     vectorizer: Any = None
-    distinct: np.ndarray | None = None
+    distinct: Any = None
     by_encoder: bool | None = None
 
     @property
@@ -114,7 +114,9 @@ class Corpus:
     def count_words(self, vectorizer: Any, vocabulary: np.ndarray | None) -> Corpus:
         """Return the corpus with the words of a fitted model counted; without, if it has none."""
         if vocabulary is None:
-            return replace(self, counts=None, vocabulary=None)
+            if self.counts is not None:
+                raise ValueError("the model was fitted without words, so it cannot count bow")
+            return self
         if self.counts is not None and self.vocabulary is not None:
             if not np.array_equal(self.vocabulary, vocabulary):
                 raise ValueError("vocabulary differs from that of the fitted model")
@@ -140,9 +142,8 @@ class Corpus:
         """Return the corpus with the rows found that repeat no other one."""
         return replace(self, distinct=choose_distinct(self.embeddings, self.blank))
 
-    def take_distinct(self, row_atoms: sp.csr_matrix | None = None) -> tuple[Any, Any, Any]:
+    def take_distinct(self, row_atoms: sp.csr_matrix) -> tuple[Any, Any, Any]:
         """Return mixtures of atoms, counts and embeddings of the rows to learn from."""
-        assert self.distinct is not None
         arrays = (row_atoms, self.counts, self.embeddings)
         weights, counts, embeddings = (take(array, self.distinct) for array in arrays)
         return weights, counts, embeddings
@@ -167,7 +168,6 @@ class Corpus:
         """Warn of blank and duplicate documents, and of those without a word of the vocabulary."""
         self.warn_of_blank(where_blank, stacklevel=4)
         blank, counts, distinct = self.blank_documents, self.counts, self.distinct
-        assert distinct is not None
         if self.passages is not None:
             counts = None if counts is None else self.passages.sum(counts)
             distinct = np.unique(self.passages.documents[distinct])

@@ -92,13 +92,13 @@ def test_words_go_to_the_atoms_of_their_passage(fitted, long_texts):
     assert fitted.atom_prevalence_.sum() == pytest.approx(1, abs=1e-5)
 
 
-def test_short_texts_are_read_to_the_bit_as_without(corpus, long_texts):
+def test_short_texts_are_read_to_the_bit_as_without(fitted, corpus, long_texts):
     texts = [" ".join(text.split()[:12]) for text in corpus.documents]
     models = []
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for chunk in ("auto", None):
-            models.append(make(long_texts).fit(texts, chunk=chunk))
+            models.append(make(long_texts, sae=fitted.sae_).fit(texts, chunk=chunk))
     first, second = models
     assert np.array_equal(first.doc_topics_, second.doc_topics_)
     assert np.array_equal(first.components_, second.components_)
@@ -108,7 +108,7 @@ def test_short_texts_are_read_to_the_bit_as_without(corpus, long_texts):
 def test_a_models_life(fitted, long_corpus, tmp_path, long_texts):
     texts, _ = long_corpus
     chunker = Chunker(max_tokens=20, overlap=5)
-    model = make(long_texts).fit(texts[:80], chunk=chunker).partial_fit(texts[80:])
+    model = make(long_texts, sae=fitted.sae_).fit(texts[:80], chunk=chunker).partial_fit(texts[80:])
     assert model.n_documents_seen_ == 120
     assert model.doc_atoms_.shape[0] == 40
     expected = model.transform(texts)
@@ -158,10 +158,11 @@ def test_passages_are_embedded_a_few_at_a_time(long_corpus, monkeypatch, long_te
     assert len(embedded) > 400
 
 
-def test_embedded_passages_take_the_place_of_embeddings(long_corpus, long_texts):
+def test_embedded_passages_take_the_place_of_embeddings(fitted, long_corpus, long_texts):
     texts, _ = long_corpus
     embedded = Chunker().embed(texts, long_texts.Encoder())
-    model = SAETopicModel(5, n_atoms=16, word_vectors="corpus").fit(texts, embeddings=embedded)
+    model = SAETopicModel(5, sae=fitted.sae_, word_vectors="corpus")
+    model.fit(texts, embeddings=embedded)
     assert model.doc_topics_.shape == (120, 5)
     assert len(set(long_texts.theme_topics(model))) == 5
     assert np.allclose(model.transform(texts, embedded), model.doc_topics_, atol=1e-5)
@@ -197,7 +198,7 @@ def test_a_bag_of_words_leaves_passages_be(fitted, long_corpus, long_texts):
     texts, _ = long_corpus
     vectorizer = fitted.vectorizer_
     bow = vectorizer.transform(texts)
-    model = make(long_texts).fit(texts, bow=bow, vocabulary=fitted.vocabulary_)
+    model = make(long_texts, sae=fitted.sae_).fit(texts, bow=bow, vocabulary=fitted.vocabulary_)
     np.testing.assert_allclose(model.components_, fitted.components_, atol=1e-5)
     np.testing.assert_allclose(model.doc_topics_, fitted.doc_topics_, atol=1e-5)
     model.partial_fit(texts, bow=bow)
@@ -247,9 +248,9 @@ def test_the_commands_option_is_read():
             read_chunk(text)
 
 
-def test_other_words_are_learned_from_passages(long_corpus, long_texts, tmp_path):
+def test_other_words_are_learned_from_passages(fitted, long_corpus, long_texts, tmp_path):
     texts, _ = long_corpus
-    model = make(long_texts).fit(texts)
+    model = make(long_texts, sae=fitted.sae_).fit(texts)
     before, atom_words = model.labels_, model.atom_words_
 
     def alike(one, other):
