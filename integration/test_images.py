@@ -271,16 +271,9 @@ def test_the_commands_read_collections_of_pictures(pictures, clip, run, tmp_path
     np.testing.assert_allclose(shares.iloc[:, 1:], fitted.doc_topics_, atol=1e-5)
     assert shares["id"][0] == "archive/002.png"
     run(
-        "compare",
-        model,
-        folder,
-        "--group-column",
-        "folder",
-        "--a",
-        "web",
-        "--out",
-        tmp_path / "c.csv",
-    )
+        "compare", model, folder, "--group-column", "folder", "--a", "web",
+        "--out", tmp_path / "c.csv",
+    )  # fmt: skip
     compared = pd.read_csv(tmp_path / "c.csv")
     assert (compared["difference"].abs() > 0.1).any()  # each scene is in one of them
     run("search", model, "--topic", 0, "--file", folder, "--new", "--embeddings", shards,

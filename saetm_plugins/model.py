@@ -10,8 +10,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache, partial, reduce
 from numbers import Integral, Real
+from operator import add
 from typing import Any, ClassVar
 
 import numpy as np
@@ -28,22 +29,15 @@ from saetm_plugins.atom_model import AtomModel, document_mixtures
 from saetm_plugins.atoms import SparseAutoencoder
 from saetm_plugins.atoms.choice import SAE_CHOICES, choose_sae, choose_sharpening, given_sae
 from saetm_plugins.atoms.encoding import ACTIVATIONS
-from saetm_plugins.corpus.duplicates import (
-    choose_distinct,
-    find_blank,
-    take,
-    without_atoms,
-)
+from saetm_plugins.corpus.duplicates import take, without_atoms
 from saetm_plugins.corpus.encoders import is_default_encoder, load_encoder
 from saetm_plugins.corpus.languages import read_languages, unite
-from saetm_plugins.corpus.read import Corpus, warn_of_target
+from saetm_plugins.corpus.read import read_without_embeddings, warn_of_target
 from saetm_plugins.corpus.texts import check_documents
 from saetm_plugins.corpus.vectorizers import (
     check_bow,
     check_vectorizer,
-    count_words,
     merge_vectorizers,
-    recount_words,
 )
 from saetm_plugins.corpus.words import check_language
 from saetm_plugins.corpus_sums import sum_documents
@@ -278,11 +272,6 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
             alone (None). Embeddings of whole documents leave nothing to split.
         languages : sequence of str of length n, optional
             The language of each text, names or codes, where they are of several; None finds them.
-
-        Raises
-        ------
-        TypeError, ValueError
-            When a parameter or an argument is not legal; the model is then as it was before.
         """
         self.check_parameters()
         warn_of_target(y)
@@ -290,71 +279,44 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
         check_fraction(class_weight, "class_weight", closed=True)
 
         # Documents: embeddings, counts of words, and which are blank or repeat another one.
-        unreadable: Any = False
-        were_given = embeddings is not None
-        if images is not None:
-            documents, embeddings, bow, vocabulary, unreadable = self._read_images(
-                images, documents, embeddings, sae, bow, vocabulary
-            )
-        read = self._read(documents, embeddings, sae=sae, least=2, chunk=chunk)
-        embeddings = read.embeddings
-        self._check_vectorizer(read.texts, bow)
-        spoken = read_languages(self.language, languages, read)
-        counts, vocabulary, vectorizer = count_words(
-            read.texts,
-            len(embeddings),
-            vectorizer=self.vectorizer,
-            bow=bow,
-            vocabulary=vocabulary,
-            passages=read.passage_texts,
-            languages=spoken.codes,
+        corpus = self._read(
+            documents, embeddings, images, bow, vocabulary, sae=sae, chunk=chunk, least=2
         )
-        known = None if classes is None else one_hot_classes(classes, read.n_documents)
-        blank = find_blank(read.row_texts, len(embeddings), counts, embeddings) | unreadable
-        if (~blank).sum() < 2:
+        self._check_vectorizer(corpus)
+        spoken = read_languages(self.language, languages, corpus)
+        corpus = corpus.learn_words(self.vectorizer, spoken.codes).with_blank().with_distinct()
+        known = None if classes is None else one_hot_classes(classes, corpus.n_documents)
+        if (n_blank := corpus.blank.sum()) > len(corpus.blank) - 2:
             raise ValueError(
-                f"documents must hold at least 2 that are not blank; {blank.sum()} of "
-                f"{len(blank)} are"
+                f"documents must hold at least 2 that are not blank; {n_blank} of "
+                f"{len(corpus.blank)} are"
             )
-        matches = cache(
-            partial(
-                self._embeddings_match_encoder, read.row_texts, embeddings,
-                were_given=were_given, of_images=images is not None,
-            )
-        )  # fmt: skip
+        matches = cache(partial(self._embeddings_match_encoder, corpus))
         if not isinstance(self.encoder, (str, type(None))):  # loaded already: tried in any case
             matches()
-        targets = self._find_label_targets(vocabulary, counts, embeddings, matches)
-        rows = choose_distinct(embeddings, blank)
+        targets = self._find_label_targets(corpus, matches)
 
         # Stage 1: documents → atoms.
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        sae = choose_sae(self, take(embeddings, rows), seed, of_images=images is not None)
+        distinct = take(corpus.embeddings, corpus.distinct)
+        sae = choose_sae(self, distinct, seed, of_images=images is not None)
         sharpening = choose_sharpening(self, sae)
         row_atoms, learned_from = (
-            without_atoms(mixtures, blank)
-            for mixtures in document_mixtures(sae, embeddings, sharpening, self.device)
+            without_atoms(mixtures, corpus.blank)
+            for mixtures in document_mixtures(sae, corpus.embeddings, sharpening, self.device)
         )
-        activated = read.per_document(row_atoms)
 
         # Stage 2: atoms → words, by sums over the documents.
-        counts, vocabulary, vectorizer = spoken.drop_stop_words(
-            learned_from, counts, vocabulary, vectorizer
-        )
-        sums = sum_documents(
-            take(learned_from, rows),
-            take(counts, rows),
-            take(embeddings, rows),
-            sae.n_features,
-            activated[~read.blank_documents(blank)],
-        )
+        corpus = spoken.drop_stop_words(corpus, learned_from)
+        mixtures = corpus.per_document(row_atoms)[~corpus.blank_documents]
+        sums = sum_documents(*corpus.take_distinct(learned_from), sae.n_features, mixtures)
         if known is not None:
-            of_documents = read.per_document(learned_from).astype(np.float64)
+            of_documents = corpus.per_document(learned_from).astype(np.float64)
             sums = replace(sums, class_mass=sp.csr_matrix(of_documents.T @ known.codes))
         atoms = AtomModel(
             sae,
             sums=sums,
-            vocabulary=vocabulary,
+            vocabulary=corpus.vocabulary,
             sharpening=sharpening,
             random_state=seed,
             solver=self.solver,
@@ -367,17 +329,17 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
         atoms = replace(atoms, word_vectors=self._find_word_vectors(atoms, matches))
 
         # Stage 3: atoms → topics.
-        row_atoms = without_atoms(atoms.with_near_atoms(row_atoms, embeddings), blank)
-        doc_atoms = read.per_document(row_atoms)
+        row_atoms = without_atoms(atoms.with_near_atoms(row_atoms, corpus.embeddings), corpus.blank)
+        doc_atoms = corpus.per_document(row_atoms)
         topics = self.cut_atoms(atoms, doc_atoms, self.n_topics, self.merge)
 
         with all_or_nothing(self):
-            self.atoms_, self.doc_atoms_, self.vectorizer_ = atoms, doc_atoms, vectorizer
+            self.atoms_, self.doc_atoms_, self.vectorizer_ = atoms, doc_atoms, corpus.vectorizer
             self.encoder_not_saved_ = self.vectorizer_not_saved_ = False
-            self.chunk_, self.passages_ = chunk, read.of_passages(row_atoms)
-            self.words_of_language_ = spoken.words_of_languages(counts, vocabulary)
+            self.chunk_, self.passages_ = chunk, corpus.of_passages(row_atoms)
+            self.words_of_language_ = spoken.words_of_languages(corpus)
             self.set_topics(topics)
-        read.warn_of_documents(blank, counts, rows, where_blank=self._where_blank)
+        corpus.warn_of_documents(self._where_blank)
         self._warn_of_topics(self.n_topics)
         return self
 
@@ -419,58 +381,37 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
             if doc_atoms is not None:
                 raise ValueError("doc_atoms needs a fitted model; the first batch needs embeddings")
             chunk = "auto" if isinstance(chunk, str) and chunk == "fitted" else chunk
-            return self.fit(
-                documents,
-                y,
-                embeddings=embeddings,
-                images=images,
-                bow=bow,
-                vocabulary=vocabulary,
-                chunk=chunk,
-            )
+            given = {"images": images, "bow": bow, "vocabulary": vocabulary}
+            return self.fit(documents, y, embeddings=embeddings, chunk=chunk, **given)
         warn_of_target(y)
-        unreadable: Any = False
-        if images is not None:
-            documents, embeddings, bow, vocabulary, unreadable = self._read_images(
-                images, documents, embeddings, self.sae_, bow, vocabulary
-            )
+        if bow is not None and vocabulary is None:
+            vocabulary = self.vocabulary_
         if doc_atoms is None:
-            read = self._read(documents, embeddings, sae=self.sae_, chunk=chunk)
-            embeddings = read.embeddings
-            doc_atoms, learned_from = self.atoms_.both_mixtures(embeddings)
+            corpus = self._read(
+                documents, embeddings, images, bow, vocabulary, sae=self.sae_, chunk=chunk
+            )
+            row_atoms, learned_from = self.atoms_.both_mixtures(corpus.embeddings)
+        elif embeddings is not None or images is not None:
+            raise ValueError("doc_atoms stands for embeddings and images; give one of them")
         else:
-            doc_atoms = check_mixtures_of_atoms(doc_atoms, self.atoms_.n_atoms)
-            learned_from = doc_atoms
-            texts = None if documents is None else check_documents(documents)
-            if texts is not None and len(texts) != doc_atoms.shape[0]:
-                raise ValueError(
-                    f"doc_atoms has {doc_atoms.shape[0]} rows for {len(texts)} documents"
-                )
-            read, embeddings = Corpus(texts, None), None
-        self._check_vectorizer(read.texts, bow)
-        counts = recount_words(
-            read.row_texts,
-            doc_atoms.shape[0],
-            vectorizer=self.vectorizer_,
-            known=self.vocabulary_,
-            bow=bow,
-            vocabulary=vocabulary,
-        )
-        blank = find_blank(read.row_texts, doc_atoms.shape[0], counts, embeddings) | unreadable
-        row_atoms = without_atoms(doc_atoms, blank)
-        rows = choose_distinct(embeddings, blank)
+            row_atoms = learned_from = check_mixtures_of_atoms(doc_atoms, self.atoms_.n_atoms)
+            corpus = read_without_embeddings(documents, row_atoms.shape[0])
+            corpus = corpus.with_bow(bow, vocabulary)
+        self._check_vectorizer(corpus)
+        corpus = corpus.count_words(self.vectorizer_, self.vocabulary_)
+        corpus = corpus.with_blank().with_distinct()
+        row_atoms = without_atoms(row_atoms, corpus.blank)
+        batch = corpus.per_document(row_atoms)
         atoms = self.atoms_.with_documents(
-            take(learned_from, rows),
-            take(counts, rows),
-            take(embeddings, rows),
-            read.per_document(row_atoms)[~read.blank_documents(blank)],
-            decay=decay,
+            *corpus.take_distinct(learned_from), batch[~corpus.blank_documents], decay=decay
         )
-        if embeddings is not None:
-            row_atoms = without_atoms(atoms.with_near_atoms(row_atoms, embeddings), blank)
+        if corpus.embeddings is not None:
+            near = atoms.with_near_atoms(row_atoms, corpus.embeddings)
+            row_atoms = without_atoms(near, corpus.blank)
+            batch = corpus.per_document(row_atoms)
         with all_or_nothing(self):
-            self.atoms_, self.doc_atoms_ = atoms, read.per_document(row_atoms)
-            self.passages_ = read.of_passages(row_atoms)
+            self.atoms_, self.doc_atoms_ = atoms, batch
+            self.passages_ = corpus.of_passages(row_atoms)
             undecided = np.zeros(self.doc_atoms_.shape[0], dtype=np.int64)
             *undo, topics = (
                 cuts.renew(atoms, cut.of_documents(undecided))
@@ -478,7 +419,7 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
             )
             self.set_topics(topics)
             self._undo = tuple(undo)
-        read.warn_of_documents(blank, where_blank=self._where_blank)
+        corpus.warn_of_blank(self._where_blank)
         return self
 
     @classmethod
@@ -487,10 +428,10 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
 
         The result is what one fit on the documents of all gives, with this autoencoder, vocabulary
         and word vectors, where they share no text (see :meth:`partial_fit`). Different vocabularies
-        are united; a word that a model did not count is
-        taken not to occur in its documents. Parameters and seed are the first model's, and so are
-        labels where its topics survive; topics are cut anew. :attr:`doc_atoms_` are those of the
-        models: what a document is near to was found among the documents of its own model.
+        are united; a word that a model did not count is taken not to occur in its documents.
+        Parameters and seed are the first model's, and so are labels where its topics survive;
+        topics are cut anew. :attr:`doc_atoms_` are those of the models: what a document is near to was
+        found among the documents of its own model.
 
         Parameters
         ----------
@@ -504,10 +445,8 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
             if not isinstance(model, SAETopicModel):
                 raise TypeError(f"models must hold SAETopicModel; found {type(model).__name__}")
             check_is_fitted(model, "topics_")
-        first, *others = models
-        atoms = first.atoms_
-        for model in others:
-            atoms = atoms + model.atoms_
+        first = models[0]
+        atoms = reduce(add, (model.atoms_ for model in models))
         merged = cls(**first.get_params(deep=False))
         merged.atoms_ = atoms
         merged.chunk_ = first.chunk_
@@ -559,13 +498,7 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
         return self
 
     def fit_transform(self, documents: Any = None, y: Any = None, **fit_params: Any) -> np.ndarray:
-        """Fit, and return the mixtures of the fitted documents.
-
-        Returns
-        -------
-        ndarray of shape (n, n_topics), float32
-            Rows sum to 1.
-        """
+        """Fit, and return the mixtures of the fitted documents, as :meth:`transform` does."""
         return self.fit(documents, y, **fit_params).doc_topics_
 
     def transform(
@@ -604,35 +537,16 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
         images: Any = None,
         chunk: Any = "fitted",
     ) -> sp.csr_matrix:
-        """Return the mixture of atoms of each document, which every cut of topics adds up.
+        """Return the mixture of atoms of each document, (n, n_atoms), float32; rows sum to 1.
 
-        Parameters
-        ----------
-        documents, embeddings, images, chunk
-            As in :meth:`transform`.
-
-        Returns
-        -------
-        csr_matrix of shape (n, n_atoms), float32
-            Rows sum to 1.
+        Every cut of topics adds these up. Arguments are as in :meth:`transform`.
         """
         check_is_fitted(self, "topics_")
-        unreadable: Any = False
-        if images is not None:
-            documents, embeddings, *_, unreadable = self._read_images(
-                images, documents, embeddings, self.sae_
-            )
-        read = self._read(documents, embeddings, sae=self.sae_, chunk=chunk)
-        texts, embeddings = read.row_texts, read.embeddings
-        blank = find_blank(texts, len(embeddings), embeddings=embeddings)
-        if blank.any() and self.vectorizer_ is not None:  # which may count punctuation
-            assert texts is not None
-            suspects = [texts[row] for row in np.flatnonzero(blank).tolist()]
-            counts = sp.csr_matrix(self.vectorizer_.transform(suspects))
-            blank[blank] = find_blank(suspects, len(suspects), counts)
-        blank = blank | unreadable
-        read.warn_of_documents(blank, where_blank=self._where_blank)
-        return read.per_document(without_atoms(self.atoms_.mixtures(embeddings), blank))
+        corpus = self._read(documents, embeddings, images, sae=self.sae_, chunk=chunk)
+        corpus = corpus.with_blank(self.vectorizer_)
+        corpus.warn_of_blank(self._where_blank)
+        row_atoms = self.atoms_.mixtures(corpus.embeddings)
+        return corpus.per_document(without_atoms(row_atoms, corpus.blank))
 
     def score(
         self, documents: Any = None, y: Any = None, *, embeddings: Any = None, bow: Any = None
@@ -661,9 +575,9 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
             raise ValueError("the model was fitted without documents, so its topics have no words")
         texts = None if documents is None else check_documents(documents)
         _, doc_topics = self.topics_of(self.transform_atoms(texts, embeddings))
-        counts = recount_words(
-            texts, len(doc_topics), vectorizer=self.vectorizer_, known=self.vocabulary_, bow=bow
-        )
+        corpus = read_without_embeddings(texts, len(doc_topics))
+        corpus = corpus.with_bow(bow, None if bow is None else self.vocabulary_)
+        counts = corpus.count_words(self.vectorizer_, self.vocabulary_).counts
         assert counts is not None
         total, n_words = cuts.log_likelihood(self.atoms_, self.topics_, doc_topics, counts)
         if not n_words:

@@ -6,7 +6,8 @@ A base of :class:`~saetm_plugins.model.SAETopicModel`.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -28,7 +29,7 @@ from saetm_plugins.corpus.encoders import (
     refuse_folder,
     warn_of_other_encoder,
 )
-from saetm_plugins.corpus.images.documents import ImageDocuments, read_image_documents
+from saetm_plugins.corpus.images.documents import read_image_documents
 from saetm_plugins.corpus.images.encoding import DEFAULT_IMAGE_ENCODER
 from saetm_plugins.corpus.passages import Passages
 from saetm_plugins.corpus.read import Corpus, FittedPassages, read_corpus
@@ -69,17 +70,10 @@ class ModelEncoder:
     def encode(self, documents: Any) -> np.ndarray:
         """Return the embeddings of texts by the model's encoder, (n, d) float32.
 
-        Parameters
-        ----------
-        documents : iterable of str
-
-        Raises
-        ------
-        ValueError
-            When the encoder was not saved, or gives vectors of another length than it did.
+        Raises a ValueError when the encoder was not saved, or gives vectors of another length.
         """
         check_is_fitted(self, "topics_")
-        return self._read(documents, None, sae=self.sae_, chunk=None).embeddings
+        return self._read(documents, sae=self.sae_).embeddings
 
     def embed_passages(self, documents: Any, chunker: Chunker | None = None) -> Passages:
         """Split texts, and embed the passages by the encoder.
@@ -110,22 +104,31 @@ class ModelEncoder:
         from saetm_plugins.plotting.topicwizard import topic_data
 
         check_is_fitted(self, "topics_")
-        read = self._read(corpus, embeddings, sae=self.sae_, chunk=None)
+        read = self._read(corpus, embeddings, sae=self.sae_)
         return topic_data(self, read.texts or [], read.embeddings, self.transform)
 
     def _read(
         self,
         documents: Any,
-        embeddings: Any,
+        embeddings: Any = None,
+        images: Any = None,
+        bow: Any = None,
+        vocabulary: Any = None,
         *,
         sae: SparseAutoencoder | None,
-        chunk: Any,
+        chunk: Any = None,
         least: int = 1,
     ) -> Corpus:
-        """Return texts, or None, and embeddings of the width of `sae`."""
+        """Return documents or images with embeddings of the width of `sae`, and counts of `bow`."""
+        unreadable = None
+        if images is not None:
+            documents, embeddings, bow, vocabulary, unreadable = read_image_documents(
+                images, documents, embeddings, partial(self._encoder, sae, DEFAULT_IMAGE_ENCODER),
+                bow=bow, vocabulary=vocabulary, verbose=self.verbose,
+            )  # fmt: skip
         if isinstance(chunk, str) and chunk == "fitted":
             chunk = self.chunk_ if embeddings is None else None
-        return read_corpus(
+        corpus = read_corpus(
             documents,
             embeddings,
             partial(self._encoder, sae),
@@ -134,30 +137,18 @@ class ModelEncoder:
             width=None if sae is None else sae.n_features,
             verbose=self.verbose,
         )
+        if unreadable is not None:  # words are apart from images even in one encoder
+            corpus = replace(corpus, blank=unreadable, by_encoder=False)
+        return corpus.with_bow(bow, vocabulary)
 
-    def _check_vectorizer(self, texts: list[str] | None, bow: Any) -> None:
+    def _check_vectorizer(self, corpus: Corpus) -> None:
         """Refuse to count words otherwise than the documents before were."""
-        if self.vectorizer_not_saved_ and self.vectorizer is None and bow is None and texts:
+        is_lost = self.vectorizer_not_saved_ and self.vectorizer is None
+        if is_lost and corpus.counts is None and corpus.texts:
             raise ValueError(
                 "documents need the vectorizer that the model was fitted with, whose settings "
                 "could not be saved: pass it as load(path, vectorizer=…), or give bow"
             )
-
-    def _read_images(
-        self,
-        images: Any,
-        documents: Any,
-        embeddings: Any,
-        sae: SparseAutoencoder | None,
-        bow: Any = None,
-        vocabulary: Any = None,
-    ) -> ImageDocuments:
-        """Return pictures as documents, embedded."""
-        encoder = partial(self._encoder, sae, DEFAULT_IMAGE_ENCODER)
-        return read_image_documents(
-            images, documents, embeddings, encoder,
-            bow=bow, vocabulary=vocabulary, verbose=self.verbose,
-        )  # fmt: skip
 
     def _encoder(self, sae: SparseAutoencoder | None, default: str | None = None) -> Any:
         """Load the encoder once: the parameter, else the one the autoencoder was trained with."""
@@ -196,34 +187,31 @@ class ModelEncoder:
         return vectors
 
     def _find_label_targets(
-        self, vocabulary: Any, counts: Any, embeddings: np.ndarray, matches: Callable[[], bool]
+        self, corpus: Corpus, matches: Callable[[], bool]
     ) -> LabelTargets | None:
         if self.seed_topics is None:
             return None
         encode = partial(encode_texts, self._encoder(self.sae)) if matches() else None
-        return find_label_targets(self.seed_topics, vocabulary, counts, embeddings, encode)
+        return find_label_targets(
+            self.seed_topics, corpus.vocabulary, corpus.counts, corpus.embeddings, encode
+        )
 
-    def _embeddings_match_encoder(
-        self,
-        texts: Sequence[str] | None,
-        embeddings: np.ndarray,
-        *,
-        were_given: bool,
-        of_images: bool = False,
-    ) -> bool:
+    def _embeddings_match_encoder(self, corpus: Corpus) -> bool:
         """Return whether the encoder made the embeddings, by trying it on a few texts.
 
         An encoder that was named is taken at its word unless it gives these texts quite other
-        embeddings, which is warned of. Words are apart from images even in one encoder.
+        embeddings, which is warned of.
         """
-        if of_images:
-            return False
-        if self.encoder is not None or getattr(self.sae, "encoder_name", None) is not None:
-            if texts is None or not were_given:
-                return True
+        texts, embeddings = corpus.row_texts, corpus.embeddings
+        is_named = self.encoder is not None or getattr(self.sae, "encoder_name", None) is not None
+        if corpus.by_encoder is not None:
+            return corpus.by_encoder
+        if texts is None:
+            return is_named
+        if is_named:
             agreement = agreement_with_encoder(self._encoder(self.sae), texts, embeddings)
             return not warn_of_other_encoder(agreement, self._encoder_argument, stacklevel=5)
-        if texts is None or embeddings.shape[1] != DEFAULT_WIDTH or not has_default_encoder():
+        if embeddings.shape[1] != DEFAULT_WIDTH or not has_default_encoder():
             return False
         return embeddings_match_encoder(self._encoder(self.sae), texts, embeddings)
 

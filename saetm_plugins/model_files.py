@@ -10,9 +10,8 @@ model/
   sae/               see SparseAutoencoder.save_pretrained
 ```
 
-Saving reads an :class:`~saetm_plugins.atom_model.AtomModel` and a
-:class:`~saetm_plugins.topics.Topics` field by field; emissions, keywords and merges follow from
-them again.
+Of an :class:`~saetm_plugins.atom_model.AtomModel` and a :class:`~saetm_plugins.topics.Topics`,
+every field is saved; emissions, keywords and merges follow from them again.
 """
 
 from __future__ import annotations
@@ -61,7 +60,6 @@ from saetm_plugins.validation import (
 
 KIND = "topic-model"
 VERSION = 2
-_OWN_FOLDER = ("sae",)  # parameters with files of their own
 _COUNT_TYPES = ("float32", "float64", "int32", "int64")
 
 
@@ -74,8 +72,6 @@ def save_model(model: Any, path: str | os.PathLike[str], *, overwrite: bool = Fa
 
     Raises
     ------
-    NotFittedError
-        When the model is not fitted.
     FileExistsError
         When `path` exists and is not to be overwritten.
     """
@@ -125,24 +121,14 @@ def save_model(model: Any, path: str | os.PathLike[str], *, overwrite: bool = Fa
 
     save_folder(path, KIND, config, tensors, overwrite=overwrite, write_more=write_more)
     if left_out:
-        warnings.warn(
-            f"not saved, as only plain settings are: {', '.join(left_out)}",
-            UserWarning,
-            stacklevel=3,
-        )
+        message = f"not saved, as only plain settings are: {', '.join(left_out)}"
+        warnings.warn(message, UserWarning, stacklevel=3)
 
 
 def load_model(
     cls: type, path: str | os.PathLike[str], *, encoder: Any = None, vectorizer: Any = None
 ) -> Any:
-    """Read a model written by :func:`save_model`.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        When the folder holds no topic model, or one of another version, its arrays do not fit
-        together, or `vectorizer` counts other words.
-    """
+    """Read a model written by :func:`save_model`; see :meth:`SAETopicModel.load`."""
     path = check_path(path)
     check_encoder(encoder)
     config, tensors = load_folder(path, KIND)
@@ -311,18 +297,23 @@ def _plain_parameters(model: Any) -> tuple[dict[str, Any], list[str]]:
     """Return the parameters JSON can hold, and the names of those it cannot."""
     plain, left_out = {}, []
     for name, value in model.get_params(deep=False).items():
-        if name in _OWN_FOLDER:
+        value = value.item() if isinstance(value, np.generic) else value
+        if name == "sae":  # has a folder of its own
             continue
-        if isinstance(value, np.generic):
-            value = value.item()
-        try:
-            json.dumps(value)
-        except (TypeError, ValueError):
-            if name != "vectorizer" or _vectorizer_settings(value) is None:
-                left_out.append(name)
-        else:
+        if _is_plain(value):
             plain[name] = value
+        elif name != "vectorizer" or _vectorizer_settings(value) is None:
+            left_out.append(name)
     return plain, left_out
+
+
+def _is_plain(value: Any) -> bool:
+    """Return whether JSON can hold a value."""
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _vectorizer_settings(vectorizer: Any) -> dict[str, Any] | None:
@@ -334,11 +325,7 @@ def _vectorizer_settings(vectorizer: Any) -> dict[str, Any] | None:
     if isinstance(settings["vocabulary"], dict):
         columns: dict[str, int] = settings["vocabulary"]
         settings["vocabulary"] = sorted(columns, key=lambda word: columns[word])
-    try:
-        json.dumps(settings)
-    except (TypeError, ValueError):
-        return None
-    return settings
+    return settings if _is_plain(settings) else None
 
 
 def _read_vectorizer(path: Path, words: np.ndarray) -> CountVectorizer | None:
@@ -368,9 +355,7 @@ def _read_languages(path: Path) -> dict[str, list[str]] | None:
 def _make_vectorizer(settings: dict[str, Any] | None) -> CountVectorizer | None:
     if settings is None:
         return None
-    if (
-        settings.get("input", "content") != "content"
-    ):  # "filename" would open whatever file a text names
+    if settings.get("input", "content") != "content":  # "filename" opens what a text names
         raise ValueError(f"the saved vectorizer reads {settings['input']!r}, not texts")
     dtype = np.dtype(check_choice(settings["dtype"], "dtype", _COUNT_TYPES)).type
     made = WordVectorizer if "language" in settings else CountVectorizer

@@ -107,7 +107,7 @@ def topic_table(model: Any, *, n_words: int = 10) -> pd.DataFrame:
 
 def words_of_topics(model: Any, n_words: int) -> list[list[str]]:
     """Return the most probable words of each topic; no words in a model without documents."""
-    if model.components_ is None:  # fitted without documents
+    if model.components_ is None:
         return [[] for _ in range(model.n_topics_)]
     return model.get_topics(n_words)
 

@@ -66,10 +66,6 @@ class Chunker:
         documents : iterable of str
         encoder : str or object with ``encode(list[str])``, optional
             As of :func:`saetm_plugins.corpus.load_encoder`.
-
-        Returns
-        -------
-        Passages
         """
         texts = check_documents(documents)
         encoder = load_encoder(encoder)
@@ -77,20 +73,7 @@ class Chunker:
         return _split(texts, token_counter(encoder), limit, self, longer_than=limit)
 
     def embed(self, documents: Any, encoder: Any = None, *, verbose: bool = False) -> Passages:
-        """Split texts and embed the passages, to be given as ``embeddings=`` to a fit.
-
-        Parameters
-        ----------
-        documents, encoder
-            As of :meth:`split`.
-        verbose : bool, default=False
-            Show a progress bar.
-
-        Returns
-        -------
-        Passages
-            With embeddings.
-        """
+        """Split texts as :meth:`split` does and embed the passages: ``embeddings=`` of a fit."""
         texts = check_documents(documents)
         encoder = load_encoder(encoder)
         return encode_passages(encoder, texts, self.split(texts, encoder), verbose=verbose)
@@ -149,15 +132,9 @@ def unpack_chunk(packed: Any) -> Any:
 def split_long(
     texts: Sequence[str], encoder: Any, chunk: Any, *, stacklevel: int = 4
 ) -> Passages | None:
-    """Split the texts that are too long; None where there are none.
+    """Split the texts that are too long, by `chunk` as of a fit; None where there are none.
 
-    Parameters
-    ----------
-    texts : sequence of str
-    encoder : object with ``encode(list[str])``
-    chunk : None, "auto" or Chunker
-        "auto" splits texts that are longer than the encoder reads, where this is known, and warns.
-    stacklevel : int, default=4
+    "auto" splits texts that are longer than the encoder reads, where this is known, and warns.
     """
     if chunk is None:
         return None

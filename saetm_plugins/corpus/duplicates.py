@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,21 +29,16 @@ def find_blank(
 ) -> np.ndarray:
     """Return which texts are blank: no letter, digit or symbol, and no word that was counted.
 
-    Where empty texts have different embeddings they are captions of images: no text is blank then.
+    Without texts, no document is blank. Where empty texts have different embeddings they are
+    captions of images: no text is blank then.
 
     Parameters
     ----------
     texts : sequence of str, length n, or None
-        None: no document is blank.
     n_documents : int
         n.
     counts : csr_matrix of shape (n, V), optional
-        Word counts.
     embeddings : ndarray of shape (n, d), float32, optional
-
-    Returns
-    -------
-    ndarray of shape (n,), bool
     """
     if texts is None:
         return np.zeros(n_documents, dtype=bool)
@@ -110,46 +104,6 @@ def without_atoms(doc_atoms: sp.csr_matrix, blank: np.ndarray) -> sp.csr_matrix:
     lengths = np.where(blank, 0, np.diff(doc_atoms.indptr))
     indptr = np.concatenate(([0], np.cumsum(lengths))).astype(doc_atoms.indptr.dtype)
     return sp.csr_matrix((doc_atoms.data[kept], doc_atoms.indices[kept], indptr), doc_atoms.shape)
-
-
-def warn_of_documents(
-    blank: np.ndarray,
-    counts: sp.csr_matrix | None = None,
-    n_distinct: int | None = None,
-    *,
-    where_blank: str,
-    stacklevel: int = 4,
-) -> None:
-    """Warn of blank and duplicate documents, and of those without a word of the vocabulary.
-
-    Parameters
-    ----------
-    blank : ndarray of shape (n,), bool
-    counts : csr_matrix of shape (n, V), optional
-    n_distinct : int, optional
-        Documents that are neither blank nor duplicates.
-    where_blank : str
-        Which topic blank ones count towards.
-    stacklevel : int, default=4
-    """
-    n_documents, n_blank = len(blank), int(blank.sum())
-    remarks = []
-    if n_blank:
-        remarks.append(f"are blank: they get the mean mixture of the corpus {where_blank}")
-    found = [n_blank] if n_blank else []
-    n_repeated = 0 if n_distinct is None else n_documents - n_blank - n_distinct
-    if n_repeated:
-        found.append(n_repeated)
-        remarks.append("repeat another one: shares count them, words and atoms do not")
-    if counts is not None and (n := int(((np.diff(counts.indptr) == 0) & ~blank).sum())):
-        found.append(n)
-        remarks.append(
-            "hold no word of the vocabulary; their mixtures come from their embeddings alone"
-        )
-    for n, remark in zip(found, remarks, strict=True):
-        warnings.warn(
-            f"{n} of {n_documents} documents {remark}", UserWarning, stacklevel=stacklevel
-        )
 
 
 def _is_blank(text: str) -> bool:

@@ -67,11 +67,6 @@ def embed_file(
     -------
     Path
         The folder.
-
-    Raises
-    ------
-    ValueError
-        When the column is missing, the file holds no text, or `out` holds shards of other settings.
     """
     file, out = Path(file), check_path(out, "out")
     shard_size = check_count(shard_size, "shard_size")

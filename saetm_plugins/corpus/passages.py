@@ -69,14 +69,7 @@ class Passages:
         return np.bincount(self.documents, minlength=self.n_documents) > 1
 
     def texts(self, documents: Sequence[str], *, context: bool = False) -> PassageTexts:
-        """Return the passages as a sequence of str; each is cut out when it is read.
-
-        Parameters
-        ----------
-        documents : sequence of str, length n
-        context : bool, default=False
-            With what is read along before them.
-        """
+        """Return the passages as texts, with what is read along before them if `context`."""
         return PassageTexts(self, documents, context)
 
     def of(self, documents: slice) -> Passages:
@@ -104,21 +97,14 @@ class Passages:
         return int(other[0]) if len(other) else None
 
     def mean(self, rows: sp.csr_matrix | np.ndarray) -> Any:
-        """Return the mean of the passages' rows for each text, weighted by tokens.
+        """Return the mean of the passages' rows (m, K) for each text, (n, K), weighted by tokens.
 
-        Parameters
-        ----------
-        rows : csr_matrix or ndarray of shape (m, K)
-            Mixtures, of which an empty one (a blank passage) does not count; or embeddings.
-
-        Returns
-        -------
-        csr_matrix or ndarray of shape (n, K), float32
+        Rows are mixtures, of which an empty one (a blank passage) does not count; or embeddings.
         """
         weights = self.tokens.astype(np.float64)
         if isinstance(rows, sp.csr_matrix):
             weights = np.where(np.diff(rows.indptr) > 0, weights, 0)
-        found = self._shares(weights) @ rows
+        found = self.shares(weights) @ rows
         if not sp.issparse(found):
             return np.asarray(found, dtype=np.float32)
         found = sp.csr_matrix(found, dtype=np.float32)
@@ -128,23 +114,18 @@ class Passages:
 
     def sum(self, counts: sp.csr_matrix) -> sp.csr_matrix:
         """Return the sum of the passages' rows for each text, (n, V), of counts of words."""
-        ones = np.ones(len(self), dtype=np.float32)
-        matrix = sp.csr_matrix(
-            (ones, (self.documents, np.arange(len(self)))), (self.n_documents, len(self))
-        )
-        return sp.csr_matrix(matrix @ counts)
+        return sp.csr_matrix(self._matrix(np.ones(len(self), dtype=np.float32)) @ counts)
 
-    @property
-    def token_shares(self) -> sp.csr_matrix:
-        """The share of each passage in the tokens of its text, (n, m)."""
-        return self._shares(self.tokens.astype(np.float64))
-
-    def _shares(self, weights: np.ndarray) -> sp.csr_matrix:
+    def shares(self, weights: np.ndarray) -> sp.csr_matrix:
+        """Return the share of each passage in the weights (m,) of its text, (n, m)."""
         total = np.bincount(self.documents, weights, minlength=self.n_documents)
         shares = weights / np.where(total > 0, total, 1)[self.documents]
-        return sp.csr_matrix(
-            (shares, (self.documents, np.arange(len(self)))), (self.n_documents, len(self))
-        )
+        return self._matrix(shares)
+
+    def _matrix(self, weights: np.ndarray) -> sp.csr_matrix:
+        """Return weights of the passages in the row of their text, (n, m)."""
+        entries = (weights, (self.documents, np.arange(len(self))))
+        return sp.csr_matrix(entries, (self.n_documents, len(self)))
 
     def all_of(self, flags: np.ndarray) -> np.ndarray:
         """Return which texts have flags on all of their passages, (n,) bool."""
@@ -184,17 +165,8 @@ class PassageTexts(Sequence[str]):
         """Share out the counts of words in texts among their passages.
 
         A word goes to the passages that hold it, in upper or lower case; one that no passage holds
-        as it was counted, such as a stem or a phrase, goes to all passages by their tokens.
-
-        Parameters
-        ----------
-        counts : csr_matrix of shape (n, V)
-        vocabulary : iterable of str of length V
-
-        Returns
-        -------
-        csr_matrix of shape (m, V), float32
-            A text's passages add up to its counts.
+        as it was counted, such as a stem or a phrase, goes to all passages by their tokens. Takes
+        counts (n, V), and returns them (m, V): a text's passages add up to its counts.
         """
         documents = self._passages.documents
         words = [word.lower() for word in vocabulary]
@@ -206,7 +178,8 @@ class PassageTexts(Sequence[str]):
         found.data /= np.asarray(in_text[at]).ravel()
         found.data *= np.asarray(counts[at]).ravel()
         elsewhere = counts - counts.multiply(in_text > 0)
-        shared = found.tocsr() + self._passages.token_shares.T @ elsewhere
+        shares = self._passages.shares(self._passages.tokens.astype(np.float64))
+        shared = found.tocsr() + shares.T @ elsewhere
         shared.eliminate_zeros()
         shared.sort_indices()
         return sp.csr_matrix(shared, dtype=np.float32)

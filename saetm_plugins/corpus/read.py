@@ -1,4 +1,4 @@
-"""From what users hand over to the rows that a model learns from: documents, or their passages."""
+"""The corpus that a model learns from: texts, embeddings and counts of words, checked once."""
 
 from __future__ import annotations
 
@@ -12,60 +12,141 @@ import numpy as np
 import scipy.sparse as sp
 
 from saetm_plugins.corpus.chunker import Chunker, split_long
-from saetm_plugins.corpus.duplicates import warn_of_documents
+from saetm_plugins.corpus.duplicates import choose_distinct, find_blank, take
 from saetm_plugins.corpus.encoders import encode_texts
-from saetm_plugins.corpus.passages import Passages, PassageTexts, check_passages, encode_passages
+from saetm_plugins.corpus.passages import Passages, check_passages, encode_passages
 from saetm_plugins.corpus.texts import check_documents
+from saetm_plugins.corpus.vectorizers import check_bow, fit_vectorizer
 from saetm_plugins.validation import check_embeddings
 
 
 class FittedPassages(NamedTuple):
-    """Passages that a model learned from.
-
-    Attributes
-    ----------
-    passages : Passages
-        Without embeddings.
-    atoms : csr_matrix of shape (m, K), float32
-        Their mixtures.
-    """
+    """Passages that a model learned from."""
 
     passages: Passages
+    """Without embeddings."""
     atoms: sp.csr_matrix
+    """Their mixtures, (m, K), float32."""
 
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
-    """Texts and embeddings; a row of the embeddings is a document or, where long, a passage.
+    """What a model learns from; a row is a document or, where documents are long, a passage.
 
     Attributes
     ----------
     texts : list of str, length n; None without texts
     embeddings : ndarray of shape (m, d), float32
         Of the rows; None where only mixtures are known.
+    blank : ndarray of shape (m,), bool
+        Rows without content; until :meth:`with_blank`, the pictures that cannot be read.
     passages : Passages, or None where no document is split: m is then n
+    counts : csr_matrix of shape (m, V), float32, or None
+    vocabulary : ndarray of shape (V,), or None
+    vectorizer : fitted scikit-learn vectorizer, or None
+        What counted the words.
+    distinct : ndarray of int, or None before :meth:`with_distinct`
+        Rows to learn from, ascending: neither blank nor, with embeddings, duplicates.
+    by_encoder : bool, or None where it is not known
+        Whether the encoder made the embeddings, and embeds words near them.
     """
 
     texts: list[str] | None
     embeddings: Any
+    blank: np.ndarray
     passages: Passages | None = None
+    counts: sp.csr_matrix | None = None
+    vocabulary: np.ndarray | None = None
+    vectorizer: Any = None
+    distinct: Any = None
+    by_encoder: bool | None = None
 
     @property
     def n_documents(self) -> int:
         """Number of documents n."""
-        return len(self.embeddings) if self.passages is None else self.passages.n_documents
-
-    @property
-    def passage_texts(self) -> PassageTexts | None:
-        """The text of each passage; None where no document is split."""
-        if self.passages is None or self.texts is None:
-            return None
-        return self.passages.texts(self.texts)
+        return len(self.blank) if self.passages is None else self.passages.n_documents
 
     @property
     def row_texts(self) -> Sequence[str] | None:
         """The text of each row."""
-        return self.texts if self.passage_texts is None else self.passage_texts
+        if self.passages is None or self.texts is None:
+            return self.texts
+        return self.passages.texts(self.texts)
+
+    @property
+    def blank_documents(self) -> np.ndarray:
+        """Which documents have blank rows only, (n,) bool."""
+        return self.blank if self.passages is None else self.passages.all_of(self.blank)
+
+    def with_bow(self, bow: Any, vocabulary: Any) -> Corpus:
+        """Return the corpus with counts given by the user, those of texts shared among passages."""
+        if bow is None:
+            if vocabulary is not None:
+                raise ValueError("vocabulary names the columns of bow, which is None")
+            return self
+        n_rows = len(self.blank)
+        if self.passages is None or np.shape(bow)[:1] == (n_rows,):
+            counts, words = check_bow(bow, vocabulary, n_rows)
+        else:
+            assert self.texts is not None
+            counts, words = check_bow(bow, vocabulary, self.n_documents)
+            counts = self.passages.texts(self.texts).share_out(counts, words)
+        return replace(self, counts=counts, vocabulary=words)
+
+    def learn_words(self, vectorizer: Any, languages: Sequence[str] = ()) -> Corpus:
+        """Return the corpus with its words counted, unless they are or there are no texts.
+
+        The vocabulary is learned from documents, also where passages are counted. `vectorizer` and
+        `languages` are as of :func:`~saetm_plugins.corpus.vectorizers.fit_vectorizer`.
+        """
+        if self.counts is not None or self.texts is None:
+            return self
+        try:
+            counts, fitted = fit_vectorizer(vectorizer, self.texts, languages=languages)
+        except ValueError as error:
+            raise ValueError(f"documents give no vocabulary: {error}") from error
+        if self.passages is not None:
+            counts = sp.csr_matrix(fitted.transform(self.row_texts), dtype=np.float32)
+        counts.sort_indices()  # sums over a row then do not depend on who counted
+        words = np.asarray(fitted.get_feature_names_out(), dtype=object)
+        return replace(self, counts=counts, vocabulary=words, vectorizer=fitted)
+
+    def count_words(self, vectorizer: Any, vocabulary: np.ndarray | None) -> Corpus:
+        """Return the corpus with the words of a fitted model counted; without, if it has none."""
+        if vocabulary is None:
+            if self.counts is not None:
+                raise ValueError("the model was fitted without words, so it cannot count bow")
+            return self
+        if self.counts is not None and self.vocabulary is not None:
+            if not np.array_equal(self.vocabulary, vocabulary):
+                raise ValueError("vocabulary differs from that of the fitted model")
+            return self
+        if self.texts is None:
+            raise ValueError("the model was fitted with words; give documents or bow")
+        if vectorizer is None:
+            raise ValueError("the model was fitted to bow, without a vectorizer; give bow")
+        counts = sp.csr_matrix(vectorizer.transform(self.row_texts), dtype=np.float32)
+        return replace(self, counts=counts, vocabulary=vocabulary)
+
+    def with_blank(self, vectorizer: Any = None) -> Corpus:
+        """Return the corpus with blank rows found; `vectorizer` counts the words of suspects."""
+        texts = self.row_texts
+        blank = find_blank(texts, len(self.blank), self.counts, self.embeddings)
+        if blank.any() and vectorizer is not None:  # which may count punctuation
+            assert texts is not None
+            counts = vectorizer.transform([texts[row] for row in np.flatnonzero(blank).tolist()])
+            blank[blank] = np.diff(sp.csr_matrix(counts).indptr) == 0
+        return replace(self, blank=self.blank | blank)
+
+    def with_distinct(self) -> Corpus:
+        """Return the corpus with the rows found that repeat no other one."""
+        return replace(self, distinct=choose_distinct(self.embeddings, self.blank))
+
+    def take_distinct(self, row_atoms: sp.csr_matrix) -> tuple[Any, Any, Any]:
+        """Return mixtures of atoms, counts and embeddings of the rows to learn from."""
+        arrays = (row_atoms, self.counts, self.embeddings)
+        weights, counts, embeddings = (take(array, self.distinct) for array in arrays)
+        return weights, counts, embeddings
 
     def per_document(self, row_atoms: sp.csr_matrix) -> sp.csr_matrix:
         """Return the mixtures of documents (n, K), from those of rows (m, K)."""
@@ -77,36 +158,29 @@ class Corpus:
             return None
         return FittedPassages(replace(self.passages, embeddings=None), row_atoms)
 
-    def blank_documents(self, blank_rows: np.ndarray) -> np.ndarray:
-        """Return which documents have blank rows only, (n,) bool."""
-        return blank_rows if self.passages is None else self.passages.all_of(blank_rows)
+    def warn_of_blank(self, where_blank: str, *, stacklevel: int = 3) -> None:
+        """Warn of blank documents, which count towards the topic that `where_blank` names."""
+        if n_blank := int(self.blank_documents.sum()):
+            remark = f"are blank: they get the mean mixture of the corpus {where_blank}"
+            self._warn(n_blank, remark, stacklevel)
 
-    def warn_of_documents(
-        self,
-        blank_rows: np.ndarray,
-        counts: sp.csr_matrix | None = None,
-        distinct_rows: np.ndarray | None = None,
-        *,
-        where_blank: str,
-    ) -> None:
-        """Warn of blank and duplicate documents, and of those without a word of the vocabulary.
-
-        Parameters
-        ----------
-        blank_rows : ndarray of shape (m,), bool
-        counts : csr_matrix of shape (m, V), optional
-        distinct_rows : ndarray of int, optional
-            Rows that are not blank and repeat no other one.
-        where_blank : str
-            See :func:`~saetm_plugins.corpus.duplicates.warn_of_documents`.
-        """
-        n_distinct = None if distinct_rows is None else len(distinct_rows)
+    def warn_of_documents(self, where_blank: str) -> None:
+        """Warn of blank and duplicate documents, and of those without a word of the vocabulary."""
+        self.warn_of_blank(where_blank, stacklevel=4)
+        blank, counts, distinct = self.blank_documents, self.counts, self.distinct
         if self.passages is not None:
             counts = None if counts is None else self.passages.sum(counts)
-            if distinct_rows is not None:
-                n_distinct = len(np.unique(self.passages.documents[distinct_rows]))
-        blank = self.blank_documents(blank_rows)
-        warn_of_documents(blank, counts, n_distinct, where_blank=where_blank, stacklevel=4)
+            distinct = np.unique(self.passages.documents[distinct])
+        if n_repeated := len(blank) - int(blank.sum()) - len(distinct):
+            remark = "repeat another one: shares count them, words and atoms do not"
+            self._warn(n_repeated, remark, stacklevel=3)
+        if counts is not None and (n := int(((np.diff(counts.indptr) == 0) & ~blank).sum())):
+            remark = "hold no word of the vocabulary; their mixtures come from their embeddings"
+            self._warn(n, f"{remark} alone", stacklevel=3)
+
+    def _warn(self, n: int, remark: str, stacklevel: int) -> None:
+        message = f"{n} of {self.n_documents} documents {remark}"
+        warnings.warn(message, UserWarning, stacklevel=stacklevel + 1)
 
 
 def read_corpus(
@@ -124,7 +198,6 @@ def read_corpus(
     Parameters
     ----------
     documents : iterable of str, or None where there are embeddings
-        As of :func:`~saetm_plugins.corpus.texts.check_documents`.
     embeddings : array-like of shape (n, d), Passages, or None
     load : function
         Returns the encoder; called where it is needed.
@@ -136,7 +209,7 @@ def read_corpus(
     verbose : bool, default=False
     """
     texts = None if documents is None else check_documents(documents)
-    passages = None
+    passages, by_encoder = None, None
     if isinstance(embeddings, Passages):
         check_passages(embeddings, texts)
         passages, found = embeddings, embeddings.embeddings
@@ -150,7 +223,7 @@ def read_corpus(
     elif texts is None:
         raise ValueError("documents and embeddings= are both None; give at least one")
     else:
-        encoder = load()
+        encoder, by_encoder = load(), True
         passages = split_long(texts, encoder, chunk, stacklevel=5)
         if passages is None:
             found = encode_texts(encoder, texts, verbose=verbose)
@@ -160,23 +233,23 @@ def read_corpus(
     found = check_embeddings(found, width=width)
     if len(found) < least:
         raise ValueError(f"documents must hold at least {least}; found {len(found)}")
-    return Corpus(texts, found, passages)
+    blank = np.zeros(len(found), dtype=bool)
+    return Corpus(texts, found, blank, passages, by_encoder=by_encoder)
+
+
+def read_without_embeddings(documents: Any, n_documents: int) -> Corpus:
+    """Check documents whose mixtures are known."""
+    texts = None if documents is None else check_documents(documents)
+    if texts is not None and len(texts) != n_documents:
+        raise ValueError(f"doc_atoms has {n_documents} rows for {len(texts)} documents")
+    return Corpus(texts, None, np.zeros(n_documents, dtype=bool))
 
 
 def warn_of_target(y: Any) -> None:
-    """Warn where embeddings were given as `y`, which is ignored.
+    """Warn where embeddings were given as `y`, which is ignored; refuse passages and paths.
 
     Labels and numbers to predict, of one column or several, are ignored in silence; several columns
     of fractions may be either.
-
-    Parameters
-    ----------
-    y : object
-
-    Raises
-    ------
-    TypeError
-        When it can only be meant as embeddings: passages, or the name of a folder.
     """
     by_name = "embeddings are given by name: fit(documents, embeddings=…)"
     if isinstance(y, Passages | str | os.PathLike):

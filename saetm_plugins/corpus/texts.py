@@ -11,16 +11,10 @@ from saetm_plugins.validation import check_text
 
 
 def check_documents(documents: Any, name: str = "documents", *, least: int = 1) -> list[str]:
-    """Return `documents` as a list of texts.
+    """Return `documents`, an iterable of str or a table of one column, as a list of texts.
 
-    Parameters
-    ----------
-    documents : iterable of str
-        A generator too, or a table or array of one column, see :func:`one_column`.
-    name : str
-        The argument's name in the caller's signature, for the error.
-    least : int, default=1
-        How many there must be.
+    `name` is the argument's name in the caller's signature, for the error; `least` how many texts
+    there must be.
     """
     if isinstance(documents, (str, bytes)):
         raise TypeError(f"{name} must be a list of strings; found one string")

@@ -12,7 +12,6 @@ import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
-from saetm_plugins.corpus.passages import PassageTexts
 from saetm_plugins.corpus.words import WordVectorizer
 from saetm_plugins.emission.inputs import check_counts
 from saetm_plugins.validation import as_list, check_text
@@ -59,23 +58,10 @@ def _counts_otherwise(kind: type) -> bool:
 def fit_vectorizer(
     vectorizer: Any, texts: Sequence[str], *, languages: Sequence[str] = (), **settings: Any
 ) -> tuple[sp.csr_matrix, Any]:
-    """Fit a clone of `vectorizer`; None means the default one, which learns from distinct texts.
+    """Fit a copy of `vectorizer`; return counts (n, V), float32, and the copy.
 
-    For `min_df`, copies of a text then count once.
-
-    Parameters
-    ----------
-    vectorizer : scikit-learn vectorizer, or None
-    texts : sequence of str, length n
-    languages : sequence of str, default=()
-        ISO 639-1 codes; the default one is then a :class:`WordVectorizer` of theirs.
-    **settings
-        Of the default one.
-
-    Returns
-    -------
-    counts : csr_matrix of shape (n, V), float32
-    vectorizer : the fitted clone
+    None means the default one with some `settings`, or a :class:`WordVectorizer` of `languages`
+    (ISO 639-1 codes). It learns from distinct texts: for `min_df`, copies of a text count once.
     """
     if vectorizer is not None:
         fitted = copy_vectorizer(vectorizer)
@@ -93,71 +79,6 @@ def fit_vectorizer(
     return counts if len(row_of) == len(texts) else counts[[row_of[t] for t in texts]], fitted
 
 
-def count_words(
-    texts: list[str] | None,
-    n_rows: int,
-    *,
-    vectorizer: Any = None,
-    bow: Any = None,
-    vocabulary: Any = None,
-    passages: PassageTexts | None = None,
-    languages: Sequence[str] = (),
-) -> tuple[sp.csr_matrix | None, np.ndarray | None, Any]:
-    """Count the words of a corpus, unless `bow` holds the counts.
-
-    Where documents were split, the vocabulary is learned from documents and the words of their
-    `passages` are counted; a `bow` of documents is shared out among passages.
-
-    Returns
-    -------
-    counts : csr_matrix of shape (n_rows, V), float32; None without texts and bow
-    vocabulary : ndarray of shape (V,), or None
-    vectorizer : the fitted clone, or None
-    """
-    fitted = None
-    if bow is not None:
-        counts, words = _check_bow_of(passages, bow, vocabulary, n_rows)
-    elif vocabulary is not None:
-        raise ValueError("vocabulary names the columns of bow, which is None")
-    elif texts is None:
-        return None, None, None
-    else:
-        try:
-            counts, fitted = fit_vectorizer(vectorizer, texts, languages=languages)
-        except ValueError as error:
-            raise ValueError(f"documents give no vocabulary: {error}") from error
-        words = np.asarray(fitted.get_feature_names_out(), dtype=object)
-        if passages is not None:
-            counts = sp.csr_matrix(fitted.transform(passages), dtype=np.float32)
-    counts.sort_indices()  # sums over a row then do not depend on who counted
-    return counts, words, fitted
-
-
-def recount_words(
-    texts: Sequence[str] | None,
-    n_rows: int,
-    *,
-    vectorizer: Any,
-    known: np.ndarray | None,
-    bow: Any = None,
-    vocabulary: Any = None,
-) -> sp.csr_matrix | None:
-    """Count further documents in the vocabulary `known`, as :func:`count_words` did the first."""
-    if known is None:
-        return None
-    if bow is not None:
-        words = known if vocabulary is None else vocabulary
-        counts, words = _check_bow_of(texts, bow, words, n_rows)
-        if not np.array_equal(words, known):
-            raise ValueError("vocabulary differs from that of the fitted model")
-        return counts
-    if texts is None:
-        raise ValueError("the model was fitted with words; give documents or bow")
-    if vectorizer is None:
-        raise ValueError("the model was fitted to bow, without a vectorizer; give bow")
-    return sp.csr_matrix(vectorizer.transform(texts), dtype=np.float32)
-
-
 def check_bow(bow: Any, vocabulary: Any, n_rows: int) -> tuple[sp.csr_matrix, np.ndarray]:
     """Return a bag of words that came ready-made as float32 CSR, and its vocabulary."""
     counts = sp.csr_matrix(check_counts(bow), copy=True)  # the caller's stays as it is
@@ -165,22 +86,13 @@ def check_bow(bow: Any, vocabulary: Any, n_rows: int) -> tuple[sp.csr_matrix, np
         raise ValueError(f"bow has {counts.shape[0]} rows for {n_rows} documents")
     if vocabulary is None:
         raise ValueError("bow needs vocabulary=, the words of its columns")
-    words = _check_vocabulary(vocabulary)
+    listed = enumerate(as_list(vocabulary, "vocabulary", "words"))
+    words = np.array([check_text(word, f"vocabulary[{i}]") for i, word in listed], dtype=object)
     if len(set(words)) < len(words):
         raise ValueError("vocabulary names a word twice")
     if len(words) != counts.shape[1]:
         raise ValueError(f"vocabulary has {len(words)} words for {counts.shape[1]} columns of bow")
     return counts, words
-
-
-def _check_bow_of(
-    rows: Sequence[str] | None, bow: Any, vocabulary: Any, n_rows: int
-) -> tuple[sp.csr_matrix, np.ndarray]:
-    """Check the counts of `rows`; those of texts are shared out where rows are passages."""
-    if not isinstance(rows, PassageTexts) or np.shape(bow)[:1] == (n_rows,):
-        return check_bow(bow, vocabulary, n_rows)
-    counts, words = check_bow(bow, vocabulary, rows.n_documents)
-    return rows.share_out(counts, words), words
 
 
 def count_known_words(vectorizer: Any, vocabulary: np.ndarray | None) -> Any:
@@ -214,23 +126,6 @@ def check_vectorizer(vectorizer: Any) -> None:
             "vectorizer must be an instance of a scikit-learn vectorizer that names its words; "
             f"found {found}{f' without {missing[0]}' if missing else ', a class'}"
         )
-
-
-def _check_vocabulary(vocabulary: Any) -> np.ndarray:
-    words = as_list(vocabulary, "vocabulary", "words")
-    return np.array(
-        [check_text(word, f"vocabulary[{i}]") for i, word in enumerate(words)], dtype=object
-    )
-
-
-def without_words(
-    counts: sp.csr_matrix, vocabulary: np.ndarray, vectorizer: Any, dropped: np.ndarray
-) -> tuple[sp.csr_matrix, np.ndarray, Any]:
-    """Leave out the words that are `dropped` (V,) bool, unless all are."""
-    if not dropped.any() or dropped.all():
-        return counts, vocabulary, vectorizer
-    words = vocabulary[~dropped]
-    return sp.csr_matrix(counts[:, ~dropped]), words, merge_vectorizers([vectorizer], words)
 
 
 def merge_vectorizers(vectorizers: Sequence[Any], vocabulary: np.ndarray | None) -> Any:

@@ -20,7 +20,6 @@ import scipy.sparse as sp
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
 
 from saetm_plugins.numerics.arrays import column_sums
-from saetm_plugins.validation import as_list, check_text
 
 KEEP = ("digits", "numbers", "hashtags")
 NAMES = {
@@ -130,35 +129,19 @@ class WordVectorizer(CountVectorizer):
 
         return analyze
 
-    def _validate_vocabulary(self) -> None:
-        """Take `vocabulary` as CountVectorizer does, with an error that names the argument."""
-        try:
-            super()._validate_vocabulary()
-        except (TypeError, ValueError, KeyError, IndexError) as error:
-            raise ValueError(
-                f"vocabulary must hold words, each once, or map them to columns: {error}"
-            ) from error
-
     def get_stop_words(self) -> frozenset[str]:
         """Return the stop words."""
         if isinstance(self.stop_words, str) and self.stop_words == "auto":
             return stop_words_of(check_languages(self.language))
         if isinstance(self.stop_words, str):
             return frozenset(ENGLISH_STOP_WORDS)
-        for word in self.stop_words or ():
-            check_text(word, "stop_words")
         return frozenset(self.stop_words or ())
 
 
 def check_languages(language: Any, argument: str = "language") -> tuple[str, ...]:
-    """Return languages as ISO 639-1 codes.
+    """Return languages, by name ("german") or code ("de"), as ISO 639-1 codes.
 
-    Parameters
-    ----------
-    language : str, sequence of str or None
-        Names ("german") or codes ("de").
-    argument : str, default="language"
-        Its name in the caller's signature, for the error.
+    `argument` is the name in the caller's signature, for the error.
     """
     given = [] if language is None else [language] if isinstance(language, str) else language
     if not isinstance(given, Sequence | np.ndarray):
@@ -186,7 +169,8 @@ def choose_languages(language: Any, texts: Sequence[str], languages: Any = None)
     """Return the languages whose words are to be counted, as codes; empty for English.
 
     With "auto", a sample of the texts is looked at: one in Latin letters is of another language
-    than English where py3langid says so and it holds stop words of that language.
+    than English where py3langid says so and it holds stop words of that language. The most
+    frequent comes first.
 
     Parameters
     ----------
@@ -195,11 +179,6 @@ def choose_languages(language: Any, texts: Sequence[str], languages: Any = None)
     texts : sequence of str
     languages : sequence of str, optional
         The language of each text, for "auto".
-
-    Returns
-    -------
-    tuple of str
-        With "auto" the most frequent first.
     """
     if not (isinstance(language, str) and language == "auto"):
         codes = check_languages(language)
@@ -217,21 +196,7 @@ def choose_languages(language: Any, texts: Sequence[str], languages: Any = None)
 
 
 def detect_languages(texts: Sequence[str]) -> list[str | None]:
-    """Return the language of each text; None where it is uncertain.
-
-    Parameters
-    ----------
-    texts : sequence of str
-
-    Returns
-    -------
-    list of str or None
-        ISO 639-1 codes.
-    """
-    texts = as_list(texts, "texts", "texts")
-    for row, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise TypeError(f"texts[{row}] must be a string; found {type(text).__name__}")
+    """Return the language of each text, as ISO 639-1 codes; None where it is uncertain."""
     try:
         classify = import_module("py3langid").classify
     except ImportError:
@@ -321,11 +286,7 @@ def _marks() -> str:
 def word_finder(languages: tuple[str, ...], keep: tuple[str, ...] = ()) -> Any:
     """Return a function from a text to its words in lower case, stop words among them.
 
-    Parameters
-    ----------
-    languages : tuple of str
-        Codes; "ja" or "zh" decides how Chinese characters are read; without either the text does.
-    keep : tuple of {"digits", "numbers", "hashtags"}
+    A language "ja" or "zh" decides how Chinese characters are read; without either the text does.
     """
     unknown = [name for name in keep if name not in KEEP]
     if unknown:
@@ -363,7 +324,7 @@ def _tidy(token: str, keep: tuple[str, ...]) -> str:
 
 def _find_unspaced(text: str, languages: tuple[str, ...]) -> list[str]:
     """Return the words of the parts of a text whose script has no spaces."""
-    runs = [match for match in _UNSPACED.finditer(text)]
+    runs = list(_UNSPACED.finditer(text))
     japanese = "ja" in languages and "zh" not in languages
     if ("ja" not in languages and "zh" not in languages) or {"ja", "zh"} <= set(languages):
         japanese = re.search(f"[{_KANA}]", text) is not None
@@ -433,22 +394,11 @@ def find_even_words(
     least_share: float = 0.1,
     least_evenness: float = 0.9,
 ) -> np.ndarray:
-    """Return which words are in many documents of all subjects: a corpus' own stop words.
+    """Return which words are in many documents of all subjects, (V,): a corpus' own stop words.
 
-    Evenness is the entropy of the atoms of a word's documents, divided by that of all documents: 1
-    where the word is independent of the subject.
-
-    Parameters
-    ----------
-    doc_atoms : csr_matrix of shape (n, K)
-    counts : csr_matrix of shape (n, V)
-    least_share : float, default=0.1
-        Of the documents, that hold the word; at least 30 of them.
-    least_evenness : float, default=0.9
-
-    Returns
-    -------
-    ndarray of shape (V,), bool
+    Such a word is in at least `least_share` of the documents, and in 30. Evenness is the entropy of
+    the atoms of a word's documents, divided by that of all documents: 1 where the word is
+    independent of the subject.
     """
     presence = (counts > 0).astype(np.float64)
     frequency = np.asarray(presence.sum(axis=0)).ravel()
@@ -480,12 +430,8 @@ def words_by_language(
         return {}
     presence = (counts > 0).astype(np.float64)
     codes_of_rows = np.array([code or "" for code in languages])
-    shares = np.array(
-        [
-            np.asarray(presence[np.flatnonzero(codes_of_rows == code)].mean(axis=0)).ravel()
-            for code in codes
-        ]
-    )
+    rows = [np.flatnonzero(codes_of_rows == code) for code in codes]
+    shares = np.array([np.asarray(presence[own].mean(axis=0)).ravel() for own in rows])
     belongs = (shares >= 0.25 * shares.max(axis=0)) & (shares > 0)
     return {
         code: [str(word) for word in vocabulary[row]]

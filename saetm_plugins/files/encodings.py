@@ -25,12 +25,8 @@ _SAMPLE = 1 << 17  # bytes that an encoding is guessed from
 def find_encoding(path: Path, name: str, encoding: str | None, errors: str) -> tuple[str, str]:
     """Return an encoding that decodes the file, and what to do with bytes that are not in it.
 
-    Parameters
-    ----------
-    path : Path
-    name : str
-        For messages; an encoding that was guessed is named in a warning.
-    encoding, errors : as of :func:`saetm_plugins.files.texts.open_table`
+    Takes the file's `name` for messages, and `encoding` and `errors` as of
+    :func:`saetm_plugins.files.texts.open_table`.
     """
     with path.open("rb") as stream:
         head = stream.read(1024)

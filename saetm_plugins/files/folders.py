@@ -51,18 +51,12 @@ def save_folder(
     kind : str
         What the folder holds (``"sparse-autoencoder"``, ``"topic-model"``); checked at load.
     config : mapping
-        JSON-able settings.
+        Settings that JSON can hold.
     tensors : mapping of str to ndarray
-        Arrays of any shape; made contiguous.
     overwrite : bool, default=False
         Replace an existing folder of the same `kind`.
     write_more : callable, optional
         Called with the temporary folder, to add further files before the move.
-
-    Returns
-    -------
-    Path
-        The folder written.
 
     Raises
     ------
@@ -95,15 +89,7 @@ def save_folder(
 
 
 def check_destination(path: str | os.PathLike[str], kind: str, *, overwrite: bool) -> Path:
-    """Refuse a folder that :func:`save_folder` would not write; for asking before the work.
-
-    Raises
-    ------
-    FileExistsError
-        When `path` exists and `overwrite` is false, or is not a folder of this `kind`.
-    NotADirectoryError, PermissionError
-        As :func:`check_parent`.
-    """
+    """Refuse a folder that :func:`save_folder` would not write, before the work."""
     path = check_path(path)
     if path.exists():
         if not check_flag(overwrite, "overwrite"):
@@ -120,12 +106,7 @@ def check_destination(path: str | os.PathLike[str], kind: str, *, overwrite: boo
 
 
 def check_parent(path: str | os.PathLike[str]) -> Path:
-    """Refuse a path in a folder that does not exist and cannot be made, or cannot be written to.
-
-    Raises
-    ------
-    NotADirectoryError, PermissionError
-    """
+    """Refuse a path in a folder that cannot be made, or cannot be written to."""
     path = check_path(path)
     above = next(folder for folder in path.absolute().parents if folder.exists())
     if not above.is_dir():
@@ -138,12 +119,7 @@ def check_parent(path: str | os.PathLike[str]) -> Path:
 def load_folder(
     path: str | os.PathLike[str], kind: str
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Read a folder written by :func:`save_folder`.
-
-    Returns
-    -------
-    config : dict
-    tensors : dict of str to ndarray
+    """Read the settings and arrays of a folder written by :func:`save_folder`.
 
     Raises
     ------
@@ -188,19 +164,13 @@ def read_json(file: Path) -> Any:
         if file.stat().st_size > _LARGEST_JSON:
             raise ValueError(f"the file has {file.stat().st_size:,} bytes")
         text = file.read_text(encoding="utf-8")
-        return json.loads(text, parse_constant=_refuse_number, parse_float=_finite_float)
+        return json.loads(text, parse_constant=_finite_float, parse_float=_finite_float)
     except (ValueError, RecursionError, OSError) as error:
         raise ValueError(f"{str(file)!r} is truncated or not JSON: {error}") from error
 
 
 def write_json(file: Path, content: Any, indent: int | None = None) -> None:
-    """Write what :func:`read_json` reads.
-
-    Raises
-    ------
-    ValueError
-        When a number is not finite, or a text holds half of a surrogate pair.
-    """
+    """Write what :func:`read_json` reads; a ValueError where a number is not finite."""
     text = json.dumps(content, indent=indent, ensure_ascii=False, allow_nan=False)
     file.write_text(text, encoding="utf-8")
 
@@ -213,13 +183,7 @@ def write_checksums(folder: Path) -> None:
 
 
 def check_checksums(folder: Path) -> None:
-    """Compare the files of `folder` with its list of checksums; without a list, nothing is said.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        When a file is missing or not the one that was saved, or the list is damaged.
-    """
+    """Compare the files of `folder` with its list of checksums, where it has one."""
     listed = folder / CHECKSUMS_NAME
     if not listed.exists():  # saved before there were any
         return
@@ -258,12 +222,8 @@ def _checksum(file: Path) -> str:
 
 def _finite_float(text: str) -> float:
     if not math.isfinite(number := float(text)):
-        _refuse_number(text)
+        raise ValueError(f"{text} is no finite number")
     return number
-
-
-def _refuse_number(text: str) -> Any:
-    raise ValueError(f"{text} is no finite number")
 
 
 def pack_csr(name: str, matrix: sp.csr_matrix | sp.csr_array) -> dict[str, np.ndarray]:
@@ -277,13 +237,7 @@ def pack_csr(name: str, matrix: sp.csr_matrix | sp.csr_array) -> dict[str, np.nd
 
 
 def unpack_csr(name: str, tensors: Mapping[str, np.ndarray]) -> sp.csr_matrix:
-    """Put the CSR matrix back together that :func:`pack_csr` took apart.
-
-    Raises
-    ------
-    ValueError
-        When an array is missing or the four do not fit each other.
-    """
+    """Put the CSR matrix back together that :func:`pack_csr` took apart, if the parts fit."""
     try:
         parts = [tensors[f"{name}.{part}"] for part in ("data", "indices", "indptr", "shape")]
     except KeyError as error:

@@ -10,20 +10,13 @@ import numpy as np
 
 
 class Shard(NamedTuple):
-    """An opened file.
-
-    Attributes
-    ----------
-    file : Path
-    n_documents, n_features : int
-    read : callable
-        ``read(start, stop)`` returns rows as (stop - start, d) float32.
-    """
+    """An opened file."""
 
     file: Path
     n_documents: int
     n_features: int
     read: Callable[[int, int], np.ndarray]
+    """``read(start, stop)`` returns rows as (stop - start, d) float32."""
 
 
 def shard_files(path: Path) -> list[Path]:
@@ -117,13 +110,8 @@ def _vector_column(schema: Any) -> str:
     """Return the column named "embedding(s)", else the first one that holds lists."""
     import pyarrow as pa
 
-    lists = [
-        field.name
-        for field in schema
-        if pa.types.is_list(field.type)
-        or pa.types.is_large_list(field.type)
-        or pa.types.is_fixed_size_list(field.type)
-    ]
+    kinds = (pa.ListType, pa.LargeListType, pa.FixedSizeListType)
+    lists = [field.name for field in schema if isinstance(field.type, kinds)]
     if not lists:
         raise ValueError(f"no column of lists among {', '.join(schema.names)}")
     return next((name for name in lists if name in ("embeddings", "embedding")), lists[0])

@@ -174,13 +174,8 @@ def _is_written_float(cell: str) -> bool:
 
 def _rounded(frame: pd.DataFrame) -> pd.DataFrame:
     """Write a share of .1 as 0.1, not as the float64 next to its float32."""
-    return frame.assign(
-        **{
-            str(column): frame[column].astype(np.float64).round(6)
-            for column in frame
-            if frame[column].dtype == np.float32
-        }
-    )
+    shares = frame.select_dtypes(np.float32).astype(np.float64).round(6)
+    return frame.assign(**{str(column): shares[column] for column in shares})
 
 
 def _plain_objects(frame: pd.DataFrame) -> pd.DataFrame:

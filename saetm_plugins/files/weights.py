@@ -17,15 +17,6 @@ def read_state_dict(file: Path) -> dict[str, torch.Tensor]:
 
     ``weights_only=True`` is passed to torch, so that no environment variable undoes it.
 
-    Parameters
-    ----------
-    file : Path
-
-    Returns
-    -------
-    dict of str to Tensor
-        On the CPU.
-
     Raises
     ------
     ValueError

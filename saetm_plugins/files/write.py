@@ -14,14 +14,8 @@ def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
     """Write a file completely or not at all, also where several processes write it at once.
 
     Each writer fills a file of its own beside `path` and renames it. The first one that is done
-    deletes the unfinished files of the others, such as those of processes that were killed.
-
-    Parameters
-    ----------
-    path : Path
-        Its folder is made if need be; a file that is there is replaced.
-    write : callable
-        Gets the path of the file to fill.
+    deletes the unfinished files of the others, such as those of processes that were killed. `write`
+    gets the path of the file to fill.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.partial")

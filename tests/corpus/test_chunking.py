@@ -11,6 +11,11 @@ from saetm_plugins.corpus import Chunker, Passages
 from saetm_plugins.corpus.encoders import token_counter, token_limit
 
 
+def make(long_texts, **settings):
+    settings = {"n_atoms": 16, "word_vectors": "corpus"} | settings
+    return SAETopicModel(5, encoder=long_texts.Encoder(), **settings)
+
+
 @pytest.fixture(scope="module")
 def long_corpus(long_texts):
     """120 texts of 60 words of one theme, then 60 of another; and the two themes."""
@@ -24,9 +29,7 @@ def long_corpus(long_texts):
 
 @pytest.fixture(scope="module")
 def fitted(long_corpus, long_texts):
-    model = SAETopicModel(
-        n_topics=5, encoder=long_texts.Encoder(), n_atoms=16, word_vectors="corpus"
-    )
+    model = make(long_texts)
     with pytest.warns(UserWarning, match=r"120 of 120 documents are longer than the 30 tokens"):
         return model.fit(long_corpus[0])
 
@@ -89,16 +92,13 @@ def test_words_go_to_the_atoms_of_their_passage(fitted, long_texts):
     assert fitted.atom_prevalence_.sum() == pytest.approx(1, abs=1e-5)
 
 
-def test_short_texts_are_read_to_the_bit_as_without(corpus, long_texts):
+def test_short_texts_are_read_to_the_bit_as_without(fitted, corpus, long_texts):
     texts = [" ".join(text.split()[:12]) for text in corpus.documents]
     models = []
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for chunk in ("auto", None):
-            model = SAETopicModel(
-                5, encoder=long_texts.Encoder(), n_atoms=16, word_vectors="corpus"
-            )
-            models.append(model.fit(texts, chunk=chunk))
+            models.append(make(long_texts, sae=fitted.sae_).fit(texts, chunk=chunk))
     first, second = models
     assert np.array_equal(first.doc_topics_, second.doc_topics_)
     assert np.array_equal(first.components_, second.components_)
@@ -108,9 +108,7 @@ def test_short_texts_are_read_to_the_bit_as_without(corpus, long_texts):
 def test_a_models_life(fitted, long_corpus, tmp_path, long_texts):
     texts, _ = long_corpus
     chunker = Chunker(max_tokens=20, overlap=5)
-    model = SAETopicModel(5, encoder=long_texts.Encoder(), n_atoms=16, word_vectors="corpus")
-    model.fit(texts[:80], chunk=chunker)
-    model.partial_fit(texts[80:])
+    model = make(long_texts, sae=fitted.sae_).fit(texts[:80], chunk=chunker).partial_fit(texts[80:])
     assert model.n_documents_seen_ == 120
     assert model.doc_atoms_.shape[0] == 40
     expected = model.transform(texts)
@@ -131,14 +129,9 @@ def test_batches_add_up_to_one_fit(fitted, long_corpus, long_texts):
     texts, _ = long_corpus
     halves = []
     for part in (texts[:60], texts[60:]):
-        model = SAETopicModel(
-            5, sae=fitted.sae_, encoder=long_texts.Encoder(), word_vectors="corpus"
-        )
-        model.fit(texts[:60], chunk="auto")
+        model = make(long_texts, sae=fitted.sae_).fit(texts[:60])
         halves.append(model.partial_fit(part, decay=0))
-    whole = SAETopicModel(5, sae=fitted.sae_, encoder=long_texts.Encoder(), word_vectors="corpus")
-    whole.fit(texts[:60])
-    whole.partial_fit(texts, decay=0)
+    whole = make(long_texts, sae=fitted.sae_).fit(texts[:60]).partial_fit(texts, decay=0)
     merged = halves[0].atoms_.sums + halves[1].atoms_.sums
     assert np.allclose(merged.atom_mass, whole.atoms_.sums.atom_mass, rtol=0.05, atol=0.5)
     assert merged.n_distinct == whole.atoms_.sums.n_distinct
@@ -146,8 +139,7 @@ def test_batches_add_up_to_one_fit(fitted, long_corpus, long_texts):
 
 def test_one_book_is_a_corpus(long_corpus, long_texts):
     book = " ".join(long_corpus[0])
-    model = SAETopicModel(5, encoder=long_texts.Encoder(), n_atoms=16, word_vectors="corpus")
-    model.fit([book])
+    model = make(long_texts).fit([book])
     assert model.doc_topics_.shape == (1, 5)
     assert len(set(long_texts.theme_topics(model))) == 5
     with pytest.raises(ValueError, match="at least 2; found 1"):
@@ -166,10 +158,11 @@ def test_passages_are_embedded_a_few_at_a_time(long_corpus, monkeypatch, long_te
     assert len(embedded) > 400
 
 
-def test_embedded_passages_take_the_place_of_embeddings(long_corpus, long_texts):
+def test_embedded_passages_take_the_place_of_embeddings(fitted, long_corpus, long_texts):
     texts, _ = long_corpus
     embedded = Chunker().embed(texts, long_texts.Encoder())
-    model = SAETopicModel(5, n_atoms=16, word_vectors="corpus").fit(texts, embeddings=embedded)
+    model = SAETopicModel(5, sae=fitted.sae_, word_vectors="corpus")
+    model.fit(texts, embeddings=embedded)
     assert model.doc_topics_.shape == (120, 5)
     assert len(set(long_texts.theme_topics(model))) == 5
     assert np.allclose(model.transform(texts, embedded), model.doc_topics_, atol=1e-5)
@@ -204,11 +197,11 @@ def test_counts_of_texts_are_shared_out_among_their_passages():
 def test_a_bag_of_words_leaves_passages_be(fitted, long_corpus, long_texts):
     texts, _ = long_corpus
     vectorizer = fitted.vectorizer_
-    model = SAETopicModel(5, encoder=long_texts.Encoder(), n_atoms=16, word_vectors="corpus")
-    model.fit(texts, bow=vectorizer.transform(texts), vocabulary=fitted.vocabulary_)
+    bow = vectorizer.transform(texts)
+    model = make(long_texts, sae=fitted.sae_).fit(texts, bow=bow, vocabulary=fitted.vocabulary_)
     np.testing.assert_allclose(model.components_, fitted.components_, atol=1e-5)
     np.testing.assert_allclose(model.doc_topics_, fitted.doc_topics_, atol=1e-5)
-    model.partial_fit(texts, bow=vectorizer.transform(texts))
+    model.partial_fit(texts, bow=bow)
     assert model.n_documents_seen_ == 240
 
 
@@ -255,10 +248,9 @@ def test_the_commands_option_is_read():
             read_chunk(text)
 
 
-def test_other_words_are_learned_from_passages(long_corpus, long_texts, tmp_path):
+def test_other_words_are_learned_from_passages(fitted, long_corpus, long_texts, tmp_path):
     texts, _ = long_corpus
-    model = SAETopicModel(5, encoder=long_texts.Encoder(), n_atoms=16, word_vectors="corpus")
-    model.fit(texts)
+    model = make(long_texts, sae=fitted.sae_).fit(texts)
     before, atom_words = model.labels_, model.atom_words_
 
     def alike(one, other):

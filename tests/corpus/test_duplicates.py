@@ -1,5 +1,6 @@
 """Messy corpora: blank texts, repeated ones, one that repeats itself, too many topics."""
 
+import copy
 import warnings
 
 import numpy as np
@@ -20,6 +21,11 @@ def split_words(text):  # a tokenizer that JSON cannot hold
 
 
 @pytest.fixture(scope="module")
+def clean(corpus):
+    return SAETopicModel(N_TOPICS).fit(corpus.documents, embeddings=corpus.embeddings)
+
+
+@pytest.fixture(scope="module")
 def messy(corpus):
     """The corpus with blank rows in between, and their rows."""
     rows = np.arange(len(BLANK)) * 50
@@ -34,9 +40,8 @@ def messy(corpus):
 
 
 def test_what_is_blank():
-    assert find_blank([*BLANK, "a", "42", "👍", "."], 8).tolist() == [True] * 4 + [False] * 3 + [
-        True
-    ]
+    texts = [*BLANK, ".", "a", "42", "👍"]
+    assert find_blank(texts, 8).tolist() == [True] * 5 + [False] * 3
     counted = sp.csr_matrix([[0.0], [1.0]])
     assert find_blank(["!", "!"], 2, counted).tolist() == [True, False]
     assert not find_blank(None, 3).any()
@@ -58,9 +63,8 @@ def test_blank_texts_get_the_mean_mixture_and_no_topic(messy):
     assert model.n_documents_seen_ == 400
 
 
-def test_a_model_does_not_see_blank_texts(messy, corpus):
+def test_a_model_does_not_see_blank_texts(messy, clean):
     model, _, _, rows = messy
-    clean = SAETopicModel(N_TOPICS).fit(corpus.documents, embeddings=corpus.embeddings)
     np.testing.assert_array_equal(model.components_, clean.components_)
     np.testing.assert_array_equal(np.delete(model.labels_, rows), clean.labels_)
 
@@ -75,20 +79,15 @@ def test_new_blank_texts_get_the_mean_mixture_too(messy, tmp_path):
         np.testing.assert_allclose(found[1], model.doc_topics_[1], atol=1e-6)
 
 
-def test_blank_batches_teach_nothing(corpus):
-    model = SAETopicModel(N_TOPICS).fit(corpus.documents, embeddings=corpus.embeddings)
+def test_blank_batches_teach_nothing(clean, corpus):
+    model = copy.deepcopy(clean)
     words = model.atom_words_
     with pytest.warns(UserWarning, match="3 of 3 documents are blank"):
         model.partial_fit(["", " ", "-"], embeddings=corpus.embeddings[[0, 0, 0]])
     np.testing.assert_array_equal(model.atom_words_, words)
     assert model.labels_.tolist() == [-1, -1, -1]
     with pytest.raises(ValueError, match="at least 2 that are not blank"):
-        SAETopicModel().fit(
-            ["a", " ", " "],
-            embeddings=corpus.embeddings[[0, 1, 1]],
-            bow=sp.eye(3, 1),
-            vocabulary=["a"],
-        )
+        SAETopicModel().fit(["words", " ", " "], embeddings=corpus.embeddings[[0, 1, 1]])
 
 
 def test_rounding_does_not_part_documents_that_are_the_same():
@@ -109,12 +108,11 @@ def test_documents_that_are_near_are_not_the_same(corpus):
 
 
 @pytest.mark.parametrize("copies", [np.arange(200), np.zeros(400, dtype=int)])
-def test_copies_change_shares_and_nothing_else(corpus, copies):
+def test_copies_change_shares_and_nothing_else(corpus, clean, copies):
     rows = np.concatenate([np.arange(400), copies])
     texts = [corpus.documents[row] for row in rows]
     with pytest.warns(UserWarning, match=f"{len(copies)} of {len(rows)} documents repeat"):
-        model = SAETopicModel(8).fit(texts, embeddings=corpus.embeddings[rows])
-    clean = SAETopicModel(8).fit(corpus.documents, embeddings=corpus.embeddings)
+        model = SAETopicModel(N_TOPICS).fit(texts, embeddings=corpus.embeddings[rows])
     assert model.n_documents_seen_ == len(rows)
     assert len(model.labels_) == len(rows)
     np.testing.assert_array_equal(model.vocabulary_, clean.vocabulary_)
@@ -124,10 +122,11 @@ def test_copies_change_shares_and_nothing_else(corpus, copies):
     np.testing.assert_allclose(model.topic_prevalence_, mean, atol=1e-4)
 
 
-def test_too_many_topics_are_remarked_on_once(corpus):
+def test_too_many_topics_are_remarked_on_once(corpus, clean):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        model = SAETopicModel(n_topics=60).fit(corpus.documents, embeddings=corpus.embeddings)
+        model = SAETopicModel(n_topics=60, sae=clean.sae_)
+        model.fit(corpus.documents, embeddings=corpus.embeddings)
     assert len(caught) == 1
     assert str(caught[0].message).startswith("n_topics=60 for 400 documents leaves fewer than 10")
     idle = len(np.setdiff1d(np.arange(60), model.labels_))
@@ -137,9 +136,9 @@ def test_too_many_topics_are_remarked_on_once(corpus):
         model.retopic(N_TOPICS)
 
 
-def test_a_tokenizer_that_was_not_saved_is_asked_for(corpus, tmp_path):
+def test_a_tokenizer_that_was_not_saved_is_asked_for(corpus, clean, tmp_path):
     vectorizer = CountVectorizer(tokenizer=split_words, token_pattern=None)
-    model = SAETopicModel(N_TOPICS, vectorizer=vectorizer)
+    model = SAETopicModel(N_TOPICS, sae=clean.sae_, vectorizer=vectorizer)
     model.fit(corpus.documents[:200], embeddings=corpus.embeddings[:200])
     with pytest.warns(UserWarning, match="not saved, .*: vectorizer"):
         model.save(tmp_path / "model")

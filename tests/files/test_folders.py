@@ -53,17 +53,10 @@ def test_a_failed_save_leaves_the_old_folder_and_no_debris(folder):
     assert [path.name for path in folder.parent.iterdir()] == ["saved"]
 
 
-def test_a_truncated_tensor_file_is_named(folder):
-    file = folder / "model.safetensors"
-    file.write_bytes(file.read_bytes()[:-4])
-    with pytest.raises(ValueError, match="truncated"):
-        load_folder(folder, "thing")
-
-
-def test_a_truncated_config_is_named(folder):
-    file = folder / "config.json"
-    file.write_text(file.read_text()[:-5])
-    with pytest.raises(ValueError, match=r"config\.json"):
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
+def test_a_truncated_file_is_named(folder, name):
+    (folder / name).write_bytes((folder / name).read_bytes()[:-5])
+    with pytest.raises(ValueError, match=rf"{name}' is truncated"):
         load_folder(folder, "thing")
 
 

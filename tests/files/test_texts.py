@@ -34,24 +34,33 @@ def read(file, column="text", **options):
         return list(table.texts(column))
 
 
+WRITERS = {
+    "csv": lambda frame, file: frame.to_csv(file, index=False),
+    "tsv": lambda frame, file: frame.to_csv(file, index=False, sep="\t"),
+    "xlsx": lambda frame, file: frame.to_excel(file, index=False),
+    "parquet": lambda frame, file: frame.to_parquet(file),
+    "json": lambda frame, file: frame.to_json(file, orient="records"),
+    "jsonl": lambda frame, file: frame.to_json(file, orient="records", lines=True),
+    "ndjson": lambda frame, file: frame.to_json(file, orient="records", lines=True),
+}
+
+
 def write(path, kind):
     """Write the awkward texts, with an id beside each, as a file of one kind."""
     file = path / f"texts.{kind}"
-    frame = pd.DataFrame({"id": range(len(AWKWARD)), "text": AWKWARD})
-    if kind == "csv":
-        frame.to_csv(file, index=False)
-    elif kind == "tsv":
-        frame.to_csv(file, index=False, sep="\t")
-    elif kind == "xlsx":
-        frame.to_excel(file, index=False)
-    elif kind == "parquet":
-        frame.to_parquet(file)
-    else:
-        frame.to_json(file, orient="records", lines=kind != "json")
+    WRITERS[kind](pd.DataFrame({"id": range(len(AWKWARD)), "text": AWKWARD}), file)
     return file
 
 
-@pytest.mark.parametrize("kind", ["csv", "tsv", "xlsx", "parquet", "json", "jsonl", "ndjson"])
+def warned(file, column="text", **options):
+    """Return the texts, and the warnings as one text."""
+    with warnings.catch_warnings(record=True) as given:
+        warnings.simplefilter("always")
+        found = read(file, column, **options)
+    return found, " ".join(str(each.message) for each in given)
+
+
+@pytest.mark.parametrize("kind", WRITERS)
 def test_texts_are_read_as_they_stand_in_the_file(tmp_path, kind):
     assert read(write(tmp_path, kind)) == AWKWARD
 
@@ -135,16 +144,6 @@ def test_null_is_an_empty_text_and_numbers_are_printed(tmp_path):
     assert read(tmp_path / "a.parquet") == ["", "7", "8"]
 
 
-def test_json_by_columns_by_lines_and_of_one_object(tmp_path):
-    frame = pd.DataFrame({"text": ["one", "two"], "n": [1, 2]})
-    frame.to_json(tmp_path / "a.json")
-    assert read(tmp_path / "a.json") == ["one", "two"]
-    frame.to_json(tmp_path / "b.json", orient="records", lines=True)
-    assert read(tmp_path / "b.json") == ["one", "two"]
-    (tmp_path / "c.json").write_text('{"text": "one", "tags": ["a", "b"]}')
-    assert read(tmp_path / "c.json") == ["one"]
-
-
 def test_blank_lines_are_skipped_and_short_rows_filled(tmp_path):
     (tmp_path / "a.csv").write_text("\nid,text\n1,one\n\n2\n3,three,\n")
     assert read(tmp_path / "a.csv") == ["one", "", "three"]
@@ -169,7 +168,7 @@ def test_a_folder_of_text_files(tmp_path):
         read(tmp_path / "empty")
 
 
-@pytest.mark.parametrize("kind", ["csv", "tsv", "xlsx", "parquet", "json", "jsonl"])
+@pytest.mark.parametrize("kind", WRITERS)
 def test_a_missing_column_lists_those_there_are(tmp_path, kind):
     with pytest.raises(ValueError, match=r"text_column 'body' is not in .*texts.*it has id, text"):
         read(write(tmp_path, kind), "body")
@@ -190,11 +189,7 @@ def test_a_column_that_stands_there_twice_is_refused(tmp_path):
         ("a.jsonl", '{"text": "one"}\n["two"]\n', "line 2: must be an object.*found list"),
         ("a.json", '["one", "two"]', "must hold a list of objects"),
         ("a.json", '[{"text": "one"}', "not JSON"),
-        (
-            "a.jsonl",
-            '{"text": "one"}\n{"text": ["t", "w"]}',
-            "must hold texts; found list in row 2",
-        ),
+        ("a.jsonl", '{"text": "one"}\n{"text": ["t"]}', "hold texts; found list in row 2"),
         ("a.xlsx", "text\none\n", r"not a readable \.xlsx"),
         ("a.parquet", "text\none\n", r"not a readable \.parquet"),
         ("a.csv", " \n", "is empty"),
@@ -205,9 +200,6 @@ def test_damaged_files_say_where(tmp_path, name, content, message):
     (tmp_path / name).write_text(content)
     with pytest.raises(ValueError, match=message):
         read(tmp_path / name)
-
-
-def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"none\.csv"):
         read(tmp_path / "none.csv")
 
@@ -217,12 +209,10 @@ def test_a_file_larger_than_memory_is_read_row_by_row(tmp_path, kind):
     text = "a long text " * 1000
     file = tmp_path / f"a.{kind}"
     frame = pd.DataFrame({"text": [f"{i} {text}" for i in range(2000)]})  # 24 MB
-    if kind == "csv":
-        frame.to_csv(file)
-    elif kind == "jsonl":
-        frame.to_json(file, orient="records", lines=True)
+    if kind == "parquet":
+        frame.to_parquet(file, row_group_size=100)
     else:
-        pq.write_table(pa.table({"text": frame["text"].tolist()}), file, row_group_size=100)
+        WRITERS[kind](frame, file)
     del frame
     with open_table(file) as table:
         tracemalloc.start()
@@ -231,14 +221,6 @@ def test_a_file_larger_than_memory_is_read_row_by_row(tmp_path, kind):
         tracemalloc.stop()
     assert n_texts == 2000
     assert peak < 8e6
-
-
-def warned(file, column="text", **options):
-    """Return the texts, and the warnings as one text."""
-    with warnings.catch_warnings(record=True) as given:
-        warnings.simplefilter("always")
-        found = read(file, column, **options)
-    return found, " ".join(str(each.message) for each in given)
 
 
 def test_a_few_bytes_that_are_not_utf8_spoil_no_other_text(tmp_path):
@@ -271,9 +253,10 @@ LANGUAGES = {
 }
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("english", [0, 500])
-def test_encodings_of_windows_are_told_by_the_language(tmp_path, language, english):
+@pytest.mark.parametrize(
+    ("language", "english"), [*((name, 0) for name in LANGUAGES), ("italian", 500), ("czech", 500)]
+)
+def test_encodings_of_windows_are_found_by_the_language(tmp_path, language, english):
     encoding, text = LANGUAGES[language]
     texts = ["an English sentence about dogs and cats"] * english + [text] * 5
     (tmp_path / "a.csv").write_text("text\n" + "\n".join(f'"{t}"' for t in texts), encoding)
@@ -299,7 +282,11 @@ def test_json_as_pandas_writes_it(tmp_path, orient):
         ]  # fmt: skip
 
 
-def test_json_rows_within_an_object_and_columns_in_another_order(tmp_path):
+def test_other_layouts_of_json(tmp_path):
+    (tmp_path / "lines.json").write_text('{"text": "one"}\n{"text": "two"}\n')
+    assert read(tmp_path / "lines.json") == ["one", "two"]
+    (tmp_path / "one.json").write_text('{"text": "one", "tags": ["a", "b"]}')
+    assert read(tmp_path / "one.json") == ["one"]
     (tmp_path / "a.json").write_text('{"meta": {"n": 1}, "tags": [], "data": [{"text": "one"}]}')
     assert read(tmp_path / "a.json") == ["one"]
     (tmp_path / "b.json").write_text(

@@ -62,12 +62,6 @@ def caption_images(
     -------
     list of str, length n
         "" for a picture that cannot be decoded; a warning names those.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When the captioner cannot be called or returns something else, or `out` holds captions of
-        other pictures.
     """
     batch_size = check_count(batch_size, "batch_size")
     images = open_images(images)

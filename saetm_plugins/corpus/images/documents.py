@@ -23,21 +23,15 @@ from saetm_plugins.validation import check_embeddings
 
 
 class ImageDocuments(NamedTuple):
-    """Pictures as ``fit`` takes documents.
-
-    Attributes
-    ----------
-    captions : list of str of length n, or None
-    embeddings : ndarray of shape (n, d), float32
-    bow, vocabulary : as of ``fit``; zero-shot words of a vocabulary where no bow was given
-    unreadable : ndarray of shape (n,), bool
-    """
+    """Pictures as ``fit`` takes documents."""
 
     captions: list[str] | None
     embeddings: np.ndarray
     bow: Any
+    """Zero-shot words of a vocabulary where no bow was given."""
     vocabulary: Any
     unreadable: np.ndarray
+    """Of shape (n,), bool."""
 
 
 def read_image_documents(
@@ -50,25 +44,14 @@ def read_image_documents(
     vocabulary: Any = None,
     verbose: bool = False,
 ) -> ImageDocuments:
-    """Check and embed pictures, and find their words.
+    """Check and embed pictures, and find their words; arguments are as of ``fit``.
 
-    Parameters
-    ----------
-    images : folder, or sequence of paths, PIL images or arrays
-    documents : list of str, callable, pipeline, or None
-        Captions, or what makes them, see :func:`caption_images`.
-    embeddings : array-like of shape (n, d), path, or None
-        A path is that of a folder by :func:`embed_images`; None embeds the pictures. Rows of
-        zeros are those of unreadable pictures, as :func:`encode_images` leaves them.
-    load : callable
-        Returns the encoder, where it is needed.
-    bow, vocabulary
-        As of ``fit``; a vocabulary alone asks for zero-shot words.
-    verbose : bool, default=False
+    `load` returns the encoder, where it is needed. Rows of zeros among the `embeddings` are those
+    of unreadable pictures, as :func:`encode_images` leaves them. A `vocabulary` without `bow` asks
+    for zero-shot words.
     """
     pictures = open_images(images)
-    n_images = len(pictures)
-    makes_captions = callable(documents)
+    n_images, makes_captions = len(pictures), callable(documents)
     if documents is not None and not makes_captions:
         documents = check_documents(documents)
         if len(documents) != n_images:

@@ -28,18 +28,12 @@ _UNREADABLE = "unreadable.json"
 
 
 class EncodedImages(NamedTuple):
-    """What :func:`encode_images` returns.
-
-    Attributes
-    ----------
-    embeddings : ndarray of shape (n, d), float32
-        Rows of unreadable pictures are zero.
-    unreadable : ndarray of shape (n,), bool
-        Which pictures could not be decoded.
-    """
+    """What :func:`encode_images` returns."""
 
     embeddings: np.ndarray
+    """Of shape (n, d), float32; rows of unreadable pictures are zero."""
     unreadable: np.ndarray
+    """Which pictures could not be decoded, (n,) bool."""
 
 
 def load_image_encoder(encoder: Any = None, device: str | None = None) -> Any:
@@ -52,13 +46,6 @@ def load_image_encoder(encoder: Any = None, device: str | None = None) -> Any:
         "clip-ViT-B-32" or "google/siglip-base-patch16-224"; None means the first of these.
     device : str, optional
         Torch device, handed to sentence-transformers.
-
-    Raises
-    ------
-    TypeError
-        When it has no ``encode`` method, or is one of sentence-transformers' for texts alone.
-    ImportError
-        When sentence-transformers is needed and not installed.
     """
     loaded = load_encoder(DEFAULT_IMAGE_ENCODER if encoder is None else encoder, device)
     modalities = getattr(loaded, "modalities", None)
@@ -106,8 +93,7 @@ def encode_images(
                 encoded = np.zeros((len(images), vectors.shape[1]), dtype=np.float32)
             if rows:
                 encoded[rows] = vectors
-    _check_some_are_readable(images, unreadable)
-    warn_of_unreadable(images, np.flatnonzero(unreadable))
+    _warn_of(images, unreadable)
     return EncodedImages(encoded, unreadable)
 
 
@@ -148,12 +134,6 @@ def embed_images(
     -------
     Path
         The folder.
-
-    Raises
-    ------
-    FileNotFoundError, TypeError, ValueError
-        When there are no pictures, the encoder takes none, or `out` holds shards of other
-        pictures or settings.
     """
     shard_size = check_count(shard_size, "shard_size")
     batch_size = check_count(batch_size, "batch_size")
@@ -182,9 +162,7 @@ def embed_images(
             rows = [vectors for _, vectors, _ in found if len(vectors)]
             if rows:
                 save_shard(target, rows, dtype)
-    unreadable = _unreadable_rows(images, missing, shard_size)
-    _check_some_are_readable(images, unreadable)
-    warn_of_unreadable(images, np.flatnonzero(unreadable))
+    _warn_of(images, _unreadable_rows(images, missing, shard_size))
     return out
 
 
@@ -206,7 +184,6 @@ def read_embedded_images(images: Any, folder: str | os.PathLike[str]) -> Encoded
     size = check_count(facts.get("shard_size"), "the manifest's shard_size")
     missing = _read_unreadable(folder)
     unreadable = _unreadable_rows(images, missing, size)
-    _check_some_are_readable(images, unreadable)
     shards = [
         _shard(folder, number)
         for number, start in enumerate(range(0, len(images), size))
@@ -217,6 +194,7 @@ def read_embedded_images(images: Any, folder: str | os.PathLike[str]) -> Encoded
             f"embeddings: folder {str(folder)!r} is not complete; call embed_images again, which "
             "goes on where it stopped"
         )
+    _warn_of(images, unreadable)
     opened = [open_shard(shard) for shard in shards]
     rows = check_embeddings(np.concatenate([each.read(0, each.n_documents) for each in opened]))
     if len(rows) != (~unreadable).sum():
@@ -226,7 +204,6 @@ def read_embedded_images(images: Any, folder: str | os.PathLike[str]) -> Encoded
         )
     encoded = np.zeros((len(images), rows.shape[1]), dtype=np.float32)
     encoded[~unreadable] = rows
-    warn_of_unreadable(images, np.flatnonzero(unreadable))
     return EncodedImages(encoded, unreadable)
 
 
@@ -267,11 +244,12 @@ def _is_sentence_transformer(encoder: Any) -> bool:
     )
 
 
-def _check_some_are_readable(images: Images, unreadable: np.ndarray) -> None:
+def _warn_of(images: Images, unreadable: np.ndarray) -> None:
     if unreadable.all():
         raise ValueError(
             f"images holds {len(images)}, and none can be read, such as {images.names[0]}"
         )
+    warn_of_unreadable(images, np.flatnonzero(unreadable), stacklevel=4)
 
 
 def _facts(images: Images) -> dict[str, Any]:

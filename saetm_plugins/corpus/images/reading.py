@@ -37,13 +37,8 @@ class UnreadableImage(ValueError):
 class Images(Sequence):
     """Pictures in an order, each decoded when it is asked for.
 
-    Parameters
-    ----------
-    items : sequence of path, PIL image or array
-    names : sequence of str, same length
-        What messages and tables call them.
-    source : str
-        Where they come from: the folder, or how many there are.
+    `items` are paths, PIL images or arrays; `names` is what messages and tables call them, and
+    `source` says where they come from: the folder, or how many there are.
     """
 
     def __init__(self, items: Sequence[Any], names: Sequence[str], source: str) -> None:
@@ -55,30 +50,19 @@ class Images(Sequence):
     def __getitem__(self, row: Any) -> Any:
         """Return one picture as an RGB image of Pillow's, or some of them as Images."""
         if isinstance(row, slice):
-            return self.take(range(*row.indices(len(self))))
+            rows = range(*row.indices(len(self)))
+            return Images([self.items[i] for i in rows], [self.names[i] for i in rows], self.source)
         return self.read(range(len(self))[row])
-
-    def take(self, rows: Iterable[int]) -> Images:
-        """Return the pictures of `rows`."""
-        rows = list(rows)
-        items, names = [self.items[row] for row in rows], [self.names[row] for row in rows]
-        return Images(items, names, self.source)
 
     def read(self, row: int, largest_side: int | None = None) -> Image:
         """Decode one picture: upright, in RGB, over white where it is transparent.
 
-        Parameters
-        ----------
-        row : int
-        largest_side : int, optional
-            Pixels that a larger picture is made to fit in.
+        A picture with more than `largest_side` pixels a side is made to fit in them.
 
         Raises
         ------
         UnreadableImage
             When it is truncated or of no known format.
-        TypeError, ValueError
-            When it is no path, PIL image or array, or larger than Pillow's limit.
         """
         return read_image(self.items[row], self.names[row], largest_side)
 
@@ -177,16 +161,7 @@ class ImageBatch(NamedTuple):
 def iterate_batches(
     images: Images, batch_size: int, *, start: int = 0, largest_side: int | None = LARGEST_SIDE
 ) -> Iterator[ImageBatch]:
-    """Decode pictures in batches, the next one while the caller works on the last.
-
-    Parameters
-    ----------
-    images : Images
-    batch_size : int
-    start : int, default=0
-        The first picture.
-    largest_side : int, optional
-    """
+    """Decode pictures in batches from `start` on, the next while the caller works on the last."""
 
     def decode(first: int) -> ImageBatch:
         batch = ImageBatch([], [], [])
@@ -213,15 +188,11 @@ def warn_of_unreadable(
     images: Images, unreadable: Sequence[int] | np.ndarray, *, stacklevel: int = 3
 ) -> None:
     """Warn of the pictures that could not be decoded, by name."""
-    if len(unreadable) == 0:
-        return
-    named = ", ".join(images.names[row] for row in unreadable[:_NAMED])
-    more = f" and {len(unreadable) - _NAMED} more" if len(unreadable) > _NAMED else ""
-    warnings.warn(
-        f"{len(unreadable)} of {len(images)} images cannot be read and are left out: {named}{more}",
-        UserWarning,
-        stacklevel=stacklevel,
-    )
+    if n := len(unreadable):
+        named = ", ".join(images.names[row] for row in unreadable[:_NAMED])
+        more = f" and {n - _NAMED} more" if n > _NAMED else ""
+        message = f"{n} of {len(images)} images cannot be read and are left out: {named}{more}"
+        warnings.warn(message, UserWarning, stacklevel=stacklevel)
 
 
 def _open_folder(folder: Path, name: str) -> Images:
@@ -252,10 +223,7 @@ def _image_files(folder: Path) -> Iterator[Path]:
 
 
 def _look_at(item: Any, name: str, argument: str) -> None:
-    """Refuse before the work what is no picture, missing or too large; decode nothing.
-
-    The error calls a picture that is too large `name`, and one that is missing `argument`.
-    """
+    """Refuse before the work what is no picture, missing or too large; decode nothing."""
     from PIL import Image
 
     if isinstance(item, np.ndarray):

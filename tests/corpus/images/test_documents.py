@@ -34,11 +34,11 @@ def test_captions_are_the_words_of_topics(model):
         assert model.labels_[COLORS.index(color)] == topic
 
 
-def test_pictures_alone_have_topics_without_words(scenes, encoder):
-    model = SAETopicModel(**FITS, encoder=encoder).fit(images=scenes)
-    assert _agree(model.labels_)
-    assert model.components_ is None
-    np.testing.assert_array_equal(model.fit_transform(images=scenes), model.doc_topics_)
+def test_pictures_alone_have_topics_without_words(model, scenes, encoder):
+    frozen = SAETopicModel(4, sae=model.sae_, encoder=encoder)
+    np.testing.assert_array_equal(frozen.fit_transform(images=scenes), frozen.doc_topics_)
+    assert _agree(frozen.labels_)
+    assert frozen.components_ is None
 
 
 def test_a_captioner_in_the_place_of_captions(scenes, captions, encoder, model):
@@ -46,11 +46,11 @@ def test_a_captioner_in_the_place_of_captions(scenes, captions, encoder, model):
         rows = np.abs(_pixels(pictures)[:, None] - scenes.reshape(160, -1)).sum(axis=2).argmin(1)
         return [captions[row] for row in rows]
 
-    described = SAETopicModel(**FITS, encoder=encoder).fit(describe, images=scenes)
+    described = SAETopicModel(4, sae=model.sae_, encoder=encoder).fit(describe, images=scenes)
     np.testing.assert_array_equal(described.components_, model.components_)
 
 
-def test_labels_of_a_classifier_are_whole_words(scenes, encoder, tmp_path):
+def test_labels_of_a_classifier_are_whole_words(model, scenes, encoder, tmp_path):
     """The vectorizer that docs/images.md gives for them."""
     names = ["great white shark", "airliner", "wire-haired fox terrier", "moving van"]
 
@@ -59,7 +59,8 @@ def test_labels_of_a_classifier_are_whole_words(scenes, encoder, tmp_path):
         return [[{"label": names[row]}, {"label": "tench"}] for row in nearest.argmin(axis=1)]
 
     labels = CountVectorizer(token_pattern="[^, ][^,]*")
-    model = SAETopicModel(**FITS, encoder=encoder, vectorizer=labels).fit(classify, images=scenes)
+    model = SAETopicModel(4, sae=model.sae_, encoder=encoder, vectorizer=labels)
+    model.fit(classify, images=scenes)
     assert sorted(model.vocabulary_) == sorted([*names, "tench"])
     first = [words[0] for words in model.get_topics(1)]
     assert [first[label] for label in model.labels_[:4]] == names
@@ -70,7 +71,7 @@ def test_labels_of_a_classifier_are_whole_words(scenes, encoder, tmp_path):
     assert sorted(loaded.vocabulary_) == sorted([*names, "tench"])
 
 
-def test_a_vocabulary_alone_is_associated_by_the_encoder(scenes):
+def test_a_vocabulary_alone_is_associated_by_the_encoder(model, scenes):
     class Joint:
         """Pixels; a word is the mean of its scene's."""
 
@@ -81,7 +82,8 @@ def test_a_vocabulary_alone_is_associated_by_the_encoder(scenes):
             means = [scenes[row::4].reshape(40, -1).mean(axis=0) for row in range(4)]
             return np.stack([means[COLORS.index(word)] for word in words])
 
-    model = SAETopicModel(**FITS, encoder=Joint()).fit(images=scenes, vocabulary=COLORS)
+    model = SAETopicModel(4, sae=model.sae_, encoder=Joint())
+    model.fit(images=scenes, vocabulary=COLORS)
     assert _agree(model.labels_)
     first = [words[0] for words in model.get_topics(1)]
     assert [first[label] for label in model.labels_[:4]] == COLORS
@@ -90,8 +92,9 @@ def test_a_vocabulary_alone_is_associated_by_the_encoder(scenes):
 
 
 def test_what_cannot_be_read_counts_towards_no_topic(folder, encoder, model, captions):
+    fitted = SAETopicModel(4, sae=model.sae_, encoder=encoder)
     with pytest.warns(UserWarning, match="161") as told:
-        fitted = SAETopicModel(**FITS, encoder=encoder).fit([*captions, "a lie"], images=folder)
+        fitted.fit([*captions, "a lie"], images=folder)
     assert any("zz.jpg" in str(warning.message) for warning in told)
     assert fitted.labels_[160] == -1
     assert _agree(fitted.labels_[:160])
@@ -105,7 +108,8 @@ def test_embeddings_made_before_give_the_same_topics(scenes, captions, encoder, 
     shards = embed_images(scenes, tmp_path, encoder, dtype="float32", verbose=False)
     encoded = encode_images(encoder, scenes).embeddings
     for embeddings in (shards, encoded):
-        fitted = SAETopicModel(**FITS).fit(captions, embeddings=embeddings, images=scenes)
+        fitted = SAETopicModel(4, sae=model.sae_)
+        fitted.fit(captions, embeddings=embeddings, images=scenes)
         np.testing.assert_array_equal(fitted.doc_topics_, model.doc_topics_)
 
 

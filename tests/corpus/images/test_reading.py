@@ -142,13 +142,10 @@ def test_what_is_no_list_of_pictures(images, error, message):
         open_images(images)
 
 
-def test_a_folder_without_pictures(tmp_path):
+def test_a_folder_without_pictures_and_numbers_that_are_no_colors(tmp_path):
     (tmp_path / "a.md").write_text("text")
     with pytest.raises(ValueError, match=r"holds no pictures \(\.jpg"):
         open_images(tmp_path)
-
-
-def test_floats_beyond_one_and_not_finite_are_told():
     with pytest.raises(ValueError, match="floats from 0 to 1; found 200"):
         open_images([np.full((4, 4), 200.0)])[0]
     with pytest.raises(UnreadableImage, match="NaN"):
@@ -162,13 +159,6 @@ def test_pillows_limit_is_an_error_before_anything_is_decoded(
 ):
     file = _saved(Image.new("1", (100, 100)), tmp_path / "bomb.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", int(10_000 / n_times_the_limit))
-    with pytest.raises(ValueError, match=r"bomb\.png.*MAX_IMAGE_PIXELS"):
-        open_images([file])
-
-
-@pytest.mark.filterwarnings("ignore:Image size")
-def test_a_hundred_megapixels(tmp_path):
-    file = _saved(Image.new("1", (10_000, 10_000)), tmp_path / "large.png")
-    with pytest.raises(ValueError, match=r"large\.png has 10000 × 10000 pixels, more than Pillow"):
-        open_images(tmp_path)
-    assert file.exists()
+    for images in ([file], tmp_path):
+        with pytest.raises(ValueError, match=r"bomb\.png.*MAX_IMAGE_PIXELS"):
+            open_images(images)
