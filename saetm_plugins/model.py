@@ -27,6 +27,7 @@ from saetm_plugins.atom_model import AtomModel, document_mixtures
 from saetm_plugins.atoms import SparseAutoencoder
 from saetm_plugins.atoms.choice import SAE_CHOICES, choose_sae, choose_sharpening, given_sae
 from saetm_plugins.atoms.encoding import ACTIVATIONS
+from saetm_plugins.corpus.classes import one_hot_classes
 from saetm_plugins.corpus.duplicates import (
     choose_distinct,
     find_blank,
@@ -56,7 +57,6 @@ from saetm_plugins.validation import (
     check_choice,
     check_fraction,
     check_mixtures_of_atoms,
-    one_hot_classes,
     resolve_device,
 )
 
