@@ -4,9 +4,8 @@
     python benchmarks/emission_scale.py --data DIR --sizes 20000,100000 --out DIR
 
 Rows of 20 Newsgroups' mixtures (1,024 atoms, 16 active) and counts (10,000 words) are drawn with
-replacement. Each size runs in a process of its own, so that its peak memory is its own: in memory
-(8 passes), in blocks of 20,000 documents read from disk at every pass, and as a whole
-``SAETopicModel.fit`` given embeddings (384 dimensions) and counts.
+replacement. Each size runs in a process of its own, so that its peak memory is its own: 8 passes of
+the emission stage, and a ``SAETopicModel.fit`` given embeddings (384 dimensions) and counts.
 """
 
 from __future__ import annotations
@@ -25,13 +24,11 @@ import scipy.sparse as sp
 from emission_input import mixtures, newsgroups_counts, peak_gigabytes, tile
 
 from saetm_plugins import SAETopicModel
-from saetm_plugins.emission import BlockFolder, fit_emissions, fit_emissions_blocks
+from saetm_plugins.emission import fit_emissions
 
 PASSES = 8
-BLOCK = 20_000
 HOWS = {
     "memory": "emissions, in memory",
-    "blocks": "emissions, blocks from disk",
     "model": "a whole fit, in memory",
 }
 
@@ -60,18 +57,9 @@ def measure(source: Path, n_docs: int, how: str) -> dict[str, object]:
         data_gb, start = peak_gigabytes(), time.perf_counter()
         fit_emissions(theta, bow, n_iter=PASSES)
         seconds = time.perf_counter() - start
-    elif how == "model":
+    else:
         data_gb = peak_gigabytes()
         seconds = fit_all(source, bow, rng, n_docs)
-    else:
-        with tempfile.TemporaryDirectory() as folder:
-            blocks = BlockFolder(folder)
-            for first in range(0, n_docs, BLOCK):
-                rows = rng.integers(0, theta.shape[0], min(BLOCK, n_docs - first))
-                blocks.append(theta[rows], bow[rows])
-            data_gb, start = peak_gigabytes(), time.perf_counter()
-            fit_emissions_blocks(blocks, n_iter=PASSES)
-            seconds = time.perf_counter() - start
     return {
         "how": how,
         "n_docs": n_docs,

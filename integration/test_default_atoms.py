@@ -7,14 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from gensim.corpora import Dictionary
 from gensim.test.utils import datapath
-from sklearn.base import clone
+from typer.testing import CliRunner
 
 from saetm_plugins import SAETopicModel
 from saetm_plugins.analysis import explain_text
 from saetm_plugins.atoms import choice
 from saetm_plugins.atoms.foundation import load_foundation
 from saetm_plugins.bertopic import SAEBERTopic, SAEClusterer
+from saetm_plugins.cli import app
 from saetm_plugins.corpus import encode_texts
 from saetm_plugins.evaluation import normalized_mutual_information, topic_coherence
 from saetm_plugins.gensim import SaeModel
@@ -48,7 +50,7 @@ def nothing_is_trained(monkeypatch):
 @pytest.fixture(scope="module")
 def fitted(lee):
     topic_model = SAEBERTopic(sae="default", embedding_model=lee.encoder)
-    topic_model.fit_transform(lee.texts)  # which encodes
+    topic_model.fit_transform(lee.texts, lee.embeddings)
     return topic_model
 
 
@@ -93,27 +95,10 @@ def test_a_model_lives_on(fitted, lee, tmp_path):
     assert all(np.array_equal(found[0], other) for other in found[1:])
 
 
-def test_batches_add_up_to_one_fit(lee):
-    whole = SAETopicModel(12, sae="default", encoder=lee.encoder)
-    whole.fit(lee.texts, embeddings=lee.embeddings)
-    vocabulary, vectorizer = list(whole.vocabulary_), whole.vectorizer_
-    counts = vectorizer.transform(lee.texts)
-    batches = SAETopicModel(12, sae="default", encoder=lee.encoder)
-    for rows in (slice(0, 150), slice(150, 300)):
-        batches.partial_fit(
-            None, embeddings=lee.embeddings[rows], bow=counts[rows], vocabulary=vocabulary
-        )
-    np.testing.assert_allclose(batches.atom_words_, whole.atom_words_, atol=1e-4)
-    twin = clone(whole).fit(lee.texts, embeddings=lee.embeddings)
-    np.testing.assert_array_equal(twin.components_, whole.components_)
-
-
-def test_every_adapter_takes_default_atoms(lee):
+def test_bertopics_clusterer_and_gensim_take_default_atoms(lee):
     clusterer = SAEClusterer(8, sae="default").fit(lee.embeddings)
     assert clusterer.model_.sae_ is load_foundation()
     bags = [text.lower().split() for text in lee.texts]
-    from gensim.corpora import Dictionary
-
     dictionary = Dictionary(bags)
     dictionary.filter_extremes(no_below=3, no_above=0.3)
     corpus = [dictionary.doc2bow(bag) for bag in bags]
@@ -122,7 +107,7 @@ def test_every_adapter_takes_default_atoms(lee):
     assert copy.copy(model).estimator.sae == "default"
 
 
-class Dataset:
+class OctisDataset:
     """As much of OCTIS' dataset as SAETM reads."""
 
     def __init__(self, texts):
@@ -137,7 +122,7 @@ class Dataset:
 
 def test_octis_takes_default_atoms(lee):
     model = SAETM(8, embeddings=lee.embeddings, sae="default", use_partitions=False)
-    output = model.train_model(Dataset(lee.texts))
+    output = model.train_model(OctisDataset(lee.texts))
     assert model.trained_model.sae_ is load_foundation()
     assert len(output["topics"]) == 8
 
@@ -152,10 +137,6 @@ def test_small_corpora_get_topics_they_carry(lee):
 
 
 def test_the_command_explains_a_text_without_a_model():
-    from typer.testing import CliRunner
-
-    from saetm_plugins.cli import app
-
     text = "Astronomers saw a new planet through the telescope."
     result = CliRunner().invoke(app, ["explain", text], env={"COLUMNS": "120"})
     assert result.exit_code == 0, result.exception

@@ -128,10 +128,10 @@ def test_sparsify_checkpoint_encodes_as_its_library(tmp_path, inputs):
     sae = SparseAutoencoder.from_pretrained(tmp_path / "sparsify")
     with torch.no_grad():
         best = module.encode(inputs)
-        expected = torch.zeros(len(inputs), K).scatter(1, best.top_indices, best.top_acts)
-        np.testing.assert_allclose(sae.transform(inputs.numpy()).toarray(), expected, atol=2e-5)
         decoded = module.decode(best.top_acts, best.top_indices)
-        np.testing.assert_allclose(sae.reconstruct(inputs.numpy()), decoded, atol=1e-4)
+    expected = torch.zeros(len(inputs), K).scatter(1, best.top_indices, best.top_acts)
+    np.testing.assert_allclose(sae.transform(inputs.numpy()).toarray(), expected, atol=2e-5)
+    np.testing.assert_allclose(sae.reconstruct(inputs.numpy()), decoded, atol=1e-4)
 
 
 def test_unknown_architectures_are_named_with_what_is_supported(tmp_path):
@@ -145,10 +145,3 @@ def test_unknown_architectures_are_named_with_what_is_supported(tmp_path):
     SparseCoder(D, config).save_to_disk(tmp_path / "groupmax")
     with pytest.raises(ValueError, match=r"groupmax.*supported"):
         SparseAutoencoder.from_pretrained(tmp_path / "groupmax")
-
-
-def test_loaded_model_says_which_dimension_it_takes(tmp_path):
-    SparseCoder(D, SparseCoderConfig(num_latents=K, k=TOP)).save_to_disk(tmp_path / "sparsify")
-    sae = SparseAutoencoder.from_pretrained(tmp_path / "sparsify")
-    with pytest.raises(ValueError, match=f"30 dimensions.*trained on {D}"):
-        sae.transform(np.zeros((2, 30), dtype=np.float32))

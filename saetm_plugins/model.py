@@ -29,6 +29,7 @@ from saetm_plugins.atom_model import AtomModel, document_mixtures
 from saetm_plugins.atoms import SparseAutoencoder
 from saetm_plugins.atoms.choice import SAE_CHOICES, choose_sae, choose_sharpening, given_sae
 from saetm_plugins.atoms.encoding import ACTIVATIONS
+from saetm_plugins.corpus.classes import one_hot_classes
 from saetm_plugins.corpus.duplicates import take, without_atoms
 from saetm_plugins.corpus.encoders import is_default_encoder, load_encoder
 from saetm_plugins.corpus.languages import read_languages, unite
@@ -51,7 +52,6 @@ from saetm_plugins.validation import (
     check_choice,
     check_fraction,
     check_mixtures_of_atoms,
-    one_hot_classes,
     resolve_device,
 )
 
@@ -430,8 +430,8 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
         and word vectors, where they share no text (see :meth:`partial_fit`). Different vocabularies
         are united; a word that a model did not count is taken not to occur in its documents.
         Parameters and seed are the first model's, and so are labels where its topics survive;
-        topics are cut anew. :attr:`doc_atoms_` are those of the models: what a document is near to was
-        found among the documents of its own model.
+        topics are cut anew. :attr:`doc_atoms_` are those of the models: what a document is near
+        to was found among the documents of its own model.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Checks at the door, shared by every stage: each error names the argument and what was found."""
+"""Checks of arguments, shared by every stage: each error names the argument and what was found."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -16,7 +16,6 @@ from sklearn.utils import check_random_state
 
 DENSE_LIMIT = 6 * 2**30
 """Bytes of the largest dense array that is made; more is refused before the work."""
-_LARGEST_COUNT = 2**63 - 1
 _LARGEST_SQUARE = np.finfo(np.float32).max / 16  # of a row's norm; centring may double the norm
 
 
@@ -38,11 +37,9 @@ def check_embeddings(
     n_rows, width : int, optional
         What the shape must be.
     """
-    if sp.issparse(embeddings) or "sparse" in str(getattr(embeddings, "layout", "")):
-        raise ValueError(f"{name} is a sparse matrix; dense embeddings are needed")
     array = _real_array(embeddings, name)
     check_shape(array, name, n_rows=n_rows, width=width)
-    with np.errstate(over="ignore"):  # what becomes infinite is refused next
+    with np.errstate(over="ignore"):  # infinity is refused below
         array = np.ascontiguousarray(array, dtype=np.float32)
     check_rows(array, name)
     return array
@@ -52,10 +49,8 @@ def check_shape(
     array: np.ndarray, name: str, *, n_rows: int | None = None, width: int | None = None
 ) -> None:
     """Raise a ValueError where `array` is not 2-D, is empty, or of another shape than asked for."""
-    if array.ndim != 2:
-        raise ValueError(f"{name} must be 2-D (documents × dimensions); found shape {array.shape}")
-    if array.shape[0] == 0 or array.shape[1] == 0:
-        raise ValueError(f"{name} is empty: shape {array.shape}")
+    if array.ndim != 2 or 0 in array.shape:
+        raise ValueError(f"{name} must be 2-D and not empty; found shape {array.shape}")
     if n_rows is not None and array.shape[0] != n_rows:
         raise ValueError(f"{name} has {array.shape[0]} rows for {n_rows} documents")
     if width is not None and array.shape[1] != width:
@@ -70,69 +65,47 @@ def check_rows(array: np.ndarray, name: str, first_row: int = 0) -> None:
     `first_row` is the number of the first of these rows, for the error.
     """
     squares = np.einsum("nd,nd->n", array, array)
-    if (squares <= _LARGEST_SQUARE).all():
-        return
-    check_finite(array, name, first_row)
-    row = int(squares.argmax())
-    raise ValueError(
-        f"{name} is too large to square in float32 (row {first_row + row} holds "
-        f"{np.abs(array[row]).max():.2g}); scale it down"
-    )
+    if not (squares <= _LARGEST_SQUARE).all():
+        check_finite(array, name, first_row)
+        row = first_row + int(squares.argmax())
+        raise ValueError(f"{name} is too large to square in float32 (row {row}); scale it down")
 
 
 def check_finite(array: np.ndarray, name: str, first_row: int = 0) -> None:
     """Raise a ValueError naming the first row of a 2-D `array` that is NaN or infinite."""
-    # One sum is NaN or infinite whenever an entry is, and costs a fraction of isfinite() on all;
-    # it may also overflow on finite rows, hence the exact second look.
-    with np.errstate(over="ignore", invalid="ignore"):
-        suspects = np.flatnonzero(~np.isfinite(array.sum(axis=1)))
-    bad = [row for row in suspects if not np.isfinite(array[row]).all()]
-    if bad:
-        found = "NaN" if np.isnan(array[bad[0]]).any() else "infinity"
-        raise ValueError(
-            f"{name} holds NaN or infinity in {len(bad)} rows "
-            f"(first: row {first_row + bad[0]}, {found})"
-        )
+    finite = np.isfinite(array).all(axis=1)
+    if not finite.all():
+        raise ValueError(f"{name} holds NaN or infinity in row {first_row + int(finite.argmin())}")
 
 
 def check_arrays(
     value: Any, axes: Mapping[str, str], signed: Collection[str] = ()
 ) -> dict[str, int]:
-    """Check the arrays among the fields of a value, and return the length of each axis.
+    """Check that arrays among the fields of a value are finite floats of shapes that agree.
 
-    Parameters
-    ----------
-    value : dataclass
-    axes : mapping of str to str
-        A letter for each axis of a field: axes of one letter have one length. Fields that are None
-        are left out.
-    signed : collection of str
-        Fields that may hold negative numbers.
+    `axes` has a letter for each axis of a field: axes of one letter have one length, which is
+    returned. Fields that are None are left out; only those in `signed` may hold negative numbers.
     """
     lengths: dict[str, int] = {}
     for name, letters in axes.items():
         if (array := getattr(value, name)) is None:
             continue
-        fits = array.ndim == len(letters)
-        if not fits or any(
+        if array.ndim != len(letters) or any(
             lengths.setdefault(a, n) != n for a, n in zip(letters, array.shape, strict=True)
         ):
             raise ValueError(f"{name} has shape {array.shape}, which does not fit the others")
         numbers = array.data if sp.issparse(array) else array
         if numbers.dtype.kind != "f":
             raise ValueError(f"{name} has dtype {numbers.dtype}")
-        if numbers.size:
-            least, most = numbers.min(), numbers.max()
-            if not (np.isfinite(least) and np.isfinite(most)):
-                raise ValueError(f"{name} holds NaN or infinity")
-            if least < 0 and name not in signed:
-                raise ValueError(f"{name} holds a negative number")
+        least = np.finfo(numbers.dtype).min if name in signed else 0
+        if numbers.size and not (numbers.min() >= least and numbers.max() < np.inf):
+            raise ValueError(f"{name} holds NaN, infinity or a negative number")
     return lengths
 
 
 def is_integer(value: Any) -> bool:
     """Tell whether `value` is an integer, NumPy's included; True and False are not."""
-    return isinstance(value, numbers.Integral) and not isinstance(value, (bool, np.bool_))
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def is_missing(value: Any) -> bool:
@@ -154,73 +127,70 @@ def check_count(value: Any, name: str, *, minimum: int = 1) -> int:
     """Return `value` as an int of at least `minimum` and at most 63 bits, or raise an error."""
     if not is_integer(value):
         raise TypeError(f"{name} must be an integer; found {value!r:.80}")
-    if value < minimum:
-        raise ValueError(f"{name} must be at least {minimum}; found {value}")
-    if value > _LARGEST_COUNT:
-        raise ValueError(f"{name} must be at most {_LARGEST_COUNT}; found {value}")
+    if not minimum <= value < 2**63:
+        bound = f"at least {minimum}" if value < minimum else "less than 2**63"
+        raise ValueError(f"{name} must be {bound}; found {value}")
     return int(value)
 
 
 def check_not_negative(value: Any, name: str, *, most: float = np.inf) -> None:
-    """Raise a ValueError unless `value` is a finite number of at least 0, and at most `most`."""
-    if not _is_real(value) or not 0 <= value < np.inf:
-        raise ValueError(f"{name} must be a finite number of at least 0; found {value!r}")
-    if value > most:
-        raise ValueError(f"{name} must be at most {most:g}; found {value!r}")
+    """Raise a ValueError unless `value` is a finite number from 0 to `most`."""
+    if not _is_real(value) or not 0 <= value <= most or value == np.inf:
+        raise ValueError(f"{name} must be a finite number from 0 to {most:g}; found {value!r:.80}")
+
+
+def check_fraction(value: Any, name: str, *, closed: bool = False) -> None:
+    """Raise a ValueError unless `value` is a number in [0, 1), or in [0, 1] if `closed`."""
+    if not _is_real(value) or not 0 <= value <= 1 or (value == 1 and not closed):
+        end = "]" if closed else ")"
+        raise ValueError(f"{name} must be a number in [0, 1{end}; found {value!r:.80}")
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def check_random(random_state: Any) -> np.random.RandomState:
     """Return the generator that `random_state` (an int, a RandomState or None) stands for."""
-    if isinstance(random_state, (bool, np.bool_)):
-        raise ValueError(
-            f"random_state must be an int, a RandomState or None; found {random_state}"
-        )
     try:
         return check_random_state(random_state)
     except (ValueError, TypeError) as error:
-        raise ValueError(
-            f"random_state must be an int from 0 to 2**32 - 1, a RandomState or None: {error}"
-        ) from None
+        raise ValueError(f"random_state: {error}") from None
+
+
+def check_choice(value: Any, name: str, choices: tuple[str, ...]) -> str:
+    """Return `value` if it is one of `choices`, or raise a ValueError listing them."""
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}; found {value!r:.80}")
+    return value
 
 
 def as_list(values: Any, name: str, what: str) -> list[Any]:
     """Return `values` as a list, or raise an error: `name` must hold `what`, none of it masked."""
-    if hasattr(values, "detach"):
-        without_tensors(values, name)
-        values = values.detach().cpu().numpy()
-    if np.ma.is_masked(values):
-        raise ValueError(f"{name} is a masked array with entries masked; fill or leave them out")
-    if not isinstance(values, (str, bytes)) and not sp.issparse(values):
-        try:
-            return list(values)
-        except TypeError:
-            pass
-    raise TypeError(f"{name} must hold {what}; found {values!r:.80}")
+    values = without_tensors(values, name)
+    if isinstance(values, str | bytes) or sp.issparse(values) or not hasattr(values, "__iter__"):
+        raise TypeError(f"{name} must hold {what}; found {values!r:.80}")
+    return list(values)
 
 
 def check_text(text: Any, name: str) -> str:
     """Return `text` if it is a string that can be encoded, or raise an error that names it.
 
-    A text with half of a surrogate pair, as ``surrogateescape`` leaves, is taken by no tokenizer,
-    file or terminal.
+    No tokenizer, file or terminal takes half of a surrogate pair, which ``surrogateescape`` leaves.
     """
     if not isinstance(text, str):
         found = f"{text!r:.80}" if is_missing(text) else type(text).__name__
         raise TypeError(f"{name} must be a string; found {found}")
-    if not text.isascii():
-        try:
-            text.encode("utf-8")
-        except UnicodeEncodeError as error:
-            raise ValueError(
-                f"{name} holds half of a surrogate pair, {text[error.start]!r}, at position "
-                f"{error.start}; text.encode('utf-8', 'replace').decode() takes it out"
-            ) from None
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{name} has half of a surrogate pair at {error.start}") from None
     return text
 
 
 def check_path(path: Any, name: str = "path") -> Path:
     """Return a local path, or raise an error that names the argument."""
-    if not isinstance(path, (str, os.PathLike)) or isinstance(os.fspath(path), bytes):
+    if not isinstance(path, str | os.PathLike):
         raise TypeError(f"{name} must be a string or a path; found {path!r:.80}")
     if not os.fspath(path):
         raise ValueError(f"{name} is empty; '.' is the present folder")
@@ -240,19 +210,6 @@ def check_names(names: list[Any], argument: str) -> None:
     for number, name in enumerate(names):
         if isinstance(name, str):
             check_text(name, f"{argument}[{number}]")
-
-
-def check_fraction(value: Any, name: str, *, closed: bool = False) -> None:
-    """Raise a ValueError unless `value` is a number in [0, 1), or in [0, 1] if `closed`."""
-    inside = _is_real(value) and 0 <= float(value) <= 1 and (closed or float(value) < 1)
-    if not inside:
-        raise ValueError(
-            f"{name} must be a number in [0, 1{']' if closed else ')'}; found {value!r}"
-        )
-
-
-def _is_real(value: Any) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_))
 
 
 def check_dense_size(
@@ -279,7 +236,7 @@ def check_indices(matrix: sp.spmatrix | sp.sparray, name: str) -> None:
             matrix.check_format(full_check=True)
         except ValueError as error:
             fault = str(error)
-        # SciPy looks no further where the last one says that there are no entries.
+        # SciPy looks no further where the last pointer says that there are no entries.
         if not fault and (pointers[-1] < 0 or (pointers[1:] < pointers[:-1]).any()):
             fault = "index pointer values must not decrease"
     elif hasattr(matrix, "coords") and matrix.nnz:
@@ -299,112 +256,35 @@ def check_mixtures_of_atoms(doc_atoms: Any, n_atoms: int) -> sp.csr_matrix:
     check_indices(doc_atoms, "doc_atoms")
     mixtures = sp.csr_matrix(doc_atoms)
     sums = np.asarray(mixtures.sum(axis=1)).ravel()
-    wrong = ~((np.abs(sums - 1) < 1e-2) | (sums == 0))
-    if wrong.any() or (mixtures.nnz and mixtures.data.min() < 0):
-        row = int(np.flatnonzero(wrong)[0]) if wrong.any() else "one"
-        raise ValueError(f"doc_atoms must hold shares of at least 0 that sum to 1; found {row}")
+    fits = (np.abs(sums - 1) < 1e-2) | (sums == 0)
+    if not fits.all() or mixtures.data.min(initial=0) < 0:
+        raise ValueError("doc_atoms must hold shares of at least 0, whose rows sum to 1")
     return mixtures
 
 
 def check_doc_topics(doc_topics: Any, n_topics: int) -> np.ndarray:
     """Return mixtures of topics as a finite array (n, n_topics) of shares."""
     array = _real_array(doc_topics, "doc_topics")
-    if array.ndim != 2 or array.dtype.kind == "b":
-        raise ValueError(
-            "doc_topics must be a 2-D array of numbers, as model.transform returns; found shape "
-            f"{array.shape}, dtype {array.dtype}"
-        )
-    if array.shape[0] == 0:
-        raise ValueError(f"doc_topics holds no documents: shape {array.shape}")
-    if array.shape[1] != n_topics:
+    if array.ndim != 2 or array.shape[1] != n_topics or len(array) == 0:
         raise ValueError(f"doc_topics must have {n_topics} columns; found shape {array.shape}")
     check_finite(array, "doc_topics")
     if array.min() < 0 or array.max() > 1 + 1e-3:
-        raise ValueError(
-            f"doc_topics must hold shares, from 0 to 1; found {array.min():.3g} to "
-            f"{array.max():.3g}"
-        )
+        raise ValueError("doc_topics must hold shares, from 0 to 1")
     return array
-
-
-def check_choice(value: Any, name: str, choices: tuple[str, ...]) -> str:
-    """Return `value` if it is one of `choices`, or raise a ValueError listing them."""
-    if not isinstance(value, str) or value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(choices)}; found {value!r}")
-    return value
-
-
-class OneHotClasses(NamedTuple):
-    """Known classes of documents.
-
-    Attributes
-    ----------
-    names : ndarray of shape (C,), str
-        Sorted.
-    codes : csr_matrix of shape (n, C), float64
-        One where a document is of a class; rows of unknown classes are empty.
-    """
-
-    names: np.ndarray
-    codes: sp.csr_matrix
-
-
-def one_hot_classes(classes: Any, n_documents: int, name: str = "classes") -> OneHotClasses:
-    """Return the known classes of documents and their names.
-
-    Parameters
-    ----------
-    classes : array-like of shape (n,)
-        Of any type that can be sorted; -1 where unknown.
-    n_documents : int
-    name : str
-        The argument's name, for the error.
-    """
-    if np.ma.is_masked(classes):
-        raise ValueError(f"{name} is a masked array with entries masked; -1 stands for an unknown")
-    try:
-        given = np.asarray(classes)
-    except (ValueError, TypeError, RuntimeError):  # lists of several lengths, a tensor with a graph
-        raise ValueError(f"{name} must hold one class per document, not lists of them") from None
-    if given.ndim == 0:
-        raise ValueError(f"{name} must hold one class per document; found {classes!r}")
-    given = given.ravel()
-    if len(given) != n_documents:
-        raise ValueError(f"{name} has {len(given)} entries for {n_documents} documents")
-    for row, value in enumerate(given.tolist()):
-        if _is_vector(value):
-            raise ValueError(f"{name}[{row}] is no class but {value!r:.80}")
-        if is_missing(value):
-            raise ValueError(f"{name}[{row}] is {value!r}; -1 stands for an unknown class")
-    texts = given.astype(str) if given.dtype.kind not in "SO" else _as_texts(given)
-    known = np.flatnonzero(texts != "-1")
-    names, codes = np.unique(texts[known], return_inverse=True)
-    one_hot = sp.csr_matrix((np.ones(len(known)), (known, codes)), shape=(n_documents, len(names)))
-    return OneHotClasses(names, one_hot)
-
-
-def _as_texts(values: np.ndarray) -> np.ndarray:
-    """Return values as texts; bytes may be of any encoding, as all that counts is what is equal."""
-    texts = [v.decode("latin-1") if isinstance(v, bytes) else str(v) for v in values.tolist()]
-    return np.array(texts, dtype=str)
 
 
 def resolve_device(device: Any) -> str:
     """Return "cuda" or "cpu" for "auto", and any other name as it is, after asking torch for it."""
     import torch
 
-    if not isinstance(device, (str, torch.device)):
-        raise TypeError(f"device must be a name or a torch.device; found {device!r}")
-    if device == "auto":
+    if isinstance(device, str) and device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
         kind = torch.device(device).type
-    except RuntimeError as error:
-        raise ValueError(f"device {device!r} is not a device of torch: {error}") from error
-    if kind == "meta":
-        raise ValueError("device is 'meta', which holds no values")
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"device is {str(device)!r}, but torch finds no CUDA device")
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(f"device {device!r} is not a device of torch: {error}") from None
+    if kind == "meta" or (kind == "cuda" and not torch.cuda.is_available()):
+        raise ValueError(f"device {str(device)!r} is not available")
     return str(device)
 
 
@@ -424,50 +304,38 @@ def all_or_nothing(*estimators: Any) -> Iterator[None]:
         raise
 
 
-def _real_array(values: Any, name: str) -> np.ndarray:
-    """Return an array, tensor or sequence of vectors as an array of real numbers."""
-    values = without_tensors(values, name)
-    try:
-        if isinstance(values, list | tuple) and any(map(_is_array_of_its_own, values)):
-            values = np.stack([_real_array(row, name) for row in values])
-        array = np.asarray(values)
-        if array.ndim == 1 and array.dtype == object and any(map(_is_vector, array)):
-            array = np.stack([_real_array(row, name) for row in array])
-    except (ValueError, MemoryError) as error:  # a range() may stand for terabytes
-        raise ValueError(f"{name} does not hold vectors of one length: {error}") from error
-    if array.dtype.kind == "c":
-        raise ValueError(f"Complex data not supported: {name} has dtype {array.dtype}")
-    if array.dtype.kind == "O":
-        try:
-            array = array.astype(np.float32)
-        except (TypeError, ValueError, OverflowError):
-            raise ValueError(f"{name} must hold real numbers; found dtype {array.dtype}") from None
-    if array.dtype.kind not in "fiub":
-        raise ValueError(f"{name} must hold real numbers; found dtype {array.dtype}")
-    return array
-
-
 def without_tensors(values: Any, name: str) -> Any:
-    """Return a torch tensor, or those in a list, as arrays; all else as it is, unless masked."""
+    """Return a torch tensor, or those in a list, as arrays; masked entries are a ValueError."""
     if hasattr(values, "detach"):
-        if values.device.type == "meta":
-            raise ValueError(f"{name} is a tensor on the device 'meta', which holds no values")
-        if "strided" not in str(values.layout):
-            raise ValueError(f"{name} is a sparse tensor; dense values are needed")
+        if values.is_meta or "strided" not in str(values.layout):
+            raise ValueError(f"{name} is a sparse tensor, or on the device 'meta'")
         values = values.detach().cpu()
-        return (values if values.is_complex() else values.float()).numpy()
+        return (values.float() if "bfloat16" in str(values.dtype) else values).numpy()
     if np.ma.is_masked(values):
         raise ValueError(f"{name} is a masked array with entries masked; fill or leave them out")
-    if isinstance(values, list | tuple) and any(map(_is_array_of_its_own, values)):
-        return [without_tensors(row, name) for row in values]
+    if isinstance(values, list | tuple):
+        return [without_tensors(row, name) if _needs_care(row) else row for row in values]
     return values
 
 
-def _is_array_of_its_own(row: Any) -> bool:
+def _needs_care(row: Any) -> bool:
     """Tell rows that NumPy would read wrongly: tensors, and arrays with a mask."""
     return hasattr(row, "detach") or isinstance(row, np.ma.MaskedArray)
 
 
-def _is_vector(value: Any) -> bool:
-    sized = hasattr(value, "__len__") and not isinstance(value, str | bytes)
-    return sized and getattr(value, "ndim", 1) > 0
+def _real_array(values: Any, name: str) -> np.ndarray:
+    """Return an array, tensor or sequence of vectors as an array of real numbers."""
+    if sp.issparse(values):
+        raise ValueError(f"{name} is a sparse matrix; a dense one is needed")
+    try:
+        array = np.asarray(without_tensors(values, name))
+        if array.dtype == object:  # vectors in a pandas Series
+            array = np.stack(
+                [np.asarray(row, np.float32) for row in without_tensors([*array], name)]
+            )
+    except (TypeError, ValueError, OverflowError, MemoryError) as error:
+        raise ValueError(f"{name} does not hold vectors of real numbers: {error}") from None
+    if array.dtype.kind not in "fiub":  # scikit-learn's checks look for the words on complex data
+        hint = "Complex data not supported: " if array.dtype.kind == "c" else ""
+        raise ValueError(f"{hint}{name} must hold real numbers; found dtype {array.dtype}")
+    return array

@@ -17,11 +17,11 @@ def _name(file):
     return ".".join(part for part in parts if part != "__init__")
 
 
-def _imports(file, modules):
+def _imports(file, tree, modules):
     """Return the modules of the package that a file imports anywhere, by a string included."""
     package = _name(file) if file.name == "__init__.py" else _name(file).rpartition(".")[0]
     found = set()
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -38,18 +38,22 @@ def _imports(file, modules):
 
 
 @pytest.fixture(scope="module")
-def graph():
+def trees():
+    return {file: ast.parse(file.read_text(encoding="utf-8")) for file in ROOT.rglob("*.py")}
+
+
+@pytest.fixture(scope="module")
+def graph(trees):
     """Every module of the package, with the modules of the package that it imports."""
-    files = {_name(file): file for file in ROOT.rglob("*.py")}
-    return {name: _imports(file, files.keys()) for name, file in files.items()}
+    names = {_name(file) for file in trees}
+    return {_name(file): _imports(file, tree, names) for file, tree in trees.items()}
 
 
 def test_imports_by_string_are_seen(tmp_path, monkeypatch):
     monkeypatch.setitem(globals(), "ROOT", tmp_path / "package")
     file = tmp_path / "package" / "core.py"
-    file.parent.mkdir()
-    file.write_text("from importlib import import_module\nimport_module('package.adapter')\n")
-    assert _imports(file, {"package.core", "package.adapter"}) == {"package.adapter"}
+    tree = ast.parse("from importlib import import_module\nimport_module('package.adapter')")
+    assert _imports(file, tree, {"package.core", "package.adapter"}) == {"package.adapter"}
 
 
 def _adapter(module):
@@ -95,11 +99,10 @@ def test_a_part_knows_nothing_of_later_stages(graph, part, below):
     assert not crossings
 
 
-def test_nobody_reads_what_another_module_keeps_private():
+def test_nobody_reads_what_another_module_keeps_private(trees):
     """``x._name`` is read in the module that writes it, or through ``self`` in a subclass."""
     crossings = []
-    for file in ROOT.rglob("*.py"):
-        tree = ast.parse(file.read_text(encoding="utf-8"))
+    for file, tree in trees.items():
         own = {node.attr for node in ast.walk(tree) if _is_own(node)}
         own |= {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
         for node in ast.walk(tree):

@@ -9,10 +9,10 @@ import torch
 
 from saetm_plugins.analysis.names.by_phrases import _presence
 from saetm_plugins.assignments import assign_documents
+from saetm_plugins.corpus.classes import one_hot_classes
 from saetm_plugins.corpus.words import find_even_words
 from saetm_plugins.corpus_sums import sum_documents
 from saetm_plugins.emission import fit_emissions
-from saetm_plugins.emission.em import NumbaEM
 from saetm_plugins.emission.inputs import Corpus
 from saetm_plugins.emission.kernels import gather_word
 from saetm_plugins.emission.passes import choose_passes, hold_out
@@ -20,7 +20,6 @@ from saetm_plugins.emission.torch_em import TorchEM
 from saetm_plugins.merging.labels import find_label_targets
 from saetm_plugins.numerics.arrays import column_sums
 from saetm_plugins.topics import Topics
-from saetm_plugins.validation import one_hot_classes
 
 LARGE, MANY = 2.0**24, 2**18
 TOTAL = LARGE + MANY  # float32 would stay at LARGE, 1.5 % below
@@ -71,15 +70,13 @@ def test_counts_of_a_word_in_the_loop(column):
     assert total == responses[0] == TOTAL
 
 
-@pytest.mark.parametrize("engine", [NumbaEM, TorchEM])
-def test_statistics_of_blocks(engine):
-    options = {"device": torch.device("cpu")} if engine is TorchEM else {}
-    em = engine(np.ones(1), 1, 0.5, 0.0, **options)
+def test_statistics_of_a_pass_in_torch():
+    em = TorchEM(np.ones(1), 1, 0.5, 0.0, torch.device("cpu"))
     ones = np.ones((3, 1), dtype=np.float32)
-    for sums in em.sums():
+    for sums in (em._responses, em._ratios):
         sums[:] = LARGE
-    em.accumulate(em.load(Corpus(sp.csr_matrix(ones), sp.csc_matrix(ones))))
-    assert [float(sums.ravel()[0]) for sums in em.sums()] == [LARGE + 3] * 2
+    em._gather(em.load(Corpus(sp.csr_matrix(ones), sp.csc_matrix(ones))))
+    assert [float(sums.ravel()[0]) for sums in (em._responses, em._ratios)] == [LARGE + 3] * 2
 
 
 def test_totals_of_the_words_that_choose_the_passes():

@@ -4,31 +4,22 @@ import pytest
 import scipy.sparse as sp
 import torch
 
+from saetm_plugins.corpus.classes import one_hot_classes
 from saetm_plugins.validation import (
     all_or_nothing,
     as_list,
     check_choice,
     check_count,
     check_embeddings,
-    check_finite,
     check_flag,
-    one_hot_classes,
 )
 
 
 def test_embeddings_come_back_as_contiguous_float32():
     found = check_embeddings(np.arange(6, dtype=np.float16).reshape(2, 3).T)
-    assert found.dtype == np.float32
+    assert (found.dtype, found.shape) == (np.float32, (3, 2))
     assert found.flags.c_contiguous
-    assert found.shape == (3, 2)
-
-
-def test_float32_embeddings_are_not_copied():
-    embeddings = np.ones((2, 3), dtype=np.float32)
-    assert np.shares_memory(check_embeddings(embeddings), embeddings)
-
-
-def test_a_bfloat16_tensor_is_taken():
+    assert np.shares_memory(check_embeddings(found), found)
     assert check_embeddings(torch.ones(2, 3, dtype=torch.bfloat16)).sum() == 6
 
 
@@ -39,19 +30,19 @@ def test_a_bfloat16_tensor_is_taken():
         (np.ones(3), r"2-D .* \(3,\)"),
         (np.ones((0, 3)), "empty"),
         ([["a"]], "real numbers"),
-        (np.array([[1.0, 2], [np.nan, 1]]), "row 1, NaN"),
-        (np.array([[1.0, 2], [1, -np.inf]]), "row 1, infinity"),
-        (np.array([[1.0, 2], [1e30, 0]], dtype=np.float32), r"too large .*row 1 holds 1e\+30"),
-        (np.array([[1.0, 2], [1e300, 0]]), "row 1, infinity"),
+        (np.array([[1.0, 2], [np.nan, 1]]), "NaN or infinity in row 1"),
+        (np.array([[1.0, 2], [1, -np.inf]]), "NaN or infinity in row 1"),
+        (np.array([[1.0, 2], [1e30, 0]], dtype=np.float32), r"too large .*\(row 1\)"),
+        (np.array([[1.0, 2], [1e300, 0]]), "NaN or infinity in row 1"),
         (torch.ones(2, 3, device="meta"), "device 'meta'"),
         (torch.eye(3).to_sparse(), "sparse"),
-        (np.ones((2, 2)) + 1j, "Complex data not supported: embeddings has dtype complex128"),
+        (np.ones((2, 2)) + 1j, "Complex data not supported: embeddings must hold"),
         (torch.ones(2, 2, dtype=torch.complex64), "Complex data not supported"),
         (np.ma.masked_equal(np.eye(2), 0), "masked array with entries masked"),
-        (np.array([[1.0, "a"]], dtype=object), "real numbers; found dtype object"),
-        ([[1.0, 2], [3.0]], "vectors of one length"),
-        (pd.Series([[1.0, 2], [3.0]]), "vectors of one length"),
-        (pd.Series([None, [3.0]]), "vectors of one length"),
+        (np.array([[1.0, "a"]], dtype=object), "vectors of real numbers"),
+        ([[1.0, 2], [3.0]], "does not hold vectors"),
+        (pd.Series([[1.0, 2], [3.0]]), "does not hold vectors"),
+        (pd.Series([None, [3.0]]), "does not hold vectors"),
     ],
 )
 def test_bad_embeddings_are_named(embeddings, message):
@@ -64,10 +55,6 @@ def test_rows_and_width_are_compared():
         check_embeddings(np.ones((2, 4)), n_rows=3)
     with pytest.raises(ValueError, match="4 dimensions; the sparse autoencoder was trained on 5"):
         check_embeddings(np.ones((2, 4)), width=5)
-
-
-def test_huge_finite_rows_are_not_taken_for_infinite():
-    check_finite(np.full((1, 4), np.finfo(np.float32).max, dtype=np.float32), "vectors")
 
 
 @pytest.mark.parametrize(

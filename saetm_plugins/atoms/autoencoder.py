@@ -31,12 +31,11 @@ from saetm_plugins.numerics.arrays import unit_rows
 from saetm_plugins.validation import (
     check_choice,
     check_count,
+    check_embeddings,
     check_flag,
     check_not_negative,
-    check_rows,
     check_text,
     resolve_device,
-    without_tensors,
 )
 
 KIND = "sparse-autoencoder"
@@ -102,16 +101,15 @@ class SparseAutoencoder:
         )
         self.statistics_ = dict(statistics or {})
         self.settings_ = dict(settings or {})
-        if missing := [name for name in _ARRAYS if name not in weights]:
-            raise ValueError(f"weights lacks {missing[0]!r}")
-        arrays = {name: _as_weights(weights[name], name) for name in _ARRAYS}
+        arrays = _check_weights(weights)
         self.encoder_, self.decoder_ = arrays["encoder"], arrays["decoder"]
         self.encoder_bias_, self.decoder_bias_ = arrays["encoder_bias"], arrays["decoder_bias"]
         self.thresholds_ = arrays["thresholds"]
         check_choice(normalization, "normalization", NORMALIZATIONS)
         check_not_negative(scale, "scale")
+        if scale == 0:
+            raise ValueError("scale must be above 0")
         self.normalizer_ = Normalizer(arrays["mean"], normalization, float(scale))
-        self._check_weights()
 
     @property
     def n_atoms(self) -> int:
@@ -152,11 +150,6 @@ class SparseAutoencoder:
         -------
         scipy.sparse.csr_matrix of shape (n, n_atoms), float32
             Non-negative, sorted indices, not normalised.
-
-        Raises
-        ------
-        ValueError
-            When embeddings are not finite or of another dimension than the model's.
         """
         device = resolve_device(device)
         blocks = self._blocks(embeddings, block_size, device)
@@ -194,10 +187,7 @@ class SparseAutoencoder:
     def reconstruct(self, embeddings: Any, *, block_size: int | None = None) -> np.ndarray:
         """Return the reconstruction of embeddings, (n, d) float32, in their original space.
 
-        Parameters
-        ----------
-        embeddings, block_size
-            As in :meth:`transform`.
+        Parameters are those of :meth:`transform`.
         """
         parts = []
         for block in self._blocks(embeddings, block_size, "cpu"):
@@ -209,16 +199,8 @@ class SparseAutoencoder:
     def save_pretrained(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write the model to a folder of JSON and safetensors, with a model card.
 
-        Parameters
-        ----------
-        path : path
-        overwrite : bool, default=False
-            Replace a sparse autoencoder at `path`.
-
-        Raises
-        ------
-        FileExistsError
-            When `path` exists and may not be replaced.
+        A folder that exists is a FileExistsError, unless it holds a sparse autoencoder and
+        `overwrite` is True.
         """
         self._save(path, "path/or/hub-id", overwrite)
 
@@ -250,7 +232,7 @@ class SparseAutoencoder:
         FileNotFoundError
             When there is no model.
         ValueError
-            When it is damaged or no model that this library reads.
+            When it is damaged, or of a format that this library does not read.
         """
         folder = resolve_path(path, subfolder=subfolder, revision=revision)
         try:
@@ -267,8 +249,8 @@ class SparseAutoencoder:
     def push_to_hub(self, repo_id: str, *, private: bool = False, token: str | None = None) -> str:
         """Upload the model with its card to the Hugging Face hub; return the commit's address.
 
-        The card shows ``settings_["data_name"]`` and ``statistics_``, also a ``"stability"``
-        (:func:`atom_stability`) that is added there.
+        The card shows ``settings_["data_name"]`` and ``statistics_``, to which a ``"stability"``
+        (:func:`atom_stability`) may be added.
 
         Parameters
         ----------
@@ -286,8 +268,8 @@ class SparseAutoencoder:
         mine, others = self._config(), other._config()
         names = ("activation", "k", "keep_strongest", "normalization", "scale")
         return all(mine[name] == others[name] for name in names) and all(
-            np.array_equal(array, getattr(other, f"{name}_"))
-            for name, array in self._arrays().items()
+            np.array_equal(getattr(self, f"{name}_"), getattr(other, f"{name}_"))
+            for name in _ARRAYS
         )
 
     def prefix(self, n_atoms: int) -> SparseAutoencoder:
@@ -335,27 +317,20 @@ class SparseAutoencoder:
         for start in range(0, reader.n_documents, block_size):
             yield reader.read(start, start + block_size)
 
-    def _check_weights(self) -> None:
-        """Raise a ValueError if weights do not fit each other, or would give scores of NaN."""
-        if self.decoder_.ndim != 2 or 0 in self.decoder_.shape:
-            raise ValueError(f"weights['decoder'] must be 2-D; found shape {self.decoder_.shape}")
-        n_atoms, d = self.decoder_.shape
-        shapes = {name: (n_atoms,) for name in ("encoder_bias", "thresholds")}
-        shapes |= {name: (d,) for name in ("decoder_bias", "mean")}
-        for name, array in self._arrays().items():
-            wanted = shapes.get(name, (n_atoms, d))
-            if array.shape != wanted:
-                raise ValueError(f"weights[{name!r}] must have shape {wanted}; found {array.shape}")
-            check_rows(np.atleast_2d(array), f"weights[{name!r}]")
-        if self.thresholds_.min() < 0:
-            raise ValueError("weights['thresholds'] must not be negative")
-        if not (np.isfinite(self.normalizer_.scale) and self.normalizer_.scale > 0):
-            raise ValueError(f"scale must be finite and above 0; found {self.normalizer_.scale}")
 
-
-def _as_weights(array: Any, name: str) -> np.ndarray:
-    array = without_tensors(array, f"weights[{name!r}]")
-    try:
-        return np.ascontiguousarray(array, dtype=np.float32)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"weights[{name!r}] must hold real numbers: {error}") from None
+def _check_weights(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the arrays as float32; they must fit each other, and give no scores of NaN."""
+    if missing := [name for name in _ARRAYS if name not in weights]:
+        raise ValueError(f"weights lacks {missing[0]!r}")
+    arrays = {"decoder": check_embeddings(weights["decoder"], name="weights['decoder']")}
+    n_atoms, d = arrays["decoder"].shape
+    shapes = {"encoder": (n_atoms, d), "encoder_bias": (n_atoms,), "thresholds": (n_atoms,)}
+    for name, shape in {**shapes, "decoder_bias": (d,), "mean": (d,)}.items():
+        label, is_vector = f"weights[{name!r}]", len(shape) == 1
+        rows = check_embeddings([weights[name]] if is_vector else weights[name], name=label)
+        arrays[name] = rows[0] if is_vector else rows
+        if arrays[name].shape != shape:
+            raise ValueError(f"{label} must have shape {shape}; found {arrays[name].shape}")
+    if arrays["thresholds"].min() < 0:
+        raise ValueError("weights['thresholds'] must not be negative")
+    return arrays

@@ -16,7 +16,7 @@ SAE_CHOICES = ("auto", "default")
 MOST_DOCUMENTS_TO_REUSE = 300
 """Up to so many documents "auto" takes the package's atoms."""
 SHARPENING, SHARPENING_OF_FOUNDATION = 2.0, 1.5
-_FOREIGN = 0.75  # of the variance unexplained: .3 to .55 for their encoder, .83 to 1 for others
+_FOREIGN = 0.75  # of the variance unexplained: 0.3 to 0.55 for their encoder, else 0.83 to 1
 _TRIED = 1000  # embeddings on which that is measured
 
 
@@ -37,7 +37,7 @@ def choose_sae(
         return model.sae
     if model.sae == "default":
         foundation = load_foundation(*([] if model.n_atoms is None else [model.n_atoms]))
-        if found := "images" if of_images else _tell_foreign(foundation, embeddings):
+        if found := "images" if of_images else _why_foreign(foundation, embeddings):
             raise ValueError(
                 f"sae='default' is for texts embedded by {foundation.encoder_name}; found {found}. "
                 "sae='auto' trains atoms of its own there"
@@ -45,7 +45,7 @@ def choose_sae(
         return foundation
     if model.sae == "auto" and not of_images and _is_small(model, embeddings):
         foundation = load_foundation()
-        if not _tell_foreign(foundation, embeddings):
+        if not _why_foreign(foundation, embeddings):
             return foundation
     if len(embeddings) == 1:
         raise ValueError("embeddings are identical in all rows, so no documents can be told apart")
@@ -78,7 +78,7 @@ def _is_small(model: Any, embeddings: np.ndarray) -> bool:
     return model.n_atoms is None and model.k is None and model.activation == "batch_topk"
 
 
-def _tell_foreign(foundation: SparseAutoencoder, embeddings: np.ndarray) -> str | None:
+def _why_foreign(foundation: SparseAutoencoder, embeddings: np.ndarray) -> str | None:
     """Return why the embeddings are not of the foundation's encoder; None: they may be."""
     if embeddings.shape[1] != foundation.n_features:
         return f"embeddings of {embeddings.shape[1]} dimensions, not {foundation.n_features}"

@@ -57,24 +57,16 @@ def cosines_at_entries(
 ) -> np.ndarray:
     """Return the cosines of `rows` (n, d) and unit `directions` (K, d) at entries of (n, K).
 
-    They are at least .001, so that an active atom has a share of a mixture.
+    They are at least 0.001, so that every active atom has a share of the mixture.
     """
-    rows, cosines = unit_rows(rows), np.empty(len(indices), dtype=np.float32)
-
-    def multiply(_: int, first: int, last: int) -> None:
-        begin, end = indptr[first], indptr[last]
-        cosines[begin:end] = products_of_pairs(
-            indptr[first : last + 1] - begin, indices[begin:end], rows[first:last], directions
-        )
-
-    map_ranges(multiply, even_ranges(len(rows), max(_LEAST_ROWS, -(-len(rows) // n_threads()))))
+    cosines = products_of_pairs(indptr, indices, unit_rows(rows), directions, on_all_cores=True)
     return np.maximum(cosines, _LEAST_COSINE)
 
 
 def encode_normalized(
     sae: Encoder, batch: np.ndarray, device: str = "cpu"
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The same for embeddings that are centred and scaled already."""
+    """Do the same for embeddings that are centred and scaled already."""
     if torch.device(device).type != "cpu":
         ranges = even_ranges(len(batch), rows_at_a_time(len(sae.encoder_), device))
         return join_blocks([_encode_on_device(sae, batch[a:b], device) for a, b in ranges])
@@ -139,7 +131,7 @@ def _are_lonely(indptr: np.ndarray, kept: np.ndarray) -> np.ndarray:
 def _encode_on_device(
     sae: Encoder, batch: np.ndarray, device: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The same in torch operations, float32."""
+    """Encode embeddings that are centred and scaled, in torch operations, float32."""
 
     def on_device(array: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(array).to(device)

@@ -58,12 +58,6 @@ def foundation_sizes() -> tuple[int, ...]:
     return tuple(foundation_card()["sizes"])
 
 
-def foundation_encoder_name() -> str:
-    """Return the name of the encoder whose embeddings the shipped atoms are for."""
-    name: str = foundation_card()["encoder"]
-    return name
-
-
 @functools.cache
 def load_foundation(n_atoms: int | None = None) -> SparseAutoencoder:
     """Return the atoms that ship with the package, for embeddings of all-MiniLM-L6-v2.

@@ -16,7 +16,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from saetm_plugins.atoms import SparseAutoencoder
 from saetm_plugins.bertopic.numbering import NumberedTopicModel, check_fractions
-from saetm_plugins.validation import all_or_nothing, one_hot_classes, without_tensors
+from saetm_plugins.corpus.classes import one_hot_classes
+from saetm_plugins.validation import all_or_nothing, without_tensors
 
 _MODEL_PARAMETERS = [
     *("n_topics", "sae", "merge", "n_atoms", "k", "activation", "sharpening"),

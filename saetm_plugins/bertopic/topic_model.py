@@ -32,6 +32,7 @@ from saetm_plugins.bertopic.figures import DrawnTopics
 from saetm_plugins.bertopic.files import SavedTopics
 from saetm_plugins.bertopic.numbering import NumberedTopicModel, check_fractions
 from saetm_plugins.corpus.chunker import check_chunk
+from saetm_plugins.corpus.classes import one_hot_classes
 from saetm_plugins.corpus.encoders import (
     DEFAULT_WIDTH,
     embeddings_match_encoder,
@@ -42,7 +43,7 @@ from saetm_plugins.corpus.passages import Passages, document_means
 from saetm_plugins.corpus.texts import check_documents
 from saetm_plugins.corpus.vectorizers import fit_vectorizer
 from saetm_plugins.corpus.words import choose_languages
-from saetm_plugins.validation import all_or_nothing, as_names, check_count, one_hot_classes
+from saetm_plugins.validation import all_or_nothing, as_names, check_count
 
 _MODEL_PARAMETERS = (
     *("merge", "n_atoms", "k", "activation", "sharpening", "word_vectors", "solver"),

@@ -1,16 +1,8 @@
 """Stage 2: from documents' atoms and word counts to the words of each atom (paper, sec. 4)."""
 
-from saetm_plugins.emission.blocks import BlockFolder
 from saetm_plugins.emission.emissions import Emissions
 from saetm_plugins.emission.inference import infer_doc_atoms
 from saetm_plugins.emission.pooled import fit_pooled_emissions
-from saetm_plugins.emission.solver import fit_emissions, fit_emissions_blocks
+from saetm_plugins.emission.solver import fit_emissions
 
-__all__ = [
-    "BlockFolder",
-    "Emissions",
-    "fit_emissions",
-    "fit_emissions_blocks",
-    "fit_pooled_emissions",
-    "infer_doc_atoms",
-]
+__all__ = ["Emissions", "fit_emissions", "fit_pooled_emissions", "infer_doc_atoms"]

@@ -51,7 +51,6 @@ class NumbaEM:
         self.atom_mass: np.ndarray = np.zeros(n_atoms)
         self.pi = np.float32(background_weight)
         self.prior = np.float32(prior)
-        self._sums: tuple[np.ndarray, np.ndarray] | None = None
 
     @classmethod
     def of_distributions(
@@ -70,7 +69,7 @@ class NumbaEM:
         return engine
 
     def load(self, corpus: Corpus) -> Block:
-        """Lay out documents for :meth:`sweep`, :meth:`accumulate` and :meth:`score`."""
+        """Lay out documents for :meth:`sweep` and :meth:`score`."""
         theta, bow = corpus.doc_atoms, corpus.bow
         per_count = 2 * theta.nnz / theta.shape[0]
         return Block(
@@ -86,7 +85,7 @@ class NumbaEM:
         )
 
     def sweep(self, block: Block) -> float:
-        """Do one pass over a corpus of one block; return the objective before it, per token."""
+        """Do one pass over the corpus; return the objective before it, per weighted token."""
         word_mass = np.zeros(len(self.mean), np.float32)
         masses = np.zeros((len(block.ranges), len(self.scale)))
         probs = np.empty_like(block.arrays[2])
@@ -100,45 +99,6 @@ class NumbaEM:
             return _log_likelihood(block, probs, first, last), log_prior
 
         log_likelihood, log_prior = np.sum(map_ranges(sweep, block.ranges), axis=0)
-        return self._normalize(word_mass, masses, log_likelihood, log_prior)
-
-    def accumulate(self, block: Block) -> float:
-        """Add one block's statistics to those of the pass (E-step); return its Σ n log q."""
-        responses, ratios = self.sums()
-        probs = np.empty_like(block.arrays[2])
-
-        def gather(_: int, first: int, last: int) -> float:
-            kernels.gather_words(
-                first, last, block.arrays, self._state, self.pi, responses, ratios, probs
-            )
-            return _log_likelihood(block, probs, first, last)
-
-        return sum(map_ranges(gather, block.ranges))
-
-    def sums(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the pass's statistics: Σ θ n / q per word and atom (V, K), Σ n / q per word."""
-        if self._sums is None:  # float64: sums in float32 stop growing at 2**24 documents
-            self._sums = np.zeros(self.word_atoms.shape), np.zeros(len(self.mean))
-        return self._sums
-
-    def update(self, log_likelihood: float) -> float:
-        """End the pass (M-step), given its Σ n log q; return what :meth:`sweep` does."""
-        responses, ratios = self.sums()
-        ranges = balanced_ranges(np.ones(len(self.mean)))
-        word_mass = np.zeros(len(self.mean), np.float32)
-        masses = np.zeros((len(ranges), len(self.scale)))
-
-        def update(i: int, first: int, last: int) -> float:
-            log_prior = self._log_prior(first, last)
-            kernels.update_words(
-                first, last, self._state, self.pi, self.prior, responses, ratios, word_mass,
-                masses[i],
-            )  # fmt: skip
-            return log_prior
-
-        log_prior = sum(map_ranges(update, ranges))
-        responses[:] = 0
-        ratios[:] = 0
         return self._normalize(word_mass, masses, log_likelihood, log_prior)
 
     def score(self, block: Block) -> tuple[float, float]:

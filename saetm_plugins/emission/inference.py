@@ -55,11 +55,6 @@ def infer_doc_atoms(
     -------
     csr_matrix of shape (N, K), float32
         Rows sum to 1. A document without known words has the strongest atoms of `prevalence`.
-
-    Raises
-    ------
-    ValueError
-        When `bow` has another vocabulary, or an argument is negative, not finite or out of range.
     """
     if not isinstance(emissions, Emissions):
         raise TypeError(f"emissions must be Emissions; found {type(emissions).__name__}")

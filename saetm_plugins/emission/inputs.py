@@ -26,10 +26,9 @@ class Corpus(NamedTuple):
 
 
 class Totals(NamedTuple):
-    """Sums over documents, float64, that are needed before the first pass."""
+    """Sums over documents that are needed before the first pass; arrays are float64."""
 
-    n_docs: np.ndarray
-    """Of shape (1,)."""
+    n_docs: float
     doc_freq: np.ndarray
     """Documents that hold each word, (V,)."""
     counts: np.ndarray
@@ -39,18 +38,14 @@ class Totals(NamedTuple):
 
     @classmethod
     def of(cls, theta: sp.csr_matrix, counts: sp.csr_matrix) -> Totals:
-        """Sum over the documents of one block."""
+        """Sum over the documents."""
         n_words = counts.shape[1]
         return cls(
-            np.array([counts.shape[0]], dtype=np.float64),
+            counts.shape[0],
             np.bincount(counts.indices, minlength=n_words).astype(np.float64),
             np.bincount(counts.indices, weights=counts.data, minlength=n_words),
             np.bincount(theta.indices, minlength=theta.shape[1]).astype(np.float64),
         )
-
-    def add(self, other: Totals) -> Totals:
-        """Return the sums over both."""
-        return Totals(*(a + b for a, b in zip(self, other, strict=True)))
 
 
 def check_counts(bow: Any, *, name: str = "bow", n_words: int | None = None) -> sp.csr_matrix:
@@ -100,7 +95,7 @@ def weigh_words(word_weights: Any, totals: Totals) -> np.ndarray:
         weights = check_weights(word_weights, n_words)
     if not (weights * totals.counts).sum() > 0:
         raise ValueError(
-            f"bow has no words to learn from: its {int(totals.n_docs[0])} documents hold "
+            f"bow has no words to learn from: its {int(totals.n_docs)} documents hold "
             f"{int((totals.counts > 0).sum())} words of the vocabulary, all of weight 0"
         )
     return weights

@@ -10,15 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import float32, float64, int64, types, void
 
-from saetm_plugins.numerics.compiling import (
-    DOUBLE_ROWS,
-    DOUBLES,
-    FLOAT_ROWS,
-    FLOATS,
-    INTS,
-    LONGS,
-    compiled,
-)
+from saetm_plugins.numerics.compiling import DOUBLES, FLOAT_ROWS, FLOATS, INTS, LONGS, compiled
 
 _BLOCK = types.Tuple((LONGS, INTS, FLOATS, LONGS, INTS, FLOATS))
 _STATE = types.Tuple((FLOAT_ROWS, FLOATS, FLOATS, FLOATS))
@@ -99,40 +91,6 @@ def em_words(first, last, block, state, pi, prior, word_mass, atom_mass, probs):
             responses, probs,
         )  # fmt: skip
         expected_row(row, responses, prior * mean[v], word_atoms[v], atom_mass)
-
-
-@compiled(
-    void(int64, int64, _BLOCK, _STATE, float32, float64[:, ::1], float64[::1], float32[::1]),
-    fastmath=True,
-)
-def gather_words(first, last, block, state, pi, responses, ratios, probs):
-    """E-step alone over the words [first, last): adds to `responses` (V, K) and `ratios` (V,)."""
-    word_ptr, docs, counts, doc_ptr, atoms, weights = block
-    word_atoms, scale, background, _ = state
-    row = np.empty(word_atoms.shape[1], np.float32)
-    for v in range(first, last):
-        scale_row(word_atoms[v], scale, np.float32(1) - pi, row)
-        ratios[v] += gather_word(
-            word_ptr[v], word_ptr[v + 1], docs, counts, doc_ptr, atoms, weights, row,
-            pi * background[v], responses[v], probs,
-        )  # fmt: skip
-
-
-@compiled(
-    void(
-        int64, int64, _WRITTEN_STATE, float32, float32, DOUBLE_ROWS, DOUBLES,
-        float32[::1], float64[::1],
-    ),
-    fastmath=True,
-)  # fmt: skip
-def update_words(first, last, state, pi, prior, responses, ratios, word_mass, atom_mass):
-    """M-step alone over the words [first, last), in place."""
-    word_atoms, scale, background, mean = state
-    row = np.empty(word_atoms.shape[1], np.float32)
-    for v in range(first, last):
-        scale_row(word_atoms[v], scale, np.float32(1) - pi, row)
-        word_mass[v] = pi * background[v] * ratios[v]
-        expected_row(row, responses[v], prior * mean[v], word_atoms[v], atom_mass)
 
 
 @compiled(void(int64, int64, _BLOCK, _STATE, float32, float32[::1]), fastmath=True)

@@ -1,4 +1,4 @@
-"""How many passes of EM are made; the same for every backend."""
+"""How many passes of EM are made, whatever runs them."""
 
 from __future__ import annotations
 
@@ -10,26 +10,11 @@ import scipy.sparse as sp
 
 from saetm_plugins.emission.inputs import Corpus
 from saetm_plugins.numerics.arrays import column_sums
-from saetm_plugins.numerics.progress import progress_bar
 
 Engine = Any
 """A :class:`em.NumbaEM` or a :class:`torch_em.TorchEM`; their methods are the same."""
 
 MAX_PASSES = 50
-
-
-def run_passes(
-    one_pass: Callable[[], float], n_iter: int | None, tol: float, verbose: bool
-) -> list[float]:
-    """Call `one_pass` `n_iter` times, or until it gains less than `tol`; return its results."""
-    history: list[float] = []
-    for _ in progress_bar(
-        range(n_iter or MAX_PASSES), desc="emission", unit="pass", disable=not verbose
-    ):
-        history.append(one_pass())
-        if n_iter is None and len(history) > 1 and history[-1] - history[-2] < tol:
-            break
-    return history
 
 
 def choose_passes(

@@ -17,7 +17,6 @@ from saetm_plugins.emission.emissions import Emissions
 from saetm_plugins.emission.inputs import Totals, weigh_words
 from saetm_plugins.emission.solver import fit_emissions
 from saetm_plugins.numerics.arrays import largest_in_rows
-from saetm_plugins.validation import check_choice
 
 N_ITER = 4
 _N_NEIGHBOURS = 16  # atoms of a pool's mixture
@@ -56,11 +55,8 @@ def fit_pooled_emissions(
     Emissions
         Words are weighted by log(N / df), as the paper does.
     """
-    check_choice(solver, "solver", ("em", "adam"))
     counts = np.asarray(atom_words.sum(axis=0, dtype=np.float64)).ravel()
-    totals = Totals(
-        np.array([n_documents], dtype=np.float64), document_frequency, counts, np.zeros(0)
-    )
+    totals = Totals(n_documents, document_frequency, counts, np.zeros(0))
     return fit_emissions(
         largest_in_rows(atom_pairs, _N_NEIGHBOURS),
         atom_words,

@@ -81,29 +81,8 @@ class TorchEM:
         return Part(*(torch.from_numpy(array).to(self.device) for array in arrays))
 
     def sweep(self, block: list[Part]) -> float:
-        """Do one pass over a corpus of one block; return the objective before it."""
-        return self.update(self.accumulate(block))
-
-    def accumulate(self, block: list[Part]) -> float:
-        """Add one block's statistics to those of the pass (E-step); return its Σ n log q."""
-        log_likelihood = torch.zeros((), dtype=torch.float64, device=self.device)
-        for words, counts, entries, weights, probs in self._explain(block):
-            possible = probs > 0  # not in a document without atoms, if the background has no weight
-            counts, probs = counts * possible, torch.where(possible, probs, 1.0)
-            log_likelihood += (counts * probs.log()).sum(dtype=torch.float64)
-            ratio = counts / probs
-            self._ratios.index_add_(0, words, ratio.double())
-            self._responses.view(-1).index_add_(
-                0, entries.view(-1), (weights * ratio[:, None]).view(-1).double()
-            )
-        return float(log_likelihood)
-
-    def sums(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the pass's statistics: Σ θ n / q per word and atom (V, K), Σ n / q per word."""
-        return self._responses, self._ratios
-
-    def update(self, log_likelihood: float) -> float:
-        """End the pass (M-step); return the objective before it."""
+        """Do one pass over the corpus; return the objective before it, per weighted token."""
+        log_likelihood = self._gather(block)
         log_prior = 0.0
         if self.prior > 0:
             seen = self._mean > 0
@@ -120,6 +99,20 @@ class TorchEM:
         self._responses.zero_()
         self._ratios.zero_()
         return (log_likelihood + self.prior * log_prior) / self.total
+
+    def _gather(self, block: list[Part]) -> float:
+        """E-step: add up Σ θ n / q per word and atom and Σ n / q per word; return Σ n log q."""
+        log_likelihood = torch.zeros((), dtype=torch.float64, device=self.device)
+        for words, counts, entries, weights, probs in self._explain(block):
+            possible = probs > 0  # not in a document without atoms, if the background has no weight
+            counts, probs = counts * possible, torch.where(possible, probs, 1.0)
+            log_likelihood += (counts * probs.log()).sum(dtype=torch.float64)
+            ratio = counts / probs
+            self._ratios.index_add_(0, words, ratio.double())
+            self._responses.view(-1).index_add_(
+                0, entries.view(-1), (weights * ratio[:, None]).view(-1).double()
+            )
+        return float(log_likelihood)
 
     def score(self, block: list[Part]) -> tuple[float, float]:
         """Return Σ n log q over a block and the Σ n of its words that have a probability."""

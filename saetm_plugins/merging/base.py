@@ -76,11 +76,6 @@ class Merge(ABC):
         -------
         TopicCut
             No topic is empty; topics in order of falling prevalence.
-
-        Raises
-        ------
-        ValueError
-            When `n_topics` is below 1 or above the number of live atoms.
         """
         if not hasattr(self, "live_"):
             raise RuntimeError(f"{type(self).__name__} is not fitted; call fit(views) first")
@@ -127,30 +122,23 @@ def hard_cut(labels: np.ndarray, live: np.ndarray, prevalence: np.ndarray) -> To
 
 
 def _check_views(views: AtomViews) -> None:
-    prevalence, vectors = np.asarray(views.prevalence), np.asarray(views.vectors)
-    if prevalence.ndim != 1 or vectors.ndim != 2 or len(prevalence) != len(vectors):
-        raise ValueError(
-            "views.prevalence and views.vectors must have shapes (K,) and (K, d); found "
-            f"{prevalence.shape} and {vectors.shape}"
-        )
-    if not np.isfinite(prevalence).all() or (prevalence < 0).any():
+    n_atoms = len(views.prevalence)
+    if not (np.isfinite(views.prevalence).all() and np.min(views.prevalence) >= 0):
         raise ValueError("views.prevalence must be finite and non-negative")
-    if not (prevalence > 0).any():
-        raise ValueError(f"no atom is alive: the prevalence of all {len(prevalence)} atoms is 0")
-    check_finite(vectors, "views.vectors")
+    if not np.any(views.prevalence):
+        raise ValueError(f"no atom is alive: the prevalence of all {n_atoms} atoms is 0")
+    check_finite(views.vectors, "views.vectors")
+    n_words = None if views.keywords is None else views.keywords.shape[1]
+    for name in ("vectors", "keywords", "cooccurrence", "word_vectors"):
+        array, n_rows = getattr(views, name), n_words if name == "word_vectors" else n_atoms
+        if array is not None and n_rows is not None and array.shape[0] != n_rows:
+            raise ValueError(f"views.{name} has {array.shape[0]} rows; {n_rows} are needed")
     for name in ("keywords", "cooccurrence"):
-        if (matrix := getattr(views, name)) is None:
-            continue
-        if matrix.shape[0] != len(prevalence):
-            raise ValueError(f"views.{name} has {matrix.shape[0]} rows for {len(prevalence)} atoms")
-        if not np.isfinite(matrix.data).all() or (matrix.data < 0).any():
+        if (matrix := getattr(views, name)) is not None and not (
+            np.isfinite(matrix.data).all() and matrix.data.min(initial=0) >= 0
+        ):
             raise ValueError(f"views.{name} must be finite and non-negative")
-    if views.keywords is not None and views.word_vectors is not None:
-        if len(views.word_vectors) != views.keywords.shape[1]:
-            raise ValueError(
-                f"views.word_vectors has {len(views.word_vectors)} rows for the "
-                f"{views.keywords.shape[1]} words of views.keywords"
-            )
+    if n_words is not None and views.word_vectors is not None:
         check_finite(views.word_vectors, "views.word_vectors")
 
 

@@ -18,14 +18,13 @@ import scipy.sparse as sp
 from saetm_plugins.merging.association import association_scores
 from saetm_plugins.numerics.arrays import unit_rows
 from saetm_plugins.numerics.pairs import products_of_pairs
-from saetm_plugins.numerics.parallel import balanced_ranges, map_ranges
 from saetm_plugins.validation import check_embeddings
 
-CORPUS_WEIGHT = 0.75  # of a word's other documents beside its vector; more: NPMI up, intruder down
-CHANCE_POWER = 1.1  # of a word's share of all mass; more: fewer shared words, less coherence
+CORPUS_WEIGHT = 0.75  # of nearness by a word's other documents; that by its vector counts 1
+CHANCE_POWER = 1.1  # on a word's share of the mass; above 1, topics share fewer words
 N_KEYWORDS = 48
-LONG_TEXT = 16  # words; in shorter texts nearness has the power length / 16,
-LEAST_POWER = 0.25  # and at least this
+LONG_TEXT = 16  # words; in shorter texts the exponent of nearness is length / 16,
+LEAST_POWER = 0.25  # but at least this
 NARROW = 0.5  # mean cosine of two documents above which vectors are centred
 _WORDS = 1024  # words at a time, whose sums are copied
 
@@ -145,7 +144,9 @@ def corpus_nearness(atom_words: sp.csr_matrix, embeddings: EmbeddingSums) -> np.
     atoms = embeddings.atoms - embeddings.atom_mass[:, None] * mean
     lengths = np.linalg.norm(atoms, axis=1) / np.maximum(embeddings.atom_mass, 1e-12)
     words, word_lengths = _centred_words(embeddings, mean)
-    near = _products_of_pairs(atom_words, unit_rows(atoms), words)
+    near = products_of_pairs(
+        atom_words.indptr, atom_words.indices, unit_rows(atoms), words, on_all_cores=True
+    )
     near -= np.repeat(lengths.astype(np.float32), np.diff(atom_words.indptr))  # the document itself
     # The 1 shrinks the nearness of words of few documents.
     return near / (word_lengths[atom_words.indices] + 1)
@@ -173,7 +174,9 @@ def _vector_nearness(
     if _lie_in_narrow_cone(embeddings):
         mean = embeddings.total / max(embeddings.n_documents, 1)
         atoms = atoms - embeddings.atom_mass[:, None] * mean
-    near = _products_of_pairs(atom_words, unit_rows(atoms), vectors)
+    near = products_of_pairs(
+        atom_words.indptr, atom_words.indices, unit_rows(atoms), vectors, on_all_cores=True
+    )
     known = np.any(vectors, axis=1)[atom_words.indices]
     if known.all():
         return near
@@ -182,19 +185,3 @@ def _vector_nearness(
     slope = np.mean((x - x.mean()) * (y - y.mean())) / spread if spread > 0 else 0.0
     intercept = y.mean() - slope * x.mean() if len(x) else 0.0
     return np.where(known, near, slope * by_corpus + intercept).astype(np.float32)
-
-
-def _products_of_pairs(pairs: sp.csr_matrix, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Return the dot product of row and column vector at each entry of `pairs`, float32."""
-    indptr, indices = pairs.indptr.astype(np.int64), pairs.indices
-    left, right = (np.ascontiguousarray(part, dtype=np.float32) for part in (left, right))
-    products = map_ranges(
-        lambda _, first, last: products_of_pairs(
-            indptr[first : last + 1] - indptr[first],
-            indices[indptr[first] : indptr[last]],
-            left[first:last],
-            right,
-        ),
-        balanced_ranges(np.diff(indptr)),
-    )
-    return np.concatenate(products or [np.empty(0, dtype=np.float32)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
@@ -35,12 +35,10 @@ def check_seed_topics(seed_topics: Any, n_topics: int | str) -> None:
     if not seed_topics:
         raise ValueError("seed_topics is empty; None means no guidance")
     for label, meaning in seed_topics.items():
-        if not isinstance(label, str):
-            raise TypeError(f"seed_topics must have labels of type str; found {label!r}")
         check_text(label, "seed_topics: a label")
-        listed = not isinstance(meaning, (bytes, Mapping)) and hasattr(meaning, "__iter__")
-        words = _texts(meaning) if listed else []
-        if not (listed and all(isinstance(word, str) for word in words)):
+        words = [meaning] if isinstance(meaning, str) else meaning
+        listed = isinstance(words, Collection) and not isinstance(words, Mapping)
+        if not listed or not all(isinstance(word, str) for word in words):
             raise TypeError(f"seed_topics[{label!r}] must be a phrase or words; found {meaning!r}")
         if not any(word.strip() for word in words):
             raise ValueError(f"seed_topics[{label!r}] is empty")
@@ -84,7 +82,8 @@ def find_label_targets(
     labels = list(seed_topics)
     words = [[known[column] for column in of_label] for of_label in columns]
     if encode is not None:
-        vectors = encode([", ".join(_texts(meaning)) for meaning in seed_topics.values()])
+        phrases = [m if isinstance(m, str) else ", ".join(m) for m in seed_topics.values()]
+        vectors = encode(phrases)
         if vectors.shape[1] != embeddings.shape[1]:
             raise ValueError(
                 f"seed_topics: encoder gives {vectors.shape[1]} dimensions, embeddings have "
@@ -103,7 +102,3 @@ def find_label_targets(
             raise ValueError(f"seed_topics[{label!r}] has words that occur in no document")
         rows.append(embeddings[holders].mean(axis=0, dtype=np.float64))
     return LabelTargets(labels, np.asarray(rows, dtype=np.float32), words)
-
-
-def _texts(meaning: Any) -> list[Any]:
-    return [meaning] if isinstance(meaning, str) else list(meaning)

@@ -28,7 +28,7 @@ _CLASS_POWER = 2.4  # from the weight of classes above a half to their share of 
 _NEAR_WIDTH = 0.15  # of the kernel over the cosine between an atom's documents and a topic's
 _LEAST_SHARE = 0.03  # added to an atom's share of every topic before that kernel
 _LEAST_MASS = 1e-6  # of a topic's words with vectors, for their average to hold for the others
-_ATOM_WEIGHT = 0.5  # of a word's atoms beside its own vector; more: diversity up, intruder down
+_ATOM_WEIGHT = 0.5  # of the mean vector of a word's atoms; the word's own vector counts 1
 
 
 class NMFMerge(Merge):

@@ -13,7 +13,7 @@ from sklearn.preprocessing import normalize
 
 from saetm_plugins.numerics.parallel import even_ranges, map_ranges
 
-_RELEARNING = 2.0  # power of mixtures; of 1, 1.5 and 2 the nearest to a fit's words
+_RELEARNING = 2.0  # power of mixtures; of 1, 1.5 and 2 it gives words nearest to those of a fit
 _COLUMNS = 512  # words at a time
 
 
@@ -41,9 +41,9 @@ def normalize_activations(activations: sp.csr_matrix, sharpening: float = 1.0) -
 
 
 def weights_of_mixtures(doc_atoms: sp.csr_matrix) -> sp.csr_matrix:
-    """Return about what a fit learns words from, where mixtures alone are known; rows sum to 1.
+    """Estimate activations, from which a fit learns words, where only mixtures are known.
 
-    Those are activations, which are more peaked than the cosines that mixtures are made of.
+    Mixtures are made of cosines, which vary less than activations; rows of the result sum to 1.
     """
     return normalize_activations(doc_atoms, _RELEARNING)
 
@@ -98,7 +98,7 @@ def mix_words(
     topic_words = np.empty((weights.shape[0], n_words), dtype=np.float32)
 
     def mix(_: int, first: int, last: int) -> None:
-        # Mostly the transpose of what the solver holds; torch is quick at turning it round.
+        # Mostly the transpose of the solver's array, which torch copies faster than NumPy.
         columns = torch.from_numpy(atom_words[:, first:last]).contiguous().numpy()
         topic_words[:, first:last] = weights @ columns
 

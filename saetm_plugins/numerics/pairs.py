@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from saetm_plugins.numerics.parallel import map_rows
+
 
 def entries_of(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return `indptr` and `indices` of the entries where `mask` (n, K) is True."""
@@ -21,9 +23,14 @@ def entries_of(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def products_of_pairs(
-    indptr: np.ndarray, indices: np.ndarray, left: np.ndarray, right: np.ndarray
+    indptr: np.ndarray,
+    indices: np.ndarray,
+    left: np.ndarray,
+    right: np.ndarray,
+    *,
+    on_all_cores: bool = False,
 ) -> np.ndarray:
-    """Return the dot product of row and column vector at each entry, float32, on this thread.
+    """Return the dot product of row and column vector at each entry, float32.
 
     Each is summed in the same order whatever the other entries are.
 
@@ -36,15 +43,14 @@ def products_of_pairs(
     from saetm_plugins.numerics._pair_kernel import products_of_pairs
 
     products = np.empty(len(indices), dtype=np.float32)
-    products_of_pairs(
-        0,
-        len(left),
-        np.ascontiguousarray(indptr, dtype=np.int64),
-        np.ascontiguousarray(indices, dtype=np.int32),
-        np.ascontiguousarray(left, dtype=np.float32),
-        np.ascontiguousarray(right, dtype=np.float32),
-        products,
-    )
+    indptr = np.ascontiguousarray(indptr, dtype=np.int64)
+    indices = np.ascontiguousarray(indices, dtype=np.int32)
+    left, right = (np.ascontiguousarray(part, dtype=np.float32) for part in (left, right))
+    arrays = (indptr, indices, left, right, products)
+    if on_all_cores:
+        map_rows(products_of_pairs, indptr, *arrays)
+    else:
+        products_of_pairs(0, len(left), *arrays)
     return products
 
 

@@ -137,18 +137,8 @@ def matmul(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
 def map_rows(kernel: Callable[..., Any], indptr: np.ndarray, *arguments: Any) -> list[Any]:
     """Call ``kernel(first, last, *arguments)`` on ranges of rows of even work, on all cores.
 
-    Parameters
-    ----------
-    kernel : callable
-        Writes rows `first` to `last` of its outputs and no others, so that the result does not
-        depend on the number of threads.
-    indptr : ndarray of shape (n_rows + 1,)
-        A CSR row pointer; ranges hold about the same number of entries.
-
-    Returns
-    -------
-    list
-        What the kernel returned for each range, in order.
+    `indptr` is the row pointer of a CSR matrix. The kernel writes to rows `first` to `last` alone,
+    so that the result does not depend on the number of threads.
     """
     return map_ranges(
         lambda _, first, last: kernel(first, last, *arguments), ranges_of_rows(indptr)

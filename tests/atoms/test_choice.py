@@ -8,16 +8,21 @@ from sklearn.metrics import normalized_mutual_info_score
 from saetm_plugins import SAETopicModel, SparseAutoencoder
 from saetm_plugins.atoms import choice
 from saetm_plugins.atoms.foundation import load_foundation, unexplained
-from saetm_plugins.corpus.encoders import DEFAULT_ENCODER
 
 N_THEMES = 5
 
 
-def plant(foundation, n_documents=250, seed=0):
-    """Draw documents of five themes, each of words and eight atoms of the foundation of its own."""
-    rng = np.random.default_rng(seed)
+@pytest.fixture(scope="module")
+def foundation():
+    return load_foundation()
+
+
+@pytest.fixture(scope="module")
+def planted(foundation):
+    """250 documents of five themes, each of words and eight atoms of the foundation of its own."""
+    rng = np.random.default_rng(0)
     atoms = np.random.default_rng(7).choice(foundation.n_atoms, (N_THEMES, 8), replace=False)
-    themes = rng.integers(N_THEMES, size=n_documents)
+    themes = rng.integers(N_THEMES, size=250)
     rows = []
     for theme in themes:
         chosen = rng.choice(atoms[theme], 4, replace=False)
@@ -31,16 +36,6 @@ def plant(foundation, n_documents=250, seed=0):
     return documents, embeddings, themes
 
 
-@pytest.fixture(scope="module")
-def foundation():
-    return load_foundation()
-
-
-@pytest.fixture(scope="module")
-def planted(foundation):
-    return plant(foundation)
-
-
 @pytest.fixture
 def no_training(monkeypatch):
     def refuse(*_, **__):
@@ -49,15 +44,14 @@ def no_training(monkeypatch):
     monkeypatch.setattr(choice, "train_sae", refuse)
 
 
-@pytest.fixture
-def rotated(planted):
-    """Embeddings of another encoder, as far as atoms can tell."""
-    turn = np.linalg.qr(np.random.default_rng(1).normal(size=(384, 384)))[0]
-    return planted[0], (planted[1] @ turn).astype(np.float32)
-
-
 def make(sae="default", **options):
     return SAETopicModel(N_THEMES, sae=sae, word_vectors="corpus", **options)
+
+
+@pytest.fixture(scope="module")
+def fitted(planted):
+    """A model over the default atoms, which is not changed."""
+    return make().fit(planted[0], embeddings=planted[1])
 
 
 @pytest.mark.parametrize("sae", ["default", "auto"])
@@ -65,35 +59,41 @@ def test_default_atoms_are_not_trained_and_find_the_themes(planted, foundation, 
     documents, embeddings, themes = planted
     model = make(sae).fit(documents, embeddings=embeddings)
     assert model.sae_ is foundation
-    assert model.get_params()["sae"] == sae
+    assert model.get_params()["sae"] == clone(model).get_params()["sae"] == sae
     assert normalized_mutual_info_score(themes, model.labels_) > 0.9
     for words in model.get_topics(5):
         assert len({word[:6] for word in words}) == 1
 
 
-def test_seeds_change_the_merge_alone(planted):
+def test_seeds_change_the_merge_alone(planted, fitted):
+    other = make(random_state=1).fit(planted[0], embeddings=planted[1])
+    assert (fitted.doc_atoms_ != other.doc_atoms_).nnz == 0
+
+
+def test_other_atoms_are_trained_where_they_are_asked_for(planted, monkeypatch):
     documents, embeddings, _ = planted
-    first, second = (
-        make(random_state=seed).fit(documents, embeddings=embeddings) for seed in (0, 1)
-    )
-    assert (first.doc_atoms_ != second.doc_atoms_).nnz == 0
+    trained = make("auto", n_atoms=40).fit(documents, embeddings=embeddings).sae_
+    assert trained.n_atoms == 40
+    calls = []
+    monkeypatch.setattr(choice, "train_sae", lambda *_, **given: calls.append(given) or trained)
+    assert make(trained).fit(documents, embeddings=embeddings).sae_ is trained
+    assert not calls
+    assert make(None).fit(documents, embeddings=embeddings).sae_ is trained
+    monkeypatch.setattr(choice, "MOST_DOCUMENTS_TO_REUSE", 100)
+    assert make("auto").fit(documents, embeddings=embeddings).sae_ is trained
+    assert len(calls) == 2
 
 
-def test_activations_are_sharpened_as_suits_the_atoms(planted, foundation):
+def test_activations_are_sharpened_as_suits_the_atoms(planted, foundation, fitted):
     documents, embeddings, _ = planted
-    assert make().fit(documents, embeddings=embeddings).atoms_.sharpening == 1.5
-    assert make(foundation).fit(documents, embeddings=embeddings).atoms_.sharpening == 1.5
-    assert make(sharpening=3).fit(documents, embeddings=embeddings).atoms_.sharpening == 3
-    assert make(None, n_atoms=40).fit(documents, embeddings=embeddings).atoms_.sharpening == 2
-
-
-def test_a_wish_for_other_atoms_trains_them(planted):
-    documents, embeddings, _ = planted
-    model = make("auto", n_atoms=40).fit(documents, embeddings=embeddings)
-    assert model.sae_.n_atoms == 40
-    assert make(None).fit(documents, embeddings=embeddings).sae_ is not load_foundation()
-    given = model.sae_
-    assert make(given).fit(documents, embeddings=embeddings).sae_ is given
+    assert fitted.atoms_.sharpening == 1.5
+    for options, expected in [
+        ({"sae": foundation}, 1.5),
+        ({"sharpening": 3}, 3),
+        ({"sae": foundation.prefix(512)}, 2),
+    ]:
+        model = make(**options).fit(documents, embeddings=embeddings)
+        assert model.atoms_.sharpening == expected
 
 
 def test_fewer_default_atoms_are_the_first_of_them(planted, foundation, no_training):
@@ -104,32 +104,23 @@ def test_fewer_default_atoms_are_the_first_of_them(planted, foundation, no_train
         make(n_atoms=1000).fit(documents, embeddings=embeddings)
 
 
-def test_auto_trains_where_documents_are_many(planted, monkeypatch):
+def test_embeddings_of_another_encoder_get_atoms_of_their_own_or_an_error(
+    planted, foundation, monkeypatch
+):
     documents, embeddings, _ = planted
-    monkeypatch.setattr(choice, "MOST_DOCUMENTS_TO_REUSE", 100)
-    assert make("auto").fit(documents, embeddings=embeddings).sae_.n_atoms < 200
-
-
-def test_embeddings_of_another_encoder_get_atoms_of_their_own_or_an_error(rotated, foundation):
-    documents, embeddings = rotated
-    assert unexplained(foundation, embeddings, foundation.mean_) > 0.85
-    assert make("auto").fit(documents, embeddings=embeddings).sae_ is not foundation
-    known = plant(foundation)
-    model = make().fit(known[0], embeddings=known[1])
-    before = model.topics_
-    with pytest.raises(ValueError, match=r"all-MiniLM-L6-v2; found embeddings .* unexplained"):
-        model.fit(documents, embeddings=embeddings)
-    assert model.topics_ is before
-
-
-def test_scaled_and_rounded_embeddings_are_the_same_encoders(planted, foundation):
-    embeddings = planted[1]
     for changed in (embeddings.astype(np.float16).astype(np.float32), 20 * embeddings):
         assert unexplained(foundation, changed, foundation.mean_) < 0.6
-
-
-def test_default_atoms_are_the_default_encoders():
-    assert load_foundation().encoder_name == DEFAULT_ENCODER
+    turn = np.linalg.qr(np.random.default_rng(1).normal(size=(384, 384)))[0]
+    foreign = (embeddings @ turn).astype(np.float32)
+    assert unexplained(foundation, foreign, foundation.mean_) > 0.85
+    own = foundation.prefix(64)
+    monkeypatch.setattr(choice, "train_sae", lambda *_, **__: own)
+    assert make("auto").fit(documents, embeddings=foreign).sae_ is own
+    model = make().fit(documents, embeddings=embeddings)
+    before = model.topics_
+    with pytest.raises(ValueError, match=r"all-MiniLM-L6-v2; found embeddings .* unexplained"):
+        model.fit(documents, embeddings=foreign)
+    assert model.topics_ is before
     with pytest.raises(ValueError, match="sae='default' is for"):
         make(encoder="intfloat/e5-small").fit(["a text", "another one"])
 
@@ -147,25 +138,23 @@ def test_a_model_over_default_atoms_lives_on(planted, tmp_path, foundation):
     for each in (model, loaded):
         each.partial_fit(documents[150:], embeddings=embeddings[150:])
     np.testing.assert_array_equal(loaded.retopic(8).components_, model.retopic(8).components_)
-    assert clone(model).get_params()["sae"] == "default"
 
 
-def test_models_over_default_atoms_merge_exactly(planted):
+def test_models_over_default_atoms_merge_exactly(planted, fitted):
     documents, embeddings, _ = planted
-    whole = make().fit(documents, embeddings=embeddings)
-    vocabulary = list(whole.vocabulary_)
-    counts = whole.vectorizer_.transform(documents)
+    vocabulary = list(fitted.vocabulary_)
+    counts = fitted.vectorizer_.transform(documents)
     parts = [
         make().fit(None, embeddings=embeddings[rows], bow=counts[rows], vocabulary=vocabulary)
         for rows in (slice(0, 120), slice(120, None))
     ]
     merged = SAETopicModel.merge_models(parts)
-    np.testing.assert_allclose(merged.atom_words_, whole.atom_words_, atol=1e-5)
-    np.testing.assert_allclose(merged.components_, whole.components_, atol=1e-5)
+    np.testing.assert_allclose(merged.atom_words_, fitted.atom_words_, atol=1e-5)
+    np.testing.assert_allclose(merged.components_, fitted.components_, atol=1e-5)
 
 
 def test_a_saved_autoencoder_that_was_given_is_the_parameter_again(planted, tmp_path, foundation):
-    small = foundation.prefix(512)
     documents, embeddings, _ = planted
-    make(small).fit(documents, embeddings=embeddings).save(tmp_path / "model")
+    model = make(foundation.prefix(512)).fit(documents, embeddings=embeddings)
+    model.save(tmp_path / "model")
     assert isinstance(SAETopicModel.load(tmp_path / "model").sae, SparseAutoencoder)

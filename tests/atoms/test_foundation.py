@@ -6,13 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from saetm_plugins import SparseAutoencoder
 from saetm_plugins.atoms.foundation import (
     DEFAULT_SIZE,
     FOLDER,
     atom_descriptions,
     foundation_card,
-    foundation_encoder_name,
     foundation_sizes,
     load_foundation,
     unexplained,
@@ -40,7 +38,7 @@ def test_every_size_loads_without_a_network(n_atoms, monkeypatch):
     sae = load_foundation(n_atoms)
     assert sae.n_atoms == (n_atoms or DEFAULT_SIZE)
     assert sae.n_features == 384
-    assert sae.encoder_name == foundation_encoder_name() == DEFAULT_ENCODER
+    assert sae.encoder_name == foundation_card()["encoder"] == DEFAULT_ENCODER
     assert load_foundation(n_atoms) is sae
 
 
@@ -52,10 +50,9 @@ def test_sizes_are_nested_with_unit_rows():
 
 
 def test_other_sizes_are_refused():
-    with pytest.raises(ValueError, match="n_atoms must be one of 1024, 4096, 16384"):
-        load_foundation(1000)
-    with pytest.raises(ValueError, match="n_atoms must be one of"):
-        atom_descriptions(1000)
+    for load in (load_foundation, atom_descriptions):
+        with pytest.raises(ValueError, match="n_atoms must be one of 1024, 4096, 16384"):
+            load(1000)
 
 
 @pytest.mark.parametrize(("n_atoms", "worst"), [(1024, 0.48), (4096, 0.43), (16384, 0.41)])
@@ -64,13 +61,6 @@ def test_news_never_seen_are_explained_by_few_atoms(lee_embeddings, n_atoms, wor
     codes = sae.transform(lee_embeddings)
     assert unexplained(sae, lee_embeddings) < worst
     assert 8 < codes.nnz / len(lee_embeddings) < 32
-
-
-def test_embeddings_of_another_space_are_not_explained(lee_embeddings):
-    sae = load_foundation()
-    turn = np.linalg.qr(np.random.default_rng(0).normal(size=(384, 384)))[0].astype(np.float32)
-    foreign = lee_embeddings @ turn
-    assert unexplained(sae, lee_embeddings, sae.mean_) < 0.6 < unexplained(sae, foreign, sae.mean_)
 
 
 def test_the_card_agrees_with_the_weights():
@@ -123,9 +113,3 @@ def test_files_are_small_and_hold_no_pickle():
     assert sizes["model.safetensors"] < 13e6
     assert sizes["descriptions.json.gz"] < 3e6
     assert {Path(name).suffix for name in sizes} <= {".safetensors", ".json", ".gz", ".md"}
-
-
-def test_it_is_an_autoencoder_like_any_other(tmp_path):
-    sae = load_foundation(1024)
-    sae.save_pretrained(tmp_path / "atoms")
-    assert SparseAutoencoder.from_pretrained(tmp_path / "atoms").has_weights_of(sae)

@@ -60,48 +60,33 @@ def test_strange_documents_keep_their_strongest_atom(sae):
     assert np.diff(sae.transform(rows).indptr).min() >= 1
 
 
-@pytest.mark.parametrize("dtype", [np.float16, np.float64])
-def test_other_dtypes_give_the_same(sae, embeddings, dtype):
-    rows = embeddings[:50].astype(np.float16)
-    assert np.array_equal(
-        sae.transform(rows.astype(dtype)).toarray(),
-        sae.transform(rows.astype(np.float32)).toarray(),
-    )
-
-
-def test_tensors_and_memory_maps_give_the_same(sae, embeddings, tmp_path):
-    np.save(tmp_path / "rows.npy", embeddings)
-    expected = sae.transform(embeddings).toarray()
+def test_the_same_rows_in_other_containers_give_the_same(sae, embeddings, tmp_path):
+    rows = embeddings[:300].astype(np.float16)
+    expected = sae.transform(rows.astype(np.float32)).toarray()
+    np.save(tmp_path / "rows.npy", rows)
     mapped = np.load(tmp_path / "rows.npy", mmap_mode="r")
-    assert np.array_equal(sae.transform(mapped, block_size=100).toarray(), expected)
-    assert np.array_equal(sae.transform(torch.from_numpy(embeddings)).toarray(), expected)
+    for given in (rows, rows.astype(np.float64), torch.from_numpy(rows), mapped):
+        assert np.array_equal(sae.transform(given, block_size=100).toarray(), expected)
 
 
-def test_bad_embeddings_are_named(sae, embeddings):
-    with pytest.raises(ValueError, match=r"7 dimensions.*trained on 32"):
-        sae.transform(np.zeros((2, 7)))
-    broken = embeddings.copy()
-    broken[5] = np.inf
-    with pytest.raises(ValueError, match="row 5"):
-        sae.transform(broken)
-    broken[5] = 1e30
+@pytest.mark.parametrize("mapped", [False, True])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda rows: rows[:, :7], r"7 dimensions.*trained on 32"),
+        (lambda rows: np.where(np.arange(1500)[:, None] == 150, np.nan, rows), "NaN .* row 150"),
+        (lambda rows: np.where(np.arange(1500)[:, None] == 5, 1e30, rows), r"large .*\(row 5"),
+        (lambda rows: rows + 1j, "complex"),
+    ],
+)
+def test_bad_embeddings_are_named(sae, embeddings, tmp_path, change, message, mapped):
+    rows = change(embeddings)
+    if mapped:
+        np.save(tmp_path / "rows.npy", rows)
+        rows = np.load(tmp_path / "rows.npy", mmap_mode="r")
     for encode in (sae.transform, sae.reconstruct):
-        with pytest.raises(ValueError, match=r"embeddings is too large .*\(row 5"):
-            encode(broken)
-
-
-def test_a_memory_map_is_checked_as_it_is_read(sae, embeddings, tmp_path):
-    broken = embeddings.copy()
-    broken[150, 3] = np.nan
-    np.save(tmp_path / "rows.npy", broken)
-    with pytest.raises(ValueError, match="row 150, NaN"):
-        sae.transform(np.load(tmp_path / "rows.npy", mmap_mode="r"), block_size=100)
-    np.save(tmp_path / "complex.npy", embeddings + 1j)
-    with pytest.raises(ValueError, match="complex64"):
-        sae.transform(np.load(tmp_path / "complex.npy", mmap_mode="r"))
-    np.save(tmp_path / "narrow.npy", embeddings[:, :7])
-    with pytest.raises(ValueError, match=r"7 dimensions.*trained on 32"):
-        sae.transform(np.load(tmp_path / "narrow.npy", mmap_mode="r"))
+        with pytest.raises(ValueError, match=message):
+            encode(rows, block_size=100)
 
 
 def test_save_then_load_gives_equal_transform(sae, embeddings, tmp_path):

@@ -16,19 +16,19 @@ def draw_corpus(n_docs=300, n_words=80, n_atoms=12, per_doc=3, seed=0, length=40
     return sp.csr_matrix(theta, dtype=np.float32), sp.csr_matrix(bow), atom_words
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def corpus():
     doc_atoms, bow, _ = draw_corpus()
     return doc_atoms, bow
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def plant_documents():
     """The function that draws documents from the emission model, for tests that need others."""
     return draw_corpus
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def em_in_numpy():
     """The function that does what every backend must do, in dense float64."""
     return dense_em

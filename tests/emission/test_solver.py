@@ -26,10 +26,8 @@ def test_em_does_the_closed_form_steps(corpus, em_in_numpy, backend, prior):
     assert em.n_iter_ == 6
 
 
-@pytest.mark.parametrize("prior", [0.0, 7.5])
-@pytest.mark.parametrize("backend", ["numba", "torch"])
-def test_objective_rises_at_every_pass(corpus, backend, prior):
-    em = fit_emissions(*corpus, n_iter=30, prior=prior, backend=backend, device="cpu")
+def test_objective_rises_at_every_pass(corpus):
+    em = fit_emissions(*corpus, n_iter=30)
     assert np.diff(em.log_likelihood_).min() > -1e-6
     assert em.log_likelihood_[-1] - em.log_likelihood_[0] > 0.3
 
@@ -127,15 +125,6 @@ def test_empty_documents_change_nothing(corpus):
     np.testing.assert_allclose(a.atom_words, b.atom_words, rtol=1e-5)
 
 
-def test_document_without_atoms_teaches_the_background_only(corpus):
-    doc_atoms, bow = corpus
-    silent = doc_atoms.tolil()
-    silent[:20] = 0
-    em = fit_emissions(silent.tocsr(), bow, n_iter=3)
-    assert np.isfinite(em.log_likelihood_).all()
-    np.testing.assert_allclose(em.atom_words.sum(axis=1), 1, rtol=1e-5)
-
-
 def test_dense_and_fractional_counts_are_taken(corpus):
     doc_atoms, bow = corpus
     sparse = fit_emissions(doc_atoms, bow * 0.25, n_iter=3, prior=0)
@@ -146,7 +135,7 @@ def test_dense_and_fractional_counts_are_taken(corpus):
 def test_adam_approaches_what_em_reaches(corpus):
     em = fit_emissions(*corpus, n_iter=60, prior=0)
     early, late = (
-        fit_emissions(*corpus, solver="adam", n_iter=n).score(*corpus) for n in (20, 500)
+        fit_emissions(*corpus, solver="adam", n_iter=n).score(*corpus) for n in (20, 400)
     )
     best = em.score(*corpus)
     assert early < late < best + 1e-3
@@ -154,7 +143,7 @@ def test_adam_approaches_what_em_reaches(corpus):
 
 
 def test_adam_repeats_itself_for_one_seed_and_leaves_the_global_one_alone(plant_documents):
-    doc_atoms, bow, _ = plant_documents(n_docs=1500)
+    doc_atoms, bow, _ = plant_documents(n_docs=1100)  # more than a batch
     before = torch.get_rng_state()
     a, b, c = (
         fit_emissions(doc_atoms, bow, solver="adam", n_iter=3, random_state=seed).atom_words
@@ -177,8 +166,8 @@ def test_adam_repeats_itself_for_one_seed_and_leaves_the_global_one_alone(plant_
         ({"doc_atoms": lambda t, n: -t}, "doc_atoms must hold finite weights of at least 0"),
         ({"doc_atoms": lambda t, n: t * np.inf}, "doc_atoms must hold finite weights"),
         ({"background_weight": 1.0}, r"background_weight must be a number in \[0, 1\)"),
-        ({"prior": -1}, "prior must be a finite number of at least 0; found -1"),
-        ({"prior": "strong"}, "prior must be a finite number of at least 0"),
+        ({"prior": -1}, "prior must be a finite number from 0 to 1e\\+12; found -1"),
+        ({"prior": "strong"}, "prior must be a finite number"),
         ({"solver": "sgd"}, "solver must be one of em, adam; found 'sgd'"),
         ({"backend": "jax"}, "backend must be one of"),
         ({"word_weights": "tfidf"}, "word_weights must be 'idf', None or an array"),

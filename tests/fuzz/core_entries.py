@@ -38,7 +38,6 @@ from saetm_plugins.atoms.foundation import load_foundation
 from saetm_plugins.corpus import Chunker, WordVectorizer
 from saetm_plugins.emission import (
     fit_emissions,
-    fit_emissions_blocks,
     fit_pooled_emissions,
     infer_doc_atoms,
 )  # fmt: skip
@@ -212,10 +211,6 @@ STAGES = {
     "train": core(train_sae, "n_atoms k n_steps batch_size", check_sae, n_atoms=8, decay=0.8,
                   levels=Choice((1.0,), (0.5, 1.0), (0.25, 0.5, 1.0))),
     "emissions": core(fit_emissions, "n_iter", check_emissions, doc_atoms=THETA, bow=COUNTS),
-    "blocks": core(
-        lambda first, second, **options: fit_emissions_blocks([first, second], **options),
-        "n_iter", check_emissions, second=Choice((THETA[6:], COUNTS[6:])),
-        first=st.tuples(weights(THETA[:6]), weights(COUNTS[:6]))),
     "pooled": core(
         lambda n_iter, background_weight: fit_pooled_emissions(
             SUMS.atom_words, SUMS.atom_pairs, SUMS.document_frequency, N, n_iter=n_iter,

@@ -58,20 +58,30 @@ def nearness(doc_atoms, bow, embeddings, word_vectors):
     return by_corpus, unit(theta.T @ units) @ unit(word_vectors.astype(float)).T
 
 
-@pytest.mark.parametrize("with_vectors", [False, True])
-def test_association_is_ppmi_times_root_mass_of_near_words(corpus, sums, with_vectors):
-    doc_atoms, bow, embeddings, word_vectors = corpus
-    vectors = word_vectors if with_vectors else None
-    by_corpus, by_vector = nearness(doc_atoms, bow, embeddings, vectors)
-    near = by_corpus if by_vector is None else by_vector + CORPUS_WEIGHT * by_corpus
-    damped = np.log2(1 + bow.toarray())
-    power = nearness_power(embedding_sums(sums))
-    mass = (doc_atoms.toarray().T @ damped) * np.maximum(near, 0) ** power
+def scores_of(mass):
+    """The positive pointwise mutual information times the root of the mass, dense."""
     chance = mass.sum(axis=0) ** CHANCE_POWER
     expected = np.outer(mass.sum(axis=1), chance / chance.sum())
-    scores = np.maximum(np.log((mass + 1e-3) / (expected + 1e-3)), 0) * np.sqrt(mass)
+    return np.maximum(np.log((mass + 1e-3) / (expected + 1e-3)), 0) * np.sqrt(mass)
+
+
+@pytest.mark.parametrize("known", ["no vectors", "some", "all"])
+def test_association_is_ppmi_times_root_mass_of_near_words(corpus, sums, known):
+    doc_atoms, bow, embeddings, word_vectors = corpus
+    near, by_vector = nearness(doc_atoms, bow, embeddings, word_vectors)
+    damped = np.log2(1 + bow.toarray())
+    mass = doc_atoms.toarray().T @ damped
+    vectors = None
+    if known != "no vectors":
+        has_vector = np.arange(90) % 3 > (0 if known == "some" else -1)
+        vectors = np.where(has_vector[:, None], word_vectors, 0).astype(np.float32)
+        pairs = (mass > 0) & has_vector  # other words: by the line through these
+        slope, intercept = np.polyfit(near[pairs], by_vector[pairs], 1)
+        filled = np.where(has_vector, by_vector, slope * near + intercept)
+        near = filled + CORPUS_WEIGHT * near
+    expected = scores_of(mass * np.maximum(near, 0) ** nearness_power(embedding_sums(sums)))
     found = associate(sums, vectors, n_keywords=90).toarray()
-    np.testing.assert_allclose(found, scores, atol=2e-4)
+    np.testing.assert_allclose(found, expected, atol=5e-4)
 
 
 def test_only_the_largest_scores_of_an_atom_are_kept(corpus, sums):
@@ -106,25 +116,6 @@ def test_stored_zeros_and_repetition_do_not_break_the_association(corpus, sums):
     np.testing.assert_array_equal(
         associate(found, word_vectors).toarray(), associate(clean, word_vectors).toarray()
     )
-
-
-def test_words_without_a_vector_are_read_off_the_line_through_the_others(corpus, sums):
-    doc_atoms, bow, embeddings, word_vectors = corpus
-    known = np.arange(90) % 3 > 0
-    partial = np.where(known[:, None], word_vectors, 0).astype(np.float32)
-    by_corpus, by_vector = nearness(doc_atoms, bow, embeddings, word_vectors)
-    entries = sums.atom_words.toarray() > 0
-    pairs = entries & known
-    slope, intercept = np.polyfit(by_corpus[pairs], by_vector[pairs], 1)
-    filled = np.where(known, by_vector, slope * by_corpus + intercept)
-    power = nearness_power(embedding_sums(sums))
-    near = np.maximum(filled + CORPUS_WEIGHT * by_corpus, 0)
-    mass = sums.atom_words.toarray() * near**power
-    found = associate(sums, partial, n_keywords=90).toarray()
-    chance = mass.sum(axis=0) ** CHANCE_POWER
-    expected = np.outer(mass.sum(axis=1), chance / chance.sum())
-    scores = np.maximum(np.log((mass + 1e-3) / (expected + 1e-3)), 0) * np.sqrt(mass)
-    np.testing.assert_allclose(found, scores, atol=5e-4)
 
 
 def test_keywords_are_the_same_ones_in_a_narrow_cone(corpus):

@@ -63,7 +63,7 @@ def draw_exclusive(seed, n_themes, atoms_per_theme, n_words, silent):
     return sp.csr_matrix(keywords), vectors.astype(np.float32), themes
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     seed=st.integers(0, 2**20),
     n_themes=st.integers(2, 5),
@@ -90,7 +90,7 @@ def test_more_topics_than_rank_are_each_of_one_theme(surplus, n_themes, **drawn)
     assert set(mass.argmax(axis=0)) == set(range(n_themes))
 
 
-@pytest.mark.parametrize("seed", range(0, 40, 2))
+@pytest.mark.parametrize("seed", range(0, 40, 8))
 def test_singular_vectors_of_low_rank_are_found(seed):
     keywords = draw_exclusive(seed, 2, 20 + 4 * seed, 1, seed / 40)[0]
     left, values, right = SparseSVD(keywords).leading(8)
@@ -130,19 +130,6 @@ def test_focus_puts_words_first_that_are_near_the_topic(planted):
     assert agreement(4.0) > agreement(1.5) > agreement(0.0)
 
 
-def test_where_meaning_is_equal_focus_goes_by_cooccurrence(planted):
-    views, themes = planted
-    alike = views._replace(word_vectors=np.ones_like(views.word_vectors))
-    theme_of_word = np.arange(views.keywords.shape[1]) // 15
-
-    def foreign_share(focus):
-        cut = make_merge("nmf", focus=focus).fit(alike).cut(6)
-        theme = themes[np.asarray(cut.atom_topics.argmax(axis=0)).ravel()]
-        return cut.topic_words[theme[:, None] != theme_of_word].sum()
-
-    assert 0 < foreign_share(4.0) < foreign_share(0.0)
-
-
 def test_a_word_counts_less_the_more_topics_hold_it_with_more_probability(planted):
     plain, told = (
         make_merge("nmf", distinctness=power).fit(planted[0]).cut(9).topic_words
@@ -152,12 +139,8 @@ def test_a_word_counts_less_the_more_topics_hold_it_with_more_probability(plante
     expected = plain / np.sqrt(rank)
     expected /= expected.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(told, expected, rtol=1e-5)
-    assert topic_diversity_of(told) > topic_diversity_of(plain)
-
-
-def topic_diversity_of(topic_words):
-    top = np.argsort(-topic_words, axis=1)[:, :10]
-    return len(np.unique(top)) / top.size
+    diversity = [len(np.unique(np.argsort(-w, axis=1)[:, :10])) for w in (told, plain)]
+    assert diversity[0] > diversity[1]
 
 
 def test_words_without_a_vector_keep_their_place(planted):
@@ -205,22 +188,15 @@ def test_without_words_atoms_merge_by_cooccurrence(planted):
 
 
 def test_words_of_given_memberships_are_those_that_the_factorization_found(planted):
-    merge = make_merge("nmf").fit(planted[0])
+    keywords = planted[0].keywords.tolil()
+    keywords[3] = 0
+    merge = make_merge("nmf").fit(planted[0]._replace(keywords=keywords.tocsr()))
     cut = merge.cut(6)
     words = merge.words_of(cut.atom_topics)
     np.testing.assert_allclose(words.sum(axis=1), 1, atol=1e-5)
     assert np.minimum(words, cut.topic_words).sum(axis=1).min() > 0.9
-
-
-def test_a_topic_without_keywords_has_a_row_of_zeros(planted):
-    views, _ = planted
-    keywords = views.keywords.tolil()
-    keywords[3] = 0
-    merge = make_merge("nmf").fit(views._replace(keywords=keywords.tocsr()))
-    alone = sp.csr_matrix(([1.0, 1.0], ([3, 4], [0, 1])), shape=(48, 2))
-    words = merge.words_of(alone)
-    assert not words[0].any()
-    assert words[1].sum() == pytest.approx(1, abs=1e-5)
+    alone = merge.words_of(sp.csr_matrix(([1.0, 1.0], ([3, 4], [0, 1])), shape=(48, 2)))
+    np.testing.assert_allclose(alone.sum(axis=1), [0, 1], atol=1e-5)
 
 
 def test_known_classes_join_atoms_that_words_keep_apart(planted):

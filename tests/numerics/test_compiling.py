@@ -46,7 +46,7 @@ def test_a_loop_refuses_arrays_of_another_type_and_takes_those_that_are_read_onl
     np.testing.assert_array_equal(products, [3, 3])
 
 
-EIGHT = """
+FOUR = """
 import multiprocessing, numba, numpy as np, scipy.sparse as sp, sys
 from saetm_plugins.emission import fit_emissions
 from saetm_plugins.merging import AtomViews, make_merge
@@ -57,7 +57,7 @@ def work(number):
     floats, ints = (np.float32, np.float64)[number % 2], (np.int32, np.int64)[number // 2 % 2]
     def given(array, dtype):
         array = array.astype(dtype)
-        array.flags.writeable = number < 4
+        array.flags.writeable = number < 2
         return array
     vectors = given(rng.integers(-9, 9, size=(60, 8)), floats)
     dense = rng.integers(0, 2, size=(60, 40)) * rng.integers(1, 9, size=(60, 40))
@@ -67,7 +67,7 @@ def work(number):
     tasks = [
         lambda: fit_emissions(words[:, :12], words, n_iter=2).atom_words,
         *(lambda name=name: make_merge(name).fit(views).cut(5).atom_topics.toarray()
-          for name in ("ward", "nmf", "kmeans")),
+          for name in ("ward", "nmf")),
         lambda: products_of_pairs(words.indptr, words.indices, vectors, vectors[:40]),
     ]
     together.wait(timeout=200)
@@ -78,17 +78,17 @@ def work(number):
     return [found[task] for task in range(len(tasks))]
 
 context = multiprocessing.get_context("fork")
-together = context.Barrier(8)
-with context.Pool(8) as pool:
-    found = pool.map_async(work, range(8), chunksize=1).get(timeout=250)
+together = context.Barrier(4)
+with context.Pool(4) as pool:
+    found = pool.map_async(work, range(4), chunksize=1).get(timeout=250)
 assert all(each == found[0] for each in found)
 """
 
 
-def test_eight_processes_that_compile_at_once_agree(tmp_path):
+def test_four_processes_that_compile_at_once_agree(tmp_path):
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "OMP_WAIT_POLICY": "PASSIVE"}
     subprocess.run(
-        [sys.executable, "-c", EIGHT], env=environment, cwd=ROOT.parent, check=True, timeout=280
+        [sys.executable, "-c", FOUR], env=environment, cwd=ROOT.parent, check=True, timeout=280
     )
     loops, files = (sorted(tmp_path.rglob(f"*.{ending}")) for ending in ("nbi", "nbc"))
     assert len(loops) == len(files) > 10

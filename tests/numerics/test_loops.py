@@ -51,21 +51,15 @@ def test_em_over_words(corpus):
     probs, again = np.zeros((2, counts.nnz), np.float32)
     emission.explain_words(0, 9, block, state, PI, probs)
     np.testing.assert_allclose(probs, q[counts.nonzero()], rtol=1e-5)
-    responses, sums = np.zeros((9, 5)), np.zeros(9)
-    emission.gather_words(0, 9, block, state, PI, responses, sums, again)
-    np.testing.assert_allclose(again, probs, rtol=1e-5)
-    np.testing.assert_allclose(responses, ratios @ theta.toarray(), rtol=1e-5)
-    np.testing.assert_allclose(sums, ratios.sum(axis=1), rtol=1e-5)
+    responses, sums = ratios @ theta.toarray(), ratios.sum(axis=1)
     expected = 0.7 * 0.5 * state[0] * responses + 2 / 9
-    both = (state[0].copy(), *state[1:]), (state[0].copy(), *state[1:])
-    word_mass, atom_mass = np.zeros((2, 9), np.float32), np.zeros((2, 5))
-    prior = np.float32(2)
-    emission.em_words(0, 9, block, both[0], PI, prior, word_mass[0], atom_mass[0], probs)
-    emission.update_words(0, 9, both[1], PI, prior, responses, sums, word_mass[1], atom_mass[1])
-    for found, words, atoms in zip(both, word_mass, atom_mass, strict=True):
-        np.testing.assert_allclose(found[0], expected, rtol=1e-5)
-        np.testing.assert_allclose(words, PI * state[2] * sums, rtol=1e-5)
-        np.testing.assert_allclose(atoms, expected.sum(axis=0), rtol=1e-5)
+    found = (state[0].copy(), *state[1:])
+    word_mass, atom_mass = np.zeros(9, np.float32), np.zeros(5)
+    emission.em_words(0, 9, block, found, PI, np.float32(2), word_mass, atom_mass, again)
+    np.testing.assert_allclose(again, probs, rtol=1e-5)
+    np.testing.assert_allclose(found[0], expected, rtol=1e-5)
+    np.testing.assert_allclose(word_mass, PI * state[2] * sums, rtol=1e-5)
+    np.testing.assert_allclose(atom_mass, expected.sum(axis=0), rtol=1e-5)
 
 
 @pytest.mark.parametrize("first", [0, 6, 7])
@@ -99,7 +93,7 @@ def test_inference_of_documents(rng):
 @pytest.mark.parametrize("n", [1, 3, 8])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_the_strongest_lie_in_their_array_whatever_the_values(rng, damage, n, value):
-    for _ in range(20):
+    for _ in range(5):
         values = rng.permutation(np.repeat(np.arange(4, dtype=np.float32), 2))
         values[list(damage)] = value
         guarded = np.full(n + 16, -7, dtype=np.int32)

@@ -1,29 +1,23 @@
 import numpy as np
+import pytest
 import scipy.sparse as sp
 
 from saetm_plugins.numerics.mixtures import mix_topics, mix_words, normalize_activations
 
 
-def test_mixtures_sum_to_one_and_empty_rows_stay_empty():
-    activations = sp.csr_matrix([[1.0, 3.0], [0.0, 0.0]])
-    theta = normalize_activations(activations).toarray()
-    np.testing.assert_allclose(theta, [[0.25, 0.75], [0, 0]])
-
-
-def test_sharpening_raises_to_a_power():
-    theta = normalize_activations(sp.csr_matrix([[1.0, 3.0]]), 2.0).toarray()
-    np.testing.assert_allclose(theta, [[0.1, 0.9]], rtol=1e-6)
-
-
-def test_sharpening_does_not_underflow():
-    theta = normalize_activations(sp.csr_matrix([[1e-30, 1e-30]]), 4.0).toarray()
-    np.testing.assert_allclose(theta, [[0.5, 0.5]])
-
-
-def test_activations_are_left_alone():
-    activations = sp.csr_matrix([[1.0, 3.0]], dtype=np.float32)
-    normalize_activations(activations, 2.0)
-    np.testing.assert_array_equal(activations.toarray(), [[1, 3]])
+@pytest.mark.parametrize(
+    ("activations", "sharpening", "expected"),
+    [
+        ([[1.0, 3.0], [0.0, 0.0]], 1.0, [[0.25, 0.75], [0, 0]]),
+        ([[1.0, 3.0]], 2.0, [[0.1, 0.9]]),
+        ([[1e-30, 1e-30]], 4.0, [[0.5, 0.5]]),  # no underflow
+    ],
+)
+def test_mixtures_sum_to_one_and_empty_rows_stay_empty(activations, sharpening, expected):
+    given = sp.csr_matrix(activations, dtype=np.float32)
+    theta = normalize_activations(given, sharpening).toarray()
+    np.testing.assert_allclose(theta, expected, rtol=1e-6)
+    np.testing.assert_array_equal(given.toarray(), np.float32(activations))
 
 
 def test_topics_of_documents_are_sums_of_their_atoms():

@@ -35,6 +35,8 @@ def test_products_are_those_of_the_vectors(mask, rng):
     left, right = (rng.normal(size=(n, 9)).astype(np.float32) for n in mask.shape)
     products = products_of_pairs(indptr, indices, left, right)
     np.testing.assert_allclose(products, (left @ right.T)[mask], atol=1e-5)
+    shared_out = products_of_pairs(indptr, indices, left, right, on_all_cores=True)
+    np.testing.assert_array_equal(shared_out, products)
 
 
 @pytest.mark.parametrize("limit", [1, 3, 25])

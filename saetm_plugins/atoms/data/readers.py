@@ -53,12 +53,13 @@ class ShardReader:
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self._shards: list[Shard] = [open_shard(file) for file in shard_files(Path(folder))]
-        self.n_features = self._shards[0].n_features
-        for shard in self._shards:
-            if shard.n_features != self.n_features:
+        first = self._shards[0]
+        self.n_features = first.n_features
+        for other in self._shards:
+            if other.n_features != self.n_features:
                 raise ValueError(
-                    f"shard {str(shard.file)!r} has {shard.n_features} dimensions, "
-                    f"{str(self._shards[0].file)!r} has {self.n_features}"
+                    f"shard {str(other.file)!r} has {other.n_features} dimensions, "
+                    f"{str(first.file)!r} has {self.n_features}"
                 )
         self._ends = np.cumsum([shard.n_documents for shard in self._shards])
         self.n_documents = int(self._ends[-1])

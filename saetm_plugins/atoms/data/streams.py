@@ -19,7 +19,7 @@ def open_source(embeddings: Any) -> Reader | RowStream:
     if not _is_stream(embeddings):
         return open_reader(embeddings)
     stream = RowStream(embeddings)
-    return ArrayReader(stream.head) if stream.is_whole else stream
+    return ArrayReader(stream.head) if stream.is_complete else stream
 
 
 class RowStream:
@@ -34,7 +34,7 @@ class RowStream:
     ----------
     head : ndarray of shape (n, d), float32
         The first rows, as many as the buffer holds.
-    is_whole : bool
+    is_complete : bool
         Whether `head` is all there is.
     n_documents : int or None
         Number of rows of a pass; None for an iterator that goes on after `head`.
@@ -47,10 +47,10 @@ class RowStream:
         if len(self.head) == 0:
             raise ValueError("embeddings is an iterable without batches")
         following = list(itertools.islice(rows, 1))
-        self.is_whole = not following
+        self.is_complete = not following
         self.n_documents: int | None = len(self.head)
         self._rest = itertools.chain(following, rows)
-        if not self.is_whole:
+        if not self.is_complete:
             self.n_documents = None if isinstance(batches, Iterator) else self._count()
 
     def passes(self) -> Iterator[Iterator[np.ndarray]]:

@@ -11,12 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from saetm_plugins.validation import (
-    check_count,
-    check_dense_size,
-    check_not_negative,
-    check_random,
-)
+from saetm_plugins.validation import check_count, check_dense_size, check_not_negative
 
 _CHUNK = 2**22  # contributions drawn at a time
 _SMALLEST_SHAPE = 1e-6  # of a gamma distribution, and
@@ -70,21 +65,18 @@ def sample_ctm(
     -------
     CTMSample
     """
-    n_documents = check_count(n_documents, "n_documents")
-    n_topics = check_count(n_topics, "n_topics")
-    n_features = check_count(n_features, "n_features")
-    n_contributions = check_count(n_contributions, "n_contributions")
-    for name, value, least in [
+    counts = {"n_documents": n_documents, "n_topics": n_topics, "n_features": n_features}
+    for name, count in {**counts, "n_contributions": n_contributions}.items():
+        check_count(count, name)
+    for name, value, above in [
         ("concentration", concentration, 0.0),
         ("strength_shape", strength_shape, _SMALLEST_SHAPE),
-        ("spread", spread, None),
-        ("noise", noise, None),
+        ("spread", spread, -1.0),
+        ("noise", noise, -1.0),
     ]:
         check_not_negative(value, name, most=_LARGEST)
-        if least is not None and not value > least:
-            raise ValueError(f"{name} must be above {least:g}; found {value!r}")
-    check_random(random_state)
-    counts = {"n_documents": n_documents, "n_topics": n_topics, "n_features": n_features}
+        if value <= above:
+            raise ValueError(f"{name} must be above {above:g}; found {value!r}")
     for first, second in itertools.combinations(counts, 2):
         check_dense_size((counts[first], counts[second]), f"{first} × {second}", "fewer of them")
     check_dense_size((n_contributions,), "n_contributions", "fewer of them")

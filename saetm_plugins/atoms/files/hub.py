@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import os
 import tempfile
-import threading
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path, PurePath
 from typing import Any
 
-from saetm_plugins.validation import check_path, check_text
+from saetm_plugins.validation import check_path
 
 LARGEST_DOWNLOAD = 16 * 2**30
 """Bytes of a repository."""
-LEAST_SECONDS = 120.0
-SLOWEST_RATE = 2**16
-"""Bytes a second. A download may take as long as that, and :data:`LEAST_SECONDS` more."""
 
 _CARD = """# Topic atoms: a sparse autoencoder over embeddings
 
@@ -83,49 +79,15 @@ def upload(
         return str(api.upload_folder(repo_id=repo_id, folder_path=local))
 
 
-def _within(seconds: float, act: Callable[[], Any], what: str) -> Any:
-    """Return what `act` returns, or raise a TimeoutError.
-
-    Threads of huggingface_hub cannot be stopped: the interpreter's end still waits for them.
-    """
-    outcome: list[Any] = []
-
-    def run() -> None:
-        try:
-            outcome.append((act(), None))
-        except BaseException as error:
-            outcome.append((None, error))
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if not outcome:
-        raise TimeoutError(f"{what} took longer than {seconds:.0f} s")
-    result, error = outcome[0]
-    if error is not None:
-        raise error
-    return result
-
-
 def resolve_path(
     path: str | os.PathLike[str], *, subfolder: str | None = None, revision: str | None = None
 ) -> Path:
     """Return `path` if it exists, else the local copy of the hub repository of that name.
 
-    `subfolder` is a folder within either; `revision` a branch, tag or commit of a repository.
-
-    Raises
-    ------
-    FileNotFoundError
-        When it is neither, or has no such subfolder.
-    ValueError
-        When a repository is larger than :data:`LARGEST_DOWNLOAD`, or `revision` or `subfolder` is
-        not allowed.
+    `subfolder` is a folder within either; `revision` a branch, tag or commit of a repository. A
+    FileNotFoundError means that there is neither, or no such subfolder.
     """
     local = check_path(path)
-    for name, value in {"subfolder": subfolder, "revision": revision}.items():
-        if value is not None:
-            check_text(value, name)
     inside = PurePath(subfolder or "")
     if inside.is_absolute() or ".." in inside.parts:
         raise ValueError(f"subfolder must lie within {str(path)!r}; found {subfolder!r}")
@@ -157,7 +119,7 @@ def _download(path: str | os.PathLike[str], subfolder: str | None, revision: str
     download = partial(snapshot_download, str(path), revision=revision, allow_patterns=wanted)
     try:
         try:
-            planned = _within(LEAST_SECONDS, lambda: download(dry_run=True), "its list of files")
+            planned = download(dry_run=True)
         except DryRunError:  # the hub is out of reach: take what was downloaded before
             planned = []
         size = sum(file.file_size or 0 for file in planned if file.will_download)
@@ -166,7 +128,7 @@ def _download(path: str | os.PathLike[str], subfolder: str | None, revision: str
                 f"path {str(path)!r} is a hub repository of {size / 2**30:,.0f} GiB; at most "
                 f"{LARGEST_DOWNLOAD / 2**30:.0f} GiB are downloaded: give a local copy, or a part"
             )
-        return Path(_within(LEAST_SECONDS + size / SLOWEST_RATE, download, "its files"))
+        return Path(download())
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise FileNotFoundError(
             f"path {str(path)!r} is neither a local path nor a hub repository in reach"

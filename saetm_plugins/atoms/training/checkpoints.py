@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import time
 import warnings
@@ -50,18 +51,17 @@ class CheckpointFolder:
             check_not_negative(minutes, "checkpoint_minutes")
         self.folder = check_path(folder, "checkpoint_dir")
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._settings = json.loads(json.dumps(settings))
+        self._settings = json.loads(json.dumps(settings))  # as they are read from a file
+        self._every = every
         if every is None and minutes is None:
             minutes = 10
-        self._every = every
-        self._seconds = None if minutes is None else 60 * minutes
+        self._seconds = math.inf if minutes is None else 60 * minutes
         self._last = time.monotonic()
 
     def due(self, step: int) -> bool:
         """Tell whether to save after step number `step` (from 0)."""
-        if self._every is not None and (step + 1) % self._every == 0:
-            return True
-        return self._seconds is not None and time.monotonic() - self._last >= self._seconds
+        by_number = self._every is not None and (step + 1) % self._every == 0
+        return by_number or time.monotonic() - self._last >= self._seconds
 
     def save(self, step: int, state: dict[str, np.ndarray]) -> None:
         """Write the state after `step` steps; older checkpoints but one are deleted."""
@@ -96,22 +96,16 @@ class CheckpointFolder:
                     stacklevel=2,
                 )
                 continue
-            self._refuse_other(settings)
+            if settings != self._settings:
+                old, new = settings.get, self._settings.get
+                names = sorted(settings.keys() | self._settings.keys())
+                changed = [f"{n} was {old(n)!r}, is {new(n)!r}" for n in names if old(n) != new(n)]
+                raise ValueError(
+                    f"checkpoint_dir {str(self.folder)!r} holds a run with other settings: "
+                    + "; ".join(changed)
+                )
             return step, state
         return None
-
-    def _refuse_other(self, settings: dict[str, Any]) -> None:
-        names = sorted(settings.keys() | self._settings.keys())
-        differences = [
-            f"{name} was {settings.get(name)!r}, is {self._settings.get(name)!r}"
-            for name in names
-            if settings.get(name) != self._settings.get(name)
-        ]
-        if differences:
-            raise ValueError(
-                f"checkpoint_dir {str(self.folder)!r} holds a run with other settings: "
-                + "; ".join(differences)
-            )
 
     def _files(self) -> list[Path]:
         return sorted(self.folder.glob("step-*.safetensors"))

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
-import numbers
 from dataclasses import asdict, dataclass
+from numbers import Integral, Real
 from typing import Any
+
+from sklearn.utils._param_validation import (
+    Interval,
+    StrOptions,
+    validate_parameter_constraints,
+)
 
 from saetm_plugins.atoms.encoding import ACTIVATIONS
 from saetm_plugins.atoms.normalization import NORMALIZATIONS
-from saetm_plugins.validation import check_choice, check_count
 
 PRECISIONS = ("auto", "fp32", "bf16")
 
@@ -34,18 +39,31 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-def preset_settings(preset: str | None) -> dict[str, Any]:
-    """Return the settings of a preset; for None, an empty dict."""
-    if preset is None:
-        return {}
-    return PRESETS[check_choice(preset, "preset", tuple(PRESETS))]
-
-
 _BATCHES = ((2**12, 256), (2**15, 512), (2**20, 1024), (math.inf, 8192))
 """Pairs: below so many documents, the batch size."""
 _FEW_ATOMS = 64
 """With so few atoms asked for, each should be a topic: training is longer, and anneals k."""
 _TIME_TO_ANNEAL = 1000  # steps; in fewer, "l1" does not come down to k active atoms
+_SIZE = [Interval(Integral, 1, 2**63, closed="left"), None]
+_SHARE = [Interval(Real, 0, 1, closed="both")]
+_CONSTRAINTS: dict[str, Any] = {
+    "n_atoms": _SIZE,
+    "expansion": [Interval(Real, 0, 1e6, closed="right"), None],
+    "activation": [StrOptions(set(ACTIVATIONS))],
+    "k": _SIZE,
+    "n_steps": _SIZE,
+    "batch_size": _SIZE,
+    "anneal": [Interval(Real, 1, None, closed="left"), None],
+    "learning_rate": [Interval(Real, 0, 1, closed="right")],
+    "warmup": _SHARE,
+    "decay": _SHARE,
+    "sparsity": [Interval(Real, 0, None, closed="left"), None],
+    "resample": _SHARE,
+    "normalization": [StrOptions(set(NORMALIZATIONS))],
+    "levels": [list, tuple],
+    "precision": [StrOptions(set(PRECISIONS))],
+    "compile": ["boolean"],
+}
 
 
 @dataclass(frozen=True)
@@ -109,23 +127,17 @@ class TrainingConfig:
     compile: bool = False
 
     def __post_init__(self) -> None:
-        check_choice(self.activation, "activation", ACTIVATIONS)
-        check_choice(self.normalization, "normalization", NORMALIZATIONS)
-        check_choice(self.precision, "precision", PRECISIONS)
+        given = vars(self)
+        for name, value in given.items():
+            if isinstance(value, bool) and name != "compile":  # an int, for Python
+                raise TypeError(f"{name} must not be {value}")
+        validate_parameter_constraints(_CONSTRAINTS, given, caller_name="train_sae")
         for name in ("n_atoms", "k", "n_steps", "batch_size"):
-            if getattr(self, name) is not None:  # NumPy's small integers could overflow
-                object.__setattr__(self, name, check_count(getattr(self, name), name))
-        _check_number(self.learning_rate, "learning_rate", above=0, most=1)
-        if self.anneal is not None:
-            _check_number(self.anneal, "anneal", least=1)
-        for name in ("warmup", "decay", "resample"):
-            _check_number(getattr(self, name), name, least=0, most=1)
-        if self.sparsity is not None:
-            _check_number(self.sparsity, "sparsity", least=0)
-            object.__setattr__(self, "sparsity", float(self.sparsity))  # torch takes no large int
-        if self.expansion is not None:
-            _check_number(self.expansion, "expansion", above=0, most=1e6)
-        levels = tuple(self.levels) if isinstance(self.levels, list | tuple) else ()
+            if given[name] is not None:  # NumPy's small integers could overflow
+                object.__setattr__(self, name, int(given[name]))
+        if self.sparsity is not None:  # torch takes no large int
+            object.__setattr__(self, "sparsity", float(self.sparsity))
+        levels = list(self.levels)
         if not levels or levels[-1] != 1 or sorted({0.0, *levels}) != [0.0, *levels]:
             raise ValueError(f"levels must rise from above 0 to 1.0; found {self.levels!r}")
         if self.n_atoms is not None and self.k is not None and self.k > self.n_atoms:
@@ -181,17 +193,3 @@ class ResolvedConfig(TrainingConfig):
     def sparsity_at(self, step: int) -> float:
         """Return the factor of the sparsity penalty at `step`."""
         return min(1.0, (step + 1) / max(1.0, self.warmup * self.n_steps))
-
-
-def _check_number(
-    value: Any, name: str, *, above: float | None = None, least: float = 0, most: float = math.inf
-) -> None:
-    """Raise unless `value` is a finite number within the range; the error names it."""
-    if not isinstance(value, numbers.Real) or isinstance(value, bool):
-        raise TypeError(f"{name} must be a number; found {value!r}")
-    number = float(value)
-    too_small = number <= above if above is not None else number < least
-    if too_small or not math.isfinite(number) or number > most:
-        bounds = f"above {above}" if above is not None else f"at least {least}"
-        bounds += f" and at most {most}" if most < math.inf else ""
-        raise ValueError(f"{name} must be {bounds}; found {value!r}")

@@ -12,7 +12,7 @@ LOGGERS = ("tensorboard", "wandb")
 
 def open_logger(
     logger: str | None, log_dir: str | None, settings: dict[str, Any]
-) -> tuple[Callable[[dict[str, float], int], None], Callable[[], None]]:
+) -> tuple[Callable[[dict[str, float], int], Any], Callable[[], Any]]:
     """Return a function that logs scalars at a step, and one that closes the log.
 
     A `log_dir` of None is the library's default; W&B shows the `settings` of the run.
@@ -22,15 +22,14 @@ def open_logger(
     check_choice(logger, "logger", LOGGERS)
     try:
         if logger == "tensorboard":
-            return _open_tensorboard(log_dir)
-        return _open_wandb(log_dir, settings)
+            from torch.utils.tensorboard import SummaryWriter
+        else:
+            import wandb
     except ImportError as error:
         raise ImportError(f"logger={logger!r} needs `pip install {logger}`") from error
-
-
-def _open_tensorboard(log_dir: str | None) -> Any:
-    from torch.utils.tensorboard import SummaryWriter
-
+    if logger == "wandb":
+        run = wandb.init(dir=log_dir, config=settings)
+        return (lambda scalars, step: run.log(scalars, step=step)), run.finish
     writer = SummaryWriter(log_dir)
 
     def log(scalars: dict[str, float], step: int) -> None:
@@ -38,10 +37,3 @@ def _open_tensorboard(log_dir: str | None) -> Any:
             writer.add_scalar(name, value, step)
 
     return log, writer.close
-
-
-def _open_wandb(log_dir: str | None, settings: dict[str, Any]) -> Any:
-    import wandb
-
-    run = wandb.init(dir=log_dir, config=settings)
-    return (lambda scalars, step: run.log(scalars, step=step)), run.finish

@@ -9,7 +9,7 @@ import numbers
 import os
 import warnings
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from saetm_plugins.atoms.data.readers import ArrayReader, Reader
 from saetm_plugins.atoms.data.streams import RowStream, open_source
 from saetm_plugins.atoms.normalization import Normalizer, fit_normalizer
 from saetm_plugins.atoms.training.checkpoints import CheckpointFolder
-from saetm_plugins.atoms.training.config import ResolvedConfig, TrainingConfig, preset_settings
+from saetm_plugins.atoms.training.config import PRESETS, ResolvedConfig, TrainingConfig
 from saetm_plugins.atoms.training.distributed import own_slice, process_group, same_on_all, world
 from saetm_plugins.atoms.training.finishing import finish, refuse_divergence
 from saetm_plugins.atoms.training.initialization import initial_weights
@@ -39,7 +39,13 @@ from saetm_plugins.atoms.training.run_logging import open_logger
 from saetm_plugins.atoms.training.torch_learner import TorchLearner
 from saetm_plugins.numerics.parallel import single_threaded
 from saetm_plugins.numerics.progress import progress_bar
-from saetm_plugins.validation import check_dense_size, check_text, resolve_device
+from saetm_plugins.validation import (
+    check_choice,
+    check_dense_size,
+    check_random,
+    check_text,
+    resolve_device,
+)
 
 _SAMPLE = 65_536  # rows for the centre, the starting atoms and the statistics
 _RESIDENT = 2**30  # bytes up to which an in-memory corpus is normalised once, not in batches
@@ -113,26 +119,28 @@ def train_sae(
     Raises
     ------
     ValueError
-        When embeddings are empty, not finite or not of one width, a setting is out of range,
-        `checkpoint_dir` holds a run with other settings, or training diverged.
+        When `checkpoint_dir` holds a run with other settings, or training diverged.
     """
     named = {"n_atoms": n_atoms, "activation": activation, "k": k, "n_steps": n_steps}
     named |= {"batch_size": batch_size, **settings}
     given = {name: value for name, value in named.items() if value is not None}
-    requested = TrainingConfig(**{**preset_settings(preset), **given})
+    if preset is not None:
+        given = PRESETS[check_choice(preset, "preset", tuple(PRESETS))] | given
+    requested = TrainingConfig(**given)
     if data_name is not None:
         check_text(data_name, "data_name")
     seed = _seed_of(random_state)
-    with process_group(resolve_device(device)) as device, _threads(requested, device):
+    with process_group(resolve_device(device)) as device, _fast_products(requested, device):
         seed = same_on_all(seed, device)
         source = open_source(embeddings)
-        sample = sample_rows(source, _SAMPLE, _rng(seed, 2))
+        sample = sample_rows(source, _SAMPLE, np.random.default_rng([seed, 2]))
         config = requested.resolve(_length(source, requested.n_steps), sample.shape[1])
         check_dense_size((config.n_atoms, sample.shape[1]), "n_atoms: weights", "fewer atoms")
         check_dense_size((config.batch_size, sample.shape[1]), "batch_size: a batch", "fewer rows")
         normalizer = fit_normalizer(sample, config.normalization)
         sample = normalizer.apply(sample)
-        learner = make_learner(initial_weights(sample, config, _rng(seed, 0)), config, device)
+        weights = initial_weights(sample, config, np.random.default_rng([seed, 0]))
+        learner = make_learner(weights, config, device)
         checkpoints = None
         if checkpoint_dir is not None:
             run = {**asdict(config), "random_state": seed, "n_documents": source.n_documents}
@@ -141,8 +149,7 @@ def train_sae(
             )
         log, close_log = open_logger(logger if world()[0] == 0 else None, log_dir, asdict(config))
         try:
-            with _fast_products(device):
-                _run(learner, source, normalizer, config, seed, device, checkpoints, log, verbose)
+            _run(learner, source, normalizer, config, seed, device, checkpoints, log, verbose)
         finally:
             close_log()
         facts = {**asdict(config), "data_name": data_name, "n_documents": source.n_documents}
@@ -175,15 +182,14 @@ def train_sae_from_config(
 
 def _length(source: Reader | RowStream, n_steps: int | None) -> int:
     """Return the number of documents from which sizes are chosen."""
-    if source.n_documents is not None:
+    if not isinstance(source, RowStream) or source.n_documents is not None:
         return source.n_documents
-    n_read = len(source.head)
     if n_steps is None:
         raise ValueError(
-            f"embeddings is an iterator that goes on after {n_read:,} rows, so its length is not "
-            "known: give n_steps, or an iterable that can be read more than once"
+            f"embeddings is an iterator that goes on after {len(source.head):,} rows, so its "
+            "length is not known: give n_steps, or an iterable that can be read repeatedly"
         )
-    return n_read
+    return len(source.head)
 
 
 def _tensor_batches(
@@ -196,8 +202,10 @@ def _tensor_batches(
 ) -> Iterator[torch.Tensor]:
     """Yield this process's share of every batch, normalised, on the device."""
     share = own_slice(batch_size)
+    on_gpu = torch.device(device).type == "cuda"
+    budget = torch.cuda.mem_get_info(device)[0] // 2 if on_gpu else _RESIDENT
     rows = source.rows if isinstance(source, ArrayReader) and source.in_memory else None
-    if rows is not None and rows.nbytes <= _budget(device):
+    if rows is not None and rows.nbytes <= budget:
         documents = torch.from_numpy(normalizer.apply(rows)).to(device)
         row_numbers = RowNumbers(len(documents))
         for picked in shuffled_batches(row_numbers, batch_size, seed, first):
@@ -208,7 +216,6 @@ def _tensor_batches(
         batches: Iterator[np.ndarray] = itertools.islice(streamed, first, None)
     else:
         batches = shuffled_batches(source, batch_size, seed, first)
-    on_gpu = torch.device(device).type == "cuda"
     for batch in prefetch(batches):
         tensor = torch.from_numpy(np.ascontiguousarray(batch[share]))
         if on_gpu:
@@ -235,14 +242,13 @@ def _run(
     taken = first
     rank, _ = world()
     batches = _tensor_batches(source, normalizer, config.batch_size, seed, first, device)
-    progress = progress_bar(
+    with progress_bar(
         total=config.n_steps,
         initial=first,
         desc="Training SAE",
         unit="step",
         disable=not verbose or rank > 0,
-    )
-    with progress:
+    ) as progress:
         for step, batch in zip(range(first, config.n_steps), batches, strict=False):
             rate = config.rate_at(step)
             report = learner.step(batch, rate, step)
@@ -268,7 +274,7 @@ def _run(
 
 def make_learner(weights: dict[str, np.ndarray], config: ResolvedConfig, device: str) -> Learner:
     """Return the faster implementation for the activation and device."""
-    if _is_sparse(config, device):  # late: numba takes its time
+    if _is_sparse(config, device):  # imported late: numba takes its time
         from saetm_plugins.atoms.training.sparse_learner import SparseLearner
 
         return SparseLearner(weights, config)
@@ -279,16 +285,15 @@ def _is_sparse(config: TrainingConfig, device: str) -> bool:
     return torch.device(device).type == "cpu" and config.activation in ("topk", "batch_topk")
 
 
-def _threads(config: TrainingConfig, device: str) -> AbstractContextManager[None]:
-    """Keep torch to one thread where the learner shares out its work itself."""
-    return single_threaded() if _is_sparse(config, device) else nullcontext()
-
-
 @contextmanager
-def _fast_products(device: str) -> Iterator[None]:
-    """Let float32 products on a GPU run as TF32 during the training."""
+def _fast_products(config: TrainingConfig, device: str) -> Iterator[None]:
+    """On a GPU let float32 products run as TF32.
+
+    On the CPU keep torch to one thread where the learner shares out its work itself.
+    """
     if torch.device(device).type != "cuda":
-        yield
+        with single_threaded() if _is_sparse(config, device) else nullcontext():
+            yield
         return
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("high")
@@ -298,24 +303,9 @@ def _fast_products(device: str) -> Iterator[None]:
         torch.set_float32_matmul_precision(before)
 
 
-def _budget(device: str) -> int:
-    """Return how many bytes of normalised embeddings may be held on the device."""
-    if torch.device(device).type == "cuda":
-        return torch.cuda.mem_get_info(device)[0] // 2
-    return _RESIDENT
-
-
-def _rng(seed: int, *stream: int) -> np.random.Generator:
-    return np.random.default_rng([seed, *stream])
-
-
 def _seed_of(random_state: Any) -> int:
     if random_state is None:
         return int(np.random.SeedSequence().generate_state(1)[0])
     if isinstance(random_state, numbers.Integral) and int(random_state) >= 0:
         return int(random_state)
-    if isinstance(random_state, np.random.RandomState):
-        return int(random_state.randint(2**31 - 1))
-    raise ValueError(
-        f"random_state must be a non-negative int, a RandomState or None; found {random_state!r}"
-    )
+    return int(check_random(random_state).randint(2**31 - 1))

@@ -21,50 +21,45 @@ def test_saved_folder_has_a_card_with_the_figures(sae, tmp_path):
         assert fact in card.text
 
 
-@pytest.mark.parametrize(
-    ("place", "revision", "arguments"),
-    [
-        ("snapshots/abc", "main", ""),
-        ("snapshots/abc/layers/one", "main", ", subfolder='layers/one'"),
-        ("snapshots/abc", "v2", ", revision='v2'"),
-    ],
-)
-def test_model_loads_by_hub_name_from_the_hubs_own_cache(sae, tmp_path, place, revision, arguments):
+LOADED = """
+from saetm_plugins.atoms import SparseAutoencoder
+for options in ({}, {"subfolder": "layers/one"}, {"revision": "v2"}):
+    print(SparseAutoencoder.from_pretrained("someone/atoms", **options).n_atoms)
+"""
+
+
+def test_models_load_by_hub_name_from_the_hubs_own_cache(sae, tmp_path):
     repository = tmp_path / "models--someone--atoms"
-    sae.save_pretrained(repository / place)
+    sae.save_pretrained(repository / "snapshots/abc")
+    sae.prefix(8).save_pretrained(repository / "snapshots/abc/layers/one")
+    sae.prefix(4).save_pretrained(repository / "snapshots/def")
     (repository / "refs").mkdir()
-    (repository / "refs" / revision).write_text("abc")
-    code = (
-        "from saetm_plugins.atoms import SparseAutoencoder;"
-        f"print(SparseAutoencoder.from_pretrained('someone/atoms'{arguments}).encoder_name)"
-    )
+    for revision, commit in (("main", "abc"), ("v2", "def")):
+        (repository / "refs" / revision).write_text(commit)
     environment = {**os.environ, "HF_HUB_CACHE": str(tmp_path), "HF_HUB_OFFLINE": "1"}
     found = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", LOADED],
         env=environment,
         capture_output=True,
         text=True,
         check=True,
         timeout=240,
     )
-    assert found.stdout.strip() == "some/encoder"
+    assert found.stdout.split() == ["16", "8", "4"]
 
 
 def test_model_loads_from_a_subfolder(sae, tmp_path):
     sae.save_pretrained(tmp_path / "models" / "one")
     loaded = SparseAutoencoder.from_pretrained(tmp_path, subfolder="models/one")
     assert loaded.encoder_name == "some/encoder"
-    with pytest.raises(FileNotFoundError, match="no subfolder 'models/two'"):
-        SparseAutoencoder.from_pretrained(tmp_path, subfolder="models/two")
-    with pytest.raises(ValueError, match="subfolder must lie within"):
-        SparseAutoencoder.from_pretrained(tmp_path / "models", subfolder="../models/one")
-    with pytest.raises(ValueError, match="revision is for hub names"):
-        SparseAutoencoder.from_pretrained(tmp_path / "models" / "one", revision="v2")
-
-
-def test_a_missing_path_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="nothing-here"):
-        SparseAutoencoder.from_pretrained(tmp_path / "nothing-here")
+    for path, options, error, message in [
+        ("nothing-here", {}, FileNotFoundError, "nothing-here"),
+        (".", {"subfolder": "models/two"}, FileNotFoundError, "no subfolder 'models/two'"),
+        ("models", {"subfolder": "../models/one"}, ValueError, "subfolder must lie within"),
+        ("models/one", {"revision": "v2"}, ValueError, "revision is for hub names"),
+    ]:
+        with pytest.raises(error, match=message):
+            SparseAutoencoder.from_pretrained(tmp_path / path, **options)
 
 
 def test_a_file_with_code_in_it_is_not_run(tmp_path):

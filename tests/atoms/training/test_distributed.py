@@ -11,9 +11,9 @@ import pytest
 
 from saetm_plugins.atoms import SparseAutoencoder, train_sae
 
-OPTIONS = {"n_atoms": 24, "k": 3, "n_steps": 30, "batch_size": 200, "precision": "fp32"}
+OPTIONS = {"n_atoms": 24, "k": 3, "n_steps": 20, "batch_size": 200, "precision": "fp32"}
 
-ACTIVATIONS = ["batch_topk", "l1", "jumprelu"]
+ACTIVATIONS = ["batch_topk", "l1"]
 
 WORKER = """
 import json, os, sys, numpy as np
@@ -25,15 +25,9 @@ with process_group("cpu"):
                         **json.loads(sys.argv[4]))
         if os.environ["RANK"] == "0":
             sae.save_pretrained(os.path.join(sys.argv[2], activation))
-"""
-
-
-SEEDLESS = """
-import os, sys, numpy as np
-from saetm_plugins.atoms import train_sae
-sae = train_sae(np.load(sys.argv[1]), 24, k=3, n_steps=3, batch_size=200, device="cpu",
-                random_state=None)
-np.save(os.path.join(sys.argv[2], "decoder-" + os.environ["RANK"]), sae.decoder_)
+    sae = train_sae(np.load(sys.argv[1]), 24, k=3, n_steps=3, batch_size=200, device="cpu",
+                    random_state=None)
+    np.save(os.path.join(sys.argv[2], "decoder-" + os.environ["RANK"]), sae.decoder_)
 """
 
 
@@ -74,6 +68,5 @@ def test_two_processes_equal_one(folder, embeddings, activation):
 
 
 def test_without_a_seed_all_processes_return_one_model(folder):
-    _run_two(SEEDLESS, str(folder / "rows.npy"), str(folder))
     first, second = (np.load(folder / f"decoder-{rank}.npy") for rank in range(2))
     assert np.array_equal(first, second)

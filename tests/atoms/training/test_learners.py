@@ -54,7 +54,7 @@ def test_state_brings_a_learner_back(learner):
         assert np.array_equal(array, second.weights[name]), name
 
 
-@pytest.mark.parametrize(("k", "n_atoms"), [(8, 1024), (3, 100), (40, 200)])
+@pytest.mark.parametrize(("k", "n_atoms"), [(8, 1024), (40, 200)])
 def test_float32_decides_which_atoms_are_the_largest(k, n_atoms):
     rng = np.random.default_rng(2)
     documents = rng.normal(size=(500, 48)).astype(np.float32)

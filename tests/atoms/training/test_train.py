@@ -1,12 +1,8 @@
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import torch
 
-from saetm_plugins.atoms import SparseAutoencoder, TrainingConfig, train_sae
+from saetm_plugins.atoms import TrainingConfig, train_sae
 from saetm_plugins.atoms.normalization import fit_normalizer
 from saetm_plugins.atoms.training.initialization import initial_weights
 from saetm_plugins.atoms.training.revival import revive_dead
@@ -32,18 +28,13 @@ def test_every_activation_explains_most_with_about_k_atoms(embeddings, activatio
     assert error < 0.4 * ((embeddings - embeddings.mean(axis=0)) ** 2).sum()
 
 
-def test_small_numpy_integers_do_not_overflow(embeddings):
-    plain, small = (train_sae(embeddings, n_atoms=32, k=k, n_steps=5, batch_size=100)
-                    for k in (3, np.uint8(3)))  # fmt: skip
-    np.testing.assert_array_equal(small.decoder_, plain.decoder_)
-
-
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("activation", ["batch_topk", "l1"])
 def test_same_seed_same_bits_other_seed_other_model(embeddings, activation):
-    first, second, other = (
-        train_sae(embeddings, 24, activation, k=3, n_steps=40, random_state=seed)
-        for seed in (1, 1, 2)
-    )
+    def train(k, seed):
+        return train_sae(embeddings, 24, activation, k=k, n_steps=20, random_state=seed)
+
+    first, other = train(3, 1), train(3, 2)
+    second = train(np.uint8(3), 1)  # small integers of NumPy do not overflow
     assert np.array_equal(first.decoder_, second.decoder_)
     assert np.array_equal(first.thresholds_, second.thresholds_)
     assert not np.array_equal(first.decoder_, other.decoder_)
@@ -58,9 +49,9 @@ def test_global_random_state_is_left_alone(embeddings):
     assert torch.equal(before[1], torch.get_rng_state())
 
 
-@pytest.mark.parametrize("n_documents", [1, 2, 7, 30, 300])
+@pytest.mark.parametrize("n_documents", [1, 2, 7, 300])
 def test_small_corpora_need_no_settings(embeddings, n_documents):
-    sae = train_sae(embeddings[:n_documents])
+    sae = train_sae(embeddings[:n_documents], n_steps=40)
     assert sae.n_atoms <= n_documents
     assert np.isfinite(sae.decoder_).all()
     assert np.diff(sae.transform(embeddings[:n_documents]).indptr).min() >= 1
@@ -68,13 +59,13 @@ def test_small_corpora_need_no_settings(embeddings, n_documents):
 
 def test_identical_documents_share_their_atoms():
     embeddings = np.tile(np.linspace(1, 2, 16, dtype=np.float32), (40, 1))
-    codes = train_sae(embeddings).transform(embeddings).toarray()
+    codes = train_sae(embeddings, n_steps=40).transform(embeddings).toarray()
     assert codes.sum() > 0
     assert (codes == codes[0]).all()
 
 
 def test_zero_embeddings_activate_nothing_and_stay_finite():
-    sae = train_sae(np.zeros((10, 4), dtype=np.float32))
+    sae = train_sae(np.zeros((10, 4), dtype=np.float32), n_steps=40)
     assert np.isfinite(sae.decoder_).all()
     assert sae.transform(np.zeros((3, 4))).nnz == 0
 
@@ -132,17 +123,17 @@ def test_every_prefix_of_a_matryoshka_model_reconstructs(embeddings):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"activation": "softmax"}, "activation must be one of.*'softmax'"),
-        ({"n_atoms": 0}, "n_atoms must be at least 1; found 0"),
+        ({"activation": "softmax"}, "'activation' parameter .*'softmax'"),
+        ({"n_atoms": 0}, "'n_atoms' parameter .* Got 0"),
         ({"n_atoms": 4, "k": 5}, "k must be at most n_atoms"),
         ({"learning_rate": -1}, "learning_rate"),
-        ({"learning_rate": 1e30}, "learning_rate must be above 0 and at most 1"),
-        ({"device": "meta"}, "device is 'meta'"),
+        ({"learning_rate": 1e30}, "learning_rate"),
+        ({"device": "meta"}, "device 'meta' is not available"),
         ({"levels": (0.5, 0.2, 1.0)}, "levels"),
         ({"preset": "gpt"}, "preset must be one of"),
         ({"random_state": "x"}, "random_state"),
         ({"device": "abacus"}, "device 'abacus'"),
-        ({"normalization": "batch"}, "normalization must be one of"),
+        ({"normalization": "batch"}, "'normalization' parameter"),
     ],
 )
 def test_bad_settings_are_named(embeddings, arguments, message):
@@ -150,16 +141,10 @@ def test_bad_settings_are_named(embeddings, arguments, message):
         train_sae(embeddings, **arguments)
 
 
-def test_embeddings_with_nan_are_refused_with_their_row(embeddings):
-    broken = embeddings.copy()
-    broken[17, 3] = np.nan
-    with pytest.raises(ValueError, match="row 17"):
-        train_sae(broken)
-
-
-def test_embeddings_too_large_to_square_are_refused(embeddings):
-    with pytest.raises(ValueError, match=r"embeddings is too large .*\(row 9 holds 1e\+30\)"):
-        train_sae(np.where(np.arange(1500)[:, None] == 9, np.float32(1e30), embeddings))
+@pytest.mark.parametrize(("value", "message"), [(np.nan, "row 17"), (1e30, r"large .*\(row 17")])
+def test_embeddings_that_would_spoil_the_weights_are_refused(embeddings, value, message):
+    with pytest.raises(ValueError, match=message):
+        train_sae(np.where(np.arange(1500)[:, None] == 17, np.float32(value), embeddings))
 
 
 @pytest.mark.parametrize(
@@ -184,28 +169,15 @@ def test_gpu_and_cpu_learn_equally_well(embeddings):
     assert errors[0] == pytest.approx(errors[1], abs=0.05)
 
 
-def test_model_repr_names_its_size(embeddings):
-    sae = train_sae(embeddings, n_atoms=16, n_steps=5)
-    assert isinstance(sae, SparseAutoencoder)
+def test_where_nothing_compiles_training_goes_on_without(embeddings, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("no compiler")
+
+    options = {"n_atoms": 16, "activation": "l1", "k": 3, "n_steps": 8, "device": "cpu"}
+    plain = train_sae(embeddings, **options)
+    monkeypatch.setattr(torch, "compile", lambda function: fail)
+    with pytest.warns(UserWarning, match="torch.compile failed, going on without") as warned:
+        sae = train_sae(embeddings, **options, compile=True)
+    assert len(warned) == 1
+    np.testing.assert_array_equal(sae.decoder_, plain.decoder_)
     assert "n_atoms=16" in repr(sae)
-
-
-COMPILED = """
-import sys, numpy as np
-from saetm_plugins.atoms import train_sae
-train_sae(np.load(sys.argv[1]), 16, "l1", k=3, n_steps=8, device="cpu", compile=True)
-"""
-
-
-def test_where_nothing_compiles_training_goes_on_without(embeddings, tmp_path):
-    np.save(tmp_path / "rows.npy", embeddings[:200])
-    nowhere = {"CXX": str(tmp_path / "no-compiler"), "TORCHINDUCTOR_CACHE_DIR": str(tmp_path)}
-    done = subprocess.run(
-        [sys.executable, "-c", COMPILED, str(tmp_path / "rows.npy")],
-        env={**os.environ, **nowhere},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stderr.count("torch.compile failed, going on without") == 1
