@@ -15,7 +15,7 @@ import torch
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 
 from saetm_plugins import SAETopicModel, analysis, evaluation, train_sae
-from saetm_plugins.emission import fit_emissions, fit_emissions_blocks, infer_doc_atoms
+from saetm_plugins.emission import fit_emissions, infer_doc_atoms
 
 SURROGATE = "a\ud800"  # half of a surrogate pair, which no file can hold
 N = 400
@@ -89,7 +89,6 @@ CALLS = {
     "encode": lambda m, embeddings: m.sae.transform(embeddings),
     "emissions": lambda m, **wrong: fit_emissions(
         **{"doc_atoms": m.theta, "bow": m.counts} | wrong),
-    "blocks": function(fit_emissions_blocks),
     "infer": lambda m, **wrong: infer_doc_atoms(
         **{"bow": m.counts, "emissions": m.emissions} | wrong),
     "shares": lambda m, **wrong: analysis.topic_shares(m.model, **{"groups": m.groups} | wrong),
@@ -159,7 +158,6 @@ ROWS_OF_MISTAKES = [
     ("train_sae", "warmup", [True, 2.0]), ("train_sae", "checkpoint_dir", [3]),
     ("emissions", "word_weights", [masked([1.0] * 20), ["a"] * 20, np.full(20, 3e38)]),
     ("emissions", "prior", ["x", 1e300]), ("emissions", "background_weight", [1, "x"]),
-    ("blocks", "blocks", [None, 5, [5], ["ab"]]),
     ("infer", "prevalence", [np.zeros(6), "x", masked(np.full(6, 0.1))]),
     ("infer", "prior", [1e300, -1]),
     ("shares", "groups", [None, 3, ["a"], [None] * N]), ("compare", "a", ["z", None]),
@@ -239,9 +237,6 @@ MISTAKES_OF_BERTOPIC = [
     ("topics_per_class", "classes", ["a", None] * 200, r"classes\[1\] is None"),
     ("topics_per_class", "classes", [SURROGATE] * N, r"classes\[0\]"),
     ("update_topics", "n_gram_range", (900, 900), "n_gram_range: empty"),
-    ("merge_models", "models", None, "models must hold"),
-    ("merge_models", "models", [], "models is empty"),
-    ("merge_models", "models", [3, 3], r"models\[0\]"),
 ]
 
 
