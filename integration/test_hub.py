@@ -4,8 +4,6 @@ The client's constants name that hub, as ``HF_ENDPOINT`` would. Safetensors go u
 the rest inside the commit, as huggingface.co asks for it.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json
@@ -13,7 +11,6 @@ import pickle
 import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 import numpy as np
 import pytest
@@ -23,30 +20,30 @@ from huggingface_hub.errors import HfHubHTTPError
 from saetm_plugins.atoms import SparseAutoencoder, atom_stability, train_sae
 
 TOKEN = "hf_loopback"
+UNKNOWN = {"error": "this hub knows no such request"}
 
 
 class Hub(ThreadingHTTPServer):
     """Repositories in memory: ``repositories[name]["files"]`` maps paths to bytes."""
 
-    def __init__(self) -> None:
+    def __init__(self):
         super().__init__(("127.0.0.1", 0), _Requests)
         self.address = f"http://127.0.0.1:{self.server_port}"
-        self.repositories: dict[str, dict[str, Any]] = {}
-        self.objects: dict[str, bytes] = {}
+        self.repositories, self.objects = {}, {}
 
-    def add(self, name: str, files: dict[str, bytes], private: bool = False) -> None:
+    def add(self, name, files, private=False):
         self.repositories[name] = {"files": dict(files), "private": private}
 
-    def revision(self, name: str) -> str:
-        """Return what stands for the commit: a digest of all files."""
+    def revision(self, name):
+        """Return a digest of all files, for the name of a commit."""
         digest = hashlib.sha1()
         for path, content in sorted(self.repositories[name]["files"].items()):
             digest.update(path.encode() + content)
         return digest.hexdigest()
 
-    def commit(self, name: str, lines: list[dict[str, Any]]) -> None:
+    def commit(self, name, lines):
         files = self.repositories[name]["files"]
-        for line in lines:
+        for line in map(json.loads, lines):
             value = line["value"]
             if line["key"] == "file":
                 assert value["encoding"] == "base64"
@@ -57,86 +54,79 @@ class Hub(ThreadingHTTPServer):
 
 class _Requests(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: Hub
 
-    def log_message(self, *_: Any) -> None:
+    def log_message(self, *_):
         pass
 
-    def do_POST(self) -> None:
-        body = self._body()
-        path = self.path.split("?")[0]
+    def do_POST(self):
+        body, path, hub = self._body(), self.path.split("?")[0], self.server
         if self.headers.get("Authorization") != f"Bearer {TOKEN}":
             return self._send(401, {"error": "Invalid username or password."})
         if path == "/api/repos/create":
             wanted = json.loads(body)
             name = "/".join(filter(None, [wanted.get("organization"), wanted["name"]]))
-            answer = {"url": f"{self.server.address}/{name}", "name": name}
-            if name in self.server.repositories:
+            answer = {"url": f"{hub.address}/{name}", "name": name}
+            if name in hub.repositories:
                 return self._send(409, {**answer, "error": "You already created this model repo"})
-            private = wanted.get("private") or wanted.get("visibility") == "private"
-            self.server.add(name, {}, private)
+            hub.add(name, {}, wanted.get("private") or wanted.get("visibility") == "private")
             return self._send(200, answer)
         if path == "/api/validate-yaml":
             assert json.loads(body)["content"].startswith("---\n")
             return self._send(200, {"errors": [], "warnings": []})
-        if path.startswith("/api/models/") and path.endswith("/preupload/main"):
-            files = [
-                {"path": file["path"], "shouldIgnore": False} for file in json.loads(body)["files"]
-            ]
+        if path.endswith("/preupload/main"):
+            files = [{"path": file["path"], "shouldIgnore": False, "uploadMode": "regular"}
+                     for file in json.loads(body)["files"]]  # fmt: skip
             for file in files:
-                file["uploadMode"] = "lfs" if file["path"].endswith(".safetensors") else "regular"
+                if file["path"].endswith(".safetensors"):
+                    file["uploadMode"] = "lfs"
             return self._send(200, {"files": files})
         if path.endswith(".git/info/lfs/objects/batch"):
             objects = json.loads(body)["objects"]
             for each in objects:
-                each["actions"] = {"upload": {"href": f"{self.server.address}/lfs/{each['oid']}"}}
+                each["actions"] = {"upload": {"href": f"{hub.address}/lfs/{each['oid']}"}}
             return self._send(200, {"transfer": "basic", "objects": objects})
         if found := re.fullmatch(r"/api/models/(.+)/commit/main", path):
-            self.server.commit(found[1], [json.loads(line) for line in body.splitlines()])
-            revision = self.server.revision(found[1])
-            url = f"{self.server.address}/{found[1]}/commit/{revision}"
+            hub.commit(found[1], body.splitlines())
+            revision = hub.revision(found[1])
+            url = f"{hub.address}/{found[1]}/commit/{revision}"
             return self._send(200, {"success": True, "commitUrl": url, "commitOid": revision})
-        return self._refuse()
+        return self._send(404, UNKNOWN)
 
-    def do_PUT(self) -> None:
-        body = self._body()
-        oid = self.path.removeprefix("/lfs/")
+    def do_PUT(self):
+        body, oid = self._body(), self.path.removeprefix("/lfs/")
         if hashlib.sha256(body).hexdigest() != oid:
             return self._send(400, {"error": "the object is not what its name says"})
         self.server.objects[oid] = body
         return self._send(200, {})
 
-    def do_HEAD(self) -> None:
-        self.do_GET()
-
-    def do_GET(self) -> None:
-        path = self.path.split("?")[0]
+    def do_GET(self):
+        path, hub = self.path.split("?")[0], self.server
         found = re.fullmatch(r"/api/models/([^/]+/[^/]+)(/revision/.+|/tree/.+)?", path)
         found = found or re.fullmatch(r"/([^/]+/[^/]+)/resolve/[^/]+/(.+)", path)
         if found is None:
-            return self._refuse()
+            return self._send(404, UNKNOWN)
         name, rest = found[1], found[2] or ""
-        repository = self.server.repositories.get(name)
-        if repository is None:
+        if name not in hub.repositories:
             return self._send(404, {"error": "Repository not found"}, "RepoNotFound")
-        revision, files = self.server.revision(name), repository["files"]
+        files, revision = hub.repositories[name]["files"], hub.revision(name)
         if rest.startswith("/tree/"):
-            tree = [
+            return self._send(200, [
                 {"type": "file", "path": path, "size": len(content), "oid": _blob(content)}
                 for path, content in files.items()
-            ]
-            return self._send(200, tree)
+            ])  # fmt: skip
         if path.startswith("/api/"):
-            about = {"id": name, "sha": revision, "private": repository["private"]}
+            about = {"id": name, "sha": revision, "private": hub.repositories[name]["private"]}
             return self._send(200, {**about, "siblings": [{"rfilename": path} for path in files]})
         if rest not in files:
             return self._send(404, {"error": "Entry not found"}, "EntryNotFound")
         headers = {"ETag": f'"{_blob(files[rest])}"', "X-Repo-Commit": revision}
         if name.endswith("/huge"):
-            return self._send(200, b"", **headers, length=str(2**40))
+            return self._send(200, b"", length=2**40, **headers)
         return self._send(200, files[rest], **headers)
 
-    def _body(self) -> bytes:
+    do_HEAD = do_GET
+
+    def _body(self):
         if self.headers.get("Transfer-Encoding") != "chunked":
             return self.rfile.read(int(self.headers.get("Content-Length", 0)))
         parts = []
@@ -146,25 +136,20 @@ class _Requests(BaseHTTPRequestHandler):
         self.rfile.readline()
         return b"".join(parts)
 
-    def _refuse(self) -> None:
-        self._send(404, {"error": "this hub knows no such request"})
-
-    def _send(
-        self, status: int, content: Any, error_code: str = "", length: str = "", **headers: str
-    ) -> None:
+    def _send(self, status, content, error_code="", length=None, **headers):
         payload = content if isinstance(content, bytes) else json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", length or str(len(payload)))
+        headers["Content-Length"] = len(payload) if length is None else length
         if error_code:
-            self.send_header("X-Error-Code", error_code)
+            headers["X-Error-Code"] = error_code
+        self.send_response(status)
         for name, value in headers.items():
-            self.send_header(name, value)
+            self.send_header(name, str(value))
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(payload)
 
 
-def _blob(content: bytes) -> str:
+def _blob(content):
     """Return the name that git gives a file's content."""
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
 

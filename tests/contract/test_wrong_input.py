@@ -237,9 +237,6 @@ MISTAKES_OF_BERTOPIC = [
     ("topics_per_class", "classes", ["a", None] * 200, r"classes\[1\] is None"),
     ("topics_per_class", "classes", [SURROGATE] * N, r"classes\[0\]"),
     ("update_topics", "n_gram_range", (900, 900), "n_gram_range: empty"),
-    ("merge_models", "models", None, "models must hold"),
-    ("merge_models", "models", [], "models is empty"),
-    ("merge_models", "models", [3, 3], r"models\[0\]"),
 ]
 
 

@@ -53,7 +53,8 @@ with warnings.catch_warnings():
     BERTOPIC.delete_topics([3])  # so that there is a topic -1
 OF_BERTOPIC = {
     **LEGAL, "documents": lists(TEXTS), "docs": lists(TEXTS), "X": rows(EMBEDDINGS),
-    "y": Choice(None, GROUPS), "nr_topics": Choice(2, 3, "auto"), "topic": integers,
+    "y": Choice(None, GROUPS), "nr_topics": Choice(2, 3, "auto"),
+    "topic": often(st.integers(0, 2), integers),
     "topics": labels([0, 1, 2, -1] * 10), "classes": labels(GROUPS), "timestamps": TIMES,
     "topics_to_merge": st.one_of(st.lists(st.integers(-1, 2), max_size=3),
                                  st.sampled_from([[[0, 1]], [[0, 1], [2, 3]]])),

@@ -31,16 +31,12 @@ from fuzzing import (
     on_a_copy,
 )  # fmt: skip
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
-from strategies import Choice, Only, integers, labels, rows, texts, weights, word_lists
+from strategies import Choice, Only, integers, labels, lists, rows, texts, weights, word_lists
 
 from saetm_plugins import SAETopicModel, SparseAutoencoder, analysis, evaluation, train_sae
 from saetm_plugins.atoms.foundation import load_foundation
 from saetm_plugins.corpus import Chunker, WordVectorizer
-from saetm_plugins.emission import (
-    fit_emissions,
-    fit_pooled_emissions,
-    infer_doc_atoms,
-)  # fmt: skip
+from saetm_plugins.emission import fit_emissions, fit_pooled_emissions, infer_doc_atoms
 from saetm_plugins.merging import make_merge
 from saetm_plugins.plotting import map_documents
 
@@ -80,7 +76,7 @@ LEGAL = {
     "k": 2, "n_steps": 5, "batch_size": Choice(16, 1, 40, 1000), "learning_rate": 0.005,
     "activation": Choice("batch_topk", "topk", "jumprelu", "l1"), "warmup": 0.1,
     "expansion": Choice(1.5, 2), "resample": 0.6, "normalization": Choice("unit", "none"),
-    "anneal": Choice(None, 0.5), "sparsity": Choice(None, 0.1), "block_size": 3,
+    "anneal": Choice(None, 0.5), "sparsity": Choice(None, 0.1),
 }  # fmt: skip
 
 
@@ -196,8 +192,9 @@ def weights_of_atoms(draw):
     made = {name: getattr(SAE, f"{name}_") for name in names}
     name = draw(st.sampled_from(names))
     changed = draw(rows(np.atleast_2d(made[name])))
-    vector = made[name].ndim == 1 and getattr(changed, "ndim", 0) == 2 and len(changed)
-    return {**made, name: changed[0] if vector else changed}
+    if made[name].ndim == 1 and isinstance(changed, np.ndarray) and changed.ndim == 2:
+        changed = changed.ravel()
+    return {**made, name: changed}
 
 
 SUMS = FITTED.atoms_.sums
@@ -255,7 +252,7 @@ ANALYSIS = {
     "find_documents": analyze("find_documents", "topic", documents=Choice(None)),
     "mixtures": analyze("mixtures", "documents embeddings", check_mixtures),
     "document_atoms": analyze("document_atoms", "documents embeddings"),
-    "name_scores": analyze("name_scores", "documents", part=0.3),
+    "name_scores": analyze("name_scores", "documents", part=0.3, documents=Only(lists(TEXTS))),
     "suggest_n_topics": analyze("suggest_n_topics", "counts documents embeddings", part=0.2),
     "topic_stability": analyze("topic_stability", "documents embeddings seeds", part=0.2),
     "name_topics": analyze("name_topics", "documents", part=0.3),

@@ -47,7 +47,7 @@ with np.errstate(all="ignore"):
     ]
 for mode in ("1", "L", "LA", "P", "RGBA", "CMYK", "YCbCr", "I", "I;16", "F", "HSV"):
     ODD_PICTURES += [Image.new(mode, size) for size in ((8, 8), (1, 1), (300, 2))]
-CONTAINERS = [list, tuple, iter, lambda each: each[0], pd.Series]
+CONTAINERS = [list, tuple, iter, lambda each: each[0] if each else each, pd.Series]
 images = st.one_of(
     lists(PICTURES, st.sampled_from(["none.png", *ODD_PICTURES]), CONTAINERS),
     st.just(np.stack(PICTURES)),

@@ -134,7 +134,8 @@ CONTAINERS = [
 ]  # fmt: skip
 OTHER_CONTAINERS = [
     np.array, lambda each: np.array(each)[:, None], pd.Series, lambda each: set(map(str, each)),
-    lambda each: torch.tensor(range(len(each))), lambda each: pd.Series(each, dtype="category"),
+    lambda each: torch.tensor(range(len(each))),
+    lambda each: pd.Series(map(str, each), dtype="category"),
     lambda each: np.ma.array(range(len(each)), mask=[1] + [0] * (len(each) - 1)),
 ]  # fmt: skip
 
@@ -164,9 +165,10 @@ def labels(draw, like):
 
 
 def word_lists(like):
-    """Draw lists of words of which some are other ones."""
-    words = st.one_of(st.sampled_from(like[0]), st.sampled_from(like[0]), texts, st.none())
-    return lists(like, st.lists(words, max_size=6), [list, tuple, CONTAINERS[3]])
+    """Draw lists of words, some in another order, and a few with other words."""
+    words = st.one_of(st.sampled_from(like[0]), st.sampled_from(like[1]), texts, st.none())
+    others = often(st.permutations(like[0]), st.lists(words, max_size=6))
+    return lists(like, others, [list, tuple, CONTAINERS[3]])
 
 
 def nearly(value):
