@@ -35,20 +35,16 @@ def good_judge(messages, number):
     return Reply(find_intruder(messages))
 
 
-def test_good_judge_finds_every_intruder_and_rates():
+def test_judged_measures_are_shares_of_right_answers_and_ratings():
+    def first_member(messages, number):
+        return Reply(next(w for w in shown_words(messages) if w != find_intruder(messages)))
+
     with serve(good_judge) as server:
         judge = TopicJudge(chat_to(server))
         np.testing.assert_array_equal(judge.intruder_detection(TOPICS), [1, 1, 1])
         np.testing.assert_array_equal(judge.coherence_rating(TOPICS), [85, 85, 85])
         assert len(server.requests) == 3 * 3 + 3
-
-
-def test_judge_that_names_a_member_is_wrong():
-    def first_member(messages, number):
-        return Reply(next(w for w in shown_words(messages) if w != find_intruder(messages)))
-
-    with serve(first_member) as server:
-        judge = TopicJudge(chat_to(server))
+        server.reply = first_member
         np.testing.assert_array_equal(judge.intruder_detection(TOPICS), [0, 0, 0])
 
 
@@ -77,29 +73,32 @@ def test_questions_are_asked_at_once_but_no_more_than_allowed():
 
 def test_rate_limits_and_server_errors_are_tried_again():
     def moody(messages, number):
-        if number % 3:
+        if number in (1, 2, 4):
             return Reply(status=429 if number % 2 else 503, raw='{"error": {"message": "later"}}')
         return good_judge(messages, number)
 
     with serve(moody) as server:
-        judge = TopicJudge(chat_to(server, max_retries=8, max_workers=1))
+        judge = TopicJudge(chat_to(server, max_retries=2, max_workers=1))
         np.testing.assert_array_equal(judge.coherence_rating(TOPICS), [85, 85, 85])
-        assert len(server.requests) == 9
+        assert len(server.requests) == 6
 
 
-def test_rate_limit_that_stays_is_an_error():
-    with serve(lambda *_: Reply(status=429, raw='{"error": {"message": "quota"}}')) as server:
-        with pytest.raises(JudgeError, match="gave no answer after 2 tries"):
-            TopicJudge(chat_to(server, max_retries=1)).coherence_rating(TOPICS[:1])
-        assert len(server.requests) == 2
-
-
-def test_slow_judge_times_out():
-    with (
-        serve(lambda *_: Reply("85", delay=2)) as server,
-        pytest.raises(JudgeError, match=r"gave no answer after 1 tries: .*timed out"),
-    ):
-        TopicJudge(chat_to(server, timeout=0.2)).coherence_rating(TOPICS[:1])
+@pytest.mark.parametrize(
+    ("reply", "settings", "message"),
+    [
+        (Reply(status=429, raw="{}"), {"max_retries": 1}, "gave no answer after 2 tries"),
+        (Reply("85", delay=2), {"timeout": 0.2}, r"no answer after 1 tries: .*timed out"),
+        (Reply(raw="<html>hello</html>"), {}, "127"),
+        (Reply(raw="{}"), {}, "127"),
+        (Reply(raw='{"choices": []}'), {}, "127"),
+        (Reply(raw="[1, 2]"), {}, "127"),
+    ],
+)
+def test_limits_that_stay_slow_judges_and_garbage_are_errors(reply, settings, message):
+    with serve(lambda *_: reply) as server:
+        with pytest.raises(JudgeError, match=message):
+            TopicJudge(chat_to(server, **settings)).coherence_rating(TOPICS[:1])
+        assert len(server.requests) == 1 + settings.get("max_retries", 0)
 
 
 def test_redirects_are_not_followed():
@@ -120,26 +119,12 @@ def test_judge_that_is_down_is_named():
         TopicJudge(chat).coherence_rating(TOPICS)
 
 
-@pytest.mark.parametrize(
-    "body", ["<html>hello</html>", "{}", '{"choices": []}', "[1, 2]", '{"choices": null}']
-)
-def test_garbage_in_place_of_a_completion_is_an_error(body):
-    with serve(lambda *_: Reply(raw=body)) as server, pytest.raises(JudgeError, match="127"):
-        TopicJudge(chat_to(server)).coherence_rating(TOPICS[:1])
-
-
 def test_prose_is_asked_about_again_and_then_refused():
     with serve(lambda *_: Reply("I would say these are about pets.")) as server:
         with pytest.raises(JudgeError, match=r"no legal answer in 2 attempts.*about pets"):
             TopicJudge(chat_to(server), n_attempts=2).coherence_rating(TOPICS[:1])
         assert "Answer again" in server.requests[1]["messages"][-1]["content"]
-
-
-def test_second_answer_counts_when_the_first_was_prose():
-    def second_thoughts(messages, number):
-        return Reply("Hmm, let me think." if len(messages) == 2 else "70")
-
-    with serve(second_thoughts) as server:
+        server.reply = lambda messages, _: Reply("Hmm." if len(messages) == 2 else "70")
         assert TopicJudge(chat_to(server)).coherence_rating(TOPICS[:1]) == [70]
 
 
@@ -203,41 +188,30 @@ def test_cache_whose_making_was_cut_short_is_made_anew(tmp_path, monkeypatch):
     assert AnswerCache(path).get(["question"]) == {"question": "answer"}
 
 
-def test_cache_of_another_version_is_refused(tmp_path):
-    path = tmp_path / "answers.sqlite"
-    with sqlite3.connect(path) as connection:
+def test_files_that_are_no_cache_of_this_version_are_refused(tmp_path):
+    newer, foreign = tmp_path / "newer", tmp_path / "foreign"
+    with sqlite3.connect(newer) as connection:
         connection.execute("PRAGMA user_version = 99")
-    with serve(good_judge) as server, pytest.raises(ValueError, match="another version"):
-        TopicJudge(chat_to(server), path)
+    foreign.write_bytes(b"something else entirely, and long enough to be looked at" * 20)
+    for path, message in ((newer, "another version"), (foreign, "not a cache of answers")):
+        with pytest.raises(ValueError, match=message):
+            AnswerCache(path)
 
 
-def test_foreign_file_is_no_cache(tmp_path):
-    path = tmp_path / "answers.sqlite"
-    path.write_bytes(b"something else entirely, and long enough to be looked at" * 20)
-    with serve(good_judge) as server, pytest.raises(ValueError, match="not a cache of answers"):
-        TopicJudge(chat_to(server), path)
+def test_one_of_the_words_alone_is_a_legal_answer():
+    for text in ("catb", ' "Catb". ', "**catb**", "CATB\n"):
+        assert parse_choice(text, ("cata", "catb")) == "catb"
+    for text in ("", "cat", "The word is catb", "cata, catb", "catb because"):
+        with pytest.raises(ValueError, match="not one of"):
+            parse_choice(text, ("cata", "catb"))
 
 
-@pytest.mark.parametrize("text", ["catb", ' "Catb". ', "**catb**", "CATB\n"])
-def test_one_word_is_a_legal_answer(text):
-    assert parse_choice(text, ("cata", "catb")) == "catb"
-
-
-@pytest.mark.parametrize("text", ["", "cat", "The word is catb", "cata, catb", "catb because"])
-def test_anything_else_is_no_legal_answer(text):
-    with pytest.raises(ValueError, match="not one of"):
-        parse_choice(text, ("cata", "catb"))
-
-
-@pytest.mark.parametrize(("text", "number"), [("85", "85"), (" 7.5 ", "7.5"), ("100/100", "100")])
-def test_number_is_a_legal_rating(text, number):
-    assert parse_rating(text) == number
-
-
-@pytest.mark.parametrize("text", ["", "101", "-5", "about 80", "80 because", "eighty", "1e2"])
-def test_anything_else_is_no_legal_rating(text):
-    with pytest.raises(ValueError, match="not a number from 0 to 100"):
-        parse_rating(text)
+def test_a_number_from_0_to_100_alone_is_a_legal_rating():
+    for text, number in (("85", "85"), (" 7.5 ", "7.5"), ("100/100", "100")):
+        assert parse_rating(text) == number
+    for text in ("", "101", "-5", "about 80", "80 because", "eighty", "1e2"):
+        with pytest.raises(ValueError, match="not a number from 0 to 100"):
+            parse_rating(text)
 
 
 @pytest.fixture(scope="module")

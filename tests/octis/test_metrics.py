@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from saetm_plugins import SAETopicModel
+from saetm_plugins import SAETopicModel, train_sae
 from saetm_plugins.octis.metrics import (
     EmbeddingIntruder,
     IntruderDetection,
@@ -14,9 +14,9 @@ from saetm_plugins.octis.metrics import (
 
 @pytest.fixture(scope="module")
 def fitted(corpus):
-    return SAETopicModel(n_topics=5, n_atoms=32, k=4).fit(
-        corpus.documents, embeddings=corpus.embeddings
-    )
+    sae = train_sae(corpus.embeddings, n_atoms=32, k=4, n_steps=150)
+    model = SAETopicModel(n_topics=5, sae=sae, word_vectors="corpus")
+    return model.fit(corpus.documents, embeddings=corpus.embeddings)
 
 
 def test_metrics_score_any_models_words(fitted, corpus):
