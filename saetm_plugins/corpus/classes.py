@@ -37,7 +37,7 @@ def one_hot_classes(classes: Any, n_documents: int, name: str = "classes") -> On
         The argument's name, for the error.
     """
     try:
-        given = np.ravel(without_tensors(classes, name))
+        given = np.asarray(without_tensors(classes, name)).ravel()
     except (ValueError, TypeError) as error:  # lists of several lengths, masked entries
         raise ValueError(f"{name} must hold one class per document: {error}") from None
     if len(given) != n_documents:

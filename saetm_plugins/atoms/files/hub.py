@@ -119,7 +119,7 @@ def _download(path: str | os.PathLike[str], subfolder: str | None, revision: str
     download = partial(snapshot_download, str(path), revision=revision, allow_patterns=wanted)
     try:
         try:
-            planned = download(dry_run=True)
+            planned: Any = download(dry_run=True)
         except DryRunError:  # the hub is out of reach: take what was downloaded before
             planned = []
         size = sum(file.file_size or 0 for file in planned if file.will_download)

@@ -121,9 +121,14 @@ def train_sae(
     ValueError
         When `checkpoint_dir` holds a run with other settings, or training diverged.
     """
-    named = {"n_atoms": n_atoms, "activation": activation, "k": k, "n_steps": n_steps}
+    named: dict[str, Any] = {
+        "n_atoms": n_atoms,
+        "activation": activation,
+        "k": k,
+        "n_steps": n_steps,
+    }
     named |= {"batch_size": batch_size, **settings}
-    given = {name: value for name, value in named.items() if value is not None}
+    given: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
     if preset is not None:
         given = PRESETS[check_choice(preset, "preset", tuple(PRESETS))] | given
     requested = TrainingConfig(**given)
@@ -182,8 +187,9 @@ def train_sae_from_config(
 
 def _length(source: Reader | RowStream, n_steps: int | None) -> int:
     """Return the number of documents from which sizes are chosen."""
-    if not isinstance(source, RowStream) or source.n_documents is not None:
+    if source.n_documents is not None:
         return source.n_documents
+    assert isinstance(source, RowStream)
     if n_steps is None:
         raise ValueError(
             f"embeddings is an iterator that goes on after {len(source.head):,} rows, so its "
