@@ -15,7 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from saetm_plugins.atoms import SparseAutoencoder
-from saetm_plugins.atoms.nearness import near_atoms
+from saetm_plugins.atoms.nearness import near_atoms, nearest_cosines
 from saetm_plugins.corpus_sums import CorpusSums, embedding_sums, sum_documents
 from saetm_plugins.emission import Emissions, fit_pooled_emissions
 from saetm_plugins.merging import (
@@ -49,6 +49,7 @@ NEAR_SHARE = np.float32(0.5)
 a new document's variance unexplained, those that ship with the package 0.4."""
 EMITTED_SHARE = np.float32(0.3)
 """Of a topic's words: more raises the likelihood of documents, less the words' coherence."""
+_COSINE_BINS = np.linspace(-1, 1, 1001)
 _MOST_DOCUMENTS = 1e11  # counts of more would be refused as too large for float32
 _CLASS_KERNEL_WIDTH = 0.2  # of 0.05 to 0.2, the best on held-out labels of 20 Newsgroups
 
@@ -169,6 +170,44 @@ class AtomModel:
         mixed = sp.csr_matrix(activated * (1 - NEAR_SHARE) + near)
         mixed.sort_indices()
         return mixed
+
+    def outlier_scores(self, embeddings: np.ndarray) -> np.ndarray:
+        """Return the share of the fitted documents that lie nearer to the atoms, (n,) float32.
+
+        Raises
+        ------
+        ValueError
+            When no fitted document had an embedding.
+        """
+        counts = self.sums.cosine_counts
+        if counts is None or not counts.any():
+            raise ValueError("the model was fitted without embeddings: nothing is far from it")
+        nearer = np.append(np.cumsum(counts[::-1])[::-1], 0)[1:] + counts / 2
+        cosines = nearest_cosines(embeddings, *self._places)
+        bins = np.digitize(cosines, _COSINE_BINS[1:-1])
+        return (nearer[bins] / counts.sum()).astype(np.float32)
+
+    def with_cosines_of(self, embeddings: np.ndarray, own: sp.csr_matrix) -> AtomModel:
+        """Return the model that knows how near these fitted documents are to the others.
+
+        Parameters
+        ----------
+        embeddings : ndarray of shape (n, d)
+        own : csr_matrix of shape (n, K)
+            What words were learned from, see :func:`document_mixtures`.
+        """
+        cosines = nearest_cosines(embeddings, *self._places, own)
+        counts = np.histogram(cosines, _COSINE_BINS)[0].astype(np.float64)
+        before = self.sums.cosine_counts
+        counts = counts if before is None else before + counts
+        return dataclasses.replace(self, sums=dataclasses.replace(self.sums, cosine_counts=counts))
+
+    @property
+    def _places(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Where the atoms lie: sums of embeddings, mass, and the mean of the corpus."""
+        sums = self.sums
+        mean = sums.embedding / max(sums.n_embedded, 1e-300)
+        return sums.atom_embeddings, sums.embedded_atom_mass, mean
 
     def both_mixtures(self, embeddings: np.ndarray) -> tuple[sp.csr_matrix, sp.csr_matrix]:
         """Return :func:`document_mixtures`: the atoms of documents, and what words learn from."""

@@ -23,6 +23,7 @@ _AXES = {
     "atom_mass": "K", "distinct_atom_mass": "K", "embedded_atom_mass": "K", "atom_pairs": "KK",
     "embedding": "d", "atom_embeddings": "Kd", "atom_words": "KV", "document_frequency": "V",
     "embedded_document_frequency": "V", "word_embeddings": "Vd", "class_mass": "KC",
+    "cosine_counts": "B",
 }  # fmt: skip
 _SIGNED = ("embedding", "atom_embeddings", "word_embeddings")
 _ROWS = 16_384  # documents at a time: their embeddings are copied in float64
@@ -63,6 +64,9 @@ class CorpusSums:
         Sum of the embeddings of the documents that hold each word.
     class_mass : csr_matrix of shape (K, C), optional
         Σ θ_k over the documents of each known class, of all documents; None where none is known.
+    cosine_counts : ndarray of shape (B,), optional
+        Documents by their cosine with the nearest atom, from -1 to 1, each compared with the
+        others (:func:`~saetm_plugins.atoms.nearness.nearest_cosines`).
     """
 
     n_documents: float
@@ -79,6 +83,7 @@ class CorpusSums:
     embedded_document_frequency: np.ndarray | None = None
     word_embeddings: np.ndarray | None = None
     class_mass: sp.csr_matrix | None = None
+    cosine_counts: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         check_arrays(self, _AXES, signed=_SIGNED)

@@ -327,6 +327,7 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
             class_weight=class_weight,
         )
         atoms = replace(atoms, word_vectors=self._find_word_vectors(atoms, matches))
+        atoms = atoms.with_cosines_of(distinct, take(learned_from, corpus.distinct))
 
         # Stage 3: atoms → topics.
         row_atoms = without_atoms(atoms.with_near_atoms(row_atoms, corpus.embeddings), corpus.blank)
@@ -406,6 +407,8 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
             *corpus.take_distinct(learned_from), batch[~corpus.blank_documents], decay=decay
         )
         if corpus.embeddings is not None:
+            own, _, distinct = corpus.take_distinct(learned_from)
+            atoms = atoms.with_cosines_of(distinct, own)
             near = atoms.with_near_atoms(row_atoms, corpus.embeddings)
             row_atoms = without_atoms(near, corpus.blank)
             batch = corpus.per_document(row_atoms)
@@ -547,6 +550,38 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
         corpus.warn_of_blank(self._where_blank)
         row_atoms = self.atoms_.mixtures(corpus.embeddings)
         return corpus.per_document(without_atoms(row_atoms, corpus.blank))
+
+    def outlier_scores(
+        self,
+        documents: Any = None,
+        embeddings: Any = None,
+        *,
+        images: Any = None,
+        chunk: Any = "fitted",
+    ) -> np.ndarray:
+        """Return how unlike the fitted documents each document is, from 0 to 1.
+
+        The share of the fitted documents that lie nearer to the atoms than it does; each of these
+        was compared with the others alone. Above .95 a document is about something else, most
+        likely: of documents like the fitted ones 5 to 10 % are. Its mixture then says little.
+
+        Parameters
+        ----------
+        documents, embeddings, images, chunk
+            As in :meth:`transform`. A text in passages has the mean of their scores.
+
+        Returns
+        -------
+        ndarray of shape (n,), float32
+            NaN for blank texts.
+        """
+        check_is_fitted(self, "topics_")
+        corpus = self._read(documents, embeddings, images, sae=self.sae_, chunk=chunk)
+        corpus = corpus.with_blank(self.vectorizer_)
+        scores = self.atoms_.outlier_scores(corpus.embeddings)
+        found = np.ravel(corpus.per_document(scores[:, None]))
+        found[corpus.blank_documents] = np.nan
+        return found
 
     def score(
         self, documents: Any = None, y: Any = None, *, embeddings: Any = None, bow: Any = None

@@ -1,4 +1,4 @@
-"""Which atoms a document is near to, whether it activates them or not.
+"""Which atoms a document is near to, whether it activates them or not, and how near.
 
 A document's activations explain part of its embedding. Where the rest lies, the atoms say whose
 documents are near: a new document then belongs to what it resembles, even where the atoms that it
@@ -11,14 +11,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
+import torch
 
 from saetm_plugins.atoms.encoding import encode_normalized, rows_at_a_time, stack_blocks
 from saetm_plugins.numerics.arrays import unit_rows
-from saetm_plugins.numerics.parallel import even_ranges
+from saetm_plugins.numerics.parallel import even_ranges, matmul
 
 N_NEAR = 16
 """Atoms that a document is near to; of 4 to 32 the fewest after which agreement hardly rises."""
 _WIDTH = 0.15  # of the kernel over cosines; .12 to .2 are as good on 20 Newsgroups, AG News, BBC
+
+_ALONE = 1e-3  # of an atom's mass without a document: then it has no other
+_TINY = np.finfo(np.float32).tiny
 
 
 @dataclass(frozen=True)
@@ -80,3 +84,49 @@ def near_atoms(
         (shares.ravel(), live[near.indices].astype(np.int32), near.indptr),
         shape=(len(embeddings), len(mass)),
     )
+
+
+def nearest_cosines(
+    embeddings: np.ndarray,
+    atom_embeddings: np.ndarray,
+    mass: np.ndarray,
+    mean: np.ndarray,
+    own: sp.csr_matrix | None = None,
+) -> np.ndarray:
+    """Return how near documents are to the nearest atom, max_k cos(x_d - x̄, c_k - x̄).
+
+    Parameters
+    ----------
+    embeddings : ndarray of shape (n, d)
+    atom_embeddings : ndarray of shape (K, d)
+        m_k c_k, the sum of the unit embeddings of the documents of each atom.
+    mass, mean
+        As of :func:`near_atoms`.
+    own : csr_matrix of shape (n, K), optional
+        What documents that were fitted add to `mass`: each is then compared with the others alone,
+        as one that was not fitted would be.
+
+    Returns
+    -------
+    ndarray of shape (n,), float32
+    """
+    live = np.flatnonzero(mass > 0)
+    moments = (atom_embeddings[live] - mass[live, None] * mean).astype(np.float32)
+    lengths = np.linalg.norm(moments, axis=1)
+    found = np.empty(len(embeddings), dtype=np.float32)
+    for first, last in even_ranges(len(embeddings), rows_at_a_time(len(live))):
+        rows = unit_rows(np.asarray(embeddings[first:last], dtype=np.float32)) - np.float32(mean)
+        radius = np.linalg.norm(rows, axis=1)
+        products = matmul(torch.from_numpy(unit_rows(rows)), torch.from_numpy(moments).T).numpy()
+        cosines = products / np.maximum(lengths, _TINY)
+        if own is not None:
+            part = own[first:last][:, live].tocoo()
+            weight = part.data * radius[part.row]
+            product = products[part.row, part.col]
+            rest = lengths[part.col] ** 2 - 2 * weight * product + weight**2
+            alone = mass[live][part.col] - part.data < _ALONE
+            cosines[part.row, part.col] = np.where(
+                alone, -1, (product - weight) / np.sqrt(np.maximum(rest, _TINY))
+            )
+        found[first:last] = cosines.max(axis=1)
+    return found

@@ -148,8 +148,8 @@ class Corpus:
         weights, counts, embeddings = (take(array, self.distinct) for array in arrays)
         return weights, counts, embeddings
 
-    def per_document(self, row_atoms: sp.csr_matrix) -> sp.csr_matrix:
-        """Return the mixtures of documents (n, K), from those of rows (m, K)."""
+    def per_document(self, row_atoms: Any) -> Any:
+        """Return the mixtures of documents (n, K), from those of rows (m, K), sparse or dense."""
         return row_atoms if self.passages is None else self.passages.mean(row_atoms)
 
     def of_passages(self, row_atoms: sp.csr_matrix) -> FittedPassages | None:
