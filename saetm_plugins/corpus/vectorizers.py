@@ -20,12 +20,14 @@ from saetm_plugins.validation import as_list, check_text
 def default_vectorizer(n_documents: int) -> CountVectorizer:
     """Count words of three or more letters, without English stop words, at most 10,000 of them.
 
+    What is left of "didn't" and its like is no word.
+
     A word must occur in at least 5 documents, in fewer where the corpus is small.
     """
     min_df = 5 if n_documents >= 1000 else 2 if n_documents >= 50 else 1
     return CountVectorizer(
         stop_words="english",
-        token_pattern=r"(?u)\b[^\W\d_]{3,}\b",
+        token_pattern=r"(?u)\b[^\W\d_]{3,}\b(?!['’]t\b)",
         min_df=min_df,
         max_features=10_000,
         dtype=np.float32,

@@ -173,3 +173,9 @@ def test_words_even_over_atoms_are_stop_words():
     counts = np.column_stack([common, atoms < 2, np.arange(400) < 3])
     even = find_even_words(doc_atoms, sp.csr_matrix(counts.astype(np.float32)))
     assert even.tolist() == [True, False, False]
+
+
+def test_what_a_contraction_leaves_is_no_word():
+    texts = ["We didn't see it, it isn't won’t", "Don won the cup", "The donut didn't win"]
+    words = default_vectorizer(len(texts)).fit(texts).get_feature_names_out()
+    assert words.tolist() == ["cup", "don", "donut", "win", "won"]
