@@ -280,15 +280,6 @@ class TestBERTopic:
                 call()
 
     @pytest.mark.parametrize(
-        ("models", "words"),
-        [(None, "models must hold"), ([], "models is empty"), (["one", 3], r"models\[1\]")],
-    )
-    def test_models_to_merge(self, model, models, words):
-        models = models and [model if each == "one" else each for each in models]
-        with pytest.raises((ValueError, TypeError), match=words):
-            type(model).merge_models(models)
-
-    @pytest.mark.parametrize(
         ("parameter", "value"),
         [("outlier_threshold", "x"), ("outlier_threshold", 2.0), ("outlier_threshold", np.nan),
          ("target_weight", [1]), ("n_topics", True), ("n_topics", 0), ("merge", "unknown")],
