@@ -596,7 +596,11 @@ random_state, device
             distance_function = distance_function or (lambda rows: 1 - cosine_similarity(rows))
             link = linkage_function or (lambda d: linkage(d, "ward", optimal_ordering=True))
             distances = np.asarray(distance_function(topics))
-            tree = link(validate_distance_matrix(distances, self._model.n_topics_))
+            n_topics = self._model.n_topics_
+            if distances.shape == (n_topics, n_topics) and np.allclose(distances, distances.T):
+                # The same up to rounding, which SciPy takes for asymmetric.
+                distances = (distances + distances.T) / 2
+            tree = link(validate_distance_matrix(distances, n_topics))
         else:
             tree = topic_linkage(self)
         members = [[topic] for topic in range(self._model.n_topics_)]

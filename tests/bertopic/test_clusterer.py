@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 import torch
 from sklearn.metrics import adjusted_rand_score
 from sklearn.utils.estimator_checks import check_estimator
 
+from saetm_plugins.atoms import choice
 from saetm_plugins.bertopic import SAEClusterer
 
 
-def test_it_is_a_scikit_learn_clusterer():
+def test_it_is_a_scikit_learn_clusterer(monkeypatch):
+    monkeypatch.setattr(choice, "train_sae", functools.partial(choice.train_sae, n_steps=30))
     assert len(check_estimator(SAEClusterer(), on_skip=None)) > 30
 
 
