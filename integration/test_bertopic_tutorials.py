@@ -15,7 +15,6 @@ from bertopic import BERTopic
 from bertopic.dimensionality import BaseDimensionalityReduction
 from sklearn.feature_extraction.text import CountVectorizer
 
-from saetm_plugins import train_sae
 from saetm_plugins.bertopic import SAEBERTopic, SAEClusterer, SAERepresentation
 
 PAGES = sorted((Path(__file__).parent / "tutorials").glob("*.py"))
@@ -26,18 +25,12 @@ def test_all_pages_are_there():
     assert len(PAGES) >= 16
 
 
-@pytest.fixture(scope="module")
-def sae(news):
-    """Atoms for all pages: training them is most of a fit."""
-    return train_sae(news.embeddings[:N_DOCUMENTS])
-
-
 @pytest.mark.parametrize("kind", ["SAEBERTopic", "SAEClusterer"])
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_tutorial(page, kind, news, encoder, sae, tmp_path):
+def test_tutorial(page, kind, news, encoder, news_sae, tmp_path):
     def make(**options: Any) -> BERTopic:
         options.setdefault("embedding_model", encoder)
-        atoms = options.pop("sae", sae)
+        atoms = options.pop("sae", news_sae)
         if kind == "SAEBERTopic":
             return SAEBERTopic(N_TOPICS, sae=atoms, word_vectors="corpus", **options)
         options.setdefault("vectorizer_model", CountVectorizer(stop_words="english"))

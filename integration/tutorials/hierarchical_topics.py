@@ -9,6 +9,12 @@ def run(make, news, folder):
     tree = topic_model.hierarchical_topics(news.documents)
     assert len(tree) == n_topics - 1
     assert sorted(tree.Topics.iloc[0]) == list(range(n_topics))
+    assert (tree.Distance.diff().dropna() <= 1e-9).all()
+    members = dict(zip(tree.Parent_ID, tree.Topics, strict=True))
+    members |= {str(topic): [topic] for topic in range(n_topics)}
+    for row in tree.itertuples():
+        children = [*members[row.Child_Left_ID], *members[row.Child_Right_ID]]
+        assert sorted(children) == sorted(row.Topics)
     single = topic_model.hierarchical_topics(
         news.documents,
         linkage_function=lambda x: hierarchy.linkage(x, "single", optimal_ordering=True),

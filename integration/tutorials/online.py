@@ -11,6 +11,9 @@ def run(make, news, folder):
         rows = slice(first, first + size)
         topic_model.partial_fit(news.documents[rows], news.embeddings[rows])
         topics.extend(topic_model.topics_)
+    assert sum(topic_model.topic_sizes_.values()) == 3 * size
+    predicted, _ = topic_model.transform(news.documents[rows], news.embeddings[rows])
+    assert [int(topic) for topic in predicted] == [int(topic) for topic in topic_model.topics_]
     topic_model.topics_ = topics
     docs = news.documents[: 3 * size]
     over_time = topic_model.topics_over_time(docs, [row % 4 for row in range(len(docs))])

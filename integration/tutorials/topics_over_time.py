@@ -6,7 +6,7 @@ def run(make, news, folder):
     topics, _ = topic_model.fit_transform(news.documents, news.embeddings)
     years = [int(stamp[:4]) for stamp in news.timestamps]
     over_time = topic_model.topics_over_time(news.documents, years, nr_bins=4)
-    assert over_time.Frequency.sum() == len(news.documents)
+    assert over_time.groupby("Topic").Frequency.sum().to_dict() == dict(topic_model.topic_sizes_)
     assert over_time.Timestamp.nunique() == 4
     tuned = topic_model.topics_over_time(
         news.documents, years, global_tuning=True, evolution_tuning=True, nr_bins=4

@@ -1,16 +1,15 @@
-"""Topics, classes and timestamps by their row, where BERTopic would lose rows in silence."""
+"""Topics, classes and times of documents, where BERTopic would lose or mix rows in silence."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from bertopic.representation import KeyBERTInspired
 from pandas.api.types import is_hashable
 
-from saetm_plugins.validation import as_list, check_text, is_integer
+from saetm_plugins.validation import as_list, check_text, is_integer, is_missing
 
 
 def check_keybert(representation_model: Any, can_embed: bool) -> None:
@@ -44,14 +43,13 @@ def check_groups(values: Any, n_documents: int, name: str) -> list[Any]:
     for row, value in enumerate(values):
         if not is_hashable(value):
             raise TypeError(f"{name}[{row}] must be one value; found {value!r:.80}")
+        if is_missing(value):
+            raise ValueError(
+                f"{name}[{row}] is {value!r}; leave such documents out, or give them a value of "
+                "their own"
+            )
         if isinstance(value, str):
             check_text(value, f"{name}[{row}]")
-    missing = np.flatnonzero(pd.isna(pd.Series(values, dtype=object)))
-    if missing.size:
-        raise ValueError(
-            f"{name}[{missing[0]}] is {values[missing[0]]!r} ({missing.size} such entries); leave "
-            "such documents out, or give them a value of their own"
-        )
     return values
 
 
@@ -66,8 +64,8 @@ def check_times(values: Any, n_documents: int, datetime_format: str | None) -> l
         return times
     # BERTopic 0.17.4 asks pandas for an option that pandas 3 no longer has.
     read = pd.to_datetime(pd.Series(times), format=datetime_format, errors="coerce")
-    unread = np.flatnonzero(read.isna())
-    if unread.size:
-        wanted = f"of the format {datetime_format!r}" if datetime_format else "like the first one"
-        raise ValueError(f"timestamps[{unread[0]}] is {times[unread[0]]!r}, no date {wanted}")
+    for row, time in enumerate(read):
+        if pd.isna(time):
+            wanted = f"of the format {datetime_format!r}" if datetime_format else "like the first"
+            raise ValueError(f"timestamps[{row}] is {times[row]!r}, no date {wanted}")
     return list(read)

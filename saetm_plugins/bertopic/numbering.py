@@ -31,21 +31,13 @@ _ENOUGH = 10  # documents for a topic, where there are as many for each
 
 
 class NumberedTopicModel(SAETopicModel):
-    """A topic model in which every topic owns a document and topic 0 owns the most.
-
-    Parameters are those of :class:`~saetm_plugins.SAETopicModel`.
-
-    Attributes
-    ----------
-    online_ : bool
-        Whether documents were added by :meth:`partial_fit`: topics then keep their numbers, and a
-        topic may own none of the last batch.
-    outlier_threshold_ : float or None
-        The outlier share of the first cut, see :class:`~saetm_plugins.topics.Topics`.
-    """
+    """A :class:`~saetm_plugins.SAETopicModel` whose topics all own documents, topic 0 the most."""
 
     online_ = False
+    """Whether documents were added by :meth:`partial_fit`: topics then keep their numbers, and a
+    topic may own none of the last batch."""
     outlier_threshold_: float | None = None
+    """The outlier share of the first cut, see :class:`~saetm_plugins.topics.Topics`."""
     _encoder_argument = "embedding_model"
 
     def fit(self, documents: Any = None, y: Any = None, **fit_params: Any) -> Any:
@@ -80,10 +72,9 @@ class NumberedTopicModel(SAETopicModel):
     ) -> Topics:
         """Cut into exactly `n_topics` topics that own documents wherever that can be.
 
-        A cut whose topics are not all some document's main topic is made finer until enough
-        are, and the smallest ones too many are left out. So are, where there are others,
-        topics of next to no document (see :func:`_least_size`). Deleted topics stay deleted.
-        Where all documents were given topics by hand these are joined, the most similar ones first.
+        A cut with topics that own too few documents (see :func:`_least_size`) is made finer until
+        enough topics own that many; the smallest ones above `n_topics` are left out. Where all
+        documents were given topics by hand, these are joined, the most similar ones first.
         """
         n_live = int((atoms.prevalence > 0).sum())
         if n_topics is None:
@@ -166,10 +157,10 @@ class NumberedTopicModel(SAETopicModel):
         embeddings: np.ndarray,
         n_topics: int | str | None,
     ) -> None:
-        """Make zero-shot topics of the fitted documents near to names, and cut the others anew.
+        """Make zero-shot topics of the documents near to names, and cut the others anew.
 
-        Near means a cosine of at least `min_similarity` of a document's embedding (n, d) to a
-        name's vector (M, d). Topics of names count among the `n_topics`.
+        Near means a cosine of at least `min_similarity` between a document's embedding (n, d) and
+        a name's vector (M, d). Topics of names count among the `n_topics`.
         """
         decisions = Decisions.of_names(vectors, min_similarity, embeddings)
         if (decisions.groups != UNDECIDED).any():

@@ -21,29 +21,17 @@ from saetm_plugins.corpus_sums import CorpusSums, sum_documents
 from saetm_plugins.emission import Emissions, fit_pooled_emissions, infer_doc_atoms
 from saetm_plugins.numerics.mixtures import weights_of_mixtures
 
-Words = dict[int, list[tuple[str, float]]]
+_CANDIDATES = 30  # words that BERTopic hands to the first of a chain of representation models
 
 
 class CorpusWords(NamedTuple):
-    """What the words of any set of documents are made from.
+    """What the words of any set of documents are made from."""
 
-    Attributes
-    ----------
-    doc_atoms : csr_matrix of shape (N, K)
-        Mixtures of the fitted documents.
-    atom_words : ndarray of shape (K, V)
-        Rows need not sum to 1.
-    emissions : Emissions
-        Of the same atoms and words.
-    vocabulary : ndarray of shape (V,)
-    vectorizer : fitted scikit-learn vectorizer
-    """
-
-    doc_atoms: sp.csr_matrix
-    atom_words: np.ndarray
-    emissions: Emissions
-    vocabulary: np.ndarray
-    vectorizer: Any
+    doc_atoms: sp.csr_matrix  # mixtures of the fitted documents (N, K)
+    atom_words: np.ndarray  # (K, V); rows need not sum to 1
+    emissions: Emissions  # of the same atoms and words
+    vocabulary: np.ndarray  # (V,)
+    vectorizer: Any  # fitted
 
 
 class SAERepresentation(BaseRepresentation):
@@ -76,7 +64,7 @@ class SAERepresentation(BaseRepresentation):
         documents: pd.DataFrame,
         c_tf_idf: sp.csr_matrix,
         topics: Mapping[int, list[tuple[str, float]]],
-    ) -> Words:
+    ) -> dict[int, list[tuple[str, float]]]:
         """Return each topic's words and their probabilities, most probable first.
 
         `documents` are all of the corpus, or a part; its index is their position in the corpus.
@@ -156,6 +144,18 @@ class SAERepresentation(BaseRepresentation):
         return self._corpus
 
 
+def after_emissions(asked: Any) -> Any:
+    """Return BERTopic's ``representation_model``; each chain now begins with emissions' words."""
+    if asked is None:
+        return SAERepresentation()
+    if isinstance(asked, Mapping):
+        return {aspect: after_emissions(asked.get(aspect)) for aspect in ("Main", *asked)}
+    chain = list(asked) if isinstance(asked, (list, tuple)) else [asked]
+    if any(isinstance(model, SAERepresentation) for model in chain):
+        return chain
+    return [SAERepresentation(top_n_words=_CANDIDATES), *chain]
+
+
 def words_of_model(model: Any, vectorizer: Any) -> CorpusWords:
     """Return what the words of an :class:`~saetm_plugins.SAETopicModel`'s topics are made from."""
     keywords = model.atoms_.keywords
@@ -194,7 +194,7 @@ def _emissions_of(sums: CorpusSums) -> Emissions:
 
 
 def _are_known(topic_model: Any, documents: pd.DataFrame, n_known: int) -> bool:
-    """Tell whether the rows of `documents` are those of the mixtures, by their topics.
+    """Return whether `documents` are the fitted ones, or some of them, judging by their topics.
 
     They are not where ``topics_`` was set to those of several batches, or BERTopic was asked about
     other documents (its argument ``topics=``).

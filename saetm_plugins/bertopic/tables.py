@@ -95,17 +95,24 @@ def sum_by_topic(labels: np.ndarray, rows: sp.csr_matrix, n_rows: int) -> sp.csr
     return sp.csr_matrix(one_hot @ rows, dtype=np.float64)
 
 
-def class_tf_idf(topic_model: Any, counts: sp.csr_matrix) -> dict[str, Any]:
-    """Return ``c_tf_idf_`` (T, V) of the words of topics, and the ``ctfidf_model`` fitted to them.
+def class_tf_idf(topic_model: Any, counts: sp.csr_matrix) -> tuple[sp.csr_matrix, Any]:
+    """Return the c-TF-IDF (T, V) of the words of topics, and the ``ctfidf_model`` fitted to them.
 
     Seed words count as they do in BERTopic.
     """
     fitted = clone(topic_model.ctfidf_model)
-    # Words of topics that a batch held nothing of.
-    with np.errstate(divide="ignore", invalid="ignore"):
-        fitted.fit(counts, multiplier=_seed_multiplier(topic_model))
-    matrix = sp.csr_matrix(fitted.transform(counts.copy()))
-    return {"_topic_counts": counts, "c_tf_idf_": matrix, "ctfidf_model": fitted}
+    seeds = fitted.seed_words or []
+    guided = {word for words in topic_model.seed_topic_list or [] for word in words}
+    multiplier = None
+    if seeds or guided:
+        words = topic_model.vectorizer_model.get_feature_names_out()
+        strength = fitted.seed_multiplier
+        multiplier = np.array(
+            [1.2 if w in guided else strength if w in seeds else 1 for w in words]
+        )
+    with np.errstate(divide="ignore", invalid="ignore"):  # words that no topic of a batch holds
+        fitted.fit(counts, multiplier=multiplier)
+    return sp.csr_matrix(fitted.transform(counts.copy())), fitted
 
 
 def own_shares(labels: np.ndarray, doc_topics: np.ndarray) -> np.ndarray:
@@ -124,17 +131,6 @@ def representative_rows(
         int(labels[order[start]]): order[start : min(stop, start + n_rows)]
         for start, stop in zip(starts, stops, strict=True)
     }
-
-
-def _seed_multiplier(topic_model: Any) -> np.ndarray | None:
-    """Return BERTopic's factors of seed words (V,), None where there are none."""
-    seeds = topic_model.ctfidf_model.seed_words or []
-    guided = {word for words in topic_model.seed_topic_list or [] for word in words}
-    if not seeds and not guided:
-        return None
-    strength = topic_model.ctfidf_model.seed_multiplier
-    words = topic_model.vectorizer_model.get_feature_names_out()
-    return np.array([1.2 if w in guided else strength if w in seeds else 1 for w in words])
 
 
 def _round_to_sum(expected: np.ndarray) -> np.ndarray:

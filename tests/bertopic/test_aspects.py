@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 
 import numpy as np
@@ -20,9 +21,9 @@ class Shouted(BaseRepresentation):
 
 
 @pytest.fixture(scope="module")
-def fitted(corpus):
+def fitted(corpus, sae):
     aspects = {"Main": [Shouted()], "Loud": Shouted(), "Plain": None, "Chain": [Shouted()]}
-    model = SAEBERTopic(5, representation_model=aspects, word_vectors="corpus")
+    model = SAEBERTopic(5, sae=sae, representation_model=aspects, word_vectors="corpus")
     return model.fit(corpus.documents, corpus.embeddings)
 
 
@@ -45,16 +46,15 @@ def test_every_aspect_starts_from_the_words_of_the_topics(fitted):
         assert words_of(aspect) == expected
 
 
-def test_aspects_are_made_again_for_another_vocabulary(corpus):
-    model = SAEBERTopic(3, representation_model={"Loud": Shouted()}, word_vectors="corpus")
-    model.fit(corpus.documents[:150], corpus.embeddings[:150])
+def test_aspects_are_made_again_for_another_vocabulary(fitted, corpus):
+    model = copy.copy(fitted)
     words = sorted({word for text in corpus.documents for word in text.split()})[::2]
-    model.update_topics(corpus.documents[:150], vectorizer_model=CountVectorizer(vocabulary=words))
+    model.update_topics(corpus.documents, vectorizer_model=CountVectorizer(vocabulary=words))
     assert words_of(model.topic_aspects_["Loud"]) == words_of(model.get_topics())
     assert {w for ws in words_of(model.get_topics()).values() for w in ws} <= {
         word.upper() for word in words
     }
-    model.reduce_topics(corpus.documents[:150], 2)
+    model.reduce_topics(corpus.documents, 2)
     assert sorted(model.topic_aspects_["Loud"]) == [0, 1]
 
 
@@ -106,7 +106,8 @@ class Themes:
         return np.eye(24, dtype="f4")[first] + 0.1 * noise
 
 
-def test_keybert_with_an_embedding_model(corpus):
-    model = SAEBERTopic(5, embedding_model=Themes(), representation_model=KeyBERTInspired())
+def test_keybert_with_an_embedding_model(corpus, sae):
+    keybert = KeyBERTInspired()
+    model = SAEBERTopic(5, sae=sae, embedding_model=Themes(), representation_model=keybert)
     model.fit(corpus.documents)
     assert all(len(words) == 10 for words in model.get_topics().values())

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from bertopic.backend import BaseEmbedder
 
-from saetm_plugins import train_sae
 from saetm_plugins.bertopic import SAEBERTopic
 from saetm_plugins.numerics.arrays import unit_rows
 
@@ -29,11 +28,6 @@ class ThemeEmbedder(BaseEmbedder):
 @pytest.fixture(scope="module")
 def encoder() -> ThemeEmbedder:
     return ThemeEmbedder()
-
-
-@pytest.fixture(scope="module")
-def sae(corpus):
-    return train_sae(corpus.embeddings, n_atoms=40)
 
 
 @pytest.fixture(scope="module")
@@ -228,7 +222,7 @@ def test_topics_of_several_batches_are_edited_as_they_were_found(corpus, sae):
     assert len(set(model.topics_[:9])) == 1
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_decisions_outlast_calls_in_any_order(named, corpus, encoder, tmp_path, seed):
     rng = np.random.default_rng(seed)
     nearest = near_names(corpus, encoder)

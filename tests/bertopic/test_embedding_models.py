@@ -29,54 +29,54 @@ class LookupEncoder:
         return np.array([self._known.get(text, rng.normal(size=24)) for text in texts], dtype="f4")
 
 
-def fit_estimator(corpus, encoder):
-    model = SAETopicModel(5, encoder=encoder)
+def fit_estimator(corpus, encoder, sae):
+    model = SAETopicModel(5, sae=sae, encoder=encoder)
     return model.fit(corpus.documents, embeddings=corpus.embeddings)
 
 
-def fit_bertopic(corpus, encoder):
-    return SAEBERTopic(5, embedding_model=encoder).fit(corpus.documents, corpus.embeddings)
+def fit_bertopic(corpus, encoder, sae):
+    model = SAEBERTopic(5, sae=sae, embedding_model=encoder)
+    return model.fit(corpus.documents, corpus.embeddings)
 
 
-def fit_gensim(corpus, encoder):
+def fit_gensim(corpus, encoder, sae):
     words = sorted({word for text in corpus.documents for word in text.split()})
     ids = {word: number for number, word in enumerate(words)}
     bags = [[(ids[word], 1) for word in sorted(set(text.split()))] for text in corpus.documents]
     names = dict(enumerate(words))
     return SaeModel(bags, 5, names, documents=corpus.documents, embeddings=corpus.embeddings,
-                    encoder=encoder)  # fmt: skip
+                    encoder=encoder, sae=sae)  # fmt: skip
 
 
-def fit_octis(corpus, encoder):
+def fit_octis(corpus, encoder, sae):
     tokens = [text.split() for text in corpus.documents]
     dataset = SimpleNamespace(get_corpus=lambda: tokens, get_vocabulary=lambda: None)
-    joined = LookupEncoder(corpus) if encoder is None else encoder
-    model = SAETM(5, encoder=joined, embeddings=corpus.embeddings, use_partitions=False)
-    return model.train_model(dataset)
+    settings = {"embeddings": corpus.embeddings, "sae": sae, "use_partitions": False}
+    return SAETM(5, encoder=encoder, **settings).train_model(dataset)
 
 
 ADAPTERS = [fit_estimator, fit_bertopic, fit_gensim, fit_octis]
 
 
 @pytest.mark.parametrize("fit", ADAPTERS)
-def test_another_embedding_model_than_that_of_the_embeddings(corpus, fit):
+def test_another_embedding_model_than_that_of_the_embeddings(corpus, sae, fit):
     name = "embedding_model" if fit is fit_bertopic else "encoder"
     with pytest.warns(UserWarning, match=f"{name} {WARNING} {name}"):
-        fit(corpus, LookupEncoder(corpus, turned=True))
+        fit(corpus, LookupEncoder(corpus, turned=True), sae)
 
 
 @pytest.mark.parametrize("fit", ADAPTERS)
-def test_the_embedding_model_that_made_the_embeddings(corpus, fit):
+def test_the_embedding_model_that_made_the_embeddings(corpus, sae, fit):
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message=".*did not make.*")
-        fit(corpus, LookupEncoder(corpus))
+        fit(corpus, LookupEncoder(corpus), sae)
 
 
 @pytest.mark.parametrize("word_vectors", ["corpus", "encoder", "auto"])
-def test_it_is_said_whatever_words_go_by(corpus, word_vectors):
+def test_it_is_said_whatever_words_go_by(corpus, sae, word_vectors):
     other = LookupEncoder(corpus, turned=True)
     with pytest.warns(UserWarning, match=WARNING):
-        model = SAETopicModel(5, encoder=other, word_vectors=word_vectors).fit(
+        model = SAETopicModel(5, sae=sae, encoder=other, word_vectors=word_vectors).fit(
             corpus.documents, embeddings=corpus.embeddings
         )
     assert (model.atoms_.word_vectors is None) == (word_vectors != "encoder")

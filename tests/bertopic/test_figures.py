@@ -17,9 +17,9 @@ from saetm_plugins.bertopic import SAEBERTopic
 
 
 @pytest.fixture(scope="module")
-def model(corpus):
+def model(corpus, sae):
     aspects = {"MMR": MaximalMarginalRelevance()}
-    return SAEBERTopic(5, representation_model=aspects, word_vectors="corpus").fit(
+    return SAEBERTopic(5, sae=sae, representation_model=aspects, word_vectors="corpus").fit(
         corpus.documents, corpus.embeddings
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -10,9 +12,15 @@ from saetm_plugins.bertopic.numbering import NumberedTopicModel
 from saetm_plugins.fitted_topics import default_n_topics
 
 
+@pytest.fixture(scope="module")
+def fitted(corpus, sae) -> NumberedTopicModel:
+    model = NumberedTopicModel(n_topics=5, sae=sae)
+    return model.fit(corpus.documents, embeddings=corpus.embeddings)
+
+
 @pytest.fixture
-def model(corpus) -> NumberedTopicModel:
-    return NumberedTopicModel(n_topics=5).fit(corpus.documents, embeddings=corpus.embeddings)
+def model(fitted) -> NumberedTopicModel:
+    return copy.copy(fitted)
 
 
 def sizes_of(model: NumberedTopicModel) -> np.ndarray:

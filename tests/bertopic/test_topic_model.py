@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 from bertopic import BERTopic
@@ -21,8 +22,8 @@ def themes_of(topics: dict) -> set[str]:
 
 
 @pytest.mark.parametrize("representation", [None, SAERepresentation(), [SAERepresentation()]])
-def test_each_theme_is_a_topic_with_its_words(corpus, representation):
-    model = SAEBERTopic(5, representation_model=representation)
+def test_each_theme_is_a_topic_with_its_words(corpus, sae, representation):
+    model = SAEBERTopic(5, sae=sae, representation_model=representation)
     model.fit(corpus.documents, corpus.embeddings)
     assert themes_of(model.get_topics()) == {f"theme{letter}" for letter in "abcde"}
 
@@ -40,8 +41,8 @@ def stock(representation: object, clusterer: object) -> BERTopic:
     )
 
 
-def test_an_unmodified_bertopic_gets_words_from_emissions(corpus):
-    model = stock(SAERepresentation(top_n_words=6), SAEClusterer(5))
+def test_an_unmodified_bertopic_gets_words_from_emissions(corpus, sae):
+    model = stock(SAERepresentation(top_n_words=6), SAEClusterer(5, sae))
     model.fit(corpus.documents, corpus.embeddings)
     assert themes_of(model.get_topics()) == {f"theme{letter}" for letter in "abcde"}
     assert all(len(words) == 6 for words in model.get_topics().values())
@@ -49,8 +50,9 @@ def test_an_unmodified_bertopic_gets_words_from_emissions(corpus):
     assert len(themes_of(model.get_topics())) >= 3
 
 
-def test_words_of_a_part_are_those_that_its_documents_hold(corpus):
-    model = stock(SAERepresentation(), SAEClusterer(5)).fit(corpus.documents, corpus.embeddings)
+def test_words_of_a_part_are_those_that_its_documents_hold(corpus, sae):
+    model = stock(SAERepresentation(), SAEClusterer(5, sae))
+    model.fit(corpus.documents, corpus.embeddings)
     late = ["late" in text or row >= 200 for row, text in enumerate(corpus.documents)]
     frame = model.topics_per_class(corpus.documents, late)
     for row in frame.itertuples():
@@ -58,9 +60,9 @@ def test_words_of_a_part_are_those_that_its_documents_hold(corpus):
         assert main == {model.get_topic(row.Topic)[0][0][:6]}
 
 
-def test_a_vectorizer_of_ones_own_counts_for_everything(corpus):
+def test_a_vectorizer_of_ones_own_counts_for_everything(corpus, sae):
     vectorizer = CountVectorizer(vocabulary=["themeaworda", "themebworda", "themecworda"])
-    model = SAEBERTopic(3, vectorizer_model=vectorizer)
+    model = SAEBERTopic(3, sae=sae, vectorizer_model=vectorizer)
     with pytest.warns(UserWarning, match="no word of the vocabulary"):
         model.fit(corpus.documents, corpus.embeddings)
     assert model.c_tf_idf_.shape == (3, 3)
@@ -83,8 +85,8 @@ def test_parameters_come_from_both_sides():
     assert set(BERTopic().get_params()) < set(parameters)
 
 
-def test_online_sizes_add_up_and_words_move_on(corpus):
-    model = SAEBERTopic(5)
+def test_online_sizes_add_up_and_words_move_on(corpus, sae):
+    model = SAEBERTopic(5, sae=sae)
     model.partial_fit(corpus.documents[:250], corpus.embeddings[:250])
     model.partial_fit(corpus.documents[250:], corpus.embeddings[250:])
     assert sum(model.topic_sizes_.values()) == 400
@@ -95,15 +97,13 @@ def test_online_sizes_add_up_and_words_move_on(corpus):
     assert abs(sum(model.topic_sizes_.values()) - 400) <= 3
 
 
-def test_words_are_padded_as_bertopic_pads_them(corpus):
-    import numpy as np
-
+def test_words_are_padded_as_bertopic_pads_them():
     words = top_words(np.array([[0.5, 0.0, 0.5]]), np.array(["a", "b", "c"]), 4)
     assert words == [[("a", 0.5), ("c", 0.5), ("", 1e-05), ("", 1e-05)]]
 
 
-def test_the_hierarchy_goes_on_where_the_cut_of_a_ward_tree_ended(corpus):
-    model = SAEBERTopic(12, merge="ward").fit(corpus.documents, corpus.embeddings)
+def test_the_hierarchy_goes_on_where_the_cut_of_a_ward_tree_ended(corpus, sae):
+    model = SAEBERTopic(12, sae=sae, merge="ward").fit(corpus.documents, corpus.embeddings)
     hierarchy = model.hierarchical_topics(corpus.documents)
     assert isinstance(hierarchy, pd.DataFrame)
     topics = model.topics_
