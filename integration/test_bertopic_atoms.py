@@ -127,7 +127,7 @@ def test_deleted_topics_stay_out_of_later_cuts(model, docs, embeddings):
     assert model.hdbscan_model.labels_.tolist() == model.topics_
     model.reduce_topics(docs, 5)
     # Where the cut leaves out a document's main atom, its other atoms share the mixture.
-    assert np.isclose(model.probabilities_.sum(axis=1), 1 - shares, atol=1e-4).mean() > 0.99
+    np.testing.assert_allclose(model.probabilities_.sum(axis=1), 1 - shares, atol=1e-4)
     topics, mixtures = model.transform(docs, embeddings)
     assert topics == model.topics_
     assert -1 in topics
@@ -496,7 +496,10 @@ def test_merged_models_of_the_same_atoms_are_one_model_of_all_documents(
     assert isinstance(merged, SAEBERTopic)
     one = make().fit(docs, embeddings)
     assert len(merged.topics_) == len(docs)
-    assert normalized_mutual_info_score(merged.topics_, one.topics_) > 0.99
+    # Documents keep what they were near to among those of their own model.
+    assert normalized_mutual_info_score(merged.topics_, one.topics_) > 0.8
+    new = [model.transform(docs, embeddings)[0] for model in (merged, one)]
+    assert normalized_mutual_info_score(*new) > 0.99
     np.testing.assert_allclose(merged.sae_model_.atom_words_, one.sae_model_.atom_words_, atol=1e-5)
     assert set(merged.representative_docs_) == set(range(N_TOPICS))
     merged.reduce_topics(docs, 5)

@@ -142,12 +142,17 @@ class Topics:
     def select(self, topics: Sequence[int] | np.ndarray) -> Topics:
         """Return the topics numbered ``topics[0], topics[1], …`` as 0, 1, …; others are left out.
 
-        The weight of topics left out goes to the others of each atom.
+        The weight of topics left out goes to the others of each atom. An atom that has no other
+        goes to those that its topics share atoms with.
         """
         chosen = np.asarray(topics, dtype=np.int64)
         weights = sp.csr_matrix(self.atom_topics[:, chosen])
         if len(chosen) < len(self):
-            weights = scale_rows(weights, self.left)
+            lost = (weights.getnnz(axis=1) == 0) & (self.atom_topics.getnnz(axis=1) > 0)
+            shared = (self.atom_topics.T @ self.atom_topics).toarray()[:, chosen]
+            shared += _NOTHING * self.prevalence[chosen]
+            weights = weights + sp.diags(lost.astype(np.float32)) @ self.atom_topics @ shared
+            weights = scale_rows(sp.csr_matrix(weights), self.left)
         prevalence = self.prevalence[chosen]
         if not prevalence.any():  # no document of any of these yet
             prevalence = np.ones_like(prevalence)

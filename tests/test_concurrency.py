@@ -136,7 +136,7 @@ def test_a_process_forked_while_another_thread_holds_a_lock_fits(corpus, fitted,
 
 KILLED = """
 import multiprocessing, os, signal
-import saetm_plugins
+from saetm_plugins import SAETopicModel
 from tqdm.auto import tqdm
 
 def die():

@@ -140,3 +140,9 @@ def test_edits_of_a_model_without_words(wordless):
     model = copy.copy(wordless).merge_topics([[0, 1]]).split_topic(0)
     assert model.n_topics_ == 5
     assert model.components_ is None
+
+
+def test_atoms_of_topics_that_are_left_out_go_to_other_topics(fitted):
+    live = np.flatnonzero(fitted.atom_prevalence_ > 0)
+    left = fitted.topics_.select([0, 1])
+    np.testing.assert_allclose(left.atom_topics[live].sum(axis=1), 1, atol=1e-6)

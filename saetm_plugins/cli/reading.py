@@ -91,7 +91,7 @@ def read_collection(
         order = _order_by_id(folder, frame[id_column], id_column, rows)
         frame = frame.iloc[order]  # the index says which row of the file each is
         vectors = None if vectors is None else vectors[order]
-        images = None if images is None else images.take(order)
+        images = None if images is None else images[order]
     if not new and len(frame) != n_fitted:
         raise ValueError(
             f"file {str(file)!r} has {len(frame)} rows, the model was fitted to {n_fitted} "

@@ -42,7 +42,7 @@ def test_the_default_count_is_what_the_corpus_can_carry(corpus):
     model = NumberedTopicModel(n_topics=None).fit(
         corpus.documents[:100], embeddings=corpus.embeddings[:100]
     )
-    assert model.n_topics_ in (9, 10)  # one may be the largest topic of no document
+    assert 5 <= model.n_topics_ <= 10  # some may be the largest topic of no document
 
 
 def test_the_default_count_is_that_of_the_core_where_texts_are_read_in_passages(long_texts):

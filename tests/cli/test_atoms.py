@@ -52,7 +52,7 @@ def test_train_sae_takes_a_file_of_settings_and_flags_win(shards, run, tmp_path)
     ("config", "message"),
     [
         ('{"n_atom": 12, "optimiser": "sgd"}', "'n_atom', 'optimiser'.*train_sae takes activation"),
-        ('{"learning_rate": "fast"}', "learning_rate must be a number; found 'fast'"),
+        ('{"learning_rate": "fast"}', "learning_rate.*must be a float.*fast"),
         ("[1, 2]", "run.json.*is not a JSON object"),
         ('{"n_atoms": 12', "run.json.*is not a JSON object"),
     ],

@@ -49,8 +49,8 @@ class Images(Sequence):
 
     def __getitem__(self, row: Any) -> Any:
         """Return one picture as an RGB image of Pillow's, or some of them as Images."""
-        if isinstance(row, slice):
-            rows = range(*row.indices(len(self)))
+        if isinstance(row, slice) or np.ndim(row):
+            rows = np.arange(len(self))[row].tolist()
             return Images([self.items[i] for i in rows], [self.names[i] for i in rows], self.source)
         return self.read(range(len(self))[row])
 

@@ -142,7 +142,7 @@ def test_frozen_atoms_on_another_collection(model, draw, encoder):
     assert fitted.sae_ is model.sae_
     assert _agree(fitted.labels_)
     np.testing.assert_allclose(
-        fitted.doc_atoms_.toarray(), model.transform_atoms(images=other).toarray(), atol=1e-6
+        fitted.doc_atoms_.toarray(), fitted.transform_atoms(images=other).toarray(), atol=1e-6
     )
 
 
