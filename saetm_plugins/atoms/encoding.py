@@ -27,8 +27,8 @@ _LEAST_COSINE = np.float32(1e-3)
 _FLOOR = np.float32(1e-6)  # activation of the strongest atom of a document if none is positive
 
 
-class Encoder(Protocol):
-    """What encoding needs of a :class:`SparseAutoencoder`."""
+class Scorer(Protocol):
+    """What encoding needs of a :class:`SparseAutoencoder`, for embeddings that are normalised."""
 
     activation: str
     k: int
@@ -36,6 +36,11 @@ class Encoder(Protocol):
     encoder_: np.ndarray
     encoder_bias_: np.ndarray
     thresholds_: np.ndarray
+
+
+class Encoder(Scorer, Protocol):
+    """The same, for any embeddings."""
+
     normalizer_: Normalizer
 
 
@@ -64,7 +69,7 @@ def cosines_at_entries(
 
 
 def encode_normalized(
-    sae: Encoder, batch: np.ndarray, device: str = "cpu"
+    sae: Scorer, batch: np.ndarray, device: str = "cpu"
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Do the same for embeddings that are centred and scaled already."""
     if torch.device(device).type != "cpu":
@@ -82,7 +87,7 @@ def encode_normalized(
 
 
 def _select(
-    sae: Encoder, rows: np.ndarray, scores: np.ndarray
+    sae: Scorer, rows: np.ndarray, scores: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Turn dense scores (n, K) of embeddings into sparse activations, each row by itself.
 
@@ -129,7 +134,7 @@ def _are_lonely(indptr: np.ndarray, kept: np.ndarray) -> np.ndarray:
 
 
 def _encode_on_device(
-    sae: Encoder, batch: np.ndarray, device: str
+    sae: Scorer, batch: np.ndarray, device: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Encode embeddings that are centred and scaled, in torch operations, float32."""
 

@@ -25,19 +25,16 @@ _ALONE = 1e-3  # of an atom's mass without a document: then it has no other
 _TINY = np.finfo(np.float32).tiny
 
 
-@dataclass(frozen=True)
+@dataclass
 class _NearestAtoms:
     """What :func:`encode_normalized` takes the largest of: log of the kernel, plus log √mass."""
 
     k: int
     encoder_: np.ndarray
     encoder_bias_: np.ndarray
+    thresholds_: np.ndarray
     activation: str = "topk"
     keep_strongest: bool = False
-
-    @property
-    def thresholds_(self) -> np.ndarray:
-        return np.full(len(self.encoder_), -np.inf, dtype=np.float32)
 
 
 def near_atoms(
@@ -71,6 +68,7 @@ def near_atoms(
         n_near,
         unit_rows((centroids[live] - mean).astype(np.float32)) / np.float32(_WIDTH),
         (np.log(mass[live]) / 2).astype(np.float32),
+        np.full(len(live), -np.inf, dtype=np.float32),
     )
     centre, blocks = mean.astype(np.float32), []
     for first, last in even_ranges(len(embeddings), rows_at_a_time(len(live), device)):
