@@ -32,6 +32,12 @@ TABLES = {
         "a topic. ±: half the range of three seeds; one seed elsewhere and of the peers. Bars: "
         "first in NPMI, C_V and NMI, first or second in intruders, diversity .85 and .8.",
     ),
+    "new documents": (
+        "Documents that were not fitted",
+        "NMI of the main topic with the classes on up to 4,000 other documents, ours / k-means' "
+        "`predict`, and on the fitted ones in brackets; mean of two draws, default settings. Bar: "
+        "k-means.",
+    ),
     "one corpus": (
         "20 Newsgroups, 50 topics",
         "`make bench`; vectors of words given to ours, KeyNMF and S³ alike.",
