@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -28,10 +29,16 @@ _DEFAULT_N_TOPICS = 50
 _TOPICS_OF_A_BOOK = 10
 DOCUMENTS_PER_TOPIC = 10
 """That a topic needs."""
+_MAX_UNDO = 20
+"""Edits that can be undone."""
 
 
 class FittedTopics:
     """Topics of fitted documents, and every edit of them; each edit puts another value in place.
+
+    Edits take topics by number or name. A merged group has its smallest number; a split topic keeps
+    its own, and the new parts come last; numbers left free are closed up, and a warning names the
+    topics that have other numbers now. The last 20 edits can be undone, also after saving.
 
     Attributes are those of :class:`~saetm_plugins.model.SAETopicModel`.
     """
@@ -42,9 +49,11 @@ class FittedTopics:
     doc_topics_: np.ndarray
     labels_: np.ndarray
     merge: str
+    outlier_threshold: float
     words_of_language_: dict[str, list[str]] | None = None
     """Of documents in several languages: the words of each, by its ISO 639-1 code."""
-    _undo: tuple[Topics, ...] = ()
+    earlier_topics_: tuple[Topics, ...] = ()
+    """What :meth:`undo` goes back to, the last edit last."""
 
     def retopic(self, n_topics: int | str | None, merge: str | None = None) -> Any:
         """Cut the atoms into another number of topics, in place; nothing is retrained.
@@ -88,18 +97,28 @@ class FittedTopics:
         if n_topics is None:
             n_topics = default_n_topics(atoms, doc_atoms.shape[0])
         if before is None:
-            return cuts.cut(atoms, n_topics, merge)
+            found = cuts.cut(atoms, n_topics, merge)
+            return replace(found, outlier_share=self.outlier_threshold)
         return cuts.recut(atoms, before, n_topics, merge)
 
     def merge_topics(self, topics_to_merge: Sequence[Any]) -> Any:
         """Merge each group of topics into one; see :func:`saetm_plugins.edits.merge_topics`."""
         check_is_fitted(self, "topics_")
-        return self._edit(edits.merge_topics(self.atoms_, self.topics_, topics_to_merge))
+        return self.take_edit(*edits.merge_topics(self.atoms_, self.topics_, topics_to_merge))
 
-    def split_topic(self, topic: int, n: int = 2) -> Any:
+    def split_topic(self, topic: int | str, n: int = 2) -> Any:
         """Split one topic into `n`; see :func:`saetm_plugins.edits.split_topic`."""
         check_is_fitted(self, "topics_")
-        return self._edit(edits.split_topic(self.atoms_, self.topics_, topic, n))
+        return self.take_edit(*edits.split_topic(self.atoms_, self.topics_, topic, n))
+
+    def delete_topics(self, topics_to_delete: Sequence[int | str]) -> Any:
+        """Take topics out of this cut and of later ones.
+
+        Mixtures then sum to 1 less what documents have of these topics, and documents that are
+        mostly about them belong to topic -1.
+        """
+        check_is_fitted(self, "topics_")
+        return self.take_edit(*edits.delete_topics(self.atoms_, self.topics_, topics_to_delete))
 
     def drop_atoms(self, atoms: Sequence[int]) -> Any:
         """Take atoms out of all topics; see :func:`saetm_plugins.edits.drop_atoms`.
@@ -107,36 +126,49 @@ class FittedTopics:
         Mixtures and :attr:`topic_prevalence_` are shares of what is left, so they sum to 1.
         """
         check_is_fitted(self, "topics_")
-        return self._edit(edits.drop_atoms(self.atoms_, self.topics_, atoms))
+        return self.take_edit(*edits.drop_atoms(self.atoms_, self.topics_, atoms))
 
-    def set_topic_labels(self, topic_labels: Mapping[int, str] | Sequence[str]) -> Any:
+    def set_topic_labels(self, topic_labels: Mapping[int | str, str] | Sequence[str]) -> Any:
         """Name topics; an edit or :meth:`undo` carries the names along.
 
         Parameters
         ----------
-        topic_labels : dict of int to str, or list of one str per topic
+        topic_labels : dict of int or str to str, or list of one str per topic
             None takes a name away.
         """
         check_is_fitted(self, "topics_")
         labels = cuts.check_labels(topic_labels, self.topics_)
-        undo = (*self._undo, self.topics_)
-        self.topics_, self._undo = self.topics_.with_labels(labels), undo
+        undo = self._with_now
+        self.topics_, self.earlier_topics_ = self.topics_.with_labels(labels), undo
         return self
 
     def undo(self) -> Any:
         """Take back the last edit since the topics were last cut."""
         check_is_fitted(self, "topics_")
-        if not self._undo:
+        if not self.earlier_topics_:
             raise ValueError("there is no edit to undo since the topics were last cut")
-        *earlier, topics = self._undo
+        *earlier, topics = self.earlier_topics_
         self.set_topics(topics)
-        self._undo = tuple(earlier)
+        self.earlier_topics_ = tuple(earlier)
+        return self
+
+    def take_edit(self, topics: Topics, comes_of: np.ndarray | None = None) -> Any:
+        """Take over a value of :mod:`saetm_plugins.edits`; :meth:`undo` goes back.
+
+        A warning says which numbers `comes_of` (T, T') changes; None: none is worth it.
+        """
+        if comes_of is not None and (changed := edits.changed_numbers(comes_of)):
+            message = f"topics have other numbers now: {changed}"
+            warnings.warn(message, UserWarning, stacklevel=3)
+        undo = self._with_now
+        self.set_topics(topics)
+        self.earlier_topics_ = undo
         return self
 
     def set_topics(self, topics: Topics) -> None:
         """Take over a cut of :attr:`atoms_`, see :mod:`saetm_plugins.topics`."""
         self.labels_, self.doc_topics_ = topics.mixtures(self.doc_atoms_, topics.groups)
-        self.topics_, self._undo = topics, ()
+        self.topics_, self.earlier_topics_ = topics, ()
 
     def topics_of(self, doc_atoms: sp.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
         """Return the topics of documents given by their atoms.
@@ -208,6 +240,7 @@ class FittedTopics:
         labels: Any = None,
         ids: Any = None,
         n_next: int = 2,
+        min_share: float | None = None,
     ) -> Any:
         """Return one row a document: id, main topic, its name and share, the next topics.
 
@@ -215,7 +248,9 @@ class FittedTopics:
         """
         from saetm_plugins.model_tables import document_table
 
-        return document_table(self, doc_topics, labels=labels, ids=ids, n_next=n_next)
+        return document_table(
+            self, doc_topics, labels=labels, ids=ids, n_next=n_next, min_share=min_share
+        )
 
     def topic_table(self, *, n_words: int = 10) -> Any:
         """Return one row a topic: name, documents, share, words.
@@ -299,11 +334,9 @@ class FittedTopics:
         """Number of topics."""
         return len(self.topics_)
 
-    def _edit(self, topics: Topics) -> Any:
-        undo = (*self._undo, self.topics_)
-        self.set_topics(topics)
-        self._undo = undo
-        return self
+    @property
+    def _with_now(self) -> tuple[Topics, ...]:
+        return (*self.earlier_topics_, self.topics_)[-_MAX_UNDO:]
 
     @property
     def _where_blank(self) -> str:

@@ -109,6 +109,8 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
     language : "auto", str, sequence of str or None, default="auto"
         Of the texts, names or ISO 639-1 codes: how words are found that `vectorizer` does not say,
         see :class:`saetm_plugins.text.WordVectorizer`. "auto" looks at the texts; None is English.
+    outlier_threshold : float, default=0.0
+        Documents whose largest share is smaller belong to topic -1; mixtures stay as they are.
 
     Attributes
     ----------
@@ -135,14 +137,15 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
         Mixtures of the fitted documents, rows sum to 1.
     labels_ : ndarray of shape (n,), int64
         The largest topic of each fitted document, or the one that it was given; -1 for a blank
-        text, whose mixture is the mean.
+        text, whose mixture is the mean, and for outliers.
     n_documents_seen_ : float
         Documents learned from, those of :meth:`partial_fit` included.
     n_topics_ : int
     topic_labels_ : list of str or None, length n_topics
         Names given by `seed_topics` or :meth:`set_topic_labels`.
     topic_prevalence_ : ndarray of shape (n_topics,), float32
-        Share of each topic, summing to 1; a new cut numbers topics by it, largest first.
+        Share of each topic, summing to 1; a new cut numbers topics by it, largest first (edits
+        leave numbers as they are).
 
     References
     ----------
@@ -160,6 +163,7 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
         "sharpening": [Interval(Real, 0, 50, closed="right"), None],
         "solver": [StrOptions({"em", "adam"})],
         "emission_n_iter": [Interval(Integral, 1, None, closed="left"), None],
+        "outlier_threshold": [Interval(Real, 0, 1, closed="both")],
         "device": [str, torch.device],
         "verbose": ["verbose"],
     }
@@ -185,6 +189,7 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
         device: str = "auto",
         verbose: bool = False,
         language: Any = "auto",
+        outlier_threshold: float = 0.0,
     ):
         self.n_topics = n_topics
         self.sae = sae
@@ -203,6 +208,7 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
         self.device = device
         self.verbose = verbose
         self.language = language
+        self.outlier_threshold = outlier_threshold
 
     def check_parameters(self) -> None:
         """Raise a TypeError or a ValueError that names the parameter which is not legal."""
@@ -418,10 +424,10 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
             undecided = np.zeros(self.doc_atoms_.shape[0], dtype=np.int64)
             *undo, topics = (
                 cuts.renew(atoms, cut.of_documents(undecided))
-                for cut in (*self._undo, self.topics_)
+                for cut in (*self.earlier_topics_, self.topics_)
             )
             self.set_topics(topics)
-            self._undo = tuple(undo)
+            self.earlier_topics_ = tuple(undo)
         corpus.warn_of_blank(self._where_blank)
         return self
 
@@ -469,7 +475,7 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
                 assignments.gather_names(atoms, merged.topics_, merged.doc_atoms_, sources)
             )
             merged.retopic(first.n_topics_)
-            merged._edit(assignments.gather_moves(atoms, merged.topics_, sources))
+            merged.take_edit(assignments.gather_moves(atoms, merged.topics_, sources))
         merged.set_topics(merged.topics_)
         return merged
 

@@ -3,7 +3,8 @@
 ```
 model/
   config.json        parameters, names of topics, settings of the two values
-  model.safetensors  sums over documents, the current cut, mixtures of the fitted documents
+  model.safetensors  sums over documents, the current cut and those that edits can be undone to,
+                     mixtures of the fitted documents
   vocabulary.json    the words, in column order; absent without words
   vectorizer.json    scikit-learn's CountVectorizer, or our WordVectorizer, where that counted
   languages.json     words of each language, where documents were of several
@@ -67,8 +68,7 @@ def save_model(model: Any, path: str | os.PathLike[str], *, overwrite: bool = Fa
     """Write a fitted :class:`~saetm_plugins.model.SAETopicModel` to a folder, all or nothing.
 
     Objects given as `encoder`, `vectorizer` or `word_vectors` are not saved (a CountVectorizer of
-    plain settings is); a warning names those left out. Edits can no longer be undone in the saved
-    model.
+    plain settings is); a warning names those left out.
 
     Raises
     ------
@@ -90,17 +90,18 @@ def save_model(model: Any, path: str | os.PathLike[str], *, overwrite: bool = Fa
         "vectorizer": _vectorizer_settings(model.vectorizer),
         "chunk": pack_chunk(model.chunk_),
         "atoms": _settings(atoms),
-        "topics": _settings(topics),
+        "topics": _topic_settings(topics),
+        "undo": [_topic_settings(earlier) for earlier in model.earlier_topics_],
     }
-    tensors = _pack("sums", atoms.sums) | _pack("topics", topics)
+    tensors = _pack("sums", atoms.sums) | _pack_topics("", topics)
     tensors |= {f"sums.{name}": np.array([n]) for name, n in _settings(atoms.sums).items()}
     tensors |= pack_csr("doc_atoms", model.doc_atoms_)
     if model.passages_ is not None:
         tensors["passages"] = model.passages_.passages.places
         tensors |= pack_csr("passage_atoms", model.passages_.atoms)
-    if topics.decisions is not None:
-        config["topics"] |= _settings(topics.decisions)
-        tensors |= _pack("decisions", topics.decisions)
+    for step, earlier in enumerate(model.earlier_topics_):
+        tensors |= _pack_topics(f"undo.{step}.", earlier)
+    config["same"] = _drop_repeats(tensors)
     if atoms.word_vectors is not None:
         tensors["word_vectors"] = _smallest_float(atoms.word_vectors)
     if atoms.classes is not None:
@@ -179,14 +180,15 @@ def _rebuild(cls: type, path: Path, config: Any, tensors: Any, encoder: Any) -> 
         label_targets=targets,
         classes=None if classes is None else np.array([check_text(c, "class") for c in classes]),
     )
-    config["topics"]["labels"] = tuple(config["topics"]["labels"])
-    decisions = None
-    if "decisions.groups" in tensors:
-        tensors["decisions.allowed"] = tensors["decisions.allowed"].astype(bool)
-        decisions = _unpack(Decisions, "decisions", tensors, config["topics"])
-    topics = _unpack(Topics, "topics", tensors, config["topics"], decisions=decisions)
+    tensors |= {name: tensors[first] for name, first in config.get("same", {}).items()}
     doc_atoms = check_mixtures_of_atoms(unpack_csr("doc_atoms", tensors), atoms.n_atoms)
-    _check_fit(atoms, topics, doc_atoms.shape[0])
+    topics, *undo = (
+        _unpack_topics(prefix, tensors, settings, atoms, doc_atoms.shape[0])
+        for prefix, settings in [
+            ("", config["topics"]),
+            *((f"undo.{step}.", cut) for step, cut in enumerate(config.get("undo", ()))),
+        ]
+    )
     model: Any = cls(**config["parameters"])
     model.vectorizer = _make_vectorizer(config["vectorizer"])
     model.sae = sae if config["sae_was_given"] else config.get("sae")
@@ -204,6 +206,7 @@ def _rebuild(cls: type, path: Path, config: Any, tensors: Any, encoder: Any) -> 
         model.passages_ = _read_passages(tensors, *doc_atoms.shape)
         model.vectorizer_ = None if vocabulary is None else _read_vectorizer(path, vocabulary)
         model.set_topics(topics)
+        model.earlier_topics_ = tuple(undo)
     return model
 
 
@@ -268,18 +271,51 @@ def _unpack(
     return cls(**found, **given)
 
 
-def _check_fit(atoms: AtomModel, topics: Topics, n_documents: int) -> None:
-    """Refuse values that are not of one model; each has checked itself."""
+def _topic_settings(topics: Topics) -> dict[str, Any]:
+    return _settings(topics) | ({} if topics.decisions is None else _settings(topics.decisions))
+
+
+def _pack_topics(prefix: str, topics: Topics) -> dict[str, np.ndarray]:
+    tensors = _pack(f"{prefix}topics", topics)
+    if topics.decisions is not None:
+        tensors |= _pack(f"{prefix}decisions", topics.decisions)
+    return tensors
+
+
+def _unpack_topics(
+    prefix: str, tensors: dict[str, Any], settings: dict[str, Any], atoms: AtomModel, n: int
+) -> Topics:
+    """Return a cut of `atoms` and of `n` documents, or refuse one of others."""
+    decisions = None
+    if f"{prefix}decisions.groups" in tensors:
+        allowed = f"{prefix}decisions.allowed"
+        tensors[allowed] = tensors[allowed].astype(bool)
+        decisions = _unpack(Decisions, f"{prefix}decisions", tensors, settings)
+    settings = settings | {"labels": tuple(settings["labels"])}
+    topics: Topics = _unpack(Topics, f"{prefix}topics", tensors, settings, decisions=decisions)
     if topics.atom_topics.shape[0] != atoms.n_atoms:
         raise ValueError(f"topics are of {topics.atom_topics.shape[0]} atoms, not {atoms.n_atoms}")
     n_words = None if atoms.vocabulary is None else len(atoms.vocabulary)
     if (None if topics.words is None else topics.words.shape[1]) != n_words:
         raise ValueError(f"words of topics are not {n_words}")
-    if topics.groups is not None and len(topics.groups) != n_documents:
-        raise ValueError(f"decisions are not about {n_documents} documents")
+    if topics.groups is not None and len(topics.groups) != n:
+        raise ValueError(f"decisions are not about {n} documents")
     # A file may claim any number of empty columns, which are dense later.
     if (deleted := topics.deleted) is not None and deleted.shape[1] > deleted.nnz + 1:
         raise ValueError(f"deleted has {deleted.shape[1]} columns, most of them empty")
+    return topics
+
+
+def _drop_repeats(tensors: dict[str, np.ndarray]) -> dict[str, str]:
+    """Take arrays out that another name has, too; return that name of each."""
+    names: dict[int, str] = {}
+    same = {}
+    for name, array in tensors.items():
+        if names.setdefault(id(array), name) != name:
+            same[name] = names[id(array)]
+    for name in same:
+        del tensors[name]
+    return same
 
 
 def _smallest_float(vectors: np.ndarray) -> np.ndarray:

@@ -8,12 +8,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from saetm_plugins.files.tables import narrow
-from saetm_plugins.validation import as_list, check_count, check_doc_topics, check_names
+from saetm_plugins.validation import (
+    as_list,
+    check_count,
+    check_doc_topics,
+    check_fraction,
+    check_names,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _ROWS_AT_A_TIME = 65_536
+_LEAST_NEXT = 0.1  # of 4,000 posts of 20 Newsgroups, 2nd topics below it agree with 1 class in 7
 
 
 def document_table(
@@ -23,6 +30,7 @@ def document_table(
     labels: Any = None,
     ids: Iterable[Any] | None = None,
     n_next: int = 2,
+    min_share: float | None = None,
 ) -> pd.DataFrame:
     """Return which topics each document is about: a row a document.
 
@@ -39,12 +47,17 @@ def document_table(
         What the documents are called; their row numbers from 0 by default.
     n_next : int, default=2
         How many topics to name beside the largest one.
+    min_share : float, optional
+        Topics of a smaller share are not named; a text without any has topic -1. None names the
+        largest topic whatever its share, and the next ones from 0.1.
 
     Returns
     -------
     DataFrame
-        Columns ``id, topic, name, share`` of the largest topic, -1 for a blank text; then
-        ``topic_2, name_2, share_2`` and so on of the next topics, missing where the share is 0.
+        Columns ``id, topic, name, share`` of the largest topic, -1 for a blank text; ``sure``, the
+        part of the fitted documents whose largest share is no larger: near 0 the topic is a guess;
+        then ``topic_2, name_2, share_2`` and so on of the next topics, missing where they are too
+        small.
     """
     import pandas as pd
 
@@ -60,18 +73,24 @@ def document_table(
     blank = np.asarray(labels) < 0
     if blank.shape != (len(mixtures),):
         raise ValueError(f"labels has shape {blank.shape} for {len(mixtures)} documents")
+    if min_share is not None:
+        check_fraction(min_share, "min_share", closed=True)
     topics, shares = _largest_shares(mixtures, min(n_next + 1, n_topics))
     topic_names = np.array(name_topics_by_words(model), dtype=object)
     columns: dict[str, Any] = {"id": narrow(pd.Series(names, dtype=object))}
     for rank in range(topics.shape[1]):
         suffix = "" if rank == 0 else f"_{rank + 1}"
-        absent = blank | ((shares[:, rank] <= 0) & (rank > 0))
+        least = (_LEAST_NEXT if rank else 0) if min_share is None else min_share
+        absent = blank | (shares[:, rank] < least) | ((shares[:, rank] <= 0) & (rank > 0))
         columns["topic" + suffix] = pd.array(topics[:, rank], dtype="Int64" if rank else "int64")
         columns["name" + suffix] = topic_names[topics[:, rank]]
         columns["share" + suffix] = np.where(absent, np.nan, shares[:, rank]).astype(np.float32)
         if absent.any():
             columns["topic" + suffix][absent] = pd.NA if rank else -1
             columns["name" + suffix][absent] = None
+        if rank == 0:
+            sure = _sureness(model, shares[:, 0])
+            columns["sure"] = np.where(absent, np.nan, sure).astype(np.float32)
     return pd.DataFrame(columns)
 
 
@@ -118,6 +137,12 @@ def name_topics_by_words(model: Any) -> list[str]:
     return [
         label or " ".join(words) or f"topic {topic}" for topic, (label, words) in enumerate(named)
     ]
+
+
+def _sureness(model: Any, shares: np.ndarray) -> np.ndarray:
+    """Return the part of the fitted documents whose largest share is at most each of `shares`."""
+    known = np.sort(model.doc_topics_[np.asarray(model.labels_) >= 0].max(axis=1))
+    return np.searchsorted(known, shares, side="right") / max(len(known), 1)
 
 
 def _largest_shares(mixtures: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:

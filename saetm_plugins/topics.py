@@ -348,12 +348,23 @@ def carry_labels(atoms: AtomModel, old: Topics, new: Topics) -> Topics:
     return new.with_labels(labels)
 
 
-def check_topics(topics: Any, n_topics: int, name: str) -> list[int]:
-    """Return `topics` as a list of int; each must exist and be named once."""
-    numbers = check_integers(topics, name, "numbers of topics")
-    unknown = [topic for topic in numbers if not 0 <= topic < n_topics]
+def check_topics(chosen: Any, topics: Topics, name: str) -> list[int]:
+    """Return numbers or names of topics as numbers; each must exist and be named once."""
+    numbers = []
+    for topic in as_list(chosen, name, "numbers or names of topics"):
+        if isinstance(topic, str):
+            found = [number for number, label in enumerate(topics.labels) if label == topic]
+            if len(found) != 1:
+                known = ", ".join(repr(label) for label in topics.labels if label) or "none"
+                raise ValueError(
+                    f"{name} names {topic!r}, which {len(found)} topics are called; names: {known}"
+                )
+            numbers += found
+        else:
+            numbers += check_integers([topic], name, "numbers or names of topics")
+    unknown = [topic for topic in numbers if not 0 <= topic < len(topics)]
     if unknown:
-        raise ValueError(f"{name} names topics {unknown}; there are 0 to {n_topics - 1}")
+        raise ValueError(f"{name} names topics {unknown}; there are 0 to {len(topics) - 1}")
     if len(set(numbers)) < len(numbers):
         raise ValueError(f"{name} names a topic twice: {sorted(numbers)}")
     return numbers
@@ -364,8 +375,8 @@ def check_labels(topic_labels: Any, topics: Topics) -> list[str | None]:
 
     Parameters
     ----------
-    topic_labels : mapping of int to str, or sequence of one str per topic
-        None takes a name away.
+    topic_labels : mapping of int or str to str, or sequence of one str per topic
+        Topics by number or present name. None takes a name away.
     topics : Topics
     """
     if not isinstance(topic_labels, Mapping):
@@ -373,11 +384,12 @@ def check_labels(topic_labels: Any, topics: Topics) -> list[str | None]:
         if len(given) != len(topics):
             raise ValueError(f"topic_labels holds {len(given)} names for {len(topics)} topics")
         topic_labels = dict(enumerate(given))
-    check_topics(list(topic_labels), len(topics), "topic_labels")
     for topic, label in topic_labels.items():
         if label is not None:
             check_text(label, f"topic_labels[{topic!r}]")
-    return [topic_labels.get(t, label) for t, label in enumerate(topics.labels)]
+    numbers = check_topics(list(topic_labels), topics, "topic_labels")
+    named = dict(zip(numbers, topic_labels.values(), strict=True))
+    return [named.get(t, label) for t, label in enumerate(topics.labels)]
 
 
 def check_n_topics(n_topics: Any) -> None:

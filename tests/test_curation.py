@@ -1,4 +1,5 @@
 import copy
+import warnings
 
 import numpy as np
 import pytest
@@ -26,31 +27,79 @@ def check_consistent(model):
     np.testing.assert_array_equal(model.labels_, model.doc_topics_.argmax(axis=1))
     assert model.doc_topics_.shape[1] == len(model.components_) == model.n_topics_
     assert len(model.topic_labels_) == model.n_topics_
-    assert (np.diff(model.topic_prevalence_) <= 1e-7).all()
 
 
 def test_merged_topics_hold_the_sum_of_their_mixtures(model):
-    summed = model.doc_topics_[:, 1] + model.doc_topics_[:, 4]
-    assert model.merge_topics([[1, 4]]) is model
-    assert model.n_topics_ == N_TOPICS - 1
+    before = model.doc_topics_
+    with pytest.warns(UserWarning, match="other numbers now") as caught:
+        assert model.merge_topics([[1, 4]]) is model
+    assert "4 → 1, 5 → 4" in str(caught[0].message)
     check_consistent(model)
-    distances = np.abs(model.doc_topics_ - summed[:, None]).max(axis=0)
-    assert distances.min() < 1e-5
+    expected = np.column_stack([before[:, 0], before[:, 1] + before[:, 4], before[:, [2, 3, 5]]])
+    np.testing.assert_allclose(model.doc_topics_, expected, atol=1e-5)
     assert model.merge_topics([0, 1, 2]).n_topics_ == N_TOPICS - 3, "one flat list is one group"
 
 
 def test_split_topics_share_the_mixture_of_the_whole(model):
-    whole = model.doc_topics_[:, 0].copy()
-    others = model.doc_topics_[:, 1:].copy()
-    model.split_topic(0, n=2)
-    assert model.n_topics_ == N_TOPICS + 1
+    before = model.doc_topics_
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # no number changes
+        model.split_topic(2, n=3)
+    assert model.n_topics_ == N_TOPICS + 2
     check_consistent(model)
-    unchanged = [
-        np.abs(others.T - column).max(axis=1).min() < 1e-6 for column in model.doc_topics_.T
-    ]
-    parts = model.doc_topics_[:, ~np.array(unchanged)]
-    assert parts.shape[1] == 2
-    np.testing.assert_allclose(parts.sum(axis=1), whole, atol=1e-5)
+    others = [0, 1, 3, 4, 5]
+    np.testing.assert_allclose(model.doc_topics_[:, others], before[:, others], atol=1e-6)
+    parts = model.doc_topics_[:, [2, 6, 7]]
+    np.testing.assert_allclose(parts.sum(axis=1), before[:, 2], atol=1e-5)
+    sizes = model.topic_prevalence_[[2, 6, 7]]
+    assert (np.diff(sizes) <= 1e-6).all()
+    assert sizes.min() > 0
+
+
+def test_a_deleted_topic_leaves_mixtures_and_later_cuts_until_undone(model):
+    before, labels = model.doc_topics_, model.labels_
+    with pytest.warns(UserWarning, match="other numbers now: 3-5 → 2-4"):
+        model.delete_topics([2])
+    np.testing.assert_allclose(model.doc_topics_, np.delete(before, 2, axis=1), atol=1e-6)
+    number = np.array([0, 1, -1, 2, 3, 4])
+    np.testing.assert_array_equal(model.labels_, number[labels])
+    model.undo()
+    np.testing.assert_array_equal(model.labels_, labels)
+    model.delete_topics([2]).retopic(4)
+    assert (model.doc_topics_[labels == 2].sum(axis=1) < 0.7).all()
+
+
+def test_edits_take_names_wherever_they_take_numbers(model):
+    by_number = copy.copy(model)
+    names = ["art", "coffee", "prints", "tea", "trains", "rest"]
+    model.set_topic_labels(names)
+    model.merge_topics(["coffee", "tea"]).delete_topics(["trains"]).split_topic("prints")
+    model.set_topic_labels({"coffee": "drinks"})
+    by_number.merge_topics([1, 3]).delete_topics([3]).split_topic(2)
+    np.testing.assert_array_equal(model.doc_topics_, by_number.doc_topics_)
+    assert model.topic_labels_ == ["art", "drinks", None, "rest", None]
+
+
+def test_edits_are_undone_after_loading(model, tmp_path):
+    steps = [model.topics_]
+    for edit in (
+        lambda: model.set_topic_labels({0: "first", 3: "fourth"}),
+        lambda: model.merge_topics([1, "fourth"]),
+        lambda: model.split_topic(0),
+        lambda: model.delete_topics([2]),
+    ):
+        edit()
+        steps.append(model.topics_)
+    model.save(tmp_path / "model")
+    loaded = SAETopicModel.load(tmp_path / "model")
+    for topics in reversed(steps):
+        np.testing.assert_array_equal(loaded.components_, topics.words)
+        np.testing.assert_array_equal(loaded.atom_topics_.toarray(), topics.atom_topics.toarray())
+        assert loaded.topics_.labels == topics.labels
+        if topics is not steps[0]:
+            loaded.undo()
+    with pytest.raises(ValueError, match="no edit"):
+        loaded.undo()
 
 
 def test_dropped_atoms_weigh_nothing_and_a_topic_without_atoms_goes(model):
@@ -126,6 +175,8 @@ def test_names_come_back_where_a_cut_is_made_again(model):
         ("split_topic", [0, 10_000], "n=10000 is more than the"),
         ("drop_atoms", [range(32)], "no topic would be left"),
         ("set_topic_labels", [["x"]], "1 names for 6 topics"),
+        ("merge_topics", [["tea", 1]], "'tea', which 0 topics are called; names: none"),
+        ("delete_topics", [range(6)], "names all 6 topics"),
     ],
 )
 def test_a_failed_edit_changes_nothing(model, name, arguments, message):

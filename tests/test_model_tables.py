@@ -10,12 +10,13 @@ from saetm_plugins.model_tables import document_table, topic_table
 def test_documents_have_their_largest_topics(fitted):
     table = document_table(fitted)
     assert list(table)[:4] == ["id", "topic", "name", "share"]
-    assert list(table)[4:] == ["topic_2", "name_2", "share_2", "topic_3", "name_3", "share_3"]
+    assert list(table)[4:8] == ["sure", "topic_2", "name_2", "share_2"]
+    assert list(table)[8:] == ["topic_3", "name_3", "share_3"]
     assert table["id"].tolist() == list(range(400))
     np.testing.assert_array_equal(table["topic"], fitted.labels_)
     ordered = np.sort(fitted.doc_topics_, axis=1)[:, ::-1]
     for rank, column in enumerate(["share", "share_2", "share_3"]):
-        expected = np.where((ordered[:, rank] > 0) | (rank == 0), ordered[:, rank], np.nan)
+        expected = np.where((ordered[:, rank] >= 0.1) | (rank == 0), ordered[:, rank], np.nan)
         np.testing.assert_array_equal(table[column], expected)
         topics = table[column.replace("share", "topic")]
         found = topics.notna().to_numpy()
@@ -23,6 +24,28 @@ def test_documents_have_their_largest_topics(fitted):
         rows = np.flatnonzero(found)
         shares = fitted.doc_topics_[rows, topics[found].astype(int)]
         np.testing.assert_array_equal(shares, expected[found])
+
+
+def test_a_document_is_sure_by_its_rank_among_the_fitted_ones(fitted, corpus):
+    table = document_table(fitted)
+    np.testing.assert_allclose(table["sure"], table["share"].rank(method="max") / 400, atol=1e-6)
+    mixed = fitted.transform(None, corpus.embeddings[corpus.themes == 0].mean(axis=0, keepdims=True)
+                             + corpus.embeddings[corpus.themes == 1].mean(axis=0))  # fmt: skip
+    assert document_table(fitted, mixed)["sure"][0] < 0.2  # of two themes alike
+    sure = table["sure"] > 0.5
+    rest = fitted.doc_topics_.argmax(axis=1)[sure]
+    assert all(len(set(rest[corpus.themes[sure] == theme])) == 1 for theme in range(5))
+
+
+def test_topics_of_small_shares_are_not_named(fitted):
+    every, few = (document_table(fitted, min_share=least) for least in (0, 0.6))
+    shares = np.sort(fitted.doc_topics_, axis=1)
+    assert every["share_3"].notna().sum() == (shares[:, -3] > 0).sum()
+    assert few["share_2"].isna().all()
+    np.testing.assert_array_equal(few["topic"] == -1, shares[:, -1] < 0.6)
+    assert few["name"].isna().equals(few["topic"] == -1)
+    with pytest.raises(ValueError, match="min_share must be a number in"):
+        document_table(fitted, min_share=2)
 
 
 def test_a_blank_text_is_of_no_topic(model, corpus):
@@ -62,7 +85,7 @@ def test_topics_have_sizes_and_words(fitted):
 def test_new_documents_and_ids_that_miss(fitted):
     mixtures = fitted.doc_topics_[:3]
     table = document_table(fitted, mixtures, ids=[7, None, float("nan")], n_next=0)
-    assert list(table) == ["id", "topic", "name", "share"]
+    assert list(table) == ["id", "topic", "name", "share", "sure"]
     assert table["id"][0] == 7
     assert str(table["id"][0]) == "7"  # not 7.0
     assert table["id"].isna().tolist() == [False, True, True]

@@ -136,7 +136,7 @@ def explain_text(text: str, n_words: int = 8, *, embedding: Any = None) -> pd.Da
 
 
 def spans(
-    model: Any, text: str, topic: int | None = None, *, chunker: Chunker | None = None
+    model: Any, text: str, topic: int | str | None = None, *, chunker: Chunker | None = None
 ) -> pd.DataFrame:
     """Return which topic each part of a text is about, or the passages that are about one topic.
 
@@ -147,7 +147,7 @@ def spans(
     model : as of :func:`saetm_plugins.analysis.as_topic_model`
         With an encoder.
     text : str
-    topic : int, optional
+    topic : int or str, optional
         None: what each part of the text is about, in order; neighbours of the same main topic are
         one part.
     chunker : Chunker, optional
@@ -165,7 +165,7 @@ def spans(
     if not check_text(text, "text").strip():
         raise ValueError("text is blank")
     if topic is not None:
-        topic = int(check_topics([topic], model.n_topics_, "topic")[0])
+        topic = int(check_topics([topic], model.topics_, "topic")[0])
     passages, passage_atoms = _split_into_atoms(model, text, chunker)
     shares = model.topics_of(passage_atoms)[1]
     weights = shares * (passages.tokens / passages.tokens.sum())[:, None]

@@ -21,7 +21,9 @@ def export_documents(
     ids: Any = None,
     columns: pd.DataFrame | None = None,
     doc_topics: Any = None,
+    labels: Any = None,
     n_topics: int = 3,
+    min_share: float | None = None,
 ) -> pd.DataFrame:
     """Return a row a document: id, text, main topic, its name and share, the next topics.
 
@@ -39,14 +41,19 @@ def export_documents(
         Further columns, put at the end.
     doc_topics : array-like of shape (n, n_topics), optional
         Mixtures of other documents than the fitted ones, as ``model.transform`` returns.
+    labels : array-like of shape (n,), optional
+        Topics of `doc_topics`, as ``model.topics_of`` returns them, -1 for none.
     n_topics : int, default=3
         Topics to name for each document.
+    min_share : float, optional
+        As of :func:`saetm_plugins.tables.document_table`.
 
     Returns
     -------
     DataFrame
         Columns ``id``, ``text`` if given, ``topic, name, share`` of the largest topic,
-        ``topic_2, name_2, share_2`` and so on (missing where the share is 0), then `columns`.
+        ``sure``, ``topic_2, name_2, share_2`` and so on, see
+        :func:`saetm_plugins.tables.document_table`; then `columns`.
     """
     model = as_topic_model(model)
     n_topics = check_count(n_topics, "n_topics")
@@ -56,7 +63,11 @@ def export_documents(
         shares = check_doc_topics(doc_topics, model.n_topics_)
     if path is not None:
         check_table_path(path, len(shares))
-    table = document_table(model, shares, ids=ids, n_next=n_topics - 1)
+    if doc_topics is None:
+        labels = model.labels_
+    table = document_table(
+        model, shares, labels=labels, ids=ids, n_next=n_topics - 1, min_share=min_share
+    )
     if texts is not None:
         texts = as_list(texts, "texts", "texts")
         check_names(texts, "texts")

@@ -111,7 +111,7 @@ def topic_linkage(model: Any, topics: Sequence[int] | None = None) -> np.ndarray
     model = as_topic_model(model)
     chosen = np.arange(model.n_topics_)
     if topics is not None:
-        chosen = np.array(check_topics(topics, model.n_topics_, "topics"), dtype=np.int64)
+        chosen = np.array(check_topics(topics, model.topics_, "topics"), dtype=np.int64)
     similarity = topic_similarity(model, model.topics_)[np.ix_(chosen, chosen)]
     n_topics = len(chosen)
     joins = join_topics_upwards(similarity, default_levels(n_topics))

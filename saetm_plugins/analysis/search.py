@@ -44,7 +44,7 @@ def find_documents(
     model: Any,
     query: Any = None,
     *,
-    topic: int | None = None,
+    topic: int | str | None = None,
     atoms: Any = None,
     words: Any = None,
     like: Any = None,
@@ -74,7 +74,7 @@ def find_documents(
     model : as of :func:`saetm_plugins.analysis.as_topic_model`
     query : str or array-like of shape (d,), optional
         A phrase, or its embedding.
-    topic : int, optional
+    topic : int or str, optional
         Documents with the largest share of it.
     atoms : int or sequence of int, optional
         Documents with the largest share of these atoms.
@@ -130,7 +130,7 @@ def find_documents(
         raise ValueError(f"atom_weight={atom_weight} needs embeddings of the documents")
 
     if topic is not None:
-        match = _match_topic(model, check_topics([topic], model.n_topics_, "topic")[0])
+        match = _match_topic(model, check_topics([topic], model.topics_, "topic")[0])
     elif atoms is not None:
         match = _match_atoms(model, atoms)
     elif words is not None:

@@ -13,7 +13,7 @@ from saetm_plugins import edits
 from saetm_plugins.analysis.fitted import as_topic_model, join_words
 from saetm_plugins.analysis.levels import topic_levels
 from saetm_plugins.analysis.names import name_levels
-from saetm_plugins.topics import Topics
+from saetm_plugins.topics import Topics, check_topics
 from saetm_plugins.validation import check_count
 
 _COLUMNS = ("level", "topic", "parent", "name", "share", "words")
@@ -63,7 +63,7 @@ def taxonomy(
     return pd.concat(parts, ignore_index=True)
 
 
-def drill_down(model: Any, topic: int, n: int = 2, *, n_words: int = 10) -> pd.DataFrame:
+def drill_down(model: Any, topic: int | str, n: int = 2, *, n_words: int = 10) -> pd.DataFrame:
     """Return the parts of one topic, a level below the model's cut; the model is not changed.
 
     ``model.split_topic(topic, n)`` makes the same parts topics of the model.
@@ -71,7 +71,8 @@ def drill_down(model: Any, topic: int, n: int = 2, *, n_words: int = 10) -> pd.D
     Parameters
     ----------
     model : as of :func:`saetm_plugins.analysis.as_topic_model`
-    topic : int
+    topic : int or str
+        Its number or name.
     n : int, default=2
     n_words : int, default=10
 
@@ -83,9 +84,9 @@ def drill_down(model: Any, topic: int, n: int = 2, *, n_words: int = 10) -> pd.D
     """
     model = as_topic_model(model)
     n_words = check_count(n_words, "n_words")
-    marked = model.topics_.with_labels([""] * model.n_topics_)
-    split = edits.split_topic(model.atoms_, marked, topic, n)
-    parts = split.select([part for part, label in enumerate(split.labels) if label is None])
+    (topic,) = check_topics([topic], model.topics_, "topic")
+    split, comes_of = edits.split_topic(model.atoms_, model.topics_, topic, n)
+    parts = split.select(np.flatnonzero(comes_of[topic]))
     words = words_of(model, parts, n_words)
     names = [" ".join(line.split(", ")[:3]) for line in words]
     share = (parts.prevalence * model.topic_prevalence_[topic]).astype(np.float32)

@@ -176,22 +176,23 @@ class NumberedTopicModel(SAETopicModel):
         if groups is not None:
             self.set_topics(self.topics_.of_documents(groups))
 
-    def delete_topics(self, topics: Sequence[int]) -> list[int]:
+    def delete_topics(self, topics: Sequence[int | str]) -> list[int]:
         """Take topics, with the atoms' weight in them, out of this cut and of later ones.
 
         Returns the former number of each topic left.
         """
         names = self.topics_.labels
         numbered = self.topics_.with_labels(str(topic) for topic in range(self.n_topics_))
-        left = edits.delete_topics(self.atoms_, numbered, topics)
+        left = edits.delete_topics(self.atoms_, numbered, topics).topics
         if not self.online_:
             left = number_topics(left, self.doc_atoms_)
         kept = [int(str(label)) for label in left.labels]
-        super()._edit(left.with_labels(names[topic] for topic in kept))
+        super().take_edit(left.with_labels(names[topic] for topic in kept))
         return kept
 
-    def _edit(self, topics: Topics) -> Any:
-        return super()._edit(topics if self.online_ else number_topics(topics, self.doc_atoms_))
+    def take_edit(self, topics: Topics, comes_of: Any = None) -> Any:
+        """Take over an edit, with topics numbered by size."""
+        return super().take_edit(topics if self.online_ else number_topics(topics, self.doc_atoms_))
 
     def _near_names(self, embeddings: Any) -> np.ndarray | None:
         """Return the groups of documents by the names they are near to; None without names."""

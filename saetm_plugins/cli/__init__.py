@@ -23,7 +23,9 @@ from saetm_plugins.cli import atoms, collections, counts, documents, exploring, 
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 COMMANDS = {
-    "Topic models": (models.demo, models.fit, models.topics, models.assign, models.retopic),
+    "Topic models": (
+        *(models.demo, models.fit, models.topics, models.assign, models.retopic, models.edit),
+    ),
     "Reading a collection": (
         *(collections.coverage, collections.compare, collections.trends, collections.correlations),
         *(counts.suggest, counts.stability),

@@ -20,7 +20,7 @@ from saetm_plugins.cli.options import (
     TimeUnit,
     expand_options,
 )
-from saetm_plugins.cli.output import check_out, give_out
+from saetm_plugins.cli.output import add_names, check_out, give_out
 from saetm_plugins.cli.reading import read_collection, read_time_column
 from saetm_plugins.cli.shared import console
 
@@ -48,12 +48,13 @@ def coverage(
     groups = read.frame[group_column]
     with console.status("Counting"):
         table = library.analysis.coverage(fitted, groups, threshold, doc_atoms=read.doc_atoms)
-    wide = table.pivot(index=["topic", "words"], columns="group", values="coverage")
+    table = add_names(table, fitted)
+    wide = table.pivot(index=["topic", "name"], columns="group", values="coverage")
     wide.columns = [f"coverage_{name}" for name in wide.columns]
     wide = wide.iloc[(-wide.var(axis=1).fillna(0)).argsort(kind="stable")].reset_index()
-    shown = wide.iloc[:, :8].assign(words=wide["words"].str.split(", ").str[:5].str.join(", "))
-    figure = partial(library.plotting.plot_coverage, table, max_mean=1.0)
-    give_out(table, f"Coverage by {group_column}", output, figure=figure, shown=shown)
+    names = library.analysis.topic_names(fitted)
+    figure = partial(library.plotting.plot_coverage, table, max_mean=1.0, names=names)
+    give_out(table, f"Coverage by {group_column}", output, figure=figure, shown=wide.iloc[:, :8])
 
 
 @expand_options
@@ -90,10 +91,13 @@ def compare(
             strata=None if strata_column is None else read.frame[strata_column], ids=read.ids,
             random_state=random_state,
         )  # fmt: skip
+    table = add_names(table, fitted)
     other = "the others" if b is None else b
-    columns = [level[:-1], "words", "share_a", "share_b", "q", "difference", "low", "high"]
-    shown = table[columns].assign(words=table["words"].str.split(", ").str[:5].str.join(", "))
-    figure = partial(library.plotting.plot_comparison, table, a=a, b=other)
+    first = ["topic", "name"] if level == "topics" else ["atom", "words"]
+    shown = table[[*first, "difference", "low", "high", "q", "share_a", "share_b"]]
+    shown = shown.assign(**{first[1]: shown[first[1]].str.split(", ").str[:5].str.join(", ")})
+    names = library.analysis.topic_names(fitted) if level == "topics" else None
+    figure = partial(library.plotting.plot_comparison, table, a=a, b=other, names=names)
     give_out(table, f"{a} (a) against {other} (b)", output, figure=figure, shown=shown)
 
 
@@ -125,16 +129,19 @@ def trends(
             fitted, times, cut, threshold=threshold, doc_atoms=read.doc_atoms,
             random_state=random_state,
         )  # fmt: skip
+        table, shown = add_names(table, fitted), None
+        names = library.analysis.topic_names(fitted)
+        figure = partial(library.plotting.plot_trends, table, names=names)
         try:
             tests = library.analysis.trend_tests(fitted, times, cut, doc_atoms=read.doc_atoms)
         except ValueError as error:  # too few periods to test
-            tests, note = table, str(error)
+            note = str(error)
         else:
-            names = dict(enumerate(library.analysis.topic_names(fitted)))
-            tests.insert(1, "name", tests["topic"].map(names))
+            tests = add_names(tests, fitted)
+            table = tests.merge(table.drop(columns="name"), on="topic")
+            shown = table.drop_duplicates("topic")[list(tests)]
             note = "rho: rank correlation of a topic's share with time; change: from first to last"
-    figure = partial(library.plotting.plot_trends, table)
-    give_out(table, f"Topics by {time_column}", output, figure=figure, shown=tests, note=note)
+    give_out(table, f"Topics by {time_column}", output, figure=figure, shown=shown, note=note)
 
 
 @expand_options

@@ -12,6 +12,8 @@ from saetm_plugins.cli import library
 from saetm_plugins.cli.options import (
     Chunk,
     Encoder,
+    KeepColumns,
+    MinShare,
     Model,
     NewRows,
     Output,
@@ -21,8 +23,8 @@ from saetm_plugins.cli.options import (
     expand_options,
 )
 from saetm_plugins.cli.output import check_out, give_out
-from saetm_plugins.cli.reading import read_collection, read_documents
-from saetm_plugins.cli.shared import read_chunk, read_numbers
+from saetm_plugins.cli.reading import join_columns, read_collection, read_documents
+from saetm_plugins.cli.shared import read_chunk, read_numbers, read_topics
 
 File = Annotated[
     Path | None, typer.Option(help="The documents, to show their texts or ids, or new ones.")
@@ -34,7 +36,9 @@ def search(
     model: Model,
     query: Annotated[str | None, typer.Argument(help="A phrase.")] = None,
     file: File = None,
-    topic: Annotated[int | None, typer.Option(help="Documents of this topic.")] = None,
+    topic: Annotated[
+        str | None, typer.Option(help="Documents of this topic, a number or name.")
+    ] = None,
     atoms: Annotated[str | None, typer.Option(help='Documents with these atoms: "3,17".')] = None,
     words: Annotated[str | None, typer.Option(help="Documents these words are likely in.")] = None,
     like: Annotated[int | None, typer.Option(help="Documents like that of this row.")] = None,
@@ -54,7 +58,7 @@ def search(
     found = library.analysis.find_documents(
         fitted,
         query,
-        topic=topic,
+        topic=None if topic is None else read_topics([topic])[0],
         atoms=numbers,
         words=words,
         like=like,
@@ -104,6 +108,8 @@ def export(
     out: Annotated[Path, typer.Option(help="Table: .csv, .tsv, .xlsx, .parquet or .jsonl.")],
     file: File = None,
     n_topics: Annotated[int, typer.Option(help="Topics to name for each document.")] = 3,
+    min_share: MinShare = None,
+    keep_columns: KeepColumns = True,
     overwrite: Overwrite = False,
     *,
     rows: NewRows,
@@ -112,16 +118,29 @@ def export(
     output = Output(out, overwrite)
     check_out(output)
     fitted = saetm_plugins.SAETopicModel.load(model, encoder=rows.encoder)
-    read = read_collection(model, fitted, file, rows)
+    read = read_collection(model, fitted, file, rows, keep_columns=keep_columns)
+    labels, mixtures = (None, None) if read.doc_atoms is None else fitted.topics_of(read.doc_atoms)
     table = library.analysis.export_documents(
         fitted,
         texts=read.texts,
         ids=read.ids,
-        doc_topics=None if read.doc_atoms is None else fitted.topics_of(read.doc_atoms)[1],
+        doc_topics=mixtures,
+        labels=labels,
         n_topics=n_topics,
+        min_share=min_share,
     )
     shown = table.drop(columns=["text"]) if "text" in table else table
-    give_out(table, f"{len(table):,} documents", output, shown=shown.head(5))
+    if read.frame is not None and read.images is None and keep_columns:
+        id_column = "id" if read.ids is not None and rows.id_column is None else rows.id_column
+        table = join_columns(table, read.frame, id_column, rows.text_column)
+    give_out(
+        table,
+        f"{len(table):,} documents",
+        output,
+        shown=shown.head(5),
+        sheet="documents",
+        more_sheets={"topics": library.model_tables.topic_table(fitted)},
+    )
 
 
 @expand_options
@@ -138,7 +157,7 @@ def transform(
     check_out(output)
     split = read_chunk(chunk)
     fitted = saetm_plugins.SAETopicModel.load(model, encoder=encoder)
-    documents, ids = read_documents(file, rows, split)
+    documents, ids, _ = read_documents(file, rows, split)
     shares = fitted.transform(**documents)
     names = [f"share_{topic}" for topic in range(shares.shape[1])]
     table = library.pandas.DataFrame(shares, columns=names)

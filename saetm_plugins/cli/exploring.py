@@ -96,8 +96,12 @@ def explore(
     print_line(console, "Saved to", out)
 
 
+@expand_options
 def taxonomy(
     model: Model,
+    file: Annotated[
+        Path | None, typer.Option(help="The documents: their phrases name the upper levels.")
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Table (.csv, .tsv, .xlsx, .parquet, .jsonl), .json or .nwk (Newick)."),
@@ -105,6 +109,8 @@ def taxonomy(
     levels: Levels = None,
     n_words: Annotated[int, typer.Option(help="Words a topic.")] = 10,
     overwrite: Overwrite = False,
+    *,
+    rows: Rows,
 ) -> None:
     """Print nested levels of topics, or write them: as a table, as JSON, as a Newick tree."""
     trees = {
@@ -119,7 +125,9 @@ def taxonomy(
             library.tables.check_table_path(out, name="out")
     counts = read_numbers(levels, "levels")
     fitted = saetm_plugins.SAETopicModel.load(model)
-    table = library.analysis.taxonomy(fitted, counts, n_words=n_words)
+    read = read_collection(model, fitted, file, rows)
+    texts = None if file is None else read.need_texts()
+    table = library.analysis.taxonomy(fitted, counts, documents=texts, n_words=n_words)
     if out is None:
         _print_tree(table)
         return

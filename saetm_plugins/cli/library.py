@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import pandas as pandas
 
     from saetm_plugins import analysis as analysis
+    from saetm_plugins import edits as edits
     from saetm_plugins import model_tables as model_tables
     from saetm_plugins import plotting as plotting
     from saetm_plugins.analysis import times as times
@@ -32,6 +33,7 @@ else:
         "saetm_plugins.corpus.chunker",
         "saetm_plugins.corpus.embed",
         "saetm_plugins.corpus.images",
+        "saetm_plugins.edits",
         "saetm_plugins.evaluation.chat",
         "saetm_plugins.files.folders",
         "saetm_plugins.files.tables",

@@ -9,7 +9,7 @@ import typer
 
 import saetm_plugins
 from saetm_plugins.cli import library
-from saetm_plugins.cli.console import print_line, print_topics
+from saetm_plugins.cli.console import print_line, print_table, print_topics
 from saetm_plugins.cli.images import (
     Captioner,
     Captions,
@@ -19,6 +19,8 @@ from saetm_plugins.cli.images import (
 from saetm_plugins.cli.options import (
     Chunk,
     Encoder,
+    KeepColumns,
+    MinShare,
     Model,
     Overwrite,
     Rows,
@@ -26,11 +28,12 @@ from saetm_plugins.cli.options import (
     Texts,
     expand_options,
 )
-from saetm_plugins.cli.reading import read_documents
+from saetm_plugins.cli.reading import join_columns, read_documents
 from saetm_plugins.cli.shared import (
     check_model_folder,
     console,
     read_chunk,
+    read_topics,
     refuse_existing,
     save_with_tables,
     saved_ids,
@@ -71,6 +74,9 @@ def fit(
     language: Annotated[
         str, typer.Option(help='Of the texts, "german" or "de", or "auto".')
     ] = "auto",
+    outlier_threshold: Annotated[
+        float, typer.Option(help="Texts whose largest share is smaller have topic -1.")
+    ] = 0.0,
     overwrite: Overwrite = False,
     *,
     rows: Rows,
@@ -87,8 +93,9 @@ def fit(
         random_state=random_state,
         verbose=True,
         language=language,
+        outlier_threshold=outlier_threshold,
     )
-    documents, ids = read_documents(file, rows, split)
+    documents, ids, _ = read_documents(file, rows, split)
     if "images" in documents:
         documents |= words_of_pictures(documents["images"], captions, captioner, vocabulary)
     model.fit(**documents)
@@ -102,6 +109,8 @@ def assign(
     out: Annotated[Path, typer.Option(help="Table: .csv, .tsv, .xlsx, .parquet or .jsonl.")],
     encoder: Encoder = None,
     chunk: Chunk = "fitted",
+    min_share: MinShare = None,
+    keep_columns: KeepColumns = True,
     overwrite: Overwrite = False,
     *,
     rows: Rows,
@@ -111,12 +120,16 @@ def assign(
     refuse_existing(out, overwrite)
     split = read_chunk(chunk)
     fitted = saetm_plugins.SAETopicModel.load(model, encoder=encoder)
-    documents, ids = read_documents(file, rows, split)
+    documents, ids, frame = read_documents(file, rows, split, keep_columns=keep_columns)
     n_documents = len(documents["images" if "images" in documents else "documents"])
     library.tables.check_table_path(out, n_documents, name="out")
     labels, mixtures = fitted.topics_of(fitted.transform_atoms(**documents))
-    table = library.model_tables.document_table(fitted, mixtures, labels=labels, ids=ids)
-    library.tables.write_table(table, out)
+    tables = library.model_tables
+    table = tables.document_table(fitted, mixtures, labels=labels, ids=ids, min_share=min_share)
+    if frame is not None and keep_columns:
+        table = join_columns(table, frame)
+    sheets = {"topics": tables.topic_table(fitted)}
+    library.tables.write_table(table, out, sheet="documents", more_sheets=sheets)
     print_line(console, "Saved to", out)
 
 
@@ -135,10 +148,73 @@ def retopic(
     merge: Annotated[str | None, typer.Option(help="nmf, kmeans, ward or hdbscan.")] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Cut a saved model into another number of topics and save that; nothing is retrained."""
+    """Cut a saved model into another number of topics and save that; nothing is retrained.
+
+    Where all topics have names, new ones get some of their words; `saetm name` finds phrases.
+    """
     check_model_folder(out, "topic-model", overwrite)
-    recut = saetm_plugins.SAETopicModel.load(model).retopic(_topic_count(n_topics), merge)
+    recut = saetm_plugins.SAETopicModel.load(model)
+    has_names = all(recut.topic_labels_)
+    recut.retopic(_topic_count(n_topics), merge)
+    if has_names and not all(recut.topic_labels_):
+        levels = library.analysis.topic_levels(recut)
+        recut.set_topic_labels(library.analysis.name_levels(recut, levels)[-1])
     save_with_tables(recut, out, overwrite, saved_ids(model, len(recut.labels_)))
+
+
+def edit(
+    model: Model,
+    merge: Annotated[
+        list[str] | None, typer.Option(help='Topics to make one: "3,7"; again for other groups.')
+    ] = None,
+    split: Annotated[list[str] | None, typer.Option(help='A topic, or "2,5", into two.')] = None,
+    drop: Annotated[list[str] | None, typer.Option(help='Topics to delete: "5,8".')] = None,
+    rename: Annotated[
+        list[str] | None, typer.Option(help='"3=art prints"; "3=" takes the name away.')
+    ] = None,
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Take back the last edit, before any other.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the edited model; by default the model's own.")
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Merge, split, drop and rename topics, by number or name, or undo the last edit; save them.
+
+    All numbers and names are those that `saetm topics` shows before the edit.
+    """
+    if out is not None:
+        check_model_folder(out, "topic-model", overwrite)
+    if not (merge or split or drop or rename or undo):
+        raise ValueError("give at least one of --merge, --split, --drop, --rename and --undo")
+    fitted = saetm_plugins.SAETopicModel.load(model)
+    if undo:
+        fitted.undo()
+    if merge or split or drop or rename:
+        before = fitted.topic_labels_
+        edited, comes_of = library.edits.edit_topics(
+            fitted.atoms_,
+            fitted.topics_,
+            merge=[read_topics([group]) for group in merge or ()],
+            split=read_topics(split),
+            delete=read_topics(drop),
+            rename=dict(map(_read_name, rename or ())),
+        )
+        fitted.take_edit(edited)
+        now = [", ".join(map(str, row.nonzero()[0])) or "deleted" for row in comes_of]
+        table = {"topic": range(len(now)), "name": before, "now": now}
+        table["name_now"] = [edited.labels[row.argmax()] if row.any() else None for row in comes_of]
+        print_table(library.pandas.DataFrame(table), console, "Numbers", n_rows=len(now))
+    ids = saved_ids(model, len(fitted.labels_))
+    save_with_tables(fitted, model if out is None else out, True, ids)
+
+
+def _read_name(text: str) -> tuple[int | str, str | None]:
+    topic, equals, name = text.partition("=")
+    if not equals:
+        raise ValueError(f'rename must be a topic and its name, "3=art prints"; found {text!r}')
+    return read_topics([topic])[0], name.strip() or None
 
 
 def _read_sae(text: str) -> Any:

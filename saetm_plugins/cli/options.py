@@ -42,6 +42,13 @@ TimeUnit = Annotated[
 TimeFormat = Annotated[
     str | None, typer.Option(help="How times are written, such as %d.%m.%Y; ISO dates need none.")
 ]
+MinShare = Annotated[
+    float | None,
+    typer.Option(
+        help="Name no topic of a smaller share; by default the main one, and next ones from 0.1."
+    ),
+]
+KeepColumns = Annotated[bool, typer.Option(help="Keep the file's other columns.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 

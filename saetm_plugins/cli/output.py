@@ -54,10 +54,12 @@ def give_out(
     figure: Any = None,
     note: str = "",
     shown: pd.DataFrame | None = None,
+    **sheets: Any,
 ) -> None:
     """Print the first rows of a table (of `shown`, if given) and write all rows to `output`.
 
-    `figure` makes the plotly figure of a page; `note` is a sentence below the title.
+    `figure` makes the plotly figure of a page; `note` is a sentence below the title; `sheets` are
+    arguments of :func:`saetm_plugins.files.tables.write_table`.
     """
     print_table(frame if shown is None else shown, console, title, n_rows=_ROWS_SHOWN)
     if note:
@@ -68,8 +70,16 @@ def give_out(
     if out.suffix.lower() in PAGE_SUFFIXES:
         _write_page(frame, out, title, note, None if figure is None else figure())
     else:
-        library.tables.write_table(_flat(frame), out)
+        library.tables.write_table(_flat(frame), out, **sheets)
     print_line(console, "Saved to", out)
+
+
+def add_names(frame: pd.DataFrame, fitted: Any) -> pd.DataFrame:
+    """Return a table with the names of its topics behind their numbers."""
+    names = dict(enumerate(library.analysis.topic_names(fitted)))
+    frame = frame.copy()
+    frame.insert(list(frame).index("topic") + 1, "name", frame["topic"].map(names))
+    return frame
 
 
 def _flat(frame: pd.DataFrame) -> pd.DataFrame:

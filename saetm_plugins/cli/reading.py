@@ -21,22 +21,40 @@ if TYPE_CHECKING:
 
 
 def read_documents(
-    file: Path, rows: Rows, chunk: Any
-) -> tuple[dict[str, Any], pd.Series | list[str] | None]:
-    """Return new texts or pictures as the arguments of ``fit`` or ``transform``, and their ids."""
+    file: Path, rows: Rows, chunk: Any, *, keep_columns: bool = False
+) -> tuple[dict[str, Any], pd.Series | list[str] | None, pd.DataFrame | None]:
+    """Return new texts or pictures as the arguments of ``fit`` or ``transform``.
+
+    Beside them their ids, and the file's other columns, the texts' alone or all.
+    """
     images = open_picture_folder(file)
     if images is not None:
         embeddings = picture_embeddings(rows.embeddings)
-        return {"images": images, "embeddings": embeddings}, list(images.names)
+        return {"images": images, "embeddings": embeddings}, list(images.names), None
     # The ids of the texts of a folder are the names of their files.
     id_column = "id" if rows.id_column is None and file.is_dir() else rows.id_column
-    frame = library.tables.read_table(file, rows.text_column, id_column=id_column, **rows.reading())
+    frame = library.tables.read_table(
+        file,
+        rows.text_column,
+        id_column=id_column,
+        keep_columns=keep_columns,
+        **rows.reading(),
+    )
     documents = {
         "documents": frame[rows.text_column].tolist(),
         "embeddings": load_embeddings(rows.embeddings),
         "chunk": chunk,
     }
-    return documents, None if id_column is None else frame[id_column]
+    ids = None if id_column is None else frame.pop(id_column)
+    return documents, ids, frame
+
+
+def join_columns(table: pd.DataFrame, frame: pd.DataFrame, *left_out: str | None) -> pd.DataFrame:
+    """Put the columns of a file behind those of a table; "topic" of the file is "topic (file)"."""
+    others = frame.drop(columns=[name for name in left_out if name in frame])
+    names = {name: f"{name} (file)" for name in others if name in table}
+    others = others.rename(columns=names).reset_index(drop=True)
+    return library.pandas.concat([table, others], axis=1)
 
 
 class Collection(NamedTuple):
@@ -62,9 +80,17 @@ class Collection(NamedTuple):
 
 
 def read_collection(
-    folder: Path, model: Any, file: Path | None, rows: Rows, **columns: Any
+    folder: Path,
+    model: Any,
+    file: Path | None,
+    rows: Rows,
+    *,
+    keep_columns: bool = False,
+    **columns: Any,
 ) -> Collection:
     """Read a file beside a model; rows are the model's by their ids, else by their order.
+
+    `keep_columns` reads all columns of a table.
 
     A folder of pictures has the columns ``image``, the path within it, and ``folder``, the part of
     that before the file's name.
@@ -81,7 +107,9 @@ def read_collection(
         if id_column is None and file.is_dir():
             id_column = "id"  # the files' names
         columns["id_column"] = id_column
-        frame, has_texts = _read(file, text_column, columns, rows.reading())
+        frame, has_texts = _read(
+            file, text_column, columns, rows.reading() | {"keep_columns": keep_columns}
+        )
         vectors = load_embeddings(rows.embeddings)
     new = isinstance(rows, NewRows) and rows.new
     if vectors is not None and len(vectors) != len(frame):

@@ -70,6 +70,12 @@ def read_numbers(text: str | None, name: str) -> list[int] | None:
         ) from None
 
 
+def read_topics(texts: list[str] | None) -> list[int | str]:
+    """Read numbers and names of topics, with commas between them."""
+    found = [part.strip() for text in texts or () for part in text.split(",")]
+    return [int(part) if part.isdecimal() else part for part in found]
+
+
 def read_chunk(text: str) -> Any:
     """Return the value of `--chunk` as the argument ``chunk`` of a model."""
     if text in ("auto", "fitted"):

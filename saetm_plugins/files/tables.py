@@ -8,7 +8,7 @@ from __future__ import annotations
 import numbers
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +37,7 @@ def read_table(
     quoting: str | None = None,
     sheet: str | int | None = None,
     header_row: int = 1,
+    keep_columns: bool = False,
     **columns: str | None,
 ) -> pd.DataFrame:
     """Read the texts of a file, and further columns such as ids, groups and times.
@@ -50,6 +51,8 @@ def read_table(
         None reads no texts.
     sep, encoding, encoding_errors, quoting, sheet, header_row
         As of :func:`saetm_plugins.files.texts.open_table`.
+    keep_columns : bool, default=False
+        Read all other columns as well, behind those asked for.
     **columns : str, optional
         Further columns, by the name that an error is to use: ``id_column="id"``; None is left
         out. A column of a CSV holds numbers or ISO dates if all of its cells are some, and would be
@@ -69,7 +72,7 @@ def read_table(
 
     asked = {"text_column": text_column, **columns}
     wanted = {argument: column for argument, column in asked.items() if column is not None}
-    if not wanted:
+    if not wanted and not keep_columns:
         raise ValueError("text_column is None, and no other column is asked for")
     with open_table(
         file,
@@ -80,6 +83,9 @@ def read_table(
         sheet=sheet,
         header_row=header_row,
     ) as table:
+        if keep_columns:
+            others = [name for name in table.names() if name not in wanted.values()]
+            wanted |= {f"column {name}": name for name in others}
         rows = list(table.rows(**wanted))
         if not rows:
             raise ValueError(f"file {table.name} holds no rows")
@@ -108,10 +114,26 @@ def check_table_path(path: str | os.PathLike[str], n_rows: int = 0, name: str = 
     return path
 
 
-def write_table(frame: pd.DataFrame, path: str | os.PathLike[str]) -> Path:
+def write_table(
+    frame: pd.DataFrame,
+    path: str | os.PathLike[str],
+    *,
+    sheet: str = "table",
+    more_sheets: Mapping[str, pd.DataFrame] | None = None,
+) -> Path:
     """Write a table as .csv, .tsv, .parquet, .xlsx or .jsonl, by the suffix; all or nothing.
 
-    Texts are UTF-8; shares (float32) are rounded to six decimals, except in Parquet.
+    Texts are UTF-8; shares (float32) are rounded to six decimals, except in Parquet. In an .xlsx
+    file, rows can be filtered by their columns, whose names stay in sight.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    path : path
+    sheet : str, default="table"
+        Its name in an .xlsx file.
+    more_sheets : mapping of str to DataFrame, optional
+        Further sheets of an .xlsx file; files of other kinds hold the one table.
     """
     path = check_table_path(path, len(frame))
     suffix = path.suffix.lower()
@@ -120,7 +142,7 @@ def write_table(frame: pd.DataFrame, path: str | os.PathLike[str]) -> Path:
         if suffix == ".parquet":
             _plain_objects(frame).to_parquet(target, index=False)
         elif suffix == ".xlsx":
-            _write_xlsx(_rounded(frame), target)
+            _write_xlsx({sheet: frame, **(more_sheets or {})}, target)
         elif suffix == ".jsonl":
             _rounded(frame).to_json(
                 target, orient="records", lines=True, force_ascii=False, date_format="iso"
@@ -188,17 +210,17 @@ def _plain_objects(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(**{str(c): frame[c].map(str, na_action="ignore") for c in mixed})
 
 
-def _write_xlsx(frame: pd.DataFrame, path: Path) -> None:
+def _write_xlsx(frames: Mapping[str, pd.DataFrame], path: Path) -> None:
     """Write texts as texts: pandas makes a formula of what starts with "="."""
     import pandas as pd
     from openpyxl import Workbook
     from openpyxl.cell import WriteOnlyCell
     from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+    from openpyxl.utils import get_column_letter
 
     book = Workbook(write_only=True)
-    sheet = book.create_sheet()
 
-    def as_cell(value: Any) -> Any:
+    def as_cell(sheet: Any, value: Any) -> Any:
         if pd.api.types.is_scalar(value) and pd.isna(value):
             return None
         if isinstance(value, numbers.Real) or (isinstance(value, datetime) and not value.tzinfo):
@@ -207,7 +229,11 @@ def _write_xlsx(frame: pd.DataFrame, path: Path) -> None:
         cell.data_type = "s"
         return cell
 
-    sheet.append(list(frame))
-    for row in frame.astype(object).itertuples(index=False, name=None):
-        sheet.append([as_cell(value) for value in row])
+    for title, frame in frames.items():
+        sheet = book.create_sheet(title)
+        sheet.freeze_panes = "A2"
+        sheet.auto_filter.ref = f"A1:{get_column_letter(frame.shape[1])}{len(frame) + 1}"
+        sheet.append([as_cell(sheet, str(name)) for name in frame])
+        for row in _rounded(frame).astype(object).itertuples(index=False, name=None):
+            sheet.append([as_cell(sheet, value) for value in row])
     book.save(path)

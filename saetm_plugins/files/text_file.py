@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
+
+
+class _Header(Exception):
+    """Ends the reading of a file at its header."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,19 @@ class TextFile:
                 known = ", ".join(header[:30]) + ", …" * (len(header) > 30)
                 raise ValueError(f"{argument} {column!r} {problem} {self.name}; it has {known}")
         return [header.index(column) for column in columns.values()]
+
+    def column_names(self, read: Callable[..., Iterable[Any]]) -> list[str]:
+        """Return the names that stand once in the header that `read` (file, columns) finds."""
+
+        class Asking(TextFile):
+            def find(self, columns: Mapping[str, str], header: list[str]) -> list[int]:
+                raise _Header([name for name in header if name and header.count(name) == 1])
+
+        try:
+            next(iter(read(Asking(**vars(self)), {"": ""})), None)
+        except _Header as found:
+            return list(found.args[0])
+        return []
 
     def warn_of(self, problem: str, numbers: list[int]) -> None:
         """Warn of rows or lines, where there are any."""

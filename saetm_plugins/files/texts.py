@@ -144,6 +144,10 @@ class TextTable(TextFile):
             yield cells
         self.warn_of("U+FFFD stands for characters that cannot be read, in row", damaged)
 
+    def names(self) -> list[str]:
+        """Return the names of all columns, but for those that stand twice."""
+        return self.column_names(_READERS[self.kind])
+
     def as_text(self, cell: Any, row: int, column: str) -> str:
         """Return a cell as text: null and NaN as "", numbers and dates as Python prints them.
 

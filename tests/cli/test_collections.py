@@ -31,6 +31,44 @@ def test_groups_are_matched_by_id_whatever_their_order(files, main, tmp_path):
     assert len(tables[0]) == 10
 
 
+def test_names_of_topics_are_everywhere(files, main, run, tmp_path):
+    named = tmp_path / "named"
+    names = ["art prints", "boats", "coffee", "dogs", "eggs"]
+    SAETopicModel.load(files / "model").set_topic_labels(names).save(named)
+    file = [named, files / "docs.csv"]
+    for command, options in (
+        ("coverage", [*file, "--group-column", "group"]),
+        ("compare", [*file, "--group-column", "group", "--a", "a"]),
+        ("trends", [*file, "--time-column", "year"]),
+        ("taxonomy", [named, "--file", files / "docs.csv", "--levels", "2,5"]),
+    ):
+        out = tmp_path / f"{command}.csv"
+        code, shown, err = main(command, *options, "--out", out)
+        assert not code, err
+        table = pd.read_csv(out)
+        assert set(names) <= set(table["name"]), command
+        if command != "taxonomy":
+            assert all(word in shown for name in names for word in name.split()), shown
+    assert run("retopic", named, "--n-topics", 8, "--out", tmp_path / "recut").exit_code == 0
+    found = SAETopicModel.load(tmp_path / "recut").topic_labels_
+    assert len(set(found) - {None}) == 8
+    assert set(names) & set(found)
+
+
+def test_a_table_of_trends_holds_all_that_is_shown(files, main, tmp_path):
+    arguments = ["trends", files / "model", files / "docs.csv", "--time-column", "year"]
+    code, shown, err = main(*arguments, "--out", tmp_path / "trends.csv")
+    assert not code, err
+    table = pd.read_csv(tmp_path / "trends.csv")
+    assert len(table) == 5 * 8
+    columns = ["topic", "name", "rho", "p", "q", "peak", "change", "period", "share", "coverage"]
+    assert list(table)[:10] == columns
+    assert (table.groupby("topic")[["rho", "p", "q"]].nunique() == 1).all(axis=None)
+    rows = [[cell.strip() for cell in line.split("│")] for line in shown.splitlines()]
+    seen = {int(row[1]): row[3] for row in rows if len(row) > 4 and row[1]}
+    assert seen == {t: f"{rho:.3f}" for t, rho in table.groupby("topic")["rho"].first().items()}
+
+
 @pytest.mark.parametrize(
     ("command", "options"),
     [
@@ -61,6 +99,7 @@ def test_documents_are_exported_searched_and_transformed(files, main, tmp_path):
     table = pd.read_csv(tmp_path / "all.csv", dtype={"id": str})
     assert table["id"].tolist() == [f"{row:03d}" for row in range(400)]
     assert list(table)[:5] == ["id", "text", "topic", "name", "share"]
+    assert list(table)[-2:] == ["year", "group"]
     options = ["--embeddings", files / "embeddings.npy", "--out", tmp_path / "shares.csv"]
     assert not main("transform", model, files / "docs.csv", *options)[0]
     shares = pd.read_csv(tmp_path / "shares.csv").filter(like="share_").to_numpy()

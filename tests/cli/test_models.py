@@ -4,6 +4,7 @@ import json
 import sys
 
 import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
 
@@ -66,7 +67,32 @@ def test_assign_writes_a_row_a_text(files, run, corpus, tmp_path, suffix):
     np.testing.assert_allclose(table["share"], mixtures.max(axis=1), atol=1e-6)
     assert "first [/x] topic" in set(table["name"])
     second = np.sort(mixtures, axis=1)[:, -2]
+    second[second < 0.1] = 0
     np.testing.assert_allclose(table["share_2"].astype(float).fillna(0), second, atol=1e-6)
+    assert list(table)[-3:] == ["text", "year", "group"], "the file's columns are kept"
+    assert table["year"].tolist() == [2000 + row % 8 for row in range(400)]
+    if suffix == ".xlsx":
+        book = openpyxl.load_workbook(out)
+        assert book.sheetnames == ["documents", "topics"]
+        sheet = book["documents"]
+        assert (sheet.freeze_panes, sheet.auto_filter.ref) == ("A2", f"A1:{chr(64 + 14)}401")
+        assert pd.read_excel(out, sheet_name="topics")["topic"].tolist() == list(range(5))
+
+
+def test_assign_names_no_topic_below_a_share_and_fit_calls_such_texts_outliers(
+    files, run, fit, tmp_path
+):
+    vectors, out = ["--embeddings", files / "embeddings.npy"], tmp_path / "few.csv"
+    options = [*vectors, "--min-share", 0.7, "--no-keep-columns", "--out", out]
+    assert run("assign", files / "model", files / "docs.csv", *options).exit_code == 0
+    table = pd.read_csv(out)
+    assert "year" not in table
+    assert 0 < (table["topic"] == -1).sum() < 400
+    assert table["share"].min() >= 0.7
+    options = ["--n-topics", 5, "--sae", files / "model" / "sae", "--outlier-threshold", 0.7]
+    model = fit(files / "docs.csv", *options)
+    np.testing.assert_array_equal(model.labels_, table["topic"])
+    np.testing.assert_allclose(model.doc_topics_.sum(axis=1), 1, atol=1e-5)
 
 
 def test_assign_to_one_text_and_to_a_folder(files, run, corpus, tmp_path):
@@ -120,3 +146,42 @@ def test_a_missing_extra_is_named(files, main, monkeypatch, tmp_path):
     code, _, err = main("fit", files / "docs.csv", "--out", tmp_path / "model")
     assert code == 1
     assert "pip install 'saetm-plugins[encoder]'" in err
+
+
+def test_edit_prints_old_and_new_numbers_and_undo_goes_back_after_loading(files, run, tmp_path):
+    out, before = tmp_path / "edited", SAETopicModel.load(files / "model")
+    options = ["--merge", "1,3", "--rename", "3=art prints", "--drop", "first [/x] topic"]
+    result = run("edit", files / "model", *options, "--split", 2, "--out", out)
+    assert result.exit_code == 0, result.exception
+    printed = result.output.partition("topics of")[0].splitlines()
+    rows = [[cell.strip() for cell in line.split("│")] for line in printed if "│" in line]
+    numbers = {row[1]: row[3] for row in rows}
+    assert numbers == {"0": "deleted", "1": "0", "2": "1, 3", "3": "0", "4": "2"}
+    edited = SAETopicModel.load(out)
+    assert edited.topic_labels_ == ["art prints", None, None, None]
+    merged = before.doc_topics_[:, 1] + before.doc_topics_[:, 3]
+    np.testing.assert_allclose(edited.doc_topics_[:, 0], merged, atol=1e-5)
+    ids = pd.read_csv(out / "documents.csv", dtype=str)["id"].tolist()
+    assert ids == [f"{number:03d}" for number in range(400)]
+    assert run("edit", out, "--undo").exit_code == 0
+    undone = SAETopicModel.load(out)
+    np.testing.assert_array_equal(undone.doc_topics_, before.doc_topics_)
+    assert undone.topic_labels_ == before.topic_labels_
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "at least one of --merge"),
+        (["--merge", "1,tea"], "merge names 'tea', which 0 topics are called"),
+        (["--merge", "1,2", "--drop", "2"], "together names a topic twice"),
+        (["--drop", "2", "--rename", "2=x"], r"rename names topics \[2\], which delete takes out"),
+        (["--rename", "2"], "rename must be a topic and its name"),
+        (["--undo", "--undo", "--rename", "9=x"], r"rename names topics \[9\]"),
+    ],
+)
+def test_an_edit_that_cannot_be_leaves_the_model(files, run, options, message):
+    saved = (files / "model" / "config.json").read_bytes()
+    with pytest.raises(ValueError, match=message):
+        raise run("edit", files / "model", *options).exception
+    assert (files / "model" / "config.json").read_bytes() == saved
