@@ -81,8 +81,6 @@ STEPS = {
     "soft merge, words by emissions alone": Step((EMISSIONS_ALONE,)),
     "no emissions in the words": Step(((atom_model, "EMITTED_SHARE", np.float32(1e-3)),)),
     "no idf in the emissions": Step((NO_IDF,)),
-    "chance to the power 1": Step(((keywords, "CHANCE_POWER", 1.0),)),
-    "no place of words (power 2.5)": Step(((nmf, "_ATOM_WEIGHT", 0.0), merging_with(focus=2.5))),
     "no order by meaning": Step((merging_with(focus=0),)),
     "words not divided by √r": Step((merging_with(distinctness=0),)),
     "nearness to the power 1 in short texts, too": Step((power(1.0),)),
@@ -105,7 +103,7 @@ def main() -> None:
             if (name, seed) in done:
                 continue
             print(f"{name}, seed {seed} …", file=sys.stderr)
-            found = measure(load_corpus(name, args.data, args.cache), seed)
+            found = measure(load_corpus(name, args.data, args.cache, args.max_docs), seed)
             with open(rows_file, "a", encoding="utf-8") as out:
                 out.writelines(json.dumps(row) + "\n" for row in found)
             rows += found
@@ -122,6 +120,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--data", default=data, required=data is None, help="or SAETM_DATA")
     parser.add_argument("--corpus", default=",".join(READERS), help="by commas")
     parser.add_argument("--seeds", type=int, default=1, help="how many seeds, from 0")
+    parser.add_argument("--max-docs", type=int, help="larger corpora are cut to this many")
     parser.add_argument("--out", type=Path, default="saetm-bench", help="continues what is there")
     parser.add_argument("--cache", type=Path, default=cache, help="for embeddings made here")
     args = parser.parse_args()

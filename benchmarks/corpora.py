@@ -75,7 +75,12 @@ class LookupEncoder:
         return np.stack([self._vectors[str(text)] for text in texts])
 
 
-def load_corpus(name: str, data: str | os.PathLike[str], cache: str | os.PathLike[str]) -> Corpus:
+def load_corpus(
+    name: str,
+    data: str | os.PathLike[str],
+    cache: str | os.PathLike[str],
+    max_docs: int | None = None,
+) -> Corpus:
     """Load one corpus.
 
     Parameters
@@ -86,6 +91,8 @@ def load_corpus(name: str, data: str | os.PathLike[str], cache: str | os.PathLik
         The folder with the corpora.
     cache : path
         Where embeddings made here are kept.
+    max_docs : int, optional
+        Larger corpora are cut to this many documents, drawn with seed 0.
 
     Raises
     ------
@@ -101,6 +108,10 @@ def load_corpus(name: str, data: str | os.PathLike[str], cache: str | os.PathLik
         raise SystemExit(
             f"{error.filename} is not there: --data (or SAETM_DATA) must name the data folder"
         ) from error
+    rows = np.arange(len(texts))
+    if max_docs is not None and len(texts) > max_docs:
+        rows = np.sort(np.random.default_rng(0).choice(len(texts), max_docs, replace=False))
+        texts, classes = [texts[i] for i in rows], [classes[i] for i in rows]
     if words is None:
         vectorizer = default_vectorizer(len(texts))
         bow = vectorizer.fit_transform(texts)
@@ -110,7 +121,7 @@ def load_corpus(name: str, data: str | os.PathLike[str], cache: str | os.PathLik
         bow = vectorizer.transform(texts)
     analyzer, known = vectorizer.build_analyzer(), set(words)
     cache = Path(cache)
-    embeddings = np.load(vectors_file) if vectors_file else kept(encode, texts, cache)
+    embeddings = np.load(vectors_file)[rows] if vectors_file else kept(encode, texts, cache)
     return Corpus(
         name=name,
         texts=texts,
