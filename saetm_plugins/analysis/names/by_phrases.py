@@ -27,8 +27,11 @@ _DOCUMENTS_OF_TOPIC = 80  # read for phrases and scored
 _CANDIDATES = 30  # phrases of a topic that are scored, and as many of several words
 _OF_CHILD = 15  # candidates that a topic hands up to its parent
 _AMONG_SIBLINGS = 0.3  # weight of the AUC among siblings; the rest: among all documents
-_PRESENCE = 0.10  # weight of occurring in the topic's documents
-_WORDS_BONUS = {1: 0.0, 2: 0.02, 3: 0.01}  # two words say more than one
+_PRESENCE = 0.3  # weight of occurring in the topic's documents, and in no others
+_LEAST_PRESENCE = 0.15  # of each part of a name of several, or half of the topic's best
+_TYPICAL = 0.1  # what a name gains whose words are among the topic's most telling
+_RARE_NAME = 0.15  # what a proper name loses that fewer documents hold than a common noun
+_WORDS_BONUS = {1: 0.0, 2: 0.04, 3: 0.02}  # two words say more than one
 _PAIRED = 10  # best phrases of a topic that are also tried together
 _JOINING_COST = 0.002  # what each further phrase in a name must add to the score
 _ENCODED = 12  # names of several phrases of a topic that are encoded themselves
@@ -73,7 +76,7 @@ def name_by_phrases(
     Parameters are those of :func:`saetm_plugins.analysis.name_levels`.
     """
     inputs = _read(model, tree, documents, embeddings)
-    return _assign(model, tree, _score(tree, inputs, find_encoder(model, encoder)))
+    return _assign(model, tree, _score(model, tree, inputs, find_encoder(model, encoder)))
 
 
 def name_by_words(model: SAETopicModel, tree: TopicLevels) -> list[list[str]]:
@@ -147,7 +150,7 @@ def _read(
 
 
 def _score(
-    tree: TopicLevels, inputs: NamingInputs, encode: Encode | None
+    model: SAETopicModel, tree: TopicLevels, inputs: NamingInputs, encode: Encode | None
 ) -> list[list[list[Candidate]]]:
     """Return the candidates of each level and topic with their scores."""
     members = [tree.ancestors(level)[inputs.topics] for level in range(len(tree))]
@@ -171,7 +174,8 @@ def _score(
             own = of == topic
             scored = []
             if own.any() and len(chosen):
-                scored = _score_topic(inputs.phrases, chosen, written, own, near, ranking)
+                typical = set(telling_words(model, tree.topics[level], topic))
+                scored = _score_topic(inputs.phrases, chosen, written, own, near, ranking, typical)
             found[-1].append(scored)
     return found
 
@@ -183,27 +187,41 @@ def _score_topic(
     own: np.ndarray,
     near: np.ndarray,
     ranking: _Ranking | None,
+    typical: set[str],
 ) -> list[Candidate]:
     """Score the phrases `chosen` (C,), and some of the best together, as names of one topic.
 
     ``written`` (C,): how much more of the topic's documents than of others hold each. ``own``,
-    ``near`` (n,): the documents of the topic, and those of its siblings and itself.
+    ``near`` (n,): the documents of the topic, and those of its siblings and itself. ``typical``:
+    its most telling words.
     """
     texts = [phrases.texts[phrase] for phrase in chosen]
-    bonus = np.array([_WORDS_BONUS[min(len(text.split()), LONGEST)] for text in texts])
+    words = [text.lower().split() for text in texts]
+    bonus = np.array([_WORDS_BONUS[min(len(each), LONGEST)] for each in words])
+    bonus += _TYPICAL * np.array([np.mean([word in typical for word in each]) for each in words])
     joined: list[Candidate] = []
     if ranking is None:
         values = 0.5 + written / 2 + bonus
     else:
-        values = _area(ranking.cosines(chosen), own, near) + _PRESENCE * written + bonus
+        proper = np.array([_is_proper(text) for text in texts])
+        common = written[~proper].max(initial=0)
+        bonus -= _RARE_NAME * (proper & (written < common))
+        areas = _area(ranking.cosines(chosen), own, near)
+        values = areas + _PRESENCE * written + bonus
         best = np.argsort(-values, kind="stable")[:_PAIRED]
-        weights = _PRESENCE * written[best]
+        best = best[written[best] >= min(_LEAST_PRESENCE, written.max() / 2)]
+        weights = values[best] - areas[best]
         joined = _joined(ranking, [texts[i] for i in best], chosen[best], weights, own, near)
     singles = [
         Candidate(text, phrases.keys[phrase], float(value))
         for text, phrase, value in zip(texts, chosen, values, strict=True)
     ]
     return singles + joined
+
+
+def _is_proper(text: str) -> bool:
+    """Tell whether all words of a phrase begin with a capital and are no acronyms."""
+    return all(word[0].isupper() and not word.isupper() for word in text.split())
 
 
 def _joined(
