@@ -1,7 +1,9 @@
 """The page to explore topics in, in a real browser: Chromium, driven by Selenium, offline."""
 
+import json
 import shutil
 import time
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -159,18 +161,99 @@ def test_a_topic_shows_its_documents_and_a_document_its_mixture(opened, fitted, 
     row.click()
     wait(lambda: one(opened, "#panel h2").text == name)
     wait(lambda: shown(opened) == int((fitted.labels_ == 3).sum()))
-    typical = [int(b.get_attribute("data-document")) for b in every(opened, "button.document")]
-    expected = np.argsort(-fitted.doc_topics_[:, 3], kind="stable")[:12]
-    assert typical == expected.tolist()
+    of_topic = np.flatnonzero(fitted.labels_ == 3)
+    while one(opened, "button.more").is_displayed():
+        one(opened, "button.more").click()
+    listed = [int(b.get_attribute("data-document")) for b in every(opened, "button.document")]
+    assert sorted(listed) == of_topic.tolist()  # all of them, not the typical ones alone
+    shares = fitted.doc_topics_[listed, 3]
+    assert listed[0] == np.argmax(fitted.doc_topics_[:, 3])
+    assert (np.diff(shares) < 0.02).all()  # the page holds shares in steps of 1/255
     panel = one(opened, "#panel").text
-    for heading in ("Share by group", "Share over time", "Typical documents", "Neighbours"):
+    for heading in ("Share by group", "Share over time", "the most typical first", "Neighbours"):
         assert heading in panel
     one(opened, "button.document").click()
-    wait(lambda: "Atoms it is made of" in one(opened, "#panel").text)
-    assert "Topics of this document" in one(opened, "#panel").text
+    wait(lambda: "Topics of this document" in one(opened, "#panel").text)
     assert name in one(opened, "#panel").text
+    bars = [bar.text for bar in every(opened, "#panel > .bar .share")]
+    assert sum(float(bar.rstrip(" %")) for bar in bars) == pytest.approx(100, abs=3)
+    assert not one(opened, "details .bar").is_displayed()  # atoms are folded away
+    one(opened, "summary").click()
+    assert one(opened, "details .bar").is_displayed()
     one(opened, "button.back").click()
     wait(lambda: one(opened, "#panel h2").text == name)
+
+
+def test_a_document_of_many_topics_says_what_the_others_have(opened, fitted):
+    largest = np.sort(fitted.doc_topics_, axis=1)[:, :-6:-1].sum(axis=1)
+    row = int(np.argmin(largest))
+    opened.execute_script(f"open({{ kind: 'document', document: {row} }})")
+    wait(lambda: one(opened, "#panel h2").text == str(row))
+    last = every(opened, "#panel > .bar")[-1].text.split("\n")
+    assert last[0] == "other topics"
+    assert float(last[1].rstrip(" %")) == pytest.approx(100 * (1 - largest[row]), abs=1.5)
+
+
+@pytest.mark.parametrize("width", [1400, 500])
+def test_labels_lie_neither_on_each_other_nor_under_buttons(opened, width):
+    opened.set_window_size(width, 900)
+    opened.execute_script("setLevel(1)")
+    wait(lambda: one(opened, "#map").get_attribute("data-label-level") == "1")
+    opened.execute_script("setColor('groups')")  # its legend takes room, too
+    sides = ("left", "right", "top", "bottom")
+
+    def overlaps():
+        time.sleep(0.1)  # painted
+        boxes = json.loads(one(opened, "#map").get_attribute("data-boxes"))
+        assert boxes
+        stage = one(opened, "#map").rect
+        for node in ("#zoom", "#legend"):
+            rect = one(opened, node).rect
+            left, top = rect["x"] - stage["x"], rect["y"] - stage["y"]
+            corners = (left, left + rect["width"], top, top + rect["height"])
+            boxes.append(dict(zip(sides, corners, strict=True)))
+        return [
+            (a, b)
+            for a, b in combinations(boxes, 2)
+            if a["left"] < b["right"] and b["left"] < a["right"]
+            and a["top"] < b["bottom"] and b["top"] < a["bottom"]
+        ]  # fmt: skip
+
+    assert overlaps() == []
+    assert int(one(opened, "#map").get_attribute("data-labels")) >= 6
+    for _ in range(3):  # towards the buttons
+        opened.execute_script("moveBy(width / 8, height / 8)")
+        assert overlaps() == []
+
+
+def test_the_map_is_coloured_by_a_column(opened, posts):
+    from selenium.webdriver.support.select import Select
+
+    painted = "const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d',"
+    painted += " { willReadFrequently: true }); copy.drawImage(canvas, 0, 0);"
+    painted += "const d = copy.getImageData(0, 0, canvas.width, canvas.height).data;"
+    painted += "const seen = {}; for (let i = 0; i < d.length; i += 4) if (d[i + 3] === 217) {"
+    painted += " const c = [d[i], d[i + 1], d[i + 2]]; seen[c] = (seen[c] || 0) + 1; }"
+    painted += " return Object.values(seen).filter((count) => count > 50).length;"
+    assert not one(opened, "#legend").is_displayed()
+    assert opened.execute_script(painted) == 4  # topics
+    choice = Select(one(opened, "#color-by"))
+    assert [option.text for option in choice.options] == ["topic", "group", "time"]
+    choice.select_by_visible_text("group")
+    time.sleep(0.2)
+    names = [row.text for row in every(opened, "#legend div")]
+    assert names == sorted(set(map(str, posts.classes)))
+    assert opened.execute_script(painted) == len(names)
+    choice.select_by_visible_text("topic")
+    assert not one(opened, "#legend").is_displayed()
+
+
+def test_it_follows_a_dark_theme(opened):
+    dark = [{"name": "prefers-color-scheme", "value": "dark"}]
+    opened.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": dark})
+    paper = opened.execute_script("return getComputedStyle(document.body).backgroundColor")
+    opened.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    assert max(map(int, paper[4:-1].split(","))) < 60
 
 
 def test_keys(opened):

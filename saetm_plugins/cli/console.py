@@ -27,6 +27,7 @@ def print_topics(
 ) -> None:
     """Print a table of topics: documents, share, words and, given texts, the most typical one.
 
+    The largest share comes first, as on the page to explore topics in.
     For a model fitted without documents, which has no words: the rows of typical documents.
     """
     labels = model.labels_
@@ -41,7 +42,7 @@ def print_topics(
         table.add_column("most typical document", overflow="ellipsis", no_wrap=True, max_width=48)
     typical = model.get_representative_indices(3)
     described: Any = model.get_topics(n_words) if has_words else typical.astype(str)
-    for topic in range(model.n_topics_):
+    for topic in (-model.topic_prevalence_).argsort(kind="stable"):
         label = model.topic_labels_[topic]
         row = [
             str(topic) if label is None else f"{topic} {label}",

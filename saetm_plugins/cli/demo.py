@@ -21,7 +21,7 @@ from saetm_plugins.bertopic import SAEBERTopic
 from saetm_plugins.cli.console import print_line, print_topics
 from saetm_plugins.corpus.encoders import encode_texts, load_encoder
 from saetm_plugins.files.folders import check_destination, check_parent
-from saetm_plugins.plotting import explore
+from saetm_plugins.plotting import explore, map_documents
 
 N_TOPICS = 10
 
@@ -46,7 +46,9 @@ def run_demo(out: Path, console: Console) -> None:
 
     _show_recuts(topic_model, console)
     _show_new_documents(topic_model, unseen, console)
-    _write_pages(topic_model, documents, embeddings, out)
+    with console.status("Laying out the map of documents"):
+        positions = map_documents(embeddings)
+    _write_pages(topic_model, documents, positions, out)
     with console.status("Naming topics, writing the page to explore them in"):
         name_topics(topic_model, documents, embeddings=embeddings)
         explore(
@@ -54,6 +56,7 @@ def run_demo(out: Path, console: Console) -> None:
             documents,
             out / "explore.html",
             embeddings=embeddings,
+            positions=positions,
             title="Lee corpus of news",
             overwrite=True,
         )
@@ -72,10 +75,10 @@ def check_folder(out: Path) -> None:
 
 
 def _lee_corpus() -> tuple[list[str], list[str]]:
-    """Return the 300 background texts of the Lee corpus and two of its 50 other ones."""
+    """Return the 300 background texts of the Lee corpus and three of its 50 other ones."""
     documents = Path(datapath("lee_background.cor")).read_text(encoding="latin-1").splitlines()
     others = Path(datapath("lee.cor")).read_text(encoding="latin-1").splitlines()
-    return documents, [others[0], others[10]]
+    return documents, [others[1], others[6], others[47]]
 
 
 def _show_recuts(topic_model: SAEBERTopic, console: Console) -> None:
@@ -95,7 +98,7 @@ def _show_recuts(topic_model: SAEBERTopic, console: Console) -> None:
 
 
 def _show_new_documents(topic_model: SAEBERTopic, unseen: list[str], console: Console) -> None:
-    table = Table(title="Two documents the model has not seen")
+    table = Table(title="Three documents the model has not seen")
     table.add_column("text", max_width=60)
     table.add_column("mixture", no_wrap=True)
     _, mixtures = topic_model.transform(unseen)
@@ -103,20 +106,20 @@ def _show_new_documents(topic_model: SAEBERTopic, unseen: list[str], console: Co
     for text, mixture in zip(unseen, mixtures, strict=True):
         largest = mixture.argsort()[::-1][:3]
         lines = [f"{mixture[t]:4.0%}  {t}: {' '.join(words[t])}" for t in largest if mixture[t] > 0]
+        lines.append(f"{1 - mixture[largest].sum():4.0%}  other topics")
         table.add_row(Text(text[:120] + " …"), Text("\n".join(lines)))
     console.print(table)
 
 
 def _write_pages(
-    topic_model: SAEBERTopic, documents: list[str], embeddings: np.ndarray, out: Path
+    topic_model: SAEBERTopic, documents: list[str], positions: np.ndarray, out: Path
 ) -> None:
     """Write BERTopic's own pages, unchanged."""
     out.mkdir(parents=True, exist_ok=True)
     figures = {
-        "topics": topic_model.visualize_topics(),
         "barchart": topic_model.visualize_barchart(top_n_topics=N_TOPICS),
         "hierarchy": topic_model.visualize_hierarchy(),
-        "documents": topic_model.visualize_documents(documents, embeddings=embeddings),
+        "documents": topic_model.visualize_documents(documents, reduced_embeddings=positions),
     }
     for name, figure in figures.items():
         # The library's script is written once, beside the pages, so that they open offline.

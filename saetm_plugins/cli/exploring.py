@@ -51,7 +51,7 @@ def explore(
     file: Texts,
     out: Annotated[Path, typer.Option(help="The page, .html.")] = Path("topics.html"),
     group_column: Annotated[
-        str | None, typer.Option(help="A topic's panel shows its share by this column.")
+        str | None, typer.Option(help="Shares of topics by this column; it can colour the map.")
     ] = None,
     time_column: Annotated[
         str | None, typer.Option(help="Dates, years or numbers: its share over time.")
@@ -92,6 +92,7 @@ def explore(
         max_documents=max_documents,
         random_state=random_state,
         overwrite=overwrite,
+        verbose=True,
     )
     print_line(console, "Saved to", out)
 

@@ -12,7 +12,7 @@ from saetm_plugins.analysis.shares import rank_by_variance
 from saetm_plugins.plotting.style import PALETTE, label_topics, lay_out, need_columns
 from saetm_plugins.validation import check_count
 
-_MOST_BARS = len(PALETTE)
+_MOST_BARS = 12
 
 
 def plot_coverage(

@@ -13,11 +13,11 @@ import hashlib
 import html
 import json
 import os
+import sys
 import warnings
 from bisect import bisect_left
 from collections.abc import Sequence
 from contextlib import suppress
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,6 +34,7 @@ from saetm_plugins.corpus.images.reading import UnreadableImage, open_images
 from saetm_plugins.corpus.texts import check_documents
 from saetm_plugins.plotting.pages import check_page, data_uri, write_page
 from saetm_plugins.plotting.positions import map_documents
+from saetm_plugins.plotting.style import PALETTE, blend, color_scale
 from saetm_plugins.validation import as_list, check_count, check_embeddings, check_text
 
 LARGEST_PAGE = 15_000_000
@@ -44,8 +45,8 @@ _ATOMS_OF_DOCUMENT = 6
 _TYPICAL = 12
 _NEAR = 6
 _WORDS = 12
-_MOST_GROUPS = 20
-_PALETTE = 8  # hues of the page
+_MOST_GROUPS = len(PALETTE)
+_OUTSIDE = 0.5  # per cent of documents that may lie beyond each edge of the first view
 _NAME_SHOWN = 80
 
 
@@ -70,6 +71,7 @@ def explore(
     max_documents: int = 20_000,
     random_state: int = 0,
     overwrite: bool = False,
+    verbose: bool = False,
     **naming: Any,
 ) -> Path:
     """Write a page to explore a model's topics and documents in: one self-contained HTML file.
@@ -93,7 +95,8 @@ def explore(
     ids : iterable of length n, optional
         What documents are called; by default their row numbers.
     groups, times : array-like of length n, optional
-        A topic's panel shows its share by group and over time.
+        A topic's panel shows its share by group and over time, and documents can be coloured by
+        them.
     images : folder, or sequence of n paths, PIL images or arrays, optional
         As of :func:`saetm_plugins.images.open_images`; a topic's panel shows its typical ones.
     namer : chat or callable, optional
@@ -110,7 +113,14 @@ def explore(
         Of more, this number is drawn at random (a warning says so); shares are of all.
     random_state : int, default=0
     overwrite : bool, default=False
+    verbose : bool, default=False
+        Say on standard error what is being done.
     """
+
+    def say(what: str) -> None:
+        if verbose:
+            print(what, file=sys.stderr)
+
     path = check_page(path, (".html", ".htm"), overwrite)
     labels = {"title": title, "group_label": group_label, "time_label": time_label}
     for name, label in labels.items():
@@ -133,20 +143,24 @@ def explore(
         positions = check_embeddings(positions, name="positions", n_rows=n_documents, width=2)
     tree = topic_levels(model, levels)
     named = None if documents is None else texts
+    say(f"Naming {sum(map(len, tree.topics))} topics")
     names = name_levels(
         model, tree, named, namer=namer, embeddings=vectors, encoder=encoder, **naming
     )
     rows = _sample(n_documents, max_documents, random_state)
     if positions is None:
+        say(f"Laying out {len(rows):,} documents")
         if vectors is None:
             near = np.asarray(model.doc_atoms_[rows] @ model.atoms_.centroids)
         else:
             near = vectors[rows]
-        place = map_documents(near, random_state=random_state)
+        positions = map_documents(near, random_state=random_state)
     else:
-        low, high = positions.min(axis=0), positions.max(axis=0)
-        place = (positions[rows] - low) / np.maximum(high - low, 1e-9)
+        positions = positions[rows]
+    say("Writing the page")
+    place, first_view = _frame(positions)
     content = _content(model, tree, names, rows, place, by_group, by_time)
+    content["first_view"] = first_view
     content["ids"] = [str(row) if ids is None else str(ids[row]) for row in rows]
     if evidence and documents is not None:
         content["evidence"] = _evidence(model, texts, rows, content["levels"][-1])
@@ -155,12 +169,25 @@ def explore(
     return path
 
 
+def _frame(positions: np.ndarray) -> tuple[np.ndarray, list[list[float]]]:
+    """Scale a map to 0 … 1; return it and the corners of the view that 98 % of documents are in.
+
+    Those far away are moved to where the page still reaches, so that the others stay apart.
+    """
+    low, high = np.percentile(positions, [_OUTSIDE, 100 - _OUTSIDE], axis=0)
+    span = np.maximum(high - low, 1e-9)
+    place = (np.clip((positions - low) / span, -1, 2) + 1) / 3
+    least, most = place.min(axis=0), place.max(axis=0)
+    return place, [np.maximum(least, 1 / 3).tolist(), np.minimum(most, 2 / 3).tolist()]
+
+
 class _Shares(NamedTuple):
     """Groups or periods of documents, as the page shows them."""
 
     label: str
     groups: Groups
     codes: np.ndarray  # the number of each document's group, -1 for none
+    colors: Sequence[str]
 
     @classmethod
     def of_groups(cls, groups: Any, n_documents: int, label: str) -> _Shares:
@@ -171,13 +198,14 @@ class _Shares(NamedTuple):
         for number, group in enumerate(largest):
             codes[found.rows(group)] = number
         names = [found.names[group] for group in largest]
-        return cls(label, Groups(names, found.members[largest], found.known), codes)
+        return cls(label, Groups(names, found.members[largest], found.known), codes, PALETTE)
 
     @classmethod
     def of_times(cls, times: Any, n_documents: int, label: str) -> _Shares:
         """Read times, see :func:`saetm_plugins.analysis.periods.cut_into_periods`."""
         found = cut_into_periods(times, "auto", n_documents)
-        return cls(label, Groups.of_codes(found.names, found.codes), found.codes)
+        colors = color_scale(len(found.names))
+        return cls(label, Groups.of_codes(found.names, found.codes), found.codes, colors)
 
     def of_topics(self, doc_topics: np.ndarray) -> np.ndarray:
         """Return the mean share of each topic in each group, (G, T)."""
@@ -228,7 +256,12 @@ def _content(
         if shares is not None:
             of = shares.codes[rows].tolist()
             shown_names = [str(name) for name in shares.groups.names]
-            content[key] = {"label": shares.label, "names": shown_names, "of": of}
+            content[key] = {
+                "label": shares.label,
+                "names": shown_names,
+                "colors": list(shares.colors[: len(shown_names)]),
+                "of": of,
+            }
     return content
 
 
@@ -274,22 +307,33 @@ def _center(points: np.ndarray) -> list[int]:
 
 
 def _color(levels: list[list[dict[str, Any]]]) -> None:
-    """Give coarse topics the hue that those near them have least, and their parts shades of it."""
-    hues: list[int] = []
-    for topic in levels[0]:
-        cost = np.zeros(_PALETTE)
-        for other, hue in zip(levels[0], hues, strict=False):
-            if topic["place"] is not None and other["place"] is not None:
-                far = np.hypot(*np.subtract(topic["place"], other["place"])) / 65535
-                cost[hue] += 1 / (far + 0.01)
-        hues.append(int(np.argmin(cost)))
-        topic["hue"], topic["shade"] = hues[-1], 0.0
-    for above, below in pairwise(levels):
-        for parent, of in enumerate(above):
-            children = [topic for topic in below if topic["parent"] == parent]
-            shades = np.linspace(-0.35, 0.45, len(children))
-            for topic, shade in zip(children, shades, strict=True):
-                topic["hue"], topic["shade"] = of["hue"], round(float(shade), 3)
+    """Give topics different colours: up to 20 of a level their own, more shades of those above.
+
+    A topic's largest part keeps its colour.
+    """
+    for level, topics in enumerate(levels):
+        by_share = sorted(topics, key=lambda topic: -topic["share"])
+        above: list[Any] = [
+            levels[level - 1][topic["parent"]] if level else None for topic in by_share
+        ]
+        if len(topics) <= len(PALETTE):
+            kept = list(dict.fromkeys(parent["color"] for parent in above if parent is not None))
+            free = [color for color in PALETTE if color not in kept]
+            for topic, parent in zip(by_share, above, strict=True):
+                own = parent is not None and parent["color"] in kept
+                topic["color"] = kept.pop(kept.index(parent["color"])) if own else free.pop(0)
+            continue
+        families: dict[str, list[dict[str, Any]]] = {}
+        for place, (topic, parent) in enumerate(zip(by_share, above, strict=True)):
+            color = PALETTE[place % len(PALETTE)] if parent is None else parent["color"]
+            families.setdefault(color, []).append(topic)
+        for color, family in families.items():
+            shades = sorted(np.linspace(-0.45, 0.6, len(family)), key=abs)
+            shades[0] = 0.0
+            for topic, shade in zip(family, shades, strict=True):
+                topic["color"] = blend(
+                    color, "#FFFFFF" if shade > 0 else "#000000", float(abs(shade))
+                )
 
 
 def _largest(doc_topics: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:

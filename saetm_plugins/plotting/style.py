@@ -9,11 +9,14 @@ import pandas as pd
 
 from saetm_plugins.validation import as_names
 
-# Okabe and Ito's colours, which the colour-blind can distinguish; then darker and lighter ones.
+# Okabe and Ito's colours, which the colour-blind can distinguish; then colours that are far from
+# these and from each other (in OKLab), and are seen on white and on black.
 PALETTE = (
     *("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#7F6BB3", "#A6A600"),
-    *("#1B4965", "#8C564B", "#5E9C76", "#B5838D"),
+    *("#00E0A0", "#C04080", "#887058", "#E8A8F8", "#B02808", "#9888F8", "#007800", "#C0D020"),
+    *("#5838B0", "#C0C8B0", "#901068", "#685000"),
 )
+_SCALE = ("#4A3A9C", "#2A9D8F", "#E9A23B")  # of periods, the first to the last
 NEUTRAL = "#B8BDC4"
 _LONGEST_NAME = 40
 
@@ -38,9 +41,28 @@ def label_topics(table: pd.DataFrame, names: Sequence[str] | None, key: str = "t
     return labels
 
 
+def blend(color: str, other: str, share: float) -> str:
+    """Return a "#rrggbb" colour of which `other` makes up a share."""
+    mixed = [round(a + share * (b - a)) for a, b in zip(_rgb(color), _rgb(other), strict=True)]
+    return "#{:02X}{:02X}{:02X}".format(*mixed)
+
+
+def color_scale(n: int) -> list[str]:
+    """Return n colours in an order that the eye sees, for periods."""
+    places = [2 * i / max(n - 1, 1) for i in range(n)]
+    low = [min(int(place), 1) for place in places]
+    return [
+        blend(_SCALE[i], _SCALE[i + 1], place - i) for i, place in zip(low, places, strict=True)
+    ]
+
+
+def _rgb(color: str) -> list[int]:
+    return [int(color[i : i + 2], 16) for i in (1, 3, 5)]
+
+
 def fade(color: str, opacity: float) -> str:
     """Return a "#rrggbb" colour as an rgba() of some opacity."""
-    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+    red, green, blue = _rgb(color)
     return f"rgba({red},{green},{blue},{opacity:g})"
 
 

@@ -5,6 +5,7 @@ import gzip
 import json
 import re
 from html.parser import HTMLParser
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -74,6 +75,42 @@ def test_it_holds_topics_documents_mixtures_and_shares(page, model, corpus):
         assert typical[0] == model.doc_topics_[:, topic].argmax()
 
 
+def rgb(color):
+    return np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)])
+
+
+@pytest.mark.parametrize("shape", [[20], [30], [4, 16], [5, 20], [3, 12, 48]])
+def test_the_first_twenty_topics_differ_in_colour(shape):
+    levels = [
+        [{"share": 1 / (t + 1), "parent": t % shape[i - 1] if i else -1} for t in range(n)]
+        for i, n in enumerate(shape)
+    ]
+    module._color(levels)
+    for topics in levels:
+        assert len({topic["color"] for topic in topics}) == len(topics)
+    for topics in levels:
+        first = [rgb(topic["color"]) for topic in topics[:20]]
+        apart = [np.linalg.norm(a - b) for a, b in combinations(first, 2)]
+        assert min(apart) > 20
+
+
+def test_the_first_view_holds_98_per_cent_of_the_documents():
+    positions = np.random.default_rng(0).normal(size=(1000, 2))
+    positions[:4] = 1e6  # a few far away
+    place, (low, high) = module._frame(positions)
+    inside = ((place >= low) & (place <= high)).all(axis=1)
+    assert 0.98 <= inside.mean() < 1
+    assert place.min() >= 0
+    assert place.max() <= 1
+    assert (np.ptp(place[inside], axis=0) > 0.3).all()  # they are not shrunk to a point
+
+
+def test_steps_are_said(model, corpus, tmp_path, capsys):
+    explore(model, corpus.documents, tmp_path / "page.html", verbose=True)
+    said = capsys.readouterr().err.splitlines()
+    assert said == ["Naming 20 topics", "Laying out 400 documents", "Writing the page"]
+
+
 def test_the_same_call_writes_the_same_page(model, corpus, tmp_path):
     options = {"positions": np.eye(400, 2)}
     written = [explore(model, corpus.documents, tmp_path / f"{n}.html", **options) for n in (1, 2)]
@@ -131,7 +168,7 @@ def test_bad_input_is_named_before_the_work(model, corpus, tmp_path, change, mes
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("method", ["auto", "tsne", "pca"])  # auto: UMAP
+@pytest.mark.parametrize("method", ["umap", "tsne", "pca"])
 def test_documents_near_each_other_lie_near_on_the_map(corpus, method):
     laid = map_documents(corpus.embeddings, method=method)
     assert laid.shape == (400, 2)

@@ -4,18 +4,16 @@
 const byId = (id) => document.getElementById(id);
 const canvas = byId("map"), context = canvas.getContext("2d");
 const panel = byId("panel"), search = byId("search"), slider = byId("level");
-const GREY = "#c9ced4";
-// Okabe and Ito's colours, which the colour-blind can tell apart; their yellow is darkened.
-const COLORS = [[0, 114, 178], [230, 159, 0], [0, 158, 115], [204, 121, 167], [213, 94, 0],
-  [86, 180, 233], [160, 148, 20], [110, 110, 110]];
+const theme = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`);
 const FINER_AT = 1.8;  // zooming this much shows the labels of the next level
 const ROWS_SHOWN = 60, MOST_ZOOM = 80;
 
-let data, n, x, y, mainTopic, mix, mixShare, atoms, atomShare, topicOf, lower;
+let data, n, x, y, mainTopic, mix, mixShare, atoms, atomShare, ancestors, topicOf, lower;
 let level = 0, matched = null, matchedTopics = [], chosen = null, history = [];
 let view = { scale: 1, left: 0, top: 0 }, width = 0, height = 0, boxes = [], pending = false;
-let buckets;
-const GRID = 64;
+let buckets, colorBy = "topics";
+const GRID = 192;  // of which a third each way is the first view
+let home;
 
 function element(tag, options, ...children) {
   const node = document.createElement(tag);
@@ -49,14 +47,17 @@ function prepare() {
   const positions = array("positions", Uint16Array);
   x = new Float32Array(n); y = new Float32Array(n);
   for (let i = 0; i < n; i++) { x[i] = positions[2 * i] / 65535; y[i] = 1 - positions[2 * i + 1] / 65535; }
+  const [[west, south], [east, north]] = data.first_view;
+  home = [[west, Math.max(east, west + 1e-6)], [1 - north, Math.max(1 - south, 1 - north + 1e-6)]];
   mainTopic = array("topics", Int16Array);
   mix = array("mixture_topics", Uint16Array); mixShare = array("mixture_shares", Uint8Array);
   atoms = array("atoms", Uint32Array); atomShare = array("atom_shares", Uint8Array);
-  topicOf = data.levels.map((_, at) => {
+  ancestors = data.levels.map((_, at) => {
     let upwards = data.levels[data.levels.length - 1].map((_, t) => t);
     for (let i = data.levels.length - 1; i > at; i--) upwards = upwards.map((t) => data.levels[i][t].parent);
-    return Int16Array.from(mainTopic, (t) => t < 0 ? -1 : upwards[t]);
+    return upwards;
   });
+  topicOf = ancestors.map((upwards) => Int16Array.from(mainTopic, (t) => t < 0 ? -1 : upwards[t]));
   buckets = Array.from({ length: GRID * GRID }, () => []);
   for (let i = 0; i < n; i++) buckets[bucketOf(x[i]) + GRID * bucketOf(y[i])].push(i);
 }
@@ -68,12 +69,10 @@ const byShare = (at) => data.levels[at].map((_, t) => t).sort((a, b) => data.lev
 const percent = (share) => share >= .1 ? `${Math.round(100 * share)} %` : `${(100 * share).toFixed(1)} %`;
 const shortened = (text, most) => text.length > most ? text.slice(0, most - 1) + "…" : text;
 
-function colorOf(at, topic) {
-  const { hue, shade } = data.levels[at][topic];
-  const base = COLORS[hue % COLORS.length];
-  const mixed = base.map((c) => Math.round(shade > 0 ? c + (255 - c) * shade : c * (1 + shade)));
-  return `rgb(${mixed.join(",")})`;
-}
+const colorOf = (at, topic) => data.levels[at][topic].color;
+// The number of a document's topic, group or period, and that one's colour.
+const classOf = (i) => colorBy === "topics" ? topicOf[level][i] : data[colorBy].of[i];
+const colorOfClass = (c) => colorBy === "topics" ? colorOf(level, c) : data[colorBy].colors[c];
 
 // The map ---------------------------------------------------------------------------------------
 
@@ -85,11 +84,14 @@ function fit() {
   draw();
 }
 
-const MARGIN = .04;
-const toX = (value) => view.left + view.scale * width * (MARGIN + value * (1 - 2 * MARGIN));
-const toY = (value) => view.top + view.scale * height * (MARGIN + value * (1 - 2 * MARGIN));
-const fromX = (pixel) => ((pixel - view.left) / view.scale / width - MARGIN) / (1 - 2 * MARGIN);
-const fromY = (pixel) => ((pixel - view.top) / view.scale / height - MARGIN) / (1 - 2 * MARGIN);
+// A scale of 1 shows where nearly all documents are, with a margin; a few are further out.
+const MARGIN = .06;
+const toUnit = (value, axis, [low, high] = home[axis]) => MARGIN + (value - low) / (high - low) * (1 - 2 * MARGIN);
+const fromUnit = (value, axis, [low, high] = home[axis]) => low + (value - MARGIN) / (1 - 2 * MARGIN) * (high - low);
+const toX = (value) => view.left + view.scale * width * toUnit(value, 0);
+const toY = (value) => view.top + view.scale * height * toUnit(value, 1);
+const fromX = (pixel) => fromUnit((pixel - view.left) / view.scale / width, 0);
+const fromY = (pixel) => fromUnit((pixel - view.top) / view.scale / height, 1);
 
 function zoomBy(factor, atX = width / 2, atY = height / 2) {
   const scale = Math.min(MOST_ZOOM, Math.max(.5, view.scale * factor));
@@ -112,28 +114,28 @@ function paint() {
   pending = false;
   if (!data) return;
   context.clearRect(0, 0, width, height);
-  const size = Math.max(2, Math.min(9, 1.6 * Math.sqrt(view.scale) * Math.sqrt(8000 / Math.max(n, 1000)) + .8));
+  // Points fill a share of the map, whatever their number.
+  const size = Math.max(2.2, Math.min(11, .2 * Math.sqrt(view.scale * width * height / n)));
   const bright = new Map();
   let shown = 0;
-  context.fillStyle = GREY; context.globalAlpha = .45;
+  context.fillStyle = theme("faded"); context.globalAlpha = .55;
   for (let i = 0; i < n; i++) {
-    const topic = topicOf[level][i], on = isShown(i);
+    const of = classOf(i), on = isShown(i);
     if (on) shown++;
     const left = toX(x[i]), top = toY(y[i]);
     if (left < -9 || top < -9 || left > width + 9 || top > height + 9) continue;
-    if (!on || topic < 0) context.fillRect(left - size / 2, top - size / 2, size, size);
-    else if (bright.has(topic)) bright.get(topic).push(left, top);
-    else bright.set(topic, [left, top]);
+    if (!on || of < 0) point(left, top, size);
+    else if (bright.has(of)) bright.get(of).push(left, top);
+    else bright.set(of, [left, top]);
   }
-  context.globalAlpha = .8;
-  for (const [topic, places] of bright) {
-    context.fillStyle = colorOf(level, topic);
-    for (let i = 0; i < places.length; i += 2)
-      context.fillRect(places[i] - size / 2, places[i + 1] - size / 2, size, size);
+  context.globalAlpha = .85;
+  for (const [of, places] of bright) {
+    context.fillStyle = colorOfClass(of);
+    for (let i = 0; i < places.length; i += 2) point(places[i], places[i + 1], size);
   }
   context.globalAlpha = 1;
   if (chosen && chosen.kind === "document") {
-    context.strokeStyle = "#000"; context.lineWidth = 2.5;
+    context.strokeStyle = theme("ink"); context.lineWidth = 2.5;
     context.beginPath();
     context.arc(toX(x[chosen.document]), toY(y[chosen.document]), size + 4, 0, 7);
     context.stroke();
@@ -142,32 +144,46 @@ function paint() {
   canvas.dataset.shown = shown;
 }
 
+function point(left, top, size) {
+  if (size < 4) { context.fillRect(left - size / 2, top - size / 2, size, size); return; }
+  context.beginPath(); context.arc(left, top, size / 2, 0, 7); context.fill();
+}
+
 function labelLevel() {
   const finer = Math.floor(Math.log(Math.max(view.scale, 1)) / Math.log(FINER_AT));
   return Math.min(finest(), level + finer);
 }
 
 function paintLabels() {
-  const at = labelLevel();
+  const at = labelLevel(), stage = canvas.getBoundingClientRect();
   boxes = [];
+  const taken = [byId("zoom"), byId("legend")].filter((node) => !node.hidden).map((node) => {
+    const { left, right, top, bottom } = node.getBoundingClientRect();
+    return { left: left - stage.left, right: right - stage.left, top: top - stage.top, bottom: bottom - stage.top };
+  });
+  const isFree = (box) => !taken.some((b) => b.left < box.right && b.right > box.left && b.top < box.bottom && b.bottom > box.top);
+  const [ink, paper, accent] = ["ink", "paper", "accent"].map(theme);
   context.textAlign = "center"; context.textBaseline = "middle"; context.lineJoin = "round";
   for (const topic of byShare(at)) {
     const { name, share, place } = data.levels[at][topic];
     if (place === null) continue;
-    const anchor = toX(place[0] / 65535), top = toY(1 - place[1] / 65535);
-    if (anchor < 0 || top < 0 || anchor > width || top > height) continue;
-    const size = Math.round(Math.max(11, Math.min(20, 10 + 30 * Math.sqrt(share))));
+    const anchor = toX(place[0] / 65535), center = toY(1 - place[1] / 65535);
+    if (anchor < 0 || center < 0 || anchor > width || center > height) continue;
+    const size = Math.round(Math.max(11, Math.min(width < 600 ? 14 : 20, 10 + 30 * Math.sqrt(share))));
     context.font = `600 ${size}px system-ui, sans-serif`;
     const text = shortened(name, 32), half = context.measureText(text).width / 2 + 3;
     const left = Math.min(Math.max(anchor, half), Math.max(half, width - half));  // not cut off
-    const box = { left: left - half, right: left + half, top: top - size * .65, bottom: top + size * .65, topic, at };
-    if (boxes.some((b) => b.left < box.right && b.right > box.left && b.top < box.bottom && b.bottom > box.top)) continue;
-    boxes.push(box);
+    const boxAt = (top) => ({ left: left - half, right: left + half, top: top - size * .65, bottom: top + size * .65, topic, at });
+    const inside = (top) => Math.min(Math.max(top, size * .65), height - size * .65);
+    const top = [0, 1.4, -1.4, 2.8, -2.8].map((lines) => inside(center + lines * size)).find((value) => isFree(boxAt(value)));
+    if (top === undefined) continue;
+    boxes.push(boxAt(top)); taken.push(boxAt(top));
     const strong = chosen && chosen.kind === "topic" && chosen.level === at && chosen.topic === topic;
-    context.lineWidth = 4; context.strokeStyle = "rgba(255,255,255,.92)"; context.strokeText(text, left, top);
-    context.fillStyle = strong ? "#0b5cad" : "#1b1f24"; context.fillText(text, left, top);
+    context.lineWidth = 4; context.strokeStyle = paper; context.strokeText(text, left, top);
+    context.fillStyle = strong ? accent : ink; context.fillText(text, left, top);
   }
   canvas.dataset.labelLevel = at; canvas.dataset.labels = boxes.length;
+  canvas.dataset.boxes = JSON.stringify(boxes);
 }
 
 function labelAt(left, top) {
@@ -197,10 +213,41 @@ function topicRow(at, topic, more) {
     dot, element("span", { class: "name" }, name), element("span", { class: "share" }, more || percent(share))));
 }
 
-function documentRow(i) {
+function documentRow(i, share) {
   return element("li", {}, element("button", { class: "row document", "data-document": i, onclick: () => open({ kind: "document", document: i }) },
     element("span", { class: "name" }, element("span", { class: "soft" }, `${data.ids[i]}  `),
-      element("span", { class: "clip" }, shortened(data.texts[i], 240) || "(no text)"))));
+      element("span", { class: "clip" }, shortened(data.texts[i], 240) || "(no text)")),
+    share ? element("span", { class: "share" }, percent(share)) : null));
+}
+
+// The first rows, and a button for more of them.
+function longList(documents, row) {
+  const rows = list(documents.slice(0, ROWS_SHOWN).map(row));
+  let next = ROWS_SHOWN;
+  const more = element("button", { class: "link more", onclick: () => {
+    rows.append(...documents.slice(next, next + ROWS_SHOWN).map(row));
+    next += ROWS_SHOWN; label();
+  } });
+  const label = () => { more.hidden = next >= documents.length; more.textContent = `${(documents.length - next).toLocaleString()} more`; };
+  label();
+  return [rows, more];
+}
+
+// A document's share of a topic, as far as that is among those the page holds.
+function shareOf(i, at, topic) {
+  const each = mix.length / n;
+  let share = 0;
+  for (let j = i * each; j < (i + 1) * each; j++) if (ancestors[at][mix[j]] === topic) share += mixShare[j] / 255;
+  return share;
+}
+
+// All documents of which it is the main topic, those with the largest share first.
+function documentsOf(at, topic, typical) {
+  const own = [];
+  for (let i = 0; i < n; i++) if (topicOf[at][i] === topic) own.push(i);
+  const share = new Map(own.map((i) => [i, shareOf(i, at, topic)]));
+  const first = typical.filter((i) => share.has(i)), known = new Set(first);
+  return [...first, ...own.filter((i) => !known.has(i)).sort((a, b) => share.get(b) - share.get(a))];
 }
 
 function bar(what, share, most, color, onclick) {
@@ -241,7 +288,7 @@ function showTopic({ level: at, topic }) {
     for (const [i, t] of crumbs) trail.append(element("button", { class: "link", onclick: () => open({ kind: "topic", level: i, topic: t }) }, data.levels[i][t].name), " › ");
     parts.push(trail);
   }
-  const count = topicOf[at].reduce((sum, t) => sum + (t === topic), 0);
+  const documents = documentsOf(at, topic, found.typical), count = documents.length;
   parts.push(element("h2", {}, found.name),
     element("p", { class: "soft" }, `Topic ${topic} of ${data.levels[at].length}: ${percent(found.share)} of the corpus, the largest topic of ${count.toLocaleString()} documents`),
     element("p", { class: "words" }, found.words));
@@ -265,7 +312,8 @@ function showTopic({ level: at, topic }) {
       element("div", { class: "ends" }, element("span", {}, data.times.names[0]), element("span", {}, data.times.names[data.times.names.length - 1])));
   }
   if (found.typical.some((i) => data.pictures[i])) parts.push(heading("Typical pictures"), pictures(found.typical));
-  parts.push(heading("Typical documents"), list(found.typical.map(documentRow)));
+  parts.push(heading(`${count.toLocaleString()} documents, the most typical first`),
+    ...longList(documents, (i) => documentRow(i, shareOf(i, at, topic))));
   if (found.near.length) parts.push(heading("Neighbours"), list(found.near.map(([t, cosine]) => topicRow(at, t, cosine.toFixed(2)))));
   panel.replaceChildren(...parts);
 }
@@ -286,25 +334,28 @@ function showDocument({ document: i }) {
   if (data.pictures[i]) parts.push(pictures([i]));
   parts.push(textOf(i), heading("Topics of this document"));
   const width_ = mix.length / n, most = data.levels[finest()];
+  let rest = 1;
   for (let j = i * width_; j < (i + 1) * width_; j++) {
     const topic = mix[j], share = mixShare[j] / 255;
+    rest -= share;
     if (share > 0) parts.push(bar(most[topic].name, share, 1, colorOf(finest(), topic), () => open({ kind: "topic", level: finest(), topic })));
   }
-  parts.push(heading("Atoms it is made of"));
+  if (rest > .005) parts.push(bar("other topics", rest, 1, theme("faded")));
+  const folded = element("details", {}, element("summary", {}, "Atoms it is made of"));
   const each = atoms.length / n;
   for (let j = i * each; j < (i + 1) * each; j++)
-    if (atomShare[j] > 0) parts.push(bar(`${atoms[j]}: ${data.atoms[atoms[j]] || ""}`, atomShare[j] / 255, 1, "#5a636e"));
+    if (atomShare[j] > 0) folded.append(bar(`${atoms[j]}: ${data.atoms[atoms[j]] || ""}`, atomShare[j] / 255, 1, theme("soft")));
+  parts.push(folded);
   panel.replaceChildren(...parts);
 }
 
 function showResults() {
   const documents = [];
-  let count = 0;
-  for (let i = 0; i < n; i++) if (matched[i]) { count++; if (documents.length < ROWS_SHOWN) documents.push(i); }
-  const more = count > documents.length ? ` (the first ${documents.length} listed)` : "";
+  for (let i = 0; i < n; i++) if (matched[i]) documents.push(i);
+  const count = documents.length;
   panel.replaceChildren(element("h2", {}, `Search: ${search.value}`),
     heading(`${matchedTopics.length} topics`), list(matchedTopics.slice(0, ROWS_SHOWN).map(([at, t]) => topicRow(at, t))),
-    heading(`${count.toLocaleString()} documents${more}`), list(documents.map(documentRow)));
+    heading(`${count.toLocaleString()} documents`), ...longList(documents, (i) => documentRow(i)));
   status(`${count.toLocaleString()} of ${n.toLocaleString()} documents match`);
 }
 
@@ -361,6 +412,22 @@ function setLevel(next) {
   slider.setAttribute("aria-valuetext", byId("level-text").textContent);
   if (chosen && chosen.kind === "topic") { chosen = null; history = []; }
   render();
+}
+
+function setColor(next) {
+  colorBy = next;
+  const legend = byId("legend");
+  legend.hidden = colorBy === "topics";
+  if (colorBy !== "topics") {
+    const { names, colors, of } = data[colorBy];
+    const rows = [...names.map((name, i) => [name, colors[i]]), ...(of.some((g) => g < 0) ? [["others", theme("faded")]] : [])];
+    legend.replaceChildren(...rows.map(([name, color]) => {
+      const dot = element("span", { class: "dot" });
+      dot.style.background = color;
+      return element("div", {}, dot, element("span", {}, name));
+    }));
+  }
+  draw();
 }
 
 // Mouse, fingers and keys -------------------------------------------------------------------------
@@ -425,6 +492,11 @@ function listen() {
   byId("zoom-all").addEventListener("click", showAll);
   slider.addEventListener("input", () => setLevel(Number(slider.value)));
   search.addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(find, 120); });
+  const choice = byId("color-by");
+  for (const key of ["groups", "times"]) if (data[key]) choice.append(element("option", { value: key }, data[key].label));
+  choice.parentElement.hidden = choice.options.length < 2;
+  choice.addEventListener("change", () => setColor(choice.value));
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   new ResizeObserver(fit).observe(canvas);
   document.addEventListener("keydown", keys);
 }
