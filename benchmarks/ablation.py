@@ -81,6 +81,8 @@ STEPS = {
     "soft merge, words by emissions alone": Step((EMISSIONS_ALONE,)),
     "no emissions in the words": Step(((atom_model, "EMITTED_SHARE", np.float32(1e-3)),)),
     "no idf in the emissions": Step((NO_IDF,)),
+    "chance to the power 1": Step(((keywords, "CHANCE_POWER", 1.0),)),
+    "no place of words (power 2.5)": Step(((nmf, "_ATOM_WEIGHT", 0.0), merging_with(focus=2.5))),
     "no order by meaning": Step((merging_with(focus=0),)),
     "words not divided by √r": Step((merging_with(distinctness=0),)),
     "nearness to the power 1 in short texts, too": Step((power(1.0),)),

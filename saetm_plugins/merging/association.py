@@ -16,10 +16,10 @@ _ENTRIES = 2**21  # scored at a time
 _SMALLEST = 1e-3  # added to observed and expected mass, so that tiny masses score low
 
 
-def association_scores(mass: sp.csr_matrix, n_largest: int = 64) -> sp.csr_matrix:
+def association_scores(
+    mass: sp.csr_matrix, n_largest: int = 64, *, chance_power: float = 1.0
+) -> sp.csr_matrix:
     """Score the entries of a joint mass by ``max(0, log((M + ε) / (E + ε))) √M``.
-
-    E is the mass expected by chance: the row's sum times the column's share of all mass.
 
     Parameters
     ----------
@@ -27,6 +27,9 @@ def association_scores(mass: sp.csr_matrix, n_largest: int = 64) -> sp.csr_matri
         Joint mass M, non-negative.
     n_largest : int, default=64
         Entries kept in a row.
+    chance_power : float, default=1.0
+        The expected mass E is the row's sum times the column's share, which follows its mass to
+        this power; above 1, columns of large mass score lower.
 
     Returns
     -------
@@ -34,7 +37,7 @@ def association_scores(mass: sp.csr_matrix, n_largest: int = 64) -> sp.csr_matri
         Non-negative, sorted indices.
     """
     mass = sp.csr_matrix(mass, dtype=np.float32)
-    by_column = np.asarray(mass.sum(axis=0, dtype=np.float64)).ravel()
+    by_column = np.asarray(mass.sum(axis=0, dtype=np.float64)).ravel() ** chance_power
     chance = by_column / max(by_column.sum(), np.finfo(np.float64).tiny)
     by_row = np.asarray(mass.sum(axis=1, dtype=np.float64)).ravel()
 

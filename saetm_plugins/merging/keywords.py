@@ -21,6 +21,7 @@ from saetm_plugins.numerics.pairs import products_of_pairs
 from saetm_plugins.validation import check_embeddings
 
 CORPUS_WEIGHT = 0.75  # of nearness by a word's other documents; that by its vector counts 1
+CHANCE_POWER = 1.1  # on a word's share of the mass; above 1, topics share fewer words
 N_KEYWORDS = 48
 LONG_TEXT = 16  # words; in shorter texts the exponent of nearness is length / 16,
 LEAST_POWER = 0.25  # but at least this
@@ -86,7 +87,7 @@ def keyword_association(
     mass = sp.csr_matrix(
         (atom_words.data * weights, atom_words.indices, atom_words.indptr), shape=atom_words.shape
     )
-    return association_scores(mass, n_keywords)
+    return association_scores(mass, n_keywords, chance_power=CHANCE_POWER)
 
 
 def spread_word_vectors(word_vectors: np.ndarray, embeddings: EmbeddingSums) -> np.ndarray:

@@ -5,8 +5,9 @@ keywords is factorized, ``keywords ≈ W @ H``. Rows of H are the topics' words,
 memberships, which are then shifted to topics whose documents are near to the atom's. Without words,
 the co-occurrence of atoms in documents is factorized instead. Atoms of the same known classes are
 near, too; classes of a weight above a half are also columns of the factorized matrix.
-Within a topic, words near its mean word vector come first. A word of several topics loses
-probability in all but the one where it is most probable, so that topics differ in their words.
+Within a topic, words near its mean word vector come first; a word's vector is the encoder's joined
+to the mean vector of the atoms that it is a keyword of. A word of several topics loses probability
+in all but the one where it is most probable, so that topics differ in their words.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ _CLASS_POWER = 2.4  # from the weight of classes above a half to their share of 
 _NEAR_WIDTH = 0.15  # of the kernel over the cosine between an atom's documents and a topic's
 _LEAST_SHARE = 0.03  # added to an atom's share of every topic before that kernel
 _LEAST_MASS = 1e-6  # of a topic's words with vectors, for their average to hold for the others
+_ATOM_WEIGHT = 0.5  # of the mean vector of a word's atoms; the word's own vector counts 1
 
 
 class NMFMerge(Merge):
@@ -39,7 +41,7 @@ class NMFMerge(Merge):
     ----------
     n_iter : int, default=12
         Passes over both factors.
-    focus : float, default=2.5
+    focus : float, default=4
         Where `word_vectors` are given, P(word | topic) is multiplied by this power of the cosine
         between word and topic. More: a topic's words agree in meaning; less: they occur together.
     distinctness : float, default=0.5
@@ -56,7 +58,7 @@ class NMFMerge(Merge):
         self,
         *,
         n_iter: int = 12,
-        focus: float = 2.5,
+        focus: float = 4,
         distinctness: float = 0.5,
         min_share: float = 0.01,
         random_state: int = 0,
@@ -91,14 +93,20 @@ class NMFMerge(Merge):
         self._prevalence = np.asarray(views.prevalence, dtype=np.float32)[self.live_]
         self._unit_vectors = unit_rows(views.vectors[self.live_])
         mean = np.average(self._unit_vectors, axis=0, weights=self._prevalence)
-        self._near_points = self._unit_vectors - mean
+        self._offsets = self._unit_vectors - mean
+        self._near_points = self._offsets
         if views.classes is not None:  # atoms of the same classes are near, too
             classes = views.classes[self.live_]
-            self._near_points = beside_classes(self._near_points, classes, views.class_weight)
+            self._near_points = beside_classes(self._offsets, classes, views.class_weight)
         self._word_vectors = None
         if views.keywords is not None and views.word_vectors is not None:
-            self._word_vectors = unit_rows(views.word_vectors[self._words])
+            self._word_vectors = self._join_vectors(unit_rows(views.word_vectors[self._words]))
             self._known = views.word_vectors[self._words].any(axis=1)
+
+    def _join_vectors(self, by_meaning: np.ndarray) -> np.ndarray:
+        """Return `by_meaning` (V, d') beside the mean vector of a word's atoms, of unit length."""
+        by_atoms = unit_rows(self._transposed[: len(self._words)] @ self._offsets)
+        return unit_rows(np.hstack([by_meaning, np.float32(_ATOM_WEIGHT) * by_atoms]))
 
     def _auto_count(self) -> int:
         return WardTree(self._unit_vectors, self.views_.prevalence[self.live_]).knee()

@@ -11,7 +11,7 @@ from saetm_plugins.merging import (
     select_words_to_encode,
     spread_word_vectors,
 )
-from saetm_plugins.merging.keywords import CORPUS_WEIGHT, nearness_power
+from saetm_plugins.merging.keywords import CHANCE_POWER, CORPUS_WEIGHT, nearness_power
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,8 @@ def nearness(doc_atoms, bow, embeddings, word_vectors):
 
 def scores_of(mass):
     """The positive pointwise mutual information times the root of the mass, dense."""
-    expected = np.outer(mass.sum(axis=1), mass.sum(axis=0) / mass.sum())
+    chance = mass.sum(axis=0) ** CHANCE_POWER
+    expected = np.outer(mass.sum(axis=1), chance / chance.sum())
     return np.maximum(np.log((mass + 1e-3) / (expected + 1e-3)), 0) * np.sqrt(mass)
 
 
