@@ -18,12 +18,14 @@ from saetm_plugins.atom_model import AtomModel
 from saetm_plugins.atoms import SparseAutoencoder
 from saetm_plugins.corpus.chunker import Chunker, check_chunk, fine_chunker
 from saetm_plugins.corpus.encoders import (
+    DEFAULT_ENCODER,
     DEFAULT_WIDTH,
     agreement_with_encoder,
     embeddings_match_encoder,
     encode_texts,
     encode_words,
     has_default_encoder,
+    is_default_encoder,
     load_encoder,
     lookup_word_vectors,
     refuse_folder,
@@ -161,6 +163,8 @@ class ModelEncoder:
         wanted = self.encoder or named or default
         if isinstance(wanted, str) and self.encoder in (None, self.encoder_named_in_file_):
             refuse_folder(wanted)
+        if wanted is None or (isinstance(wanted, str) and is_default_encoder(wanted)):
+            wanted = DEFAULT_ENCODER  # one key, so that it is loaded once
         if self._loaded_encoder is None or self._loaded_encoder[0] is not wanted:
             device = None if self.device == "auto" else self.device
             self._loaded_encoder = (wanted, load_encoder(wanted, device))

@@ -3,6 +3,7 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -311,3 +312,13 @@ def test_three_themes_of_chinese_texts_are_found(chinese_corpus):
     model = SAETopicModel(3, sae=sae)
     model.fit(chinese_corpus.documents, embeddings=chinese_corpus.embeddings)
     assert normalized_mutual_info_score(chinese_corpus.themes, model.labels_) > 0.95
+
+
+def test_the_default_encoder_is_loaded_once(monkeypatch):
+    loaded = []
+    monkeypatch.setattr(
+        "saetm_plugins.model_encoder.load_encoder", lambda *args: loaded.append(args) or object()
+    )
+    model, sae = SAETopicModel(), SimpleNamespace(encoder_name="all-MiniLM-L6-v2")
+    assert model._encoder(None) is model._encoder(sae) is model._encoder(None)
+    assert len(loaded) == 1
