@@ -275,7 +275,7 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
         chunk : "auto", Chunker or None, default="auto"
             How long texts are read, now and later: in passages where they are longer than the
             encoder reads, as a :class:`saetm_plugins.text.Chunker` splits them, or their beginnings
-            alone (None). Embeddings of whole documents leave nothing to split.
+            alone (None). Not with embeddings of whole documents.
         languages : sequence of str of length n, optional
             The language of each text, names or codes, where they are of several; None finds them.
         """

@@ -144,7 +144,7 @@ class ModelEncoder:
         return corpus.with_bow(bow, vocabulary)
 
     def _check_vectorizer(self, corpus: Corpus) -> None:
-        """Refuse to count words otherwise than the documents before were."""
+        """Refuse another way of counting words than that of the documents before."""
         is_lost = self.vectorizer_not_saved_ and self.vectorizer is None
         if is_lost and corpus.counts is None and corpus.texts:
             raise ValueError(
@@ -203,7 +203,7 @@ class ModelEncoder:
     def _embeddings_match_encoder(self, corpus: Corpus) -> bool:
         """Return whether the encoder made the embeddings, by trying it on a few texts.
 
-        An encoder that was named is taken at its word unless it gives these texts quite other
+        An encoder that was named is believed unless it gives these texts quite different
         embeddings, which is warned of.
         """
         texts, embeddings = corpus.row_texts, corpus.embeddings

@@ -164,7 +164,7 @@ def _rebuild(cls: type, path: Path, config: Any, tensors: Any, encoder: Any) -> 
     if "class_mass.data" in tensors:
         raise ValueError("it was saved before classes had names: fit it again")
     classes = config.get("classes")
-    before = {  # saved before repeated documents were told apart
+    before = {  # saved before duplicates were counted apart
         "sums.n_distinct": tensors["sums.n_documents"],
         "sums.distinct_atom_mass": tensors["sums.atom_mass"],
     }

@@ -48,7 +48,7 @@ def choose_sae(
         if not _why_foreign(foundation, embeddings):
             return foundation
     if len(embeddings) == 1:
-        raise ValueError("embeddings are identical in all rows, so no documents can be told apart")
+        raise ValueError("embeddings are identical in all rows: all documents are alike")
     n_atoms = model.n_atoms
     if of_images and n_atoms is None:
         n_atoms = choose_n_atoms(len(embeddings))
