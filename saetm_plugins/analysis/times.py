@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -25,6 +26,7 @@ _UNITS: dict[str, tuple[dict[str, Any], str]] = {
 # Dates without separators, by the number of their digits.
 _DIGITS = {6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 _EARLIEST, _LATEST = "1990", "2050"  # of numbers that are read as dates
+_DAY_FIRST = r"^\s*(\d{1,2})[./-](\d{1,2})[./-](\d{4})\b"
 _QUARTER = r"(\d{4})[- ]?Q([1-4])"
 
 
@@ -55,6 +57,8 @@ def parse_times(
     unit: str | None = None,
     format: str | None = None,
     as_numbers: bool = False,
+    day_first: bool = False,
+    leave_out: bool = False,
     at: Callable[[int], str] | None = None,
 ) -> pd.Series:
     """Return times as dates without a zone (those with one in UTC), else as float64.
@@ -73,10 +77,15 @@ def parse_times(
         How dates are written, for ``strptime``: "%d.%m.%Y".
     as_numbers : bool, default=False
         Never read numbers as dates.
+    day_first : bool, default=False
+        Texts such as "28/02/2024" or "28.2.2024" are dates, the day first; ISO texts are as well.
+    leave_out : bool, default=False
+        Entries that cannot be read are missing, with a warning, where fewer than half are such.
     at : callable, optional
         Names a row, counted from 0, in errors; ``times[3]`` by default.
     """
     at = at or (lambda row: f"{name}[{row}]")
+    limit = times.notna().sum() / 2 if leave_out else 0
     if unit is not None:
         check_choice(unit, "time_unit", tuple(_UNITS))
     if isinstance(times.dtype, pd.PeriodDtype):
@@ -87,10 +96,11 @@ def parse_times(
     if format is not None:
         integers = times.convert_dtypes()  # 20190104.0, beside missing ones, is 20190104
         dates = pd.to_datetime(integers.astype("string"), format=format, errors="coerce")
-        _refuse(times, known & dates.isna().to_numpy(), at, f"not a date as {format!r} writes it")
+        problem = f"not a date as {format!r} writes it"
+        _refuse(times, known & dates.isna().to_numpy(), at, problem, limit)
         times = dates
     elif not pd.api.types.is_numeric_dtype(times.dtype) and not is_datetime(times):
-        times = _parse_texts(times, known, at)
+        times = _parse_texts(times, known, at, day_first, limit)
     if is_datetime(times):
         return times if times.dt.tz is None else times.dt.tz_convert("UTC").dt.tz_localize(None)
     numbers = times.astype("Float64").astype(np.float64)
@@ -99,20 +109,27 @@ def parse_times(
         raise ValueError(f"{at(infinite[0])} is infinite")
     if unit is not None:
         dates = pd.to_datetime(numbers, errors="coerce", **_UNITS[unit][0])
-        _refuse(times, known & dates.isna().to_numpy(), at, "out of the range of dates")
+        _refuse(times, known & dates.isna().to_numpy(), at, "out of the range of dates", limit)
         return dates
     return numbers if as_numbers or not known.any() else _recognise(numbers, known, name)
 
 
-def _refuse(times: pd.Series, wrong: np.ndarray, at: Callable[[int], str], problem: str) -> None:
-    """Raise an error that names the first entry that is wrong."""
+def _refuse(
+    times: pd.Series, wrong: np.ndarray, at: Callable[[int], str], problem: str, limit: float
+) -> None:
+    """Name the first entry that is wrong: in a warning where fewer than `limit` are."""
     for row in np.flatnonzero(wrong)[:1]:
         value = times.iloc[row]
-        shown = repr(value) if isinstance(value, str) else value
-        raise ValueError(f"{at(row)} is {shown}, {problem}")
+        message = f"{at(row)} is {repr(value) if isinstance(value, str) else value}, {problem}"
+        if wrong.sum() >= limit:
+            raise ValueError(message)
+        count = f"{wrong.sum():,} of {len(times):,} times cannot be read and are left out"
+        warnings.warn(f"{count}: {message}", UserWarning, stacklevel=4)
 
 
-def _parse_texts(series: pd.Series, known: np.ndarray, at: Callable[[int], str]) -> pd.Series:
+def _parse_texts(
+    series: pd.Series, known: np.ndarray, at: Callable[[int], str], day_first: bool, limit: float
+) -> pd.Series:
     """Read texts and objects as numbers where all are, else as dates."""
     for row, value in enumerate(series):
         if hasattr(value, "__len__") and not isinstance(value, str | bytes):
@@ -126,11 +143,19 @@ def _parse_texts(series: pd.Series, known: np.ndarray, at: Callable[[int], str])
         texts = series.where(known, None).astype("string").str.strip()
         periods = pd.PeriodIndex(texts.str.replace(_QUARTER, r"\1Q\2", regex=True), freq="Q")
         return pd.Series(periods.to_timestamp())
-    dates = pd.to_datetime(series, errors="coerce", format="ISO8601", utc=True)
+    texts = series
+    if day_first:
+        iso = series.astype("string").str.replace(_DAY_FIRST, _as_iso, regex=True)
+        texts = series.where(~known, iso)
+    dates = pd.to_datetime(texts, errors="coerce", format="ISO8601", utc=True)
     problem = "neither a number nor an ISO date (give the format of others: "
-    problem += "--time-format, or in Python pandas.to_datetime(…, format=…))"
-    _refuse(series, known & dates.isna().to_numpy(), at, problem)
+    problem += "--day-first, --time-format, or in Python pandas.to_datetime(…, format=…))"
+    _refuse(series, known & dates.isna().to_numpy(), at, problem, limit)
     return dates
+
+
+def _as_iso(date: re.Match[str]) -> str:
+    return f"{date[3]}-{date[2]:0>2}-{date[1]:0>2}"
 
 
 def _recognise(numbers: pd.Series, known: np.ndarray, name: str) -> pd.Series:

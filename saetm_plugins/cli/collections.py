@@ -11,6 +11,7 @@ import typer
 import saetm_plugins
 from saetm_plugins.cli import library
 from saetm_plugins.cli.options import (
+    DayFirst,
     Model,
     NewRows,
     Output,
@@ -111,6 +112,7 @@ def trends(
     ] = "auto",
     time_unit: TimeUnit = None,
     time_format: TimeFormat = None,
+    day_first: DayFirst = False,
     threshold: Threshold = 0.0,
     random_state: Seed = 0,
     *,
@@ -121,7 +123,7 @@ def trends(
     check_out(output)
     fitted = saetm_plugins.SAETopicModel.load(model, encoder=rows.encoder)
     read = read_collection(model, fitted, file, rows, time_column=time_column)
-    times = read_time_column(read.frame, time_column, time_unit, time_format)
+    times = read_time_column(read.frame, time_column, time_unit, time_format, day_first)
     cut = int(bins) if bins.isdigit() else bins
     with console.status("Resampling"), warnings.catch_warnings():
         warnings.simplefilter("once")

@@ -13,6 +13,7 @@ import saetm_plugins
 from saetm_plugins.cli import library
 from saetm_plugins.cli.console import print_line
 from saetm_plugins.cli.options import (
+    DayFirst,
     Encoder,
     Model,
     Overwrite,
@@ -58,6 +59,7 @@ def explore(
     ] = None,
     time_unit: TimeUnit = None,
     time_format: TimeFormat = None,
+    day_first: DayFirst = False,
     levels: Levels = None,
     title: Annotated[str | None, typer.Option(help="By default the file's name.")] = None,
     encoder: Encoder = None,
@@ -75,7 +77,7 @@ def explore(
     )
     times = None
     if time_column is not None:
-        times = read_time_column(read.frame, time_column, time_unit, time_format)
+        times = read_time_column(read.frame, time_column, time_unit, time_format, day_first)
     library.plotting.explore(
         fitted,
         read.need_texts() if read.images is None else None,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from saetm_plugins.corpus import images as images
     from saetm_plugins.evaluation import chat as chat
     from saetm_plugins.files import folders as folders
+    from saetm_plugins.files import shards as shards
     from saetm_plugins.files import tables as tables
 else:
     _MODULES = (
@@ -36,6 +37,7 @@ else:
         "saetm_plugins.edits",
         "saetm_plugins.evaluation.chat",
         "saetm_plugins.files.folders",
+        "saetm_plugins.files.shards",
         "saetm_plugins.files.tables",
         "saetm_plugins.model_tables",
         "saetm_plugins.plotting",

@@ -49,6 +49,9 @@ MinShare = Annotated[
     ),
 ]
 KeepColumns = Annotated[bool, typer.Option(help="Keep the file's other columns.")]
+DayFirst = Annotated[
+    bool, typer.Option("--day-first", help="28/02/2024 and 28.2.2024 are dates, day first.")
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is at --out.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 
@@ -93,7 +96,8 @@ class Rows(Format):
         str | None, typer.Option(help="The column with the documents' ids; by default row numbers.")
     ] = None
     embeddings: Annotated[
-        Path | None, typer.Option(help=".npy, one row a text; of pictures also shards of embed.")
+        Path | None,
+        typer.Option(help=".npy, one row a text, or a folder of `saetm embed`."),
     ] = None
 
 

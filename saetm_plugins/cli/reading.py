@@ -137,15 +137,24 @@ def read_collection(
 
 
 def read_time_column(
-    frame: pd.DataFrame, column: str, unit: str | None, time_format: str | None
+    frame: pd.DataFrame,
+    column: str,
+    unit: str | None,
+    time_format: str | None,
+    day_first: bool,
 ) -> pd.Series:
-    """Return the times in a column of a file; a message names the column and the row."""
+    """Return the times in a column of a file; a message names the column and the row.
+
+    Those that cannot be read are missing, with a warning, where most can.
+    """
     name = f"time_column {column!r}"
     return library.times.parse_times(
         frame[column].reset_index(drop=True),
         name,
         unit=unit,
         format=time_format,
+        day_first=day_first,
+        leave_out=True,
         at=lambda row: f"{name}, row {frame.index[row] + 1}",
     )
 

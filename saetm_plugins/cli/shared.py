@@ -91,9 +91,12 @@ def read_chunk(text: str) -> Any:
 
 
 def load_embeddings(file: Path | None) -> np.ndarray | None:
-    """Return the rows of a .npy file."""
+    """Return the rows of a .npy file, or of a folder that `saetm embed` wrote."""
     if file is None:
         return None
+    if file.is_dir():
+        shards = map(library.shards.open_shard, library.shards.shard_files(file))
+        return library.numpy.concatenate([shard.read(0, shard.n_documents) for shard in shards])
     try:
         return library.numpy.load(file, allow_pickle=False)
     except ValueError as error:

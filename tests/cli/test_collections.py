@@ -130,6 +130,25 @@ def test_times_are_read_as_asked_and_errors_name_column_and_row(files, main, tmp
     assert "error: --time-column 'day', row 400 is '04.01.2019', neither" in " ".join(err.split())
 
 
+def test_a_date_that_cannot_be_read_is_left_out_and_counted(files, main, tmp_path):
+    frame = pd.read_csv(files / "docs.csv", dtype=str)
+    days = pd.date_range("2019-01-04", periods=400, freq="7D")
+    frame["day"] = days.strftime("%Y-%m-%d")
+    frame.loc[[7, 8], "day"] = ["28/02/2019", "30.2.2019"]
+    frame.to_csv(tmp_path / "docs.csv", index=False)
+    arguments = ["trends", files / "model", tmp_path / "docs.csv", "--time-column", "day"]
+    n_read = {}
+    for options in ([], ["--day-first"]):
+        out = tmp_path / f"{len(options)}.csv"
+        code, _, err = main(*arguments, *options, "--out", out)
+        assert not code, err
+        n_read[len(options)] = pd.read_csv(out).query("topic == 0")["n_documents"].sum()
+        first, value = (9, "30.2.2019") if options else (8, "28/02/2019")
+        expected = f"{2 - len(options)} of 400 times cannot be read and are left out: time_column "
+        assert expected + f"'day', row {first} is '{value}'" in " ".join(err.split())
+    assert n_read == {0: 398, 1: 399}
+
+
 def test_explore_writes_a_page(files, run, tmp_path, monkeypatch):
     by_pca = partial(map_documents, method="pca")
     monkeypatch.setattr("saetm_plugins.plotting.explorer.map_documents", by_pca)

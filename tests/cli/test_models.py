@@ -131,6 +131,22 @@ def test_fit_and_embed_read_cells_alike(tmp_path, run, name):
     np.testing.assert_allclose(by_fit, by_embed, atol=0.01)
 
 
+def test_fit_reads_the_shards_that_embed_writes(files, run, tmp_path):
+    small, shards = tmp_path / "small.csv", tmp_path / "shards"
+    pd.read_csv(files / "docs.csv").head(60).to_csv(small, index=False)
+    assert run("embed", small, "--out", shards, "--shard-size", 25).exit_code == 0
+    for name, options in (("shards", ["--embeddings", shards]), ("texts", [])):
+        result = run("fit", small, "--n-topics", 4, "--out", tmp_path / f"by {name}", *options)
+        assert result.exit_code == 0, result.exception
+    by_shards, by_texts = (
+        SAETopicModel.load(tmp_path / f"by {name}") for name in ("shards", "texts")
+    )
+    assert by_shards.doc_topics_.shape == (60, 4)
+    assert (by_shards.labels_ == by_texts.labels_).mean() > 0.9  # shards are float16
+    result = run("fit", files / "docs.csv", "--embeddings", shards, "--out", tmp_path / "other")
+    assert "60 rows for 400" in str(result.exception)
+
+
 def test_topics_of_a_model_without_words_are_shown(corpus, files, tmp_path, run):
     sae = SAETopicModel.load(files / "model").sae_
     model = SAETopicModel(4, sae=sae).fit(None, embeddings=corpus.embeddings)
