@@ -210,7 +210,9 @@ def train_octis(corpus, vocabulary, parts, embeddings, **settings):
     dataset = SimpleNamespace(
         get_corpus=lambda: corpus, get_vocabulary=lambda: vocabulary,
         get_metadata=lambda: {"total_documents": len(corpus)},
-        get_partitioned_corpus=lambda use_validation=True: [corpus[:first], corpus[len(corpus) - last :]],
+        get_partitioned_corpus=lambda use_validation=True: [
+            corpus[:first], corpus[len(corpus) - last :]
+        ],
     )  # fmt: skip
     model = octis.SAETM(**{"num_topics": 3, **BASE} | settings, embeddings=embeddings)
     return model.train_model(dataset)

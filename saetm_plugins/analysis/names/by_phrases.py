@@ -72,7 +72,8 @@ def name_by_phrases(
     A phrase is scored by how well it separates the documents of a topic from all others and from
     those of its siblings: by its cosine with documents, if there is an encoder, and by occurring
     in them; by the topic's telling words in it; and less where it is a proper name that fewer
-    documents hold than a common noun. Names are assigned so that the sum of their scores is largest and no two are alike.
+    documents hold than a common noun. Names are assigned so that the sum of their scores is
+    largest and no two are alike.
 
     Parameters are those of :func:`saetm_plugins.analysis.name_levels`.
     """
