@@ -87,18 +87,11 @@ def test_one_live_atom_makes_one_topic(name):
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("prevalence", -np.ones(48), "prevalence"),
         ("prevalence", np.zeros(48), "no atom is alive"),
         ("prevalence", np.ones(3), "vectors has 48 rows; 3 are needed"),
         ("vectors", np.full((48, 16), np.nan, np.float32), "views.vectors holds NaN"),
-        (
-            "keywords",
-            sp.csr_matrix((3, 90), dtype=np.float32),
-            "keywords has 3 rows; 48 are needed",
-        ),
         ("keywords", None, "needs views.keywords or views.cooccurrence"),
         ("keywords", sp.csr_matrix((48, 90), dtype=np.float32), "no live atom has a keyword"),
-        ("word_vectors", np.ones((3, 16), np.float32), "word_vectors has 3 rows; 90 are needed"),
     ],
 )
 def test_views_that_do_not_fit_are_refused(planted, field, value, message):
