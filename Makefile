@@ -68,6 +68,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 # scientific stack of 2022, nnsight for a torchvision that must match the build of torch.
 $(INSTALLED_TEST): $(INSTALLED)
 	$(PIP) --editable '.[test]'
+	$(PIP) ./saetm_plugins/atoms/fine
 	$(PIP) --no-deps octis==1.14.0 dictionary-learning==0.1.0 nnsight==0.3.7
 	touch $@
 
