@@ -21,9 +21,20 @@ pytestmark = pytest.mark.usefixtures("quick_atoms", "known_texts")
 ROOT = Path(__file__).parents[1]
 PAGES = ["README.md"]
 PAGES += [
-    f"docs/{page}.md" for page in ("atoms", "bertopic", "collections", "gensim", "images", "texts")
+    f"docs/{page}.md"
+    for page in (
+        "atoms",
+        "bertopic",
+        "collections",
+        "gensim",
+        "images",
+        "index",
+        "quickstart",
+        "texts",
+    )
 ]
 FEWER = {
+    "20": "7",
     "50": "6",
     "100": "6",
     "40": "8",
