@@ -24,10 +24,10 @@ def tests(session: nox.Session) -> None:
 @nox.session(python="3.11", venv_backend="uv")
 def lowest(session: nox.Session) -> None:
     """Run the tests of the core and of the adapters with the oldest versions that are allowed."""
-    session.install("--resolution", "lowest-direct", ".[all]", "pytest", "pytest-timeout")
-    session.run(
-        "pytest", *(session.posargs or ["tests/test_model.py", "tests/bertopic", "tests/gensim"])
+    session.install(
+        "--resolution", "lowest-direct", ".[all,octis]", "pytest>=8", "pytest-timeout>=2.3"
     )
+    session.run("pytest", *(session.posargs or ["tests"]))
 
 
 @nox.session(venv_backend="uv")
