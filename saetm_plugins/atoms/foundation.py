@@ -66,7 +66,8 @@ def load_foundation(n_atoms: int | None = None) -> SparseAutoencoder:
     """Return the atoms that ship with the package, for embeddings of all-MiniLM-L6-v2.
 
     `n_atoms` is one of :func:`foundation_sizes`, 4,096 by default; smaller sets are the first atoms
-    of larger ones, and 16,384 need the package saetm-plugins-atoms (else an ImportError). Every call returns the same object; do not change its weights.
+    of larger ones, and 16,384 need the package saetm-plugins-atoms (else an ImportError). Every
+    call returns the same object; do not change its weights.
     """
     card, size = foundation_card(), _check_size(n_atoms)
     sae = read_foundation(_folder_of(size), size)
