@@ -31,7 +31,18 @@ from fuzzing import (
     on_a_copy,
 )  # fmt: skip
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer, TfidfVectorizer
-from strategies import Choice, Only, integers, labels, lists, rows, texts, weights, word_lists
+from strategies import (
+    Choice,
+    Only,
+    integers,
+    labels,
+    lists,
+    rows,
+    shares,
+    texts,
+    weights,
+    word_lists,
+)
 
 from saetm_plugins import SAETopicModel, SparseAutoencoder, analysis, evaluation, train_sae
 from saetm_plugins.atoms.foundation import load_foundation
@@ -53,7 +64,7 @@ TIMES = st.one_of(
 LEGAL = {
     "documents": TEXTS, "embeddings": EMBEDDINGS, "bow": BOW, "vocabulary": WORDS,
     "classes": GROUPS, "class_weight": 0.5, "chunk": CHUNKS, "languages": ["en", "de"] * 20,
-    "doc_atoms": weights(FITTED.doc_atoms_), "doc_topics": FITTED.doc_topics_,
+    "doc_atoms": shares(FITTED.doc_atoms_), "doc_topics": FITTED.doc_topics_,
     "decay": Choice(1.0, 0, 0.5, 1e6, 2), "n_words": 4, "n_documents": 2, "n_topics": 3,
     "merge": MERGES, "random_state": 0, "ids": list(range(N)), "groups": GROUPS,
     "strata": ["x", "y", "y", "x"] * 10, "a": Choice("a", "b"), "b": Choice(None, "b"),
