@@ -101,15 +101,8 @@ class FittedTopics:
     ) -> Topics:
         """Return the cut that :meth:`fit` and :meth:`retopic` take over; changes nothing.
 
-        Parameters
-        ----------
-        atoms : AtomModel
-        doc_atoms : csr_matrix of shape (n, n_atoms)
-            The fitted documents.
-        n_topics : int, "auto" or None
-        merge : str
-        before : Topics, optional
-            What was decided about these goes on: labels, deleted topics, documents' topics.
+        What was decided about the topics of `before` goes on: labels, deleted topics, documents'
+        topics.
         """
         if n_topics is None:
             n_topics = default_n_topics(atoms, doc_atoms.shape[0])
@@ -367,12 +360,6 @@ def default_n_topics(atoms: AtomModel, n_documents: int) -> int:
 
     A few long texts, a book say, have up to ten topics, one per ten passages. Never more than there
     are live atoms.
-
-    Parameters
-    ----------
-    atoms : AtomModel
-    n_documents : int
-        Fitted documents.
     """
     n_topics = n_documents // DOCUMENTS_PER_TOPIC
     if atoms.sums.n_distinct > atoms.sums.n_documents:  # passages of long texts

@@ -268,9 +268,11 @@ def without_tensors(values: Any, name: str) -> Any:
         return (values.float() if "bfloat16" in str(values.dtype) else values).numpy()
     if np.ma.is_masked(values):
         raise ValueError(f"{name} is a masked array with entries masked; fill or leave them out")
-    if isinstance(values, list | tuple) and any(hasattr(row, "detach") for row in values):
-        return [without_tensors(row, name) for row in values]
-    return values
+    special = (
+        hasattr(row, "detach") or isinstance(row, np.ma.MaskedArray)
+        for row in (values if isinstance(values, list | tuple) else ())
+    )
+    return [without_tensors(row, name) for row in values] if any(special) else values
 
 
 def _real_array(values: Any, name: str) -> np.ndarray:
