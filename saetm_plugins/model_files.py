@@ -65,7 +65,7 @@ _COUNT_TYPES = ("float32", "float64", "int32", "int64")
 
 
 def save_model(model: Any, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-    """Write a fitted :class:`~saetm_plugins.model.SAETopicModel` to a folder, all or nothing.
+    """Save the fitted model as a folder of safetensors and JSON, all or nothing.
 
     Objects given as `encoder`, `vectorizer` or `word_vectors` are not saved (a CountVectorizer of
     plain settings is); a warning names those left out.
@@ -123,13 +123,28 @@ def save_model(model: Any, path: str | os.PathLike[str], *, overwrite: bool = Fa
     save_folder(path, KIND, config, tensors, overwrite=overwrite, write_more=write_more)
     if left_out:
         message = f"not saved, as only plain settings are: {', '.join(left_out)}"
-        warnings.warn(message, UserWarning, stacklevel=3)
+        warnings.warn(message, UserWarning, stacklevel=2)
 
 
 def load_model(
     cls: type, path: str | os.PathLike[str], *, encoder: Any = None, vectorizer: Any = None
 ) -> Any:
-    """Read a model written by :func:`save_model`; see :meth:`SAETopicModel.load`."""
+    """Load a model saved by :meth:`save`; it transforms and re-cuts as the saved one did.
+
+    Parameters
+    ----------
+    path : path
+    encoder : str or object with ``encode``, optional
+        Needed for texts when the model was fitted with an encoder object, which is not saved.
+    vectorizer : scikit-learn vectorizer, optional
+        Needed for :meth:`partial_fit` and :meth:`fit` on texts when the model was fitted with
+        one of settings that cannot be saved, a function as ``tokenizer=`` say.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        When `path` holds no model, or a damaged one, or `vectorizer` counts other words.
+    """
     path = check_path(path)
     check_encoder(encoder)
     config, tensors = load_folder(path, KIND)

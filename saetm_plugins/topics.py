@@ -99,6 +99,13 @@ class Topics:
         """The group of each fitted document, see :class:`Decisions`; None where all are one."""
         return None if self.decisions is None else self.decisions.groups
 
+    @property
+    def where_blank(self) -> str:
+        """Which topic blank documents count towards, for the warning that there are some."""
+        if self.outlier_share is not None:
+            return "and topic -1"
+        return "and count towards its largest topic, unless outlier_threshold= is given"
+
     def mixtures(
         self, doc_atoms: sp.csr_matrix, groups: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:

@@ -11,8 +11,6 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from saetm_plugins.validation import check_names
-
 FEW = 10
 """Groups of fewer documents are flagged, as their shares are uncertain."""
 _LISTS = (list, tuple, set, frozenset)
@@ -82,8 +80,6 @@ def read_groups(groups: Any, n_documents: int, name: str = "groups") -> Groups:
         groups = groups.iloc[:, 0]
     if sp.issparse(groups) or getattr(groups, "ndim", 1) == 2:
         return _from_matrix(groups, name)
-    if not hasattr(groups, "dtype") or groups.dtype == object:
-        check_names(list(groups), name)
     return _from_labels(_as_series(groups), name)
 
 
