@@ -23,7 +23,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from saetm_plugins.files.write import replace_folder
-from saetm_plugins.validation import check_flag, check_indices, check_path
+from saetm_plugins.validation import check_indices, check_path
 
 CONFIG_NAME = "config.json"
 TENSORS_NAME = "model.safetensors"
@@ -83,7 +83,7 @@ def check_destination(path: str | os.PathLike[str], kind: str, *, overwrite: boo
     """Refuse a folder that :func:`save_folder` would not write, before the work."""
     path = check_path(path)
     if path.exists():
-        if not check_flag(overwrite, "overwrite"):
+        if not overwrite:
             raise FileExistsError(f"path {str(path)!r} exists; pass overwrite=True to replace it")
         try:
             found = read_json(path / CONFIG_NAME)["kind"]
