@@ -23,7 +23,7 @@ from saetm_plugins import topics as cuts
 from saetm_plugins.atom_model import AtomModel
 from saetm_plugins.corpus.chunker import Chunker, fine_chunker
 from saetm_plugins.corpus.passages import Passages
-from saetm_plugins.corpus.read import FittedPassages
+from saetm_plugins.corpus.read import Corpus, FittedPassages
 from saetm_plugins.corpus.words import check_languages
 from saetm_plugins.model_encoder import encoder_of, read_documents
 from saetm_plugins.topics import Topics
@@ -315,6 +315,27 @@ class FittedTopics:
     topic_prevalence_ = property(attrgetter("topics_.prevalence"), doc="Share of each topic.")
     topic_labels_ = property(lambda self: list(self.topics_.labels), doc="Names, or None.")
     n_topics_ = property(lambda self: len(self.topics_), doc="Number of topics.")
+
+
+def warn_of_one_document(model: FittedTopics, corpus: Corpus) -> None:
+    """Warn of topics more than half of whose ten top words stand in one document."""
+    if corpus.counts is None or model.components_ is None:
+        return
+    top = np.argsort(-model.components_, axis=1)[:, :10]
+    columns = np.unique(top)
+    counts = sp.csc_matrix(corpus.counts[:, columns])
+    shares = np.asarray(model.doc_topics_)
+    remarks = []
+    for topic, words in enumerate(np.searchsorted(columns, top)):
+        held = np.asarray(counts[:, words].sum(axis=1)).ravel()
+        if corpus.passages is not None:
+            held = np.bincount(corpus.passages.documents, held, corpus.n_documents)
+        held = held * shares[:, topic]
+        if held.max() > held.sum() / 2:
+            remarks.append(f"{topic} (document {held.argmax()})")
+    if remarks:
+        message = f"most words of these topics come from one document each: {', '.join(remarks)}"
+        warnings.warn(message, UserWarning, stacklevel=3)
 
 
 def warn_of_topics(model: FittedTopics, asked: int | str | None) -> None:
