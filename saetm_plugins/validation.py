@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_array
 
 DENSE_LIMIT = 6 * 2**30
 """Bytes of the largest dense array that is made; more is refused before the work."""
@@ -125,14 +125,6 @@ def check_fraction(value: Any, name: str, *, closed: bool = False) -> None:
 
 def _is_real(value: Any) -> bool:
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
-
-
-def check_random(random_state: Any) -> np.random.RandomState:
-    """Return the generator that `random_state` (an int, a RandomState or None) stands for."""
-    try:
-        return check_random_state(random_state)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"random_state: {error}") from None
 
 
 def check_choice(value: Any, name: str, choices: tuple[str, ...]) -> str:
