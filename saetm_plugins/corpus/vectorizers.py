@@ -20,9 +20,8 @@ from saetm_plugins.validation import as_list, check_text
 def default_vectorizer(n_documents: int) -> CountVectorizer:
     """Count words of three or more letters, without English stop words, at most 10,000 of them.
 
-    What is left of "didn't" and its like is no word.
-
-    A word must occur in at least 5 documents, in fewer where the corpus is small.
+    What is left of "didn't" and its like is no word. A word must occur in at least 5 documents, in
+    fewer where the corpus is small.
     """
     min_df = 5 if n_documents >= 1000 else 2 if n_documents >= 50 else 1
     return CountVectorizer(
@@ -121,12 +120,10 @@ def count_known_words(vectorizer: Any, vocabulary: np.ndarray | None) -> Any:
 def check_vectorizer(vectorizer: Any) -> None:
     """Refuse what cannot count words and name them, such as a HashingVectorizer."""
     needed = ("fit_transform", "transform", "get_feature_names_out", "get_params")
-    missing = [name for name in needed if not hasattr(vectorizer, name)]
-    if isinstance(vectorizer, type) or missing:
-        found = vectorizer.__name__ if isinstance(vectorizer, type) else type(vectorizer).__name__
+    if isinstance(vectorizer, type) or not all(hasattr(vectorizer, name) for name in needed):
         raise TypeError(
             "vectorizer must be an instance of a scikit-learn vectorizer that names its words; "
-            f"found {found}{f' without {missing[0]}' if missing else ', a class'}"
+            f"found {vectorizer!r:.80}"
         )
 
 

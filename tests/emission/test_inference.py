@@ -83,12 +83,8 @@ def test_word_without_probability_is_ignored(corpus):
     ("change", "message"),
     [
         ({"bow": np.ones((2, 79))}, "bow has 79 words; the emissions have 80"),
-        ({"bow": -np.ones((2, 80))}, "bow must hold finite counts of at least 0"),
         ({"prevalence": np.ones(3)}, r"prevalence has shape \(3,\); the emissions have 12 atoms"),
-        ({"prevalence": np.zeros(12)}, "prevalence must be finite and at least 0"),
-        ({"n_iter": 0}, "n_iter must be at least 1"),
         ({"n_active": 0}, "n_active must be at least 1"),
-        ({"prior": -1.0}, "prior must be a finite number from 0 to"),
     ],
 )
 def test_bad_input_is_named(corpus, change, message):
