@@ -3,8 +3,9 @@
     python benchmarks/sae_recovery.py [--seeds 3] [--plot recovery.png]
     python benchmarks/sae_recovery.py --uneven [--seeds 3]
 
-Many small contributions make a document's strengths follow its mixture; few do not. With `--uneven`,
-documents differ in size: a mixture from Dirichlet(α), times a strength from Gamma(shape).
+Many small contributions make a document's strengths follow its mixture; few do not. With
+`--uneven`, documents differ in size: a mixture from Dirichlet(α), times a strength from
+Gamma(shape).
 """
 
 from __future__ import annotations
