@@ -61,14 +61,6 @@ def test_a_document_does_not_depend_on_its_neighbours(planted):
         assert np.array_equal(alone.toarray()[0], together[row].toarray()[0])
 
 
-def test_word_weights_multiply_the_counts(planted):
-    _, bow, em = planted
-    weights = np.linspace(0, 2, 80)
-    a = infer_doc_atoms(bow, em, word_weights=weights)
-    b = infer_doc_atoms(bow.multiply(weights).tocsr(), em)
-    np.testing.assert_allclose(a.toarray(), b.toarray(), atol=1e-6)
-
-
 def test_prevalence_rules_atoms_out_and_stands_in_for_words(planted):
     _, bow, em = planted
     prevalence = np.arange(12.0)
