@@ -6,6 +6,7 @@ The base of :class:`~saetm_plugins.model.SAETopicModel`, which learns the two va
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -21,7 +22,9 @@ from saetm_plugins import topics as cuts
 from saetm_plugins.atom_model import AtomModel
 from saetm_plugins.atoms import SparseAutoencoder
 from saetm_plugins.corpus.words import check_languages
+from saetm_plugins.decisions import UNDECIDED
 from saetm_plugins.numerics.arrays import index_of_words
+from saetm_plugins.numerics.parallel import even_ranges
 from saetm_plugins.topics import Topics
 from saetm_plugins.validation import check_count, check_mixtures_of_atoms
 
@@ -29,6 +32,7 @@ _DEFAULT_N_TOPICS = 50
 _TOPICS_OF_A_BOOK = 10
 DOCUMENTS_PER_TOPIC = 10
 """That a topic needs."""
+_ROWS = 65_536  # documents whose mixtures are in memory at a time
 _MAX_UNDO = 20
 """Edits that can be undone."""
 
@@ -44,16 +48,16 @@ class FittedTopics:
     """
 
     atoms_: AtomModel
-    topics_: Topics
     doc_atoms_: sp.csr_matrix
-    doc_topics_: np.ndarray
-    labels_: np.ndarray
     merge: str
     outlier_threshold: float
     words_of_language_: dict[str, list[str]] | None = None
     """Of documents in several languages: the words of each, by its ISO 639-1 code."""
-    earlier_topics_: tuple[Topics, ...] = ()
-    """What :meth:`undo` goes back to, the last edit last."""
+    _cut: Topics | None = None
+    _earlier_cuts: tuple[Topics, ...] = ()
+    _cut_is_old = False
+    """Whether documents came since: the cuts' words and shares are then renewed when asked for."""
+    _of_documents: dict[str, np.ndarray]
 
     def retopic(self, n_topics: int | str | None, merge: str | None = None) -> Any:
         """Cut the atoms into another number of topics, in place; nothing is retrained.
@@ -95,7 +99,7 @@ class FittedTopics:
             What was decided about these goes on: labels, deleted topics, documents' topics.
         """
         if n_topics is None:
-            n_topics = default_n_topics(atoms, doc_atoms.shape[0])
+            n_topics = default_n_topics(atoms)
         if before is None:
             found = cuts.cut(atoms, n_topics, merge)
             return replace(found, outlier_share=self.outlier_threshold)
@@ -167,8 +171,91 @@ class FittedTopics:
 
     def set_topics(self, topics: Topics) -> None:
         """Take over a cut of :attr:`atoms_`, see :mod:`saetm_plugins.topics`."""
-        self.labels_, self.doc_topics_ = topics.mixtures(self.doc_atoms_, topics.groups)
-        self.topics_, self.earlier_topics_ = topics, ()
+        self._cut, self._earlier_cuts, self._cut_is_old = topics, (), False
+        self._of_documents = {}
+
+    def set_documents(self, atoms: AtomModel, doc_atoms: sp.csr_matrix) -> None:
+        """Take over atoms that learned from more documents; `doc_atoms` (n, K) are the last ones.
+
+        Topics keep their atoms and numbers. Their words and shares are solved when asked for.
+        """
+        undecided = np.zeros(doc_atoms.shape[0], dtype=np.int64)
+        *earlier, cut = (
+            each.of_documents(undecided) for each in (*self._earlier_cuts, self._now())
+        )
+        self.atoms_, self.doc_atoms_ = atoms, doc_atoms
+        self._cut, self._earlier_cuts, self._cut_is_old = cut, tuple(earlier), True
+        self._of_documents = {}
+
+    def without_documents(self) -> Any:
+        """Return a copy without what is known of each fitted document, for serving.
+
+        It is small and independent of the size of the corpus. It transforms, re-cuts, edits and
+        learns as this one does; :attr:`doc_atoms_`, :attr:`doc_topics_` and :attr:`labels_` have no
+        rows, and what was decided about single documents is left out.
+        """
+        check_is_fitted(self, "atoms_")
+        model: Any = copy.copy(self)
+        model.set_topics(self.topics_.of_documents(np.zeros(0, dtype=np.int64)))
+        model.doc_atoms_ = sp.csr_matrix((0, self.atoms_.n_atoms), dtype=np.float32)
+        model.passages_ = None
+        return model
+
+    def _now(self) -> Topics:
+        if self._cut is None:
+            raise AttributeError("topics_")  # as Python says of a model that is not fitted
+        return self._cut
+
+    def _renew(self) -> None:
+        if self._cut_is_old:
+            cut = cuts.renew(self.atoms_, self._now())
+            self._earlier_cuts = tuple(cuts.renew(self.atoms_, c) for c in self._earlier_cuts)
+            self._cut, self._cut_is_old = cut, False
+
+    @property
+    def topics_(self) -> Topics:
+        """The current cut."""
+        self._now()
+        self._renew()
+        return self._now()
+
+    @topics_.setter
+    def topics_(self, topics: Topics) -> None:
+        self._cut = topics
+
+    @property
+    def earlier_topics_(self) -> tuple[Topics, ...]:
+        """What :meth:`undo` goes back to, the last edit last."""
+        self._renew()
+        return self._earlier_cuts
+
+    @earlier_topics_.setter
+    def earlier_topics_(self, earlier: tuple[Topics, ...]) -> None:
+        self._earlier_cuts = earlier
+
+    @property
+    def doc_topics_(self) -> np.ndarray:
+        """Mixtures of the fitted documents, (n, n_topics); a ValueError above 6 GiB."""
+        topics, found = self.topics_, self._of_documents
+        if "mixtures" not in found:
+            found["labels"], found["mixtures"] = topics.mixtures(self.doc_atoms_, topics.groups)
+        return found["mixtures"]
+
+    @property
+    def labels_(self) -> np.ndarray:
+        """The main topic of each fitted document, (n,), or -1."""
+        topics, found, n_rows = self.topics_, self._of_documents, self.doc_atoms_.shape[0]
+        if n_rows <= _ROWS:
+            found["mixtures"] = self.doc_topics_
+        elif "labels" not in found:
+            groups = np.full(n_rows, UNDECIDED) if topics.groups is None else topics.groups
+            found["labels"] = np.concatenate(
+                [
+                    topics.mixtures(self.doc_atoms_[a:b], groups[a:b])[0]
+                    for a, b in even_ranges(n_rows, _ROWS)
+                ]
+            )
+        return found["labels"]
 
     def topics_of(self, doc_atoms: sp.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
         """Return the topics of documents given by their atoms.
@@ -366,19 +453,13 @@ class FittedTopics:
             warnings.warn("; ".join(remarks), UserWarning, stacklevel=4)
 
 
-def default_n_topics(atoms: AtomModel, n_documents: int) -> int:
+def default_n_topics(atoms: AtomModel) -> int:
     """Return the number of topics where none is asked for: 50, or one per ten documents.
 
     A few long texts, a book say, have up to ten topics, one per ten passages. Never more than there
     are live atoms.
-
-    Parameters
-    ----------
-    atoms : AtomModel
-    n_documents : int
-        Fitted documents.
     """
-    n_topics = n_documents // DOCUMENTS_PER_TOPIC
+    n_topics = int(atoms.sums.n_documents) // DOCUMENTS_PER_TOPIC
     if atoms.sums.n_distinct > atoms.sums.n_documents:  # passages of long texts
         n_passages = int(atoms.sums.n_distinct)
         n_topics = max(n_topics, min(_TOPICS_OF_A_BOOK, n_passages // DOCUMENTS_PER_TOPIC))

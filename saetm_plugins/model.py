@@ -8,6 +8,7 @@ method puts others in their place.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache, partial, reduce
@@ -25,7 +26,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from saetm_plugins import assignments
 from saetm_plugins import topics as cuts
-from saetm_plugins.atom_model import AtomModel, document_mixtures
+from saetm_plugins.atom_model import AtomModel
 from saetm_plugins.atoms import SparseAutoencoder
 from saetm_plugins.atoms.choice import SAE_CHOICES, choose_sae, choose_sharpening, given_sae
 from saetm_plugins.atoms.encoding import ACTIVATIONS
@@ -38,10 +39,12 @@ from saetm_plugins.corpus.texts import check_documents
 from saetm_plugins.corpus.vectorizers import (
     check_bow,
     check_vectorizer,
+    count_known_words,
+    default_vectorizer,
     merge_vectorizers,
 )
 from saetm_plugins.corpus.words import check_language
-from saetm_plugins.corpus_sums import sum_documents
+from saetm_plugins.corpus_sums import CorpusSums, document_mixtures, sum_documents
 from saetm_plugins.fitted_topics import FittedTopics
 from saetm_plugins.merging import MERGES
 from saetm_plugins.merging.labels import check_seed_topics
@@ -306,7 +309,7 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         distinct = take(corpus.embeddings, corpus.distinct)
         sae = choose_sae(self, distinct, seed, of_images=images is not None)
-        sharpening = choose_sharpening(self, sae)
+        sharpening = choose_sharpening(self.sharpening, sae)
         row_atoms, learned_from = (
             without_atoms(mixtures, corpus.blank)
             for mixtures in document_mixtures(sae, corpus.embeddings, sharpening, self.device)
@@ -366,10 +369,11 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
         """Learn words, prevalence and keywords from more documents; the first call is a fit.
 
         The autoencoder, the vocabulary, the atoms of topics and their numbers stay; the topics'
-        words and shares are renewed. What is kept of earlier documents is sums, so memory does not
-        grow, and the order of batches does not matter: :meth:`retopic` afterwards gives what it
-        would after one fit of all documents with this autoencoder and vocabulary, where no text of
-        a batch stands in another one too: repeats are found within a call alone.
+        words and shares are renewed when they are asked for. What is kept of earlier documents is
+        sums, so memory does not grow, and the order of batches does not matter: :meth:`retopic`
+        afterwards gives what it would after one fit of all documents with this autoencoder and
+        vocabulary, where no text of a batch stands in another one too: repeats are found within a
+        call alone.
         :attr:`doc_atoms_`, :attr:`doc_topics_` and :attr:`labels_` describe the last batch (as
         ``MiniBatchKMeans.labels_`` does).
 
@@ -384,7 +388,7 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
         chunk : "fitted", "auto", Chunker or None, default="fitted"
             As in :meth:`fit`; by default as it was there.
         """
-        if not hasattr(self, "topics_"):
+        if not hasattr(self, "atoms_"):
             if doc_atoms is not None:
                 raise ValueError("doc_atoms needs a fitted model; the first batch needs embeddings")
             chunk = "auto" if isinstance(chunk, str) and chunk == "fitted" else chunk
@@ -419,25 +423,19 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
             row_atoms = without_atoms(near, corpus.blank)
             batch = corpus.per_document(row_atoms)
         with all_or_nothing(self):
-            self.atoms_, self.doc_atoms_ = atoms, batch
+            self.set_documents(atoms, batch)
             self.passages_ = corpus.of_passages(row_atoms)
-            undecided = np.zeros(self.doc_atoms_.shape[0], dtype=np.int64)
-            *undo, topics = (
-                cuts.renew(atoms, cut.of_documents(undecided))
-                for cut in (*self.earlier_topics_, self.topics_)
-            )
-            self.set_topics(topics)
-            self.earlier_topics_ = tuple(undo)
         corpus.warn_of_blank(self._where_blank)
         return self
 
     @classmethod
     def merge_models(cls, models: Sequence[SAETopicModel]) -> SAETopicModel:
-        """Merge models that share a sparse autoencoder, exactly.
+        """Merge models that share a sparse autoencoder.
 
-        The result is what one fit on the documents of all gives, with this autoencoder, vocabulary
-        and word vectors, where they share no text (see :meth:`partial_fit`). Different vocabularies
-        are united; a word that a model did not count is taken not to occur in its documents.
+        The result is what one fit on the documents of all gives, with this autoencoder and
+        vocabulary, where they share no text (see :meth:`partial_fit`). Different vocabularies are
+        united, with a warning: a word that a model did not count is taken not to occur in its
+        documents. :class:`~saetm_plugins.scale.WordCounts` makes a common vocabulary.
         Parameters and seed are the first model's, and so are labels where its topics survive;
         topics are cut anew. :attr:`doc_atoms_` are those of the models: what a document is near
         to was found among the documents of its own model.
@@ -456,8 +454,13 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
             check_is_fitted(model, "topics_")
         first = models[0]
         atoms = reduce(add, (model.atoms_ for model in models))
+        if any(not np.array_equal(model.vocabulary_, atoms.vocabulary) for model in models):
+            message = "models count different words; each word counts where its model knew it alone"
+            warnings.warn(message, UserWarning, stacklevel=2)
         merged = cls(**first.get_params(deep=False))
-        merged.atoms_ = atoms
+        merged.encoder_not_saved_ = first.encoder_not_saved_
+        merged.encoder_named_in_file_ = first.encoder_named_in_file_
+        merged.atoms_ = atoms = merged._complete_word_vectors(atoms)
         merged.chunk_ = first.chunk_
         merged.words_of_language_ = unite([model.words_of_language_ for model in models])
         merged.doc_atoms_ = sp.vstack([model.doc_atoms_ for model in models], format="csr")
@@ -478,6 +481,67 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
             merged.take_edit(assignments.gather_moves(atoms, merged.topics_, sources))
         merged.set_topics(merged.topics_)
         return merged
+
+    @classmethod
+    def from_sums(
+        cls, sums: CorpusSums, n_topics: int | str | None = 50, **parameters: Any
+    ) -> SAETopicModel:
+        """Make a model of sums over documents: topics and their words, as of one fit of them all.
+
+        :attr:`doc_atoms_`, :attr:`doc_topics_` and :attr:`labels_` have no rows.
+
+        Parameters
+        ----------
+        sums : CorpusSums
+            Added up from :meth:`~saetm_plugins.corpus_sums.CorpusSums.of`.
+        n_topics : int, "auto" or None, default=50
+        **parameters
+            As of the constructor. With `encoder` the words' vectors are the encoder's, unless
+            `word_vectors` says otherwise; `vectorizer` is what counted the words.
+        """
+        if not isinstance(sums, CorpusSums) or sums.origin is None:
+            raise TypeError(f"sums must be those of CorpusSums.of; found {type(sums).__name__}")
+        origin = sums.origin
+        model = cls(n_topics, **{"sae": origin.sae, "sharpening": origin.sharpening, **parameters})
+        model.check_parameters()
+        vectorizer = None
+        if origin.vocabulary is not None:
+            vectorizer = model.vectorizer or default_vectorizer(int(sums.n_distinct))
+            vectorizer = count_known_words(vectorizer, origin.vocabulary)
+        named = model.encoder is not None or origin.sae.encoder_name is not None
+        return model.take_sums(sums, vectorizer, lambda: named)
+
+    def take_sums(
+        self, sums: CorpusSums, vectorizer: Any, matches: Any, targets: Any = None
+    ) -> SAETopicModel:
+        """Learn topics from sums over documents that `vectorizer` counted the words of.
+
+        `matches` tells whether the encoder made the embeddings; `targets` are the labels that
+        topics are to have. For :meth:`from_sums` and :meth:`fit_shards`.
+        """
+        assert sums.origin is not None
+        sae, vocabulary, sharpening = sums.origin
+        atoms = AtomModel(
+            sae,
+            sums=replace(sums, origin=None),
+            vocabulary=vocabulary,
+            sharpening=sharpening,
+            random_state=int(check_random_state(self.random_state).randint(2**31 - 1)),
+            solver=self.solver,
+            n_iter=self.emission_n_iter,
+            device=str(self.device),
+            label_targets=targets,
+        )
+        atoms = replace(atoms, word_vectors=self._find_word_vectors(atoms, matches))
+        doc_atoms = sp.csr_matrix((0, sae.n_atoms), dtype=np.float32)
+        topics = self.cut_atoms(atoms, doc_atoms, self.n_topics, self.merge)
+        with all_or_nothing(self):
+            self.atoms_, self.doc_atoms_, self.vectorizer_ = atoms, doc_atoms, vectorizer
+            self.encoder_not_saved_ = self.vectorizer_not_saved_ = False
+            self.chunk_ = self.passages_ = self.words_of_language_ = None
+            self.set_topics(topics)
+        self._warn_of_topics(self.n_topics)
+        return self
 
     def relearn_words(self, bow: Any, vocabulary: Any, vectorizer: Any = None) -> Any:
         """Learn the words of the atoms anew, in another vocabulary; atoms and topics stay.

@@ -6,6 +6,7 @@ A base of :class:`~saetm_plugins.model.SAETopicModel`.
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -189,6 +190,27 @@ class ModelEncoder:
                 f"{atoms.sae.n_features}, so another encoder made them"
             )
         return vectors
+
+    def _complete_word_vectors(self, atoms: AtomModel) -> AtomModel:
+        """Return merged atoms with the vectors of the words that one fit would have encoded."""
+        if atoms.word_vectors is None or not isinstance(self.word_vectors, str):
+            return atoms
+        chosen = select_words_to_encode(atoms.sums.atom_words, atoms.sums.nearness)
+        vectors = np.zeros_like(atoms.word_vectors)
+        vectors[chosen] = atoms.word_vectors[chosen]
+        missing = chosen[~vectors[chosen].any(axis=1)]
+        if len(missing):
+            words = [str(word) for word in atoms.vocabulary]  # type: ignore[union-attr]
+            try:
+                vectors += encode_words(self._encoder(self.sae), words, missing)
+            except (ValueError, OSError, ImportError) as error:
+                warnings.warn(
+                    f"{len(missing)} of {len(chosen)} words have no vector, as no model encoded "
+                    f"them and the encoder is not here ({error})",
+                    UserWarning,
+                    stacklevel=3,
+                )
+        return replace(atoms, word_vectors=vectors)
 
     def _find_label_targets(
         self, corpus: Corpus, matches: Callable[[], bool]

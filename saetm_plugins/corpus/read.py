@@ -17,6 +17,7 @@ from saetm_plugins.corpus.encoders import encode_texts
 from saetm_plugins.corpus.passages import Passages, check_passages, encode_passages
 from saetm_plugins.corpus.texts import check_documents
 from saetm_plugins.corpus.vectorizers import check_bow, fit_vectorizer
+from saetm_plugins.files.shards import to_rows, vector_column
 from saetm_plugins.validation import check_embeddings
 
 
@@ -235,6 +236,25 @@ def read_corpus(
         raise ValueError(f"documents must hold at least {least}; found {len(found)}")
     blank = np.zeros(len(found), dtype=bool)
     return Corpus(texts, found, blank, passages, by_encoder=by_encoder)
+
+
+def read_batch(batch: Any, with_texts: bool = True) -> Corpus:
+    """Read a batch of columns: a pyarrow Table or RecordBatch, a DataFrame, a mapping of arrays.
+
+    Embeddings are in "embedding" or "embeddings", else in the first column of lists; texts in
+    "text", read where they are wanted.
+    """
+    if hasattr(batch, "schema"):
+        rows = to_rows(batch.column(vector_column(batch.schema)))
+        texts = batch.column("text").to_pylist() if with_texts else None
+    else:
+        names = [name for name in ("embeddings", "embedding") if name in batch]
+        if not names or (with_texts and "text" not in batch):
+            raise ValueError(
+                f"batch must have the columns 'embedding' and 'text'; found {', '.join(batch)}"
+            )
+        rows, texts = batch[names[0]], list(batch["text"]) if with_texts else None
+    return read_corpus(texts, rows, load=lambda: None)
 
 
 def read_without_embeddings(documents: Any, n_documents: int) -> Corpus:

@@ -73,7 +73,7 @@ def _open_parquet(file: Path) -> Any:
     import pyarrow.parquet as pq
 
     table = pq.ParquetFile(file)
-    column = _vector_column(table.schema_arrow)
+    column = vector_column(table.schema_arrow)
     ends = np.cumsum(
         [table.metadata.row_group(i).num_rows for i in range(table.metadata.num_row_groups)]
     )
@@ -83,10 +83,10 @@ def _open_parquet(file: Path) -> Any:
         groups = list(range(first, last + 1))
         values = table.read_row_groups(groups, columns=[column]).column(0)
         offset = start - (int(ends[first - 1]) if first else 0)
-        return _to_rows(values.slice(offset, stop - start))
+        return to_rows(values.slice(offset, stop - start)).astype(np.float32, copy=False)
 
     first_row = next(table.iter_batches(batch_size=1, columns=[column])).column(0)
-    return (table.metadata.num_rows, _to_rows(first_row).shape[1]), read
+    return (table.metadata.num_rows, to_rows(first_row).shape[1]), read
 
 
 def _open_arrow(file: Path) -> Any:
@@ -98,15 +98,15 @@ def _open_arrow(file: Path) -> Any:
     except pa.ArrowInvalid:  # what ``datasets`` writes is the stream format
         source.seek(0)
         table = pa.ipc.open_stream(source).read_all()
-    values = table.column(_vector_column(table.schema))
+    values = table.column(vector_column(table.schema))
 
     def read(start: int, stop: int) -> np.ndarray:
-        return _to_rows(values.slice(start, stop - start))
+        return to_rows(values.slice(start, stop - start)).astype(np.float32, copy=False)
 
-    return (len(values), _to_rows(values.slice(0, 1)).shape[1]), read
+    return (len(values), to_rows(values.slice(0, 1)).shape[1]), read
 
 
-def _vector_column(schema: Any) -> str:
+def vector_column(schema: Any) -> str:
     """Return the column named "embedding(s)", else the first one that holds lists."""
     import pyarrow as pa
 
@@ -117,15 +117,19 @@ def _vector_column(schema: Any) -> str:
     return next((name for name in lists if name in ("embeddings", "embedding")), lists[0])
 
 
-def _to_rows(values: Any) -> np.ndarray:
-    """Turn an Arrow column of equally long lists into a (n, d) float32 array."""
+def to_rows(values: Any) -> np.ndarray:
+    """Turn an Arrow column of equally long lists into a (n, d) array, of float16 or float32."""
     n_rows = len(values)
     if hasattr(values, "combine_chunks"):
         values = values.combine_chunks()
+    if values.null_count:
+        row = int(np.flatnonzero(values.is_null().to_numpy(zero_copy_only=False))[0])
+        raise ValueError(f"the embedding in row {row} is missing")
     flat = values.flatten()
     if n_rows == 0 or len(flat) % n_rows:
         raise ValueError("the lists of the embedding column differ in length")
-    return np.asarray(flat, dtype=np.float32).reshape(n_rows, -1)
+    rows = np.asarray(flat).reshape(n_rows, -1)
+    return rows if rows.dtype == np.float16 else rows.astype(np.float32, copy=False)
 
 
 _OPENERS: dict[str, Callable[[Path], Any]] = {
