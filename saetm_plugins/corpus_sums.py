@@ -23,7 +23,7 @@ from saetm_plugins.atoms.choice import choose_sharpening
 from saetm_plugins.corpus.duplicates import without_atoms
 from saetm_plugins.corpus.read import Corpus, read_batch
 from saetm_plugins.corpus.vectorizers import count_known_words, default_vectorizer
-from saetm_plugins.files.folders import pack_csr, unpack_csr
+from saetm_plugins.files.folders import pack_csr, reserve_space, unpack_csr
 from saetm_plugins.files.write import write_whole
 from saetm_plugins.merging import EmbeddingSums, corpus_nearness
 from saetm_plugins.numerics.arrays import column_sums
@@ -57,11 +57,15 @@ class Origin(NamedTuple):
             return
         for same, what in (
             (self.sae is other.sae or self.sae.has_weights_of(other.sae), "sparse autoencoders"),
-            (np.array_equal(self.vocabulary, other.vocabulary), "vocabularies"),
+            (_equal(self.vocabulary, other.vocabulary), "vocabularies"),
             (self.sharpening == other.sharpening, "sharpening"),
         ):
             if not same:
                 raise ValueError(f"sums were made with different {what}, so they do not add up")
+
+
+def _equal(one: Any, other: Any) -> bool:
+    return np.array_equal(one, other)
 
 
 @dataclass(frozen=True)
@@ -179,6 +183,7 @@ class CorpusSums:
             words = None if origin.vocabulary is None else origin.vocabulary.tolist()
             facts = {"sae": origin.sae.config(), "words": words, "sharpening": origin.sharpening}
         about = {"origin": json.dumps(facts)}
+        reserve_space(Path(file).parent, sum(array.nbytes for array in tensors.values()))
         write_whole(Path(file), lambda target: save_file(tensors, target, metadata=about))
 
     @classmethod

@@ -34,7 +34,7 @@ from saetm_plugins.corpus.classes import one_hot_classes
 from saetm_plugins.corpus.duplicates import take, without_atoms
 from saetm_plugins.corpus.encoders import is_default_encoder, load_encoder
 from saetm_plugins.corpus.languages import read_languages, unite
-from saetm_plugins.corpus.read import read_without_embeddings, warn_of_target
+from saetm_plugins.corpus.read import Corpus, read_without_embeddings, warn_of_target
 from saetm_plugins.corpus.texts import check_documents
 from saetm_plugins.corpus.vectorizers import (
     check_bow,
@@ -498,6 +498,11 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
         **parameters
             As of the constructor. With `encoder` the words' vectors are the encoder's, unless
             `word_vectors` says otherwise; `vectorizer` is what counted the words.
+
+        Raises
+        ------
+        TypeError
+            When the sums are not those of :meth:`CorpusSums.of`.
         """
         if not isinstance(sums, CorpusSums) or sums.origin is None:
             raise TypeError(f"sums must be those of CorpusSums.of; found {type(sums).__name__}")
@@ -508,18 +513,22 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
         if origin.vocabulary is not None:
             vectorizer = model.vectorizer or default_vectorizer(int(sums.n_distinct))
             vectorizer = count_known_words(vectorizer, origin.vocabulary)
-        named = model.encoder is not None or origin.sae.encoder_name is not None
-        return model.take_sums(sums, vectorizer, lambda: named)
+        return model.take_sums(sums, vectorizer)
 
     def take_sums(
-        self, sums: CorpusSums, vectorizer: Any, matches: Any, targets: Any = None
+        self, sums: CorpusSums, vectorizer: Any, sample: Corpus | None = None
     ) -> SAETopicModel:
         """Learn topics from sums over documents that `vectorizer` counted the words of.
 
-        `matches` tells whether the encoder made the embeddings; `targets` are the labels that
-        topics are to have. For :meth:`from_sums` and :meth:`fit_shards`.
+        A `sample` of the documents tells whether the encoder made the embeddings, and what
+        `seed_topics` mean; without one, an encoder that has a name is believed.
         """
         assert sums.origin is not None
+        named = self.encoder is not None or sums.origin.sae.encoder_name is not None
+        matches, targets = cache(lambda: named), None
+        if sample is not None:
+            matches = cache(partial(self._embeddings_match_encoder, sample))
+            targets = self._find_label_targets(sample, matches)
         sae, vocabulary, sharpening = sums.origin
         atoms = AtomModel(
             sae,
@@ -601,6 +610,73 @@ class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator)
         """
         doc_atoms = self.transform_atoms(documents, embeddings, images=images, chunk=chunk)
         return self.topics_of(doc_atoms)[1]
+
+    def fit_shards(
+        self,
+        source: Any,
+        *,
+        run_dir: str | os.PathLike[str],
+        engine: str = "local",
+        text_column: str | None = "text",
+        n_workers: int | None = None,
+    ) -> SAETopicModel:
+        """Fit to documents that need not fit into memory; as :meth:`fit` of them all.
+
+        Sums over parts of the documents are added up, so the topics are those of one fit with this
+        autoencoder and vocabulary, however they are split. Documents are read four times: to check
+        them, find copies and take the sample that atoms are trained on (unless `sae` is given); for
+        the vocabulary; for the sums; and to write their topics. A run that was killed goes on.
+
+        Parameters
+        ----------
+        source : path, Hugging Face Dataset or IterableDataset, or iterable of pyarrow batches
+            Texts and their embeddings. A path is a folder of ``.npy`` shards as ``saetm embed``
+            writes, or of ``.parquet`` or ``.arrow`` files with a column of embeddings.
+        run_dir : path
+            A new folder, or that of the run to go on with. Afterwards ``model`` in it is the saved
+            model and ``documents`` the topics of all documents in Parquet: shard, row, topic,
+            mixture.
+        engine : {"local", "ray", "dask", "spark"}, default="local"
+            Who does the work: processes of this machine, or a cluster whose machines all see
+            `source` and `run_dir`.
+        text_column : str, default="text"
+            None: topics without words.
+        n_workers : int, optional
+            Processes of the engine "local".
+
+        Returns
+        -------
+        SAETopicModel
+            Without documents: :attr:`doc_atoms_`, :attr:`doc_topics_`, :attr:`labels_` have no
+            rows.
+        """
+        from saetm_plugins.scale.run import fit_shards
+
+        with all_or_nothing(self):
+            return fit_shards(self, source, run_dir, engine, text_column, n_workers)
+
+    def transform_shards(
+        self,
+        source: Any,
+        out: str | os.PathLike[str],
+        *,
+        engine: str = "local",
+        text_column: str | None = "text",
+        n_workers: int | None = None,
+    ) -> Any:
+        """Write the topics of documents in shards to Parquet: shard, row, topic, mixture.
+
+        Parameters
+        ----------
+        source, engine, text_column, n_workers
+            As of :meth:`fit_shards`.
+        out : path
+            A folder, one file a part; what a call that was killed has written stays.
+        """
+        from saetm_plugins.scale.run import transform_shards
+
+        check_is_fitted(self, "topics_")
+        return transform_shards(self, source, out, engine, text_column, n_workers)
 
     def transform_atoms(
         self,

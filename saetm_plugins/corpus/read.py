@@ -143,6 +143,11 @@ class Corpus:
         """Return the corpus with the rows found that repeat no other one."""
         return replace(self, distinct=choose_distinct(self.embeddings, self.blank))
 
+    def first(self, n: int) -> Corpus:
+        """Return the first `n` documents, read but not counted."""
+        texts = None if self.texts is None else self.texts[:n]
+        return Corpus(texts, self.embeddings[:n].copy(), self.blank[:n]).with_distinct()
+
     def take_distinct(self, row_atoms: sp.csr_matrix) -> tuple[Any, Any, Any]:
         """Return mixtures of atoms, counts and embeddings of the rows to learn from."""
         arrays = (row_atoms, self.counts, self.embeddings)
