@@ -113,7 +113,7 @@ class Part:
         shards = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
         rows = [np.arange(piece.first, piece.first + piece.n_rows) for piece in self.pieces]
         return {
-            "shard": pa.DictionaryArray.from_arrays(shards, names),
+            "shard": names.take(pa.array(shards)),
             "row": pa.array(np.concatenate(rows), pa.int64()),
         }
 
