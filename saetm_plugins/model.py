@@ -49,6 +49,7 @@ from saetm_plugins.fitted_topics import FittedTopics
 from saetm_plugins.merging import MERGES
 from saetm_plugins.merging.labels import check_seed_topics
 from saetm_plugins.model_encoder import ModelEncoder, documents_are_optional
+from saetm_plugins.scale.mapping import MapBatches
 from saetm_plugins.validation import (
     all_or_nothing,
     as_list,
@@ -60,7 +61,7 @@ from saetm_plugins.validation import (
 
 
 @documents_are_optional
-class SAETopicModel(FittedTopics, ModelEncoder, TransformerMixin, BaseEstimator):
+class SAETopicModel(FittedTopics, ModelEncoder, MapBatches, TransformerMixin, BaseEstimator):
     """Topic model on a sparse autoencoder: trained once, cut into any number of topics at will.
 
     Parameters
