@@ -15,7 +15,7 @@ LOOPS := tests/numerics/test_loops.py tests/numerics/test_pairs.py tests/merging
 FAST := tests/test_imports.py tests/test_validation.py tests/test_decisions.py tests/merging tests/emission \
 	tests/numerics/test_mixtures.py tests/numerics/test_pairs.py tests/numerics/test_loops.py
 
-.PHONY: demo test test-fast bounds fuzz lint format bench clean
+.PHONY: demo test test-fast bounds engines fuzz lint format bench clean
 
 demo: $(INSTALLED)
 	$(VENV)/bin/saetm demo --out saetm-demo
@@ -32,6 +32,11 @@ test-fast: $(INSTALLED_TEST)
 bounds: $(INSTALLED_TEST)
 	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$(abspath $(VENV))/bounds-cache OMP_WAIT_POLICY=PASSIVE \
 		$(VENV)/bin/python -m pytest $(LOOPS)
+
+# Ray, Dask and Spark in local mode: 700 MB to install, and Java 17.
+engines: $(INSTALLED_TEST)
+	$(PIP) --editable '.[ray,dask,spark]'
+	OMP_WAIT_POLICY=PASSIVE $(VENV)/bin/python -m pytest integration/test_engines.py
 
 # Every fuzz test with 20,000 inputs, a thousand damaged files, thirty kills of each kind: hours.
 fuzz: $(INSTALLED_TEST)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from saetm_plugins.files.write import write_whole
 
 
 class Shard(NamedTuple):
@@ -27,6 +30,29 @@ def shard_files(path: Path) -> list[Path]:
     if not files:
         raise ValueError(f"folder {str(path)!r} holds no {', '.join(_OPENERS)} files")
     return files
+
+
+def holds_shards(path: Path) -> bool:
+    """Tell whether a path is a folder of embeddings."""
+    return path.is_dir() and any(file.suffix in _OPENERS for file in path.iterdir())
+
+
+def texts_file(shard: Path) -> Path:
+    """Return where the texts of a ``.npy`` shard are: a list in JSON beside it."""
+    return shard.with_suffix(".texts.json")
+
+
+def save_texts(shard: Path, texts: list[str]) -> None:
+    """Write the texts of a shard, where they are not there yet."""
+    file, content = texts_file(shard), json.dumps(texts)
+    if not file.exists():
+        write_whole(file, lambda target: target.write_text(content, encoding="utf-8"))
+
+
+def read_texts(shard: Path) -> list[str]:
+    """Return the texts of a shard."""
+    listed: list[str] = json.loads(texts_file(shard).read_text(encoding="utf-8"))
+    return listed
 
 
 def open_shard(file: Path) -> Shard:

@@ -56,7 +56,7 @@ class MapBatches:
     def _assign(self, batch: Any, names: Any) -> tuple[np.ndarray, np.ndarray]:
         check_is_fitted(self, "topics_")
         with_texts = "text" in names and self.vocabulary_ is not None
-        if "embedding" in names or "embeddings" in names:
+        if "text" not in names or "embedding" in names or "embeddings" in names:
             corpus = read_batch(batch, with_texts)
             doc_atoms = self.transform_atoms(corpus.texts, corpus.embeddings)
         else:

@@ -6,7 +6,6 @@ process gets it.
 
 from __future__ import annotations
 
-import json
 import os
 import warnings
 import zlib
@@ -17,7 +16,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from saetm_plugins.files.shards import shard_files, to_rows, vector_column
+from saetm_plugins.files.shards import (
+    read_texts,
+    shard_files,
+    texts_file,
+    to_rows,
+    vector_column,
+)
 from saetm_plugins.validation import check_rows, check_text
 
 PART = 65_536
@@ -198,17 +203,6 @@ class Source:
                 number, n_rows, waiting = number + 1, 0, []
         if waiting:
             yield Part(number, tuple(waiting), with_texts, PART)
-
-
-def texts_file(shard: Path) -> Path:
-    """Return where the texts of a ``.npy`` shard are: a list in JSON beside it."""
-    return shard.with_suffix(".texts.json")
-
-
-def read_texts(shard: Path) -> list[str]:
-    """Return the texts of a ``.npy`` shard."""
-    listed: list[str] = json.loads(texts_file(shard).read_text(encoding="utf-8"))
-    return listed
 
 
 def _pieces_of_folder(path: Path, text_column: str | None) -> Iterator[_Piece]:
