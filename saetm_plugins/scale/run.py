@@ -28,7 +28,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors import safe_open
+from safetensors.numpy import save_file
 from sklearn.utils import check_random_state
 
 from saetm_plugins.atoms import SparseAutoencoder
@@ -195,9 +196,8 @@ class Run:
             for number, found in self.engine.map(partial(look, most), self._items(done)):
                 write_whole(self._look_file(number), partial(save_file, found))
                 bar.update(len(found["hashes"]))
-        looks = [load_file(self._look_file(n)) for n in range(self.source.n_parts)]
-        self._checksums = [json.loads(found["checksums"].tobytes()) for found in looks]
-        hashes = [found["hashes"] for found in looks]
+        self._checksums = [json.loads(found.tobytes()) for found in self._looked("checksums")]
+        hashes = list(self._looked("hashes"))
         _, first = np.unique(np.concatenate(hashes), return_index=True)
         repeated = np.ones(sum(map(len, hashes)), dtype=bool)
         repeated[first] = False
@@ -207,11 +207,18 @@ class Run:
 
     def sample(self) -> Corpus:
         """Return the documents of the sample without copies, in the order of their hashes."""
-        looks = [load_file(self._look_file(n)) for n in range(self.source.n_parts)]
-        _, order = np.unique(np.concatenate([f["sampled"] for f in looks]), return_index=True)
-        rows, texts = np.concatenate([found["rows"] for found in looks])[order], None
-        if "texts" in looks[0]:
-            every = [text for found in looks for text in json.loads(found["texts"].tobytes())]
+        hashes = np.concatenate(list(self._looked("sampled")))
+        distinct, order = np.unique(hashes, return_index=True)
+        rows, texts = np.empty((len(distinct), self.source.width or 0), dtype=np.float32), None
+        first = 0
+        for found in self._looked("rows"):  # one part at a time: this is the most memory of a run
+            kept = np.flatnonzero((order >= first) & (order < first + len(found)))
+            rows[kept] = found[order[kept] - first]
+            first += len(found)
+        if self.source.text_column is not None:
+            every = [
+                text for found in self._looked("texts") for text in json.loads(found.tobytes())
+            ]
             texts = [every[row] for row in order]
         return Corpus(texts, rows, find_blank(texts, len(rows), embeddings=rows)).with_distinct()
 
@@ -267,6 +274,12 @@ class Run:
             n = part.number
             if n not in done:
                 yield Item(part, self._repeated[n], self._checksums[n], self.source.width)
+
+    def _looked(self, name: str) -> Iterator[np.ndarray]:
+        """Yield what the first pass found of each part."""
+        for number in range(self.source.n_parts):
+            with safe_open(self._look_file(number), framework="numpy") as found:
+                yield found.get_tensor(name)
 
     def _look_file(self, number: int) -> Path:
         return self.folder / "look" / f"{number:06d}.safetensors"
