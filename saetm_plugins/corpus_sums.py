@@ -39,7 +39,8 @@ _AXES = {
     "cosine_counts": "B",
 }  # fmt: skip
 _SIGNED = ("embedding", "atom_embeddings", "word_embeddings")
-_ROWS = 16_384  # documents at a time: their embeddings are copied in float64
+_BLOCK = 65_536  # documents at a time: their counts are copied in float64
+_ROWS = 16_384  # and their embeddings
 _DIMENSIONS = 16  # columns of embeddings that one thread sums
 _REPETITION = 2.0  # of a text's words, on average; one in a hundred posts of 20 Newsgroups has more
 
@@ -328,10 +329,27 @@ def sum_documents(
         Of all documents, those that repeat another one as well; of whole ones, where the n rows are
         passages. Shares count these, all else the n rows. None: `doc_atoms`.
     """
+    n_rows, total = doc_atoms.shape[0], None
+    for first in range(0, max(n_rows, 1), _BLOCK):  # so that copies in float64 are small
+        rows = slice(first, first + _BLOCK)
+        block = (None if array is None else array[rows] for array in (counts, embeddings))
+        sums = _sum_block(doc_atoms[rows], *block, width)
+        total = sums if total is None else total + sums
+    assert total is not None
+    shares = doc_atoms if mixtures is None else mixtures
+    n_documents = float(shares.shape[0])
+    return dataclasses.replace(total, n_documents=n_documents, atom_mass=column_sums(shares))
+
+
+def _sum_block(
+    doc_atoms: sp.csr_matrix,
+    counts: sp.csr_matrix | None,
+    embeddings: np.ndarray | None,
+    width: int,
+) -> CorpusSums:
     weights = sp.csr_matrix(doc_atoms, dtype=np.float64)
     n_rows, n_atoms = weights.shape
     mass = np.asarray(weights.sum(axis=0)).ravel()
-    shares = weights if mixtures is None else mixtures
     lengths = np.ones(n_rows)
     presence = atom_words = frequency = word_embeddings = None
     if counts is not None:
@@ -357,10 +375,10 @@ def sum_documents(
         )
     embedded = float(embeddings is not None)
     return CorpusSums(
-        n_documents=float(shares.shape[0]),
+        n_documents=float(n_rows),
         n_distinct=float(n_rows),
         n_embedded=embedded * n_rows,
-        atom_mass=column_sums(shares),
+        atom_mass=mass,
         distinct_atom_mass=mass,
         embedded_atom_mass=embedded * mass,
         atom_pairs=_product(weights, sp.csr_matrix(sp.diags(lengths) @ weights)),

@@ -319,7 +319,8 @@ class SAETopicModel(FittedTopics, ModelEncoder, MapBatches, TransformerMixin, Ba
         # Stage 2: atoms → words, by sums over the documents.
         corpus = spoken.drop_stop_words(corpus, learned_from)
         mixtures = corpus.per_document(row_atoms)[~corpus.blank_documents]
-        sums = sum_documents(*corpus.take_distinct(learned_from), sae.n_features, mixtures)
+        own, counts = (take(each, corpus.distinct) for each in (learned_from, corpus.counts))
+        sums = sum_documents(own, counts, distinct, sae.n_features, mixtures)
         if known is not None:
             of_documents = corpus.per_document(learned_from).astype(np.float64)
             sums = replace(sums, class_mass=sp.csr_matrix(of_documents.T @ known.codes))
@@ -337,7 +338,7 @@ class SAETopicModel(FittedTopics, ModelEncoder, MapBatches, TransformerMixin, Ba
             class_weight=class_weight,
         )
         atoms = replace(atoms, word_vectors=self._find_word_vectors(atoms, matches))
-        atoms = atoms.with_cosines_of(distinct, take(learned_from, corpus.distinct))
+        atoms = atoms.with_cosines_of(distinct, own)
 
         # Stage 3: atoms → topics.
         row_atoms = without_atoms(atoms.with_near_atoms(row_atoms, corpus.embeddings), corpus.blank)

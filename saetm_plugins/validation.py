@@ -16,6 +16,9 @@ from sklearn.utils import check_random_state
 
 DENSE_LIMIT = 6 * 2**30
 """Bytes of the largest dense array that is made; more is refused before the work."""
+HALF_LIMIT = 2**30
+"""Bytes that float16 embeddings are copied to; larger ones are read a block at a time."""
+_ROWS = 65_536  # of a block
 _LARGEST_SQUARE = np.finfo(np.float32).max / 16  # of a row's norm; centring may double the norm
 
 
@@ -25,6 +28,7 @@ def check_embeddings(
     name: str = "embeddings",
     n_rows: int | None = None,
     width: int | None = None,
+    keep_half: bool = False,
 ) -> np.ndarray:
     """Return `embeddings` as a finite, C-contiguous float32 array of shape (n, d).
 
@@ -36,13 +40,25 @@ def check_embeddings(
         The argument's name, for the error.
     n_rows, width : int, optional
         What the shape must be.
+    keep_half : bool, default=False
+        Leave float16 as it is, on disk if it is memory-mapped, where :func:`is_large_half`.
     """
     array = _real_array(embeddings, name)
     check_shape(array, name, n_rows=n_rows, width=width)
+    if keep_half and is_large_half(array):
+        array = np.ascontiguousarray(array)
+        for first in range(0, len(array), _ROWS):
+            check_rows(array[first : first + _ROWS].astype(np.float32), name, first)
+        return array
     with np.errstate(over="ignore"):  # infinity is refused below
         array = np.ascontiguousarray(array, dtype=np.float32)
     check_rows(array, name)
     return array
+
+
+def is_large_half(array: np.ndarray) -> bool:
+    """Tell whether an array is of float16, and would take more than 1 GiB as float32."""
+    return array.dtype == np.float16 and 2 * array.nbytes > HALF_LIMIT
 
 
 def check_shape(

@@ -11,7 +11,8 @@ import pytest
 import scipy.sparse as sp
 from sklearn.feature_extraction.text import CountVectorizer
 
-from saetm_plugins import SAETopicModel
+from saetm_plugins import SAETopicModel, train_sae
+from saetm_plugins.corpus.read import read_corpus
 from saetm_plugins.scale import CorpusSums, WordCounts
 
 CUTS = (slice(0, 37), slice(37, 290), slice(290, 400))
@@ -206,3 +207,48 @@ def test_merging_models_of_different_words_warns(corpus, sae):
 
     with pytest.warns(UserWarning, match="models count different words"):
         SAETopicModel.merge_models([fit(slice(0, 200)), fit(slice(200, 400))])
+
+
+def test_large_half_precision_stays_as_it_is(corpus, sae, tmp_path, monkeypatch):
+    """Without a copy in float32, also where it is memory-mapped, and with the same result."""
+    half = corpus.embeddings.astype(np.float16)
+    half[7] = half[3]  # a duplicate
+    documents = [*corpus.documents[:7], corpus.documents[3], *corpus.documents[8:]]
+    expected = SAETopicModel(5, sae=sae).fit(documents, embeddings=half.astype(np.float32))
+    np.save(tmp_path / "half.npy", half)
+    monkeypatch.setattr("saetm_plugins.validation.HALF_LIMIT", 0)
+    for embeddings in (half, np.load(tmp_path / "half.npy", mmap_mode="r")):
+        read = read_corpus(documents, embeddings, load=None).embeddings
+        assert read.dtype == np.float16
+        assert np.shares_memory(read, embeddings)
+        model = SAETopicModel(5, sae=sae).fit(documents, embeddings=embeddings)
+        assert model.atoms_.sums.n_distinct == 399
+        np.testing.assert_allclose(model.components_, expected.components_, atol=1e-6)
+        np.testing.assert_allclose(model.doc_topics_, expected.doc_topics_, atol=1e-6)
+        new = model.transform(embeddings=embeddings)
+        np.testing.assert_allclose(new, expected.transform(embeddings=half), atol=1e-6)
+    half[120, 3] = np.nan
+    with pytest.raises(ValueError, match="embeddings holds NaN or infinity in row 120"):
+        SAETopicModel(5, sae=sae).fit(documents, embeddings=half)
+
+
+def test_atoms_are_trained_on_large_half_precision(corpus, monkeypatch):
+    half = corpus.embeddings.astype(np.float16)
+    monkeypatch.setattr("saetm_plugins.validation.HALF_LIMIT", 0)
+    trained = train_sae(half, n_atoms=32, k=4, n_steps=200)
+    monkeypatch.undo()
+    expected = train_sae(half, n_atoms=32, k=4, n_steps=200)
+    errors = [each.statistics_["fvu"] for each in (trained, expected)]
+    assert abs(errors[0] - errors[1]) < 0.02
+    assert errors[0] < 0.3
+
+
+def test_sums_in_blocks_are_those_of_all(corpus, fitted, sae, monkeypatch):
+    monkeypatch.setattr("saetm_plugins.corpus_sums._BLOCK", 150)
+    model = SAETopicModel(5, sae=sae).fit(corpus.documents, embeddings=corpus.embeddings)
+    for name, value in model.atoms_.sums.named():
+        expected = getattr(fitted.atoms_.sums, name)
+        if sp.issparse(value):
+            value, expected = value.toarray(), expected.toarray()
+        if value is not None:
+            np.testing.assert_allclose(value, expected, rtol=1e-9, atol=1e-9, err_msg=name)

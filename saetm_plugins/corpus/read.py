@@ -37,7 +37,7 @@ class Corpus:
     Attributes
     ----------
     texts : list of str, length n; None without texts
-    embeddings : ndarray of shape (m, d), float32
+    embeddings : ndarray of shape (m, d), float32, or float16 where large
         Of the rows; None where only mixtures are known.
     blank : ndarray of shape (m,), bool
         Rows without content; until :meth:`with_blank`, the pictures that cannot be read.
@@ -225,7 +225,8 @@ def read_corpus(
                 "chunk splits texts and has their passages embedded, which embeddings of whole "
                 "documents rule out; leave one out, or give embeddings=chunk.embed(documents)"
             )
-        found = check_embeddings(embeddings, n_rows=None if texts is None else len(texts))
+        n_rows = None if texts is None else len(texts)
+        found = check_embeddings(embeddings, n_rows=n_rows, keep_half=True)
     elif texts is None:
         raise ValueError("documents and embeddings= are both None; give at least one")
     else:
@@ -236,7 +237,7 @@ def read_corpus(
         else:
             passages = encode_passages(encoder, texts, passages, verbose=verbose)
             found = passages.embeddings
-    found = check_embeddings(found, width=width)
+    found = check_embeddings(found, width=width, keep_half=True)
     if len(found) < least:
         raise ValueError(f"documents must hold at least {least}; found {len(found)}")
     blank = np.zeros(len(found), dtype=bool)
