@@ -15,7 +15,7 @@ LOOPS := tests/numerics/test_loops.py tests/numerics/test_pairs.py tests/merging
 FAST := tests/test_imports.py tests/test_validation.py tests/test_decisions.py tests/merging tests/emission \
 	tests/numerics/test_mixtures.py tests/numerics/test_pairs.py tests/numerics/test_loops.py
 
-.PHONY: demo test test-fast bounds engines fuzz lint format bench clean
+.PHONY: demo test test-fast bounds fuzz lint format docs bench clean
 
 demo: $(INSTALLED)
 	$(VENV)/bin/saetm demo --out saetm-demo
@@ -33,11 +33,6 @@ bounds: $(INSTALLED_TEST)
 	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=$(abspath $(VENV))/bounds-cache OMP_WAIT_POLICY=PASSIVE \
 		$(VENV)/bin/python -m pytest $(LOOPS)
 
-# Ray, Dask and Spark in local mode: 700 MB to install, and Java 17.
-engines: $(INSTALLED_TEST)
-	$(PIP) --editable '.[ray,dask,spark]'
-	OMP_WAIT_POLICY=PASSIVE $(VENV)/bin/python -m pytest integration/test_engines.py
-
 # Every fuzz test with 20,000 inputs, a thousand damaged files, thirty kills of each kind: hours.
 fuzz: $(INSTALLED_TEST)
 	SAETM_FUZZ=20000 SAETM_MUTATIONS=1000 SAETM_KILLS=30 \
@@ -53,11 +48,16 @@ format: $(INSTALLED_TEST)
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
+# The site, in site/; links that lead nowhere are errors. `mkdocs serve` shows it while you write.
+docs: $(INSTALLED)
+	$(PIP) --editable '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet
+
 bench: $(INSTALLED_BENCH)
 	$(VENV)/bin/python benchmarks/quality.py --corpus 20newsgroups --n-topics 50
 
 clean:
-	rm -rf $(VENV) saetm-demo saetm-bench
+	rm -rf $(VENV) saetm-demo saetm-bench site
 
 $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
@@ -68,6 +68,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 # scientific stack of 2022, nnsight for a torchvision that must match the build of torch.
 $(INSTALLED_TEST): $(INSTALLED)
 	$(PIP) --editable '.[test]'
+	$(PIP) ./saetm_plugins/atoms/fine
 	$(PIP) --no-deps octis==1.14.0 dictionary-learning==0.1.0 nnsight==0.3.7
 	touch $@
 

@@ -59,8 +59,10 @@ over embeddings of `{encoder}`, trained on {n_texts:,} texts of many kinds:
 sentences and paragraphs, longer passages, and some of both as rows of lemmas without stop words.
 
 ```python
-SAETopicModel(sae="default")                            # 4,096; or: n_atoms=1024, n_atoms=16384
+SAETopicModel(sae="default")                            # 4,096; or: n_atoms=1024
 ```
+
+16,384 atoms are a package of their own: `pip install saetm-plugins-atoms`, then `n_atoms=16384`.
 
 The encoder and the decoder are in int8, each atom in steps of its own, which changes .8 % of the
 active atoms of a text.

@@ -20,7 +20,7 @@ import os
 import tempfile
 import time
 import warnings
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +63,7 @@ def main() -> None:
     for name, model in models.items():
         row[name] = search(model, dataset, metric, args)
     row["ratio"] = row["OCTIS LDA"]["seconds"] / row["SAETM"]["seconds"]
-    row["when"] = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    row["when"] = datetime.now(UTC).isoformat(timespec="seconds")
     report(row)
     args.out.mkdir(parents=True, exist_ok=True)
     with open(args.out / "octis_search.jsonl", "a", encoding="utf-8") as out:

@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -228,7 +228,7 @@ def surroundings() -> dict[str, Any]:
     names = ("numpy", "scipy", "scikit-learn", "torch", "gensim")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
-        "when": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": f"{platform.machine()}, {cores} of {os.cpu_count()} cores, "
         f"Python {platform.python_version()}",
         "versions": {name: version(name) for name in names},

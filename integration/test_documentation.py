@@ -22,9 +22,21 @@ ROOT = Path(__file__).parents[1]
 PAGES = ["README.md"]
 PAGES += [
     f"docs/{page}.md"
-    for page in ("atoms", "bertopic", "collections", "gensim", "images", "scale", "texts")
+    for page in (
+        "atoms",
+        "bertopic",
+        "collections",
+        "gensim",
+        "images",
+        "index",
+        "quickstart",
+        "scale",
+        "serving",
+        "texts",
+    )
 ]
 FEWER = {
+    "20": "7",
     "50": "6",
     "100": "6",
     "40": "8",
@@ -177,6 +189,12 @@ def test_blocks_of_code_run(page, names, encoder, tmp_path, monkeypatch, recwarn
         documents = [" ".join(names["docs"][row : row + 20]) for row in range(0, 40, 2)]
         reader |= {"SAETopicModel": SAETopicModel, "documents": documents, "text": documents[0]}
         reader["encoder"] = encoder
+    if page == "docs/serving.md":
+        pytest.importorskip("fastapi")
+        from saetm_plugins import SAETopicModel
+
+        model = SAETopicModel(6).fit(names["docs"], embeddings=names["embeddings"])
+        model.save("model")
     if page == "docs/collections.md":
         painters = ["Joseph Mallord William Turner", "John Constable"] * 100
         years = [1780 + row % 23 * 10 for row in range(200)]
@@ -189,6 +207,10 @@ def test_blocks_of_code_run(page, names, encoder, tmp_path, monkeypatch, recwarn
             compile(block, page, "exec")
         else:
             run_block(block, page, reader)
+    if page == "docs/serving.md":
+        row = names["embeddings"][0].tolist()
+        (shares,) = reader["topics"]([row])
+        assert sum(shares.values()) == pytest.approx(1, abs=1e-5)
     if page == "README.md":
         assert reader["mixtures"].shape == (len(names["docs"]), 6)
         np.testing.assert_allclose(reader["mixtures"].sum(axis=1), 1, atol=1e-5)

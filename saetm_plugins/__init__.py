@@ -8,11 +8,10 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
-
 __all__ = ["SAETopicModel", "SparseAutoencoder", "__version__", "train_sae"]
 
 if TYPE_CHECKING:
+    __version__: str
     from saetm_plugins.atoms import SparseAutoencoder, train_sae
     from saetm_plugins.model import SAETopicModel
 else:
@@ -25,6 +24,10 @@ else:
     }
 
     def __getattr__(name: str) -> Any:
+        if name == "__version__":  # pyproject.toml holds it
+            from importlib.metadata import version
+
+            return version("saetm-plugins")
         if name in _MODULE_OF:
             return getattr(import_module(_MODULE_OF[name]), name)
         if not name.startswith("_") and find_spec(f"{__name__}.{name}"):

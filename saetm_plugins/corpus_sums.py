@@ -43,6 +43,7 @@ _BLOCK = 65_536  # documents at a time: their counts are copied in float64
 _ROWS = 16_384  # and their embeddings
 _DIMENSIONS = 16  # columns of embeddings that one thread sums
 _REPETITION = 2.0  # of a text's words, on average; one in a hundred posts of 20 Newsgroups has more
+_PAGE = 200.0  # damped counts of a document; four in a hundred posts have more
 
 
 class Origin(NamedTuple):
@@ -332,8 +333,12 @@ def sum_documents(
     n_rows, total = doc_atoms.shape[0], None
     for first in range(0, max(n_rows, 1), _BLOCK):  # so that copies in float64 are small
         rows = slice(first, first + _BLOCK)
-        block = (None if array is None else array[rows] for array in (counts, embeddings))
-        sums = _sum_block(doc_atoms[rows], *block, width)
+        sums = _sum_block(
+            doc_atoms[rows],
+            None if counts is None else counts[rows],
+            None if embeddings is None else embeddings[rows],
+            width,
+        )
         total = sums if total is None else total + sums
     assert total is not None
     shares = doc_atoms if mixtures is None else mixtures
@@ -392,10 +397,12 @@ def _sum_block(
 
 
 def damp_counts(counts: sp.csr_matrix) -> None:
-    """Damp counts (n, V) of words in place, to log2(1 + count) of texts that repeat little.
+    """Damp counts (n, V) of words in place, to log2(1 + count) of texts of a page at most.
 
     Those of a text whose words stand in it more than `_REPETITION` times on average are scaled down
-    to that before, so that a log file of a million lines weighs as much as a page of it.
+    to that before, so that a log file of a million lines weighs as much as a page of it. What a
+    document then has above `_PAGE` is scaled down to that: one long text among short ones must not
+    decide the words of a topic.
     """
     n_words = np.maximum(np.diff(counts.indptr), 1)
     mean = np.asarray(counts.sum(axis=1)).ravel() / n_words
@@ -403,6 +410,10 @@ def damp_counts(counts: sp.csr_matrix) -> None:
     if (scale < 1).any():
         counts.data *= np.repeat(scale, np.diff(counts.indptr))
     np.log2(1 + counts.data, out=counts.data)
+    length = np.asarray(counts.sum(axis=1)).ravel()
+    if (length > _PAGE).any():
+        scale = np.minimum(1, _PAGE / np.maximum(length, _PAGE))
+        counts.data *= np.repeat(scale, np.diff(counts.indptr))
 
 
 def _product(left: sp.csr_matrix, right: sp.csr_matrix) -> sp.csr_matrix:

@@ -11,19 +11,23 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import entry_points
+from numbers import Integral
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.validation import check_is_fitted
 
-from saetm_plugins import edits
+from saetm_plugins import edits, model_tables
 from saetm_plugins import topics as cuts
 from saetm_plugins.atom_model import AtomModel
-from saetm_plugins.atoms import SparseAutoencoder
+from saetm_plugins.corpus.chunker import Chunker, fine_chunker
+from saetm_plugins.corpus.passages import Passages
+from saetm_plugins.corpus.read import Corpus, FittedPassages
 from saetm_plugins.corpus.words import check_languages
 from saetm_plugins.decisions import UNDECIDED
-from saetm_plugins.numerics.arrays import index_of_words
+from saetm_plugins.model_encoder import encoder_of, read_documents
 from saetm_plugins.numerics.parallel import even_ranges
 from saetm_plugins.topics import Topics
 from saetm_plugins.validation import check_count, check_mixtures_of_atoms
@@ -51,8 +55,21 @@ class FittedTopics:
     doc_atoms_: sp.csr_matrix
     merge: str
     outlier_threshold: float
+    transform: Any
     words_of_language_: dict[str, list[str]] | None = None
     """Of documents in several languages: the words of each, by its ISO 639-1 code."""
+    chunk_: Any = None
+    """How long texts are read, see ``fit``."""
+    passages_: FittedPassages | None = None
+    """The passages of the fitted documents, or of the last batch, if any is long."""
+    encoder_not_saved_ = False
+    """Whether the model was loaded without the encoder object it was fitted with."""
+    vectorizer_not_saved_ = False
+    """Whether the model was loaded without the vectorizer it was fitted with."""
+    encoder_named_in_file_: str | None = None
+    """The encoder's name in the file of a saved model, where it has one; never a folder."""
+    encoder_argument = "encoder"
+    """What the user calls the encoder, for warnings."""
     _cut: Topics | None = None
     _earlier_cuts: tuple[Topics, ...] = ()
     _cut_is_old = False
@@ -75,7 +92,7 @@ class FittedTopics:
         merge = self.merge if merge is None else merge
         before = getattr(self, "topics_", None)
         self.set_topics(self.cut_atoms(self.atoms_, self.doc_atoms_, n_topics, merge, before))
-        self._warn_of_topics(n_topics)
+        warn_of_topics(self, n_topics)
         return self
 
     def cut_atoms(
@@ -88,15 +105,8 @@ class FittedTopics:
     ) -> Topics:
         """Return the cut that :meth:`fit` and :meth:`retopic` take over; changes nothing.
 
-        Parameters
-        ----------
-        atoms : AtomModel
-        doc_atoms : csr_matrix of shape (n, n_atoms)
-            The fitted documents.
-        n_topics : int, "auto" or None
-        merge : str
-        before : Topics, optional
-            What was decided about these goes on: labels, deleted topics, documents' topics.
+        What was decided about the topics of `before` goes on: labels, deleted topics, documents'
+        topics.
         """
         if n_topics is None:
             n_topics = default_n_topics(atoms)
@@ -142,8 +152,8 @@ class FittedTopics:
         """
         check_is_fitted(self, "topics_")
         labels = cuts.check_labels(topic_labels, self.topics_)
-        undo = self._with_now
-        self.topics_, self.earlier_topics_ = self.topics_.with_labels(labels), undo
+        self.earlier_topics_ = self._undo_to()
+        self.topics_ = self.topics_.with_labels(labels)
         return self
 
     def undo(self) -> Any:
@@ -164,10 +174,13 @@ class FittedTopics:
         if comes_of is not None and (changed := edits.changed_numbers(comes_of)):
             message = f"topics have other numbers now: {changed}"
             warnings.warn(message, UserWarning, stacklevel=3)
-        undo = self._with_now
+        undo = self._undo_to()
         self.set_topics(topics)
         self.earlier_topics_ = undo
         return self
+
+    def _undo_to(self) -> tuple[Topics, ...]:
+        return (*self.earlier_topics_, self.topics_)[-_MAX_UNDO:]
 
     def set_topics(self, topics: Topics) -> None:
         """Take over a cut of :attr:`atoms_`, see :mod:`saetm_plugins.topics`."""
@@ -287,21 +300,17 @@ class FittedTopics:
             raise ValueError("the model was fitted without documents, so its topics have no words")
         words, rows = self.vocabulary_, self.components_
         if language is not None:
-            chosen = index_of_words(self._words_in(language), words)
+            known = self.words_of_language_ or {}
+            code = next(iter(check_languages(language)), None)
+            if code not in known:
+                languages = ", ".join(known) or "of which the model knows but one"
+                raise ValueError(
+                    f"language must be one of those the documents were in, {languages}; "
+                    f"found {language!r}"
+                )
+            chosen = np.flatnonzero(np.isin(words, known[code]))
             words, rows = words[chosen], rows[:, chosen]
         return [list(words[_largest(row, n_words)]) for row in rows]
-
-    def _words_in(self, language: str) -> np.ndarray:
-        """Return the words of a language that are in the vocabulary."""
-        known = self.words_of_language_ or {}
-        code = next(iter(check_languages(language)), None)
-        if code not in known:
-            raise ValueError(
-                f"language must be one of those the documents were in, "
-                f"{', '.join(known) or 'of which the model knows but one'}; found {language!r}"
-            )
-        own = set(known[code])
-        return np.array([word for word in self.vocabulary_ if word in own], dtype=object)
 
     def get_representative_indices(self, n_documents: int = 3) -> np.ndarray:
         """Return which fitted documents have the largest share of each topic.
@@ -320,33 +329,48 @@ class FittedTopics:
         check_is_fitted(self, "topics_")
         return np.array([f"topic{topic}" for topic in range(self.n_topics_)], dtype=object)
 
-    def document_table(
-        self,
-        doc_topics: np.ndarray | None = None,
-        *,
-        labels: Any = None,
-        ids: Any = None,
-        n_next: int = 2,
-        min_share: float | None = None,
-    ) -> Any:
-        """Return one row a document: id, main topic, its name and share, the next topics.
+    document_table = model_tables.document_table
+    topic_table = model_tables.topic_table
 
-        See :func:`saetm_plugins.model_tables.document_table`.
+    def encode(self, documents: Any) -> np.ndarray:
+        """Return the embeddings of texts by the model's encoder, (n, d) float32.
+
+        Raises a ValueError when the encoder was not saved, or gives vectors of another length.
         """
-        from saetm_plugins.model_tables import document_table
+        check_is_fitted(self, "topics_")
+        return read_documents(self, documents, sae=self.sae_).embeddings
 
-        return document_table(
-            self, doc_topics, labels=labels, ids=ids, n_next=n_next, min_share=min_share
-        )
+    def embed_passages(self, documents: Any, chunker: Chunker | None = None) -> Passages:
+        """Split texts, and embed the passages by the encoder.
 
-    def topic_table(self, *, n_words: int = 10) -> Any:
-        """Return one row a topic: name, documents, share, words.
-
-        See :func:`saetm_plugins.model_tables.topic_table`.
+        Parameters
+        ----------
+        documents : iterable of str
+        chunker : Chunker, optional
+            None splits into a few sentences each.
         """
-        from saetm_plugins.model_tables import topic_table
+        check_is_fitted(self, "topics_")
+        if chunker is not None and not isinstance(chunker, Chunker):
+            raise TypeError(f"chunker must be a Chunker or None; found {chunker!r:.80}")
+        encoder = encoder_of(self, self.sae_)
+        return (chunker or fine_chunker(encoder)).embed(documents, encoder)
 
-        return topic_table(self, n_words=n_words)
+    def prepare_topic_data(self, corpus: Any, embeddings: Any = None) -> dict[str, Any]:
+        """Return the topics of a corpus as ``topicwizard.visualize`` asks a model for them.
+
+        See :func:`~saetm_plugins.plotting.topicwizard.topic_data`.
+
+        Parameters
+        ----------
+        corpus : iterable of str
+        embeddings : array-like of shape (n, d), optional
+            None encodes the corpus.
+        """
+        from saetm_plugins.plotting.topicwizard import topic_data
+
+        check_is_fitted(self, "topics_")
+        read = read_documents(self, corpus, embeddings, sae=self.sae_)
+        return topic_data(self, read.texts or [], read.embeddings, self.transform)
 
     def to_gensim(self, id2word: Any = None) -> Any:
         """Return this model as a gensim topic model, see ``saetm_plugins.gensim.SaeModel``.
@@ -360,97 +384,61 @@ class FittedTopics:
         (converter,) = entry_points(group="saetm_plugins.converters", name="gensim")
         return converter.load()(self, id2word=id2word)
 
-    @property
-    def sae_(self) -> SparseAutoencoder:
-        """The autoencoder."""
-        return self.atoms_.sae
+    sae_ = property(attrgetter("atoms_.sae"), doc="The autoencoder.")
+    vocabulary_ = property(attrgetter("atoms_.vocabulary"), doc="Words (V,); None without words.")
+    emissions_ = property(attrgetter("atoms_.emissions"), doc="P(word | atom); None without words.")
+    atom_words_ = property(
+        lambda self: None if self.emissions_ is None else self.emissions_.atom_words,
+        doc="P(word | atom), (n_atoms, V); None without words.",
+    )
+    background_ = property(
+        lambda self: None if self.emissions_ is None else self.emissions_.background,
+        doc="P(word) of the words no atom accounts for, (V,); None without words.",
+    )
+    atom_prevalence_ = property(attrgetter("atoms_.prevalence"), doc="Mean share of each atom.")
+    n_documents_seen_ = property(attrgetter("atoms_.sums.n_documents"), doc="Documents, weighted.")
+    atom_topics_ = property(attrgetter("topics_.atom_topics"), doc="Weights, (n_atoms, n_topics).")
+    components_ = property(attrgetter("topics_.words"), doc="P(word | topic); None without words.")
+    topic_prevalence_ = property(attrgetter("topics_.prevalence"), doc="Share of each topic.")
+    topic_labels_ = property(lambda self: list(self.topics_.labels), doc="Names, or None.")
+    n_topics_ = property(lambda self: len(self.topics_), doc="Number of topics.")
 
-    # What is None without words is typed Any: mypy cannot tell that they come together.
-    @property
-    def vocabulary_(self) -> Any:
-        """The words, in column order; None without words."""
-        return self.atoms_.vocabulary
 
-    @property
-    def emissions_(self) -> Any:
-        """P(word | atom) and the background; None without words."""
-        return self.atoms_.emissions
+def warn_of_one_document(model: FittedTopics, corpus: Corpus) -> None:
+    """Warn of topics more than half of whose ten top words stand in one document."""
+    if corpus.counts is None or model.components_ is None:
+        return
+    top = np.argsort(-model.components_, axis=1)[:, :10]
+    columns = np.unique(top)
+    counts = sp.csc_matrix(corpus.counts[:, columns])
+    remarks = []
+    for topic, words in enumerate(np.searchsorted(columns, top)):
+        held = np.asarray(counts[:, words].sum(axis=1)).ravel()
+        if corpus.passages is not None:
+            held = np.bincount(corpus.passages.documents, held, corpus.n_documents)
+        held = held * (model.doc_atoms_ @ model.atom_topics_[:, [topic]]).toarray()[:, 0]
+        if held.max() > held.sum() / 2:
+            remarks.append(f"{topic} (document {held.argmax()})")
+    if remarks:
+        message = f"most words of these topics come from one document each: {', '.join(remarks)}"
+        warnings.warn(message, UserWarning, stacklevel=3)
 
-    @property
-    def atom_words_(self) -> Any:
-        """P(word | atom), (n_atoms, V); None without words."""
-        return None if self.emissions_ is None else self.emissions_.atom_words
 
-    @property
-    def background_(self) -> Any:
-        """P(word) of the words no atom accounts for, (V,); None without words."""
-        return None if self.emissions_ is None else self.emissions_.background
-
-    @property
-    def atom_prevalence_(self) -> np.ndarray:
-        """Mean share of each atom, (n_atoms,)."""
-        return self.atoms_.prevalence
-
-    @property
-    def n_documents_seen_(self) -> float:
-        """Documents learned from."""
-        return self.atoms_.sums.n_documents
-
-    @property
-    def atom_topics_(self) -> sp.csr_matrix:
-        """Weights of atoms in topics, (n_atoms, n_topics)."""
-        return self.topics_.atom_topics
-
-    @property
-    def components_(self) -> Any:
-        """P(word | topic), (n_topics, V); None without words."""
-        return self.topics_.words
-
-    @property
-    def topic_prevalence_(self) -> np.ndarray:
-        """Share of each topic, (n_topics,)."""
-        return self.topics_.prevalence
-
-    @property
-    def topic_labels_(self) -> list[str | None]:
-        """Name of each topic, or None."""
-        return list(self.topics_.labels)
-
-    @property
-    def n_topics_(self) -> int:
-        """Number of topics."""
-        return len(self.topics_)
-
-    @property
-    def _with_now(self) -> tuple[Topics, ...]:
-        return (*self.earlier_topics_, self.topics_)[-_MAX_UNDO:]
-
-    @property
-    def _where_blank(self) -> str:
-        """Which topic blank documents count towards, for the warning that there are some."""
-        return "and count towards no topic"
-
-    def _warn_of_topics(self, asked: int | str | None) -> None:
-        """Say so where topics are too many for the documents, or own none."""
-        n_documents = max(self.n_documents_seen_, self.atoms_.sums.n_distinct)  # or passages
-        remarks = []
-        if (
-            asked is not None
-            and not isinstance(asked, str)
-            and asked * DOCUMENTS_PER_TOPIC > n_documents
-        ):
-            remarks.append(
-                f"n_topics={asked} for {n_documents:g} documents leaves fewer than "
-                f'{DOCUMENTS_PER_TOPIC} for a topic; "auto" chooses a number that they carry'
-            )
-        of_all = round(n_documents) <= self.doc_atoms_.shape[0]  # not a last batch alone
-        idle = len(np.setdiff1d(np.arange(self.n_topics_), self.labels_)) if of_all else 0
-        if idle:
-            remarks.append(
-                f"{idle} of {self.n_topics_} topics are the largest topic of no document"
-            )
-        if remarks:
-            warnings.warn("; ".join(remarks), UserWarning, stacklevel=4)
+def warn_of_topics(model: FittedTopics, asked: int | str | None) -> None:
+    """Warn where topics are too many for the documents, or own none."""
+    n_documents = max(model.n_documents_seen_, model.atoms_.sums.n_distinct)  # or passages
+    remarks = []
+    if isinstance(asked, Integral) and asked * DOCUMENTS_PER_TOPIC > n_documents:
+        remarks.append(
+            f"n_topics={asked} for {n_documents:g} documents leaves fewer than "
+            f'{DOCUMENTS_PER_TOPIC} for a topic; "auto" chooses a number that they carry'
+        )
+    of_all = round(n_documents) <= model.doc_atoms_.shape[0]  # not a last batch alone
+    idle = len(np.setdiff1d(np.arange(model.n_topics_), model.labels_)) if of_all else 0
+    if idle:
+        remarks.append(f"{idle} of {model.n_topics_} topics are the largest topic of no document")
+    if remarks:
+        warnings.warn("; ".join(remarks), UserWarning, stacklevel=4)
 
 
 def default_n_topics(atoms: AtomModel) -> int:

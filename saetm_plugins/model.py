@@ -33,7 +33,7 @@ from saetm_plugins.atoms.encoding import ACTIVATIONS
 from saetm_plugins.corpus.classes import one_hot_classes
 from saetm_plugins.corpus.duplicates import take, without_atoms
 from saetm_plugins.corpus.encoders import is_default_encoder, load_encoder
-from saetm_plugins.corpus.languages import read_languages, unite
+from saetm_plugins.corpus.languages import read_languages, unite, warn_of_texts
 from saetm_plugins.corpus.read import Corpus, read_without_embeddings, warn_of_target
 from saetm_plugins.corpus.texts import check_documents
 from saetm_plugins.corpus.vectorizers import (
@@ -45,10 +45,18 @@ from saetm_plugins.corpus.vectorizers import (
 )
 from saetm_plugins.corpus.words import check_language
 from saetm_plugins.corpus_sums import CorpusSums, document_mixtures, sum_documents
-from saetm_plugins.fitted_topics import FittedTopics
+from saetm_plugins.fitted_topics import FittedTopics, warn_of_one_document, warn_of_topics
 from saetm_plugins.merging import MERGES
 from saetm_plugins.merging.labels import check_seed_topics
-from saetm_plugins.model_encoder import ModelEncoder, documents_are_optional
+from saetm_plugins.model_encoder import (
+    complete_word_vectors,
+    documents_are_optional,
+    find_targets,
+    find_word_vectors,
+    is_made_by_encoder,
+    read_documents,
+)
+from saetm_plugins.model_files import load_model, save_model
 from saetm_plugins.scale.mapping import MapBatches
 from saetm_plugins.validation import (
     all_or_nothing,
@@ -61,7 +69,7 @@ from saetm_plugins.validation import (
 
 
 @documents_are_optional
-class SAETopicModel(FittedTopics, ModelEncoder, MapBatches, TransformerMixin, BaseEstimator):
+class SAETopicModel(FittedTopics, MapBatches, TransformerMixin, BaseEstimator):
     """Topic model on a sparse autoencoder: trained once, cut into any number of topics at will.
 
     Parameters
@@ -289,10 +297,10 @@ class SAETopicModel(FittedTopics, ModelEncoder, MapBatches, TransformerMixin, Ba
         check_fraction(class_weight, "class_weight", closed=True)
 
         # Documents: embeddings, counts of words, and which are blank or repeat another one.
-        corpus = self._read(
-            documents, embeddings, images, bow, vocabulary, sae=sae, chunk=chunk, least=2
+        corpus = read_documents(
+            self, documents, embeddings, images, bow, vocabulary, sae=sae, chunk=chunk, least=2
         )
-        self._check_vectorizer(corpus)
+        _check_vectorizer_is_known(self, corpus)
         spoken = read_languages(self.language, languages, corpus)
         corpus = corpus.learn_words(self.vectorizer, spoken.codes).with_blank().with_distinct()
         known = None if classes is None else one_hot_classes(classes, corpus.n_documents)
@@ -301,10 +309,10 @@ class SAETopicModel(FittedTopics, ModelEncoder, MapBatches, TransformerMixin, Ba
                 f"documents must hold at least 2 that are not blank; {n_blank} of "
                 f"{len(corpus.blank)} are"
             )
-        matches = cache(partial(self._embeddings_match_encoder, corpus))
+        matches = cache(partial(is_made_by_encoder, self, corpus))
         if not isinstance(self.encoder, (str, type(None))):  # loaded already: tried in any case
             matches()
-        targets = self._find_label_targets(corpus, matches)
+        targets = find_targets(self, corpus, matches)
 
         # Stage 1: documents → atoms.
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
@@ -337,7 +345,7 @@ class SAETopicModel(FittedTopics, ModelEncoder, MapBatches, TransformerMixin, Ba
             classes=None if known is None else known.names,
             class_weight=class_weight,
         )
-        atoms = replace(atoms, word_vectors=self._find_word_vectors(atoms, matches))
+        atoms = replace(atoms, word_vectors=find_word_vectors(self, atoms, matches))
         atoms = atoms.with_cosines_of(distinct, own)
 
         # Stage 3: atoms → topics.
@@ -351,8 +359,10 @@ class SAETopicModel(FittedTopics, ModelEncoder, MapBatches, TransformerMixin, Ba
             self.chunk_, self.passages_ = chunk, corpus.of_passages(row_atoms)
             self.words_of_language_ = spoken.words_of_languages(corpus)
             self.set_topics(topics)
-        corpus.warn_of_documents(self._where_blank)
-        self._warn_of_topics(self.n_topics)
+        corpus.warn_of_documents(self.topics_.where_blank)
+        warn_of_texts(corpus, spoken)
+        warn_of_topics(self, self.n_topics)
+        warn_of_one_document(self, corpus)
         return self
 
     def partial_fit(
@@ -400,8 +410,8 @@ class SAETopicModel(FittedTopics, ModelEncoder, MapBatches, TransformerMixin, Ba
         if bow is not None and vocabulary is None:
             vocabulary = self.vocabulary_
         if doc_atoms is None:
-            corpus = self._read(
-                documents, embeddings, images, bow, vocabulary, sae=self.sae_, chunk=chunk
+            corpus = read_documents(
+                self, documents, embeddings, images, bow, vocabulary, sae=self.sae_, chunk=chunk
             )
             row_atoms, learned_from = self.atoms_.both_mixtures(corpus.embeddings)
         elif embeddings is not None or images is not None:
@@ -410,7 +420,7 @@ class SAETopicModel(FittedTopics, ModelEncoder, MapBatches, TransformerMixin, Ba
             row_atoms = learned_from = check_mixtures_of_atoms(doc_atoms, self.atoms_.n_atoms)
             corpus = read_without_embeddings(documents, row_atoms.shape[0])
             corpus = corpus.with_bow(bow, vocabulary)
-        self._check_vectorizer(corpus)
+        _check_vectorizer_is_known(self, corpus)
         corpus = corpus.count_words(self.vectorizer_, self.vocabulary_)
         corpus = corpus.with_blank().with_distinct()
         row_atoms = without_atoms(row_atoms, corpus.blank)
@@ -427,7 +437,7 @@ class SAETopicModel(FittedTopics, ModelEncoder, MapBatches, TransformerMixin, Ba
         with all_or_nothing(self):
             self.set_documents(atoms, batch)
             self.passages_ = corpus.of_passages(row_atoms)
-        corpus.warn_of_blank(self._where_blank)
+        corpus.warn_of_blank(self.topics_.where_blank)
         return self
 
     @classmethod
@@ -462,7 +472,7 @@ class SAETopicModel(FittedTopics, ModelEncoder, MapBatches, TransformerMixin, Ba
         merged = cls(**first.get_params(deep=False))
         merged.encoder_not_saved_ = first.encoder_not_saved_
         merged.encoder_named_in_file_ = first.encoder_named_in_file_
-        merged.atoms_ = atoms = merged._complete_word_vectors(atoms)
+        merged.atoms_ = atoms = complete_word_vectors(merged, atoms)
         merged.chunk_ = first.chunk_
         merged.words_of_language_ = unite([model.words_of_language_ for model in models])
         merged.doc_atoms_ = sp.vstack([model.doc_atoms_ for model in models], format="csr")
@@ -529,8 +539,8 @@ class SAETopicModel(FittedTopics, ModelEncoder, MapBatches, TransformerMixin, Ba
         named = self.encoder is not None or sums.origin.sae.encoder_name is not None
         matches, targets = cache(lambda: named), None
         if sample is not None:
-            matches = cache(partial(self._embeddings_match_encoder, sample))
-            targets = self._find_label_targets(sample, matches)
+            matches = cache(partial(is_made_by_encoder, self, sample))
+            targets = find_targets(self, sample, matches)
         sae, vocabulary, sharpening = sums.origin
         atoms = AtomModel(
             sae,
@@ -543,7 +553,7 @@ class SAETopicModel(FittedTopics, ModelEncoder, MapBatches, TransformerMixin, Ba
             device=str(self.device),
             label_targets=targets,
         )
-        atoms = replace(atoms, word_vectors=self._find_word_vectors(atoms, matches))
+        atoms = replace(atoms, word_vectors=find_word_vectors(self, atoms, matches))
         doc_atoms = sp.csr_matrix((0, sae.n_atoms), dtype=np.float32)
         topics = self.cut_atoms(atoms, doc_atoms, self.n_topics, self.merge)
         with all_or_nothing(self):
@@ -551,7 +561,7 @@ class SAETopicModel(FittedTopics, ModelEncoder, MapBatches, TransformerMixin, Ba
             self.encoder_not_saved_ = self.vectorizer_not_saved_ = False
             self.chunk_ = self.passages_ = self.words_of_language_ = None
             self.set_topics(topics)
-        self._warn_of_topics(self.n_topics)
+        warn_of_topics(self, self.n_topics)
         return self
 
     def relearn_words(self, bow: Any, vocabulary: Any, vectorizer: Any = None) -> Any:
@@ -574,7 +584,7 @@ class SAETopicModel(FittedTopics, ModelEncoder, MapBatches, TransformerMixin, Ba
         counts, words = check_bow(bow, vocabulary, rows.shape[0])
         atoms = self.atoms_.with_words(rows, counts, words)
         had_vectors = self.atoms_.word_vectors is not None
-        atoms = replace(atoms, word_vectors=self._find_word_vectors(atoms, lambda: had_vectors))
+        atoms = replace(atoms, word_vectors=find_word_vectors(self, atoms, lambda: had_vectors))
         renewed = cuts.renew(atoms, self.topics_)
         with all_or_nothing(self):
             self.atoms_, self.vectorizer_, self.vectorizer_not_saved_ = atoms, vectorizer, False
@@ -693,9 +703,9 @@ class SAETopicModel(FittedTopics, ModelEncoder, MapBatches, TransformerMixin, Ba
         Every cut of topics adds these up. Arguments are as in :meth:`transform`.
         """
         check_is_fitted(self, "topics_")
-        corpus = self._read(documents, embeddings, images, sae=self.sae_, chunk=chunk)
+        corpus = read_documents(self, documents, embeddings, images, sae=self.sae_, chunk=chunk)
         corpus = corpus.with_blank(self.vectorizer_)
-        corpus.warn_of_blank(self._where_blank)
+        corpus.warn_of_blank(self.topics_.where_blank)
         row_atoms = self.atoms_.mixtures(corpus.embeddings)
         return corpus.per_document(without_atoms(row_atoms, corpus.blank))
 
@@ -724,7 +734,7 @@ class SAETopicModel(FittedTopics, ModelEncoder, MapBatches, TransformerMixin, Ba
             NaN for blank texts.
         """
         check_is_fitted(self, "topics_")
-        corpus = self._read(documents, embeddings, images, sae=self.sae_, chunk=chunk)
+        corpus = read_documents(self, documents, embeddings, images, sae=self.sae_, chunk=chunk)
         corpus = corpus.with_blank(self.vectorizer_)
         scores = self.atoms_.outlier_scores(corpus.embeddings)
         found = np.ravel(corpus.per_document(scores[:, None]))
@@ -767,35 +777,15 @@ class SAETopicModel(FittedTopics, ModelEncoder, MapBatches, TransformerMixin, Ba
             raise ValueError("documents hold no word of the vocabulary")
         return total / n_words
 
-    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Save the fitted model as a folder of safetensors and JSON.
+    save = save_model
+    load: Any = classmethod(load_model)
 
-        See :func:`saetm_plugins.model_files.save_model` for what it holds and what it raises.
-        """
-        from saetm_plugins.model_files import save_model
 
-        save_model(self, path, overwrite=overwrite)
-
-    @classmethod
-    def load(
-        cls, path: str | os.PathLike[str], *, encoder: Any = None, vectorizer: Any = None
-    ) -> SAETopicModel:
-        """Load a model saved by :meth:`save`; it transforms and re-cuts as the saved one did.
-
-        Parameters
-        ----------
-        path : path
-        encoder : str or object with ``encode``, optional
-            Needed for texts when the model was fitted with an encoder object, which is not saved.
-        vectorizer : scikit-learn vectorizer, optional
-            Needed for :meth:`partial_fit` and :meth:`fit` on texts when the model was fitted with
-            one of settings that cannot be saved, a function as ``tokenizer=`` say.
-
-        Raises
-        ------
-        FileNotFoundError, ValueError
-            When `path` holds no model, or a damaged one, or `vectorizer` counts other words.
-        """
-        from saetm_plugins.model_files import load_model
-
-        return load_model(cls, path, encoder=encoder, vectorizer=vectorizer)
+def _check_vectorizer_is_known(model: SAETopicModel, corpus: Corpus) -> None:
+    """Refuse another way of counting words than that of the documents before."""
+    is_lost = model.vectorizer_not_saved_ and model.vectorizer is None
+    if is_lost and corpus.counts is None and corpus.texts:
+        raise ValueError(
+            "documents need the vectorizer that the model was fitted with, whose settings "
+            "could not be saved: pass it as load(path, vectorizer=…), or give bow"
+        )

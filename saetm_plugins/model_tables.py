@@ -13,7 +13,6 @@ from saetm_plugins.validation import (
     check_count,
     check_doc_topics,
     check_fraction,
-    check_names,
 )
 
 if TYPE_CHECKING:
@@ -67,7 +66,6 @@ def document_table(
     names = list(range(len(mixtures))) if ids is None else as_list(ids, "ids", "names")
     if len(names) != len(mixtures):
         raise ValueError(f"ids has {len(names)} values for {len(mixtures)} documents")
-    check_names(names, "ids")
     if labels is None:
         labels = model.labels_ if doc_topics is None else np.zeros(len(mixtures), dtype=np.int64)
     blank = np.asarray(labels) < 0

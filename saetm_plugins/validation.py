@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.utils import check_random_state
+from sklearn.utils import check_array, check_random_state
 
 DENSE_LIMIT = 6 * 2**30
 """Bytes of the largest dense array that is made; more is refused before the work."""
@@ -30,28 +30,16 @@ def check_embeddings(
     width: int | None = None,
     keep_half: bool = False,
 ) -> np.ndarray:
-    """Return `embeddings` as a finite, C-contiguous float32 array of shape (n, d).
+    """Return vectors in any container as a finite, C-contiguous float32 array of shape (n, d).
 
-    Parameters
-    ----------
-    embeddings : array-like or torch.Tensor of shape (n, d)
-        Any real dtype, or n vectors in a list or pandas Series; float32 arrays are not copied.
-    name : str
-        The argument's name, for the error.
-    n_rows, width : int, optional
-        What the shape must be.
-    keep_half : bool, default=False
-        Leave float16 as it is, on disk if it is memory-mapped, where :func:`is_large_half`.
+    `keep_half` leaves float16 as it is, where :func:`is_large_half`; on disk, if memory-mapped.
     """
-    array = _real_array(embeddings, name)
+    array = _real_array(embeddings, name, keep_half=keep_half)
     check_shape(array, name, n_rows=n_rows, width=width)
-    if keep_half and is_large_half(array):
-        array = np.ascontiguousarray(array)
+    if array.dtype == np.float16:
         for first in range(0, len(array), _ROWS):
             check_rows(array[first : first + _ROWS].astype(np.float32), name, first)
         return array
-    with np.errstate(over="ignore"):  # infinity is refused below
-        array = np.ascontiguousarray(array, dtype=np.float32)
     check_rows(array, name)
     return array
 
@@ -76,10 +64,7 @@ def check_shape(
 
 
 def check_rows(array: np.ndarray, name: str, first_row: int = 0) -> None:
-    """Raise a ValueError where a row of an (n, d) float32 array is not finite, or too large.
-
-    `first_row` is the number of the first of these rows, for the error.
-    """
+    """Raise a ValueError where a row of an (n, d) float32 array is not finite, or too large."""
     squares = np.einsum("nd,nd->n", array, array)
     if not (squares <= _LARGEST_SQUARE).all():
         check_finite(array, name, first_row)
@@ -106,16 +91,15 @@ def check_arrays(
     for name, letters in axes.items():
         if (array := getattr(value, name)) is None:
             continue
-        if array.ndim != len(letters) or any(
-            lengths.setdefault(a, n) != n for a, n in zip(letters, array.shape, strict=True)
-        ):
-            raise ValueError(f"{name} has shape {array.shape}, which does not fit the others")
+        found = dict(zip(letters, array.shape, strict=False))
         numbers = array.data if sp.issparse(array) else array
-        if numbers.dtype.kind != "f":
-            raise ValueError(f"{name} has dtype {numbers.dtype}")
-        least = np.finfo(numbers.dtype).min if name in signed else 0
-        if numbers.size and not (numbers.min() >= least and numbers.max() < np.inf):
-            raise ValueError(f"{name} holds NaN, infinity or a negative number")
+        if array.ndim != len(letters) or lengths | found != found | lengths:
+            raise ValueError(f"{name} has shape {array.shape}, which does not fit the others")
+        if numbers.dtype.kind != "f" or not np.isfinite(numbers).all():
+            raise ValueError(f"{name} holds what is not finite, of dtype {numbers.dtype}")
+        if name not in signed and numbers.min(initial=0) < 0:
+            raise ValueError(f"{name} holds a negative number")
+        lengths |= found
     return lengths
 
 
@@ -130,13 +114,6 @@ def is_missing(value: Any) -> bool:
         return value is None or bool(value != value)
     except (TypeError, ValueError):  # NA, which is neither; an array
         return True
-
-
-def check_flag(value: Any, name: str) -> bool:
-    """Return what is as good as True or False as one of them, or raise a TypeError."""
-    if np.ndim(value) > 0 or (value is not None and is_missing(value)):
-        raise TypeError(f"{name} must be True or False; found {value!r:.80}")
-    return bool(value)
 
 
 def check_count(value: Any, name: str, *, minimum: int = 1) -> int:
@@ -190,17 +167,12 @@ def as_list(values: Any, name: str, what: str) -> list[Any]:
 
 
 def check_text(text: Any, name: str) -> str:
-    """Return `text` if it is a string that can be encoded, or raise an error that names it.
-
-    No tokenizer, file or terminal takes half of a surrogate pair, which ``surrogateescape`` leaves.
-    """
+    """Return `text` if it is a string that can be encoded: no half of a surrogate pair can."""
     if not isinstance(text, str):
         found = f"{text!r:.80}" if is_missing(text) else type(text).__name__
         raise TypeError(f"{name} must be a string; found {found}")
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise ValueError(f"{name} has half of a surrogate pair at {error.start}") from None
+    if not text.isascii() and re.search("[\ud800-\udfff]", text):
+        raise ValueError(f"{name} has half of a surrogate pair, which no file can hold")
     return text
 
 
@@ -221,20 +193,10 @@ def as_names(names: Any, name: str = "names") -> list[str]:
     return [check_text(each, f"{name}[{number}]") for number, each in enumerate(listed)]
 
 
-def check_names(names: list[Any], argument: str) -> None:
-    """Raise a ValueError where one of `names` is a text that no file can hold."""
-    for number, name in enumerate(names):
-        if isinstance(name, str):
-            check_text(name, f"{argument}[{number}]")
-
-
 def check_dense_size(
     shape: tuple[int, ...], what: str, remedy: str, *, bytes_each: int = 4
 ) -> None:
-    """Raise a ValueError when a dense array would be larger than :data:`DENSE_LIMIT`.
-
-    The error calls the array `what` and advises `remedy`.
-    """
+    """Raise a ValueError, with a remedy, where `what` would be larger than :data:`DENSE_LIMIT`."""
     size = float(np.prod([float(n) for n in shape])) * bytes_each
     if size > DENSE_LIMIT:
         raise ValueError(
@@ -245,22 +207,18 @@ def check_dense_size(
 
 def check_indices(matrix: sp.spmatrix | sp.sparray, name: str) -> None:
     """Raise a ValueError where an index leads out of a sparse matrix: compiled loops trust them."""
-    fault = None
-    if hasattr(matrix, "indptr"):  # CSR, CSC and BSR
-        pointers = np.asarray(matrix.indptr)
-        try:
+    try:
+        if hasattr(matrix, "indptr"):  # CSR, CSC and BSR
             matrix.check_format(full_check=True)
-        except ValueError as error:
-            fault = str(error)
-        # SciPy looks no further where the last pointer says that there are no entries.
-        if not fault and (pointers[-1] < 0 or (pointers[1:] < pointers[:-1]).any()):
-            fault = "index pointer values must not decrease"
-    elif hasattr(matrix, "coords") and matrix.nnz:
-        for indices, n in zip(matrix.coords, matrix.shape, strict=True):
-            if indices.min() < 0 or indices.max() >= n:
-                fault = f"an index leads out of shape {matrix.shape}"
-    if fault:
-        raise ValueError(f"{name} is a damaged sparse matrix: {fault}")
+            # SciPy looks no further where the last pointer says that there are no entries.
+            if matrix.indptr[-1] < 0 or (np.diff(matrix.indptr) < 0).any():
+                raise ValueError("index pointer values must not decrease")
+        elif hasattr(matrix, "coords") and matrix.nnz:
+            for indices, n in zip(matrix.coords, matrix.shape, strict=True):
+                if indices.min() < 0 or indices.max() >= n:
+                    raise ValueError(f"an index leads out of shape {matrix.shape}")
+    except ValueError as error:
+        raise ValueError(f"{name} is a damaged sparse matrix: {error}") from None
 
 
 def check_mixtures_of_atoms(doc_atoms: Any, n_atoms: int) -> sp.csr_matrix:
@@ -281,11 +239,10 @@ def check_mixtures_of_atoms(doc_atoms: Any, n_atoms: int) -> sp.csr_matrix:
 def check_doc_topics(doc_topics: Any, n_topics: int) -> np.ndarray:
     """Return mixtures of topics as a finite array (n, n_topics) of shares."""
     array = _real_array(doc_topics, "doc_topics")
-    if array.ndim != 2 or array.shape[1] != n_topics or len(array) == 0:
+    if array.shape[1] != n_topics:
         raise ValueError(f"doc_topics must have {n_topics} columns; found shape {array.shape}")
-    check_finite(array, "doc_topics")
-    if array.min() < 0 or array.max() > 1 + 1e-3:
-        raise ValueError("doc_topics must hold shares, from 0 to 1")
+    if not (array.min() >= 0 and array.max() <= 1 + 1e-3):  # nor NaN
+        raise ValueError("doc_topics must hold shares from 0 to 1, not NaN")
     return array
 
 
@@ -323,35 +280,26 @@ def all_or_nothing(*estimators: Any) -> Iterator[None]:
 def without_tensors(values: Any, name: str) -> Any:
     """Return a torch tensor, or those in a list, as arrays; masked entries are a ValueError."""
     if hasattr(values, "detach"):
-        if values.is_meta or "strided" not in str(values.layout):
-            raise ValueError(f"{name} is a sparse tensor, or on the device 'meta'")
         values = values.detach().cpu()
         return (values.float() if "bfloat16" in str(values.dtype) else values).numpy()
     if np.ma.is_masked(values):
         raise ValueError(f"{name} is a masked array with entries masked; fill or leave them out")
-    if isinstance(values, list | tuple):
-        return [without_tensors(row, name) if _needs_care(row) else row for row in values]
-    return values
+    special = (
+        hasattr(row, "detach") or isinstance(row, np.ma.MaskedArray)
+        for row in (values if isinstance(values, list | tuple) else ())
+    )
+    return [without_tensors(row, name) for row in values] if any(special) else values
 
 
-def _needs_care(row: Any) -> bool:
-    """Tell rows that NumPy would read wrongly: tensors, and arrays with a mask."""
-    return hasattr(row, "detach") or isinstance(row, np.ma.MaskedArray)
-
-
-def _real_array(values: Any, name: str) -> np.ndarray:
-    """Return an array, tensor or sequence of vectors as an array of real numbers."""
-    if sp.issparse(values):
-        raise ValueError(f"{name} is a sparse matrix; a dense one is needed")
+def _real_array(values: Any, name: str, *, keep_half: bool = False) -> np.ndarray:
+    """Return an array, tensor or sequence of vectors as a C-contiguous array of float32."""
     try:
-        array = np.asarray(without_tensors(values, name))
-        if array.dtype == object:  # vectors in a pandas Series
-            array = np.stack(
-                [np.asarray(row, np.float32) for row in without_tensors([*array], name)]
-            )
-    except (TypeError, ValueError, OverflowError, MemoryError) as error:
+        values = without_tensors(values, name)
+        if str(getattr(values, "dtype", "")) == "object":  # vectors in a pandas Series
+            values = without_tensors(list(values), name)
+        if keep_half and isinstance(values, np.ndarray) and is_large_half(values):
+            return np.ascontiguousarray(values)
+        with np.errstate(over="ignore"):
+            return check_array(values, dtype=np.float32, order="C", ensure_all_finite=False)
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
         raise ValueError(f"{name} does not hold vectors of real numbers: {error}") from None
-    if array.dtype.kind not in "fiub":  # scikit-learn's checks look for the words on complex data
-        hint = "Complex data not supported: " if array.dtype.kind == "c" else ""
-        raise ValueError(f"{hint}{name} must hold real numbers; found dtype {array.dtype}")
-    return array

@@ -14,6 +14,7 @@ from sklearn.metrics import normalized_mutual_info_score
 
 from saetm_plugins import SAETopicModel, train_sae
 from saetm_plugins.files.folders import write_checksums
+from saetm_plugins.model_encoder import encoder_of
 
 N_TOPICS = 5
 
@@ -320,5 +321,5 @@ def test_the_default_encoder_is_loaded_once(monkeypatch):
         "saetm_plugins.model_encoder.load_encoder", lambda *args: loaded.append(args) or object()
     )
     model, sae = SAETopicModel(), SimpleNamespace(encoder_name="all-MiniLM-L6-v2")
-    assert model._encoder(None) is model._encoder(sae) is model._encoder(None)
+    assert encoder_of(model, None) is encoder_of(model, sae) is encoder_of(model, None)
     assert len(loaded) == 1

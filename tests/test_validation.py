@@ -11,7 +11,6 @@ from saetm_plugins.validation import (
     check_choice,
     check_count,
     check_embeddings,
-    check_flag,
 )
 
 
@@ -26,19 +25,20 @@ def test_embeddings_come_back_as_contiguous_float32():
 @pytest.mark.parametrize(
     ("embeddings", "message"),
     [
-        (sp.eye(3), "sparse"),
-        (np.ones(3), r"2-D .* \(3,\)"),
-        (np.ones((0, 3)), "empty"),
+        (sp.eye(3), "Sparse"),
+        (np.ones(3), "2D"),
+        (np.ones((0, 3)), r"\(0, 3\)"),
         ([["a"]], "real numbers"),
         (np.array([[1.0, 2], [np.nan, 1]]), "NaN or infinity in row 1"),
         (np.array([[1.0, 2], [1, -np.inf]]), "NaN or infinity in row 1"),
         (np.array([[1.0, 2], [1e30, 0]], dtype=np.float32), r"too large .*\(row 1\)"),
         (np.array([[1.0, 2], [1e300, 0]]), "NaN or infinity in row 1"),
-        (torch.ones(2, 3, device="meta"), "device 'meta'"),
-        (torch.eye(3).to_sparse(), "sparse"),
-        (np.ones((2, 2)) + 1j, "Complex data not supported: embeddings must hold"),
+        (torch.ones(2, 3, device="meta"), "meta"),
+        (torch.eye(3).to_sparse(), "Sparse"),
+        (np.ones((2, 2)) + 1j, "Complex data not supported"),
         (torch.ones(2, 2, dtype=torch.complex64), "Complex data not supported"),
         (np.ma.masked_equal(np.eye(2), 0), "masked array with entries masked"),
+        (list(np.ma.masked_equal(np.eye(2), 0)), "masked array with entries masked"),
         (np.array([[1.0, "a"]], dtype=object), "vectors of real numbers"),
         ([[1.0, 2], [3.0]], "does not hold vectors"),
         (pd.Series([[1.0, 2], [3.0]]), "does not hold vectors"),
@@ -76,13 +76,6 @@ def test_a_list_is_not_made_of_masked_entries():
     with pytest.raises(ValueError, match="ids is a masked array"):
         as_list(np.ma.array([1, 2], mask=[True, False]), "ids", "names")
     assert as_list(np.ma.array([1, 2]), "ids", "names") == [1, 2]
-
-
-@pytest.mark.parametrize("value", [pd.NA, [True], np.zeros(2)])
-def test_a_flag_is_true_or_false(value):
-    with pytest.raises(TypeError, match="verbose must be True or False"):
-        check_flag(value, "verbose")
-    assert check_flag(np.True_, "verbose") is True
 
 
 def test_classes_may_be_bytes_of_any_encoding():

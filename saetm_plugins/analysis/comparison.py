@@ -17,7 +17,7 @@ from scipy import stats
 from saetm_plugins.analysis.documents import LEVELS, Documents, read_documents, row_blocks
 from saetm_plugins.analysis.explanation import main_topics
 from saetm_plugins.analysis.fitted import atom_words, topic_words
-from saetm_plugins.analysis.groups import Groups, read_groups, warn_of_few
+from saetm_plugins.analysis.groups import read_groups, two_sides
 from saetm_plugins.analysis.resampling import (
     Values,
     bootstrap_means,
@@ -118,7 +118,7 @@ def compare_groups(
     names = None if ids is None else as_list(ids, "ids", "one name per document")
     if names is not None and len(names) != len(documents):
         raise ValueError(f"ids has {len(names)} values for {len(documents)} documents")
-    rows_a, rows_b = _sides(read_groups(groups, len(documents)), a, b)
+    rows_a, rows_b = two_sides(read_groups(groups, len(documents)), a, b)
     pairs = _stratify(rows_a, rows_b, strata, len(documents))
     units = _units(documents, level, rows_a, rows_b)
     if n_permutations is None:
@@ -143,34 +143,6 @@ def compare_groups(
         table[side] = _typical(values, rows, len(units), n_documents, names)
     order = np.lexsort((-np.abs(z), p, table["q"].to_numpy()))
     return table.iloc[order].reset_index(drop=True)
-
-
-def _sides(groups: Groups, a: Any, b: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return the documents of a and b, less those of both."""
-    rows_a = _rows_of(groups, a, "a")
-    if b is None:
-        rows_b = np.setdiff1d(np.flatnonzero(groups.known), rows_a)
-        if len(rows_b) == 0:
-            raise ValueError(f"all documents are in a={a!r}: there is nothing to compare it with")
-    else:
-        rows_b = _rows_of(groups, b, "b")
-        both = np.intersect1d(rows_a, rows_b)
-        rows_a, rows_b = np.setdiff1d(rows_a, both), np.setdiff1d(rows_b, both)
-        if len(rows_a) == 0 or len(rows_b) == 0:
-            raise ValueError(f"a={a!r} and b={b!r} hold the same documents")
-    named_b = "the rest" if b is None else b
-    warn_of_few([a, named_b], np.array([len(rows_a), len(rows_b)]))
-    return rows_a, rows_b
-
-
-def _rows_of(groups: Groups, label: Any, argument: str) -> np.ndarray:
-    labels = label if isinstance(label, list) else [label]
-    unknown = [each for each in labels if each not in groups.names]
-    if unknown or not labels:
-        shown = ", ".join(map(repr, groups.names[:10])) + (", …" if len(groups.names) > 10 else "")
-        found = unknown[0] if unknown else labels
-        raise ValueError(f"{argument}={found!r} is not one of the groups: {shown}")
-    return np.unique(np.concatenate([groups.rows(groups.names.index(each)) for each in labels]))
 
 
 def _stratify(rows_a: np.ndarray, rows_b: np.ndarray, strata: Any, n_documents: int) -> Strata:

@@ -10,7 +10,7 @@ import pandas as pd
 from saetm_plugins.analysis.fitted import as_topic_model, mixtures
 from saetm_plugins.files.tables import check_table_path, write_table
 from saetm_plugins.model_tables import document_table
-from saetm_plugins.validation import as_list, check_count, check_doc_topics, check_names
+from saetm_plugins.validation import as_list, check_count, check_doc_topics
 
 
 def export_documents(
@@ -70,7 +70,6 @@ def export_documents(
     )
     if texts is not None:
         texts = as_list(texts, "texts", "texts")
-        check_names(texts, "texts")
         if len(texts) != len(table):
             raise ValueError(f"texts has {len(texts)} rows for {len(table)} documents")
         table.insert(1, "text", texts)

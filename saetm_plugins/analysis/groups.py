@@ -11,8 +11,6 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from saetm_plugins.validation import check_names
-
 FEW = 10
 """Groups of fewer documents are flagged, as their shares are uncertain."""
 _LISTS = (list, tuple, set, frozenset)
@@ -82,8 +80,6 @@ def read_groups(groups: Any, n_documents: int, name: str = "groups") -> Groups:
         groups = groups.iloc[:, 0]
     if sp.issparse(groups) or getattr(groups, "ndim", 1) == 2:
         return _from_matrix(groups, name)
-    if not hasattr(groups, "dtype") or groups.dtype == object:
-        check_names(list(groups), name)
     return _from_labels(_as_series(groups), name)
 
 
@@ -110,6 +106,34 @@ def warn_of_missing(n_missing: int, n_documents: int, name: str) -> None:
             UserWarning,
             stacklevel=4,
         )
+
+
+def two_sides(groups: Groups, a: Any, b: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return the documents of a and b (None: of all others), less those of both."""
+    rows_a = _rows_of(groups, a, "a")
+    if b is None:
+        rows_b = np.setdiff1d(np.flatnonzero(groups.known), rows_a)
+        if len(rows_b) == 0:
+            raise ValueError(f"all documents are in a={a!r}: there is nothing to compare it with")
+    else:
+        rows_b = _rows_of(groups, b, "b")
+        both = np.intersect1d(rows_a, rows_b)
+        rows_a, rows_b = np.setdiff1d(rows_a, both), np.setdiff1d(rows_b, both)
+        if len(rows_a) == 0 or len(rows_b) == 0:
+            raise ValueError(f"a={a!r} and b={b!r} hold the same documents")
+    named_b = "the rest" if b is None else b
+    warn_of_few([a, named_b], np.array([len(rows_a), len(rows_b)]))
+    return rows_a, rows_b
+
+
+def _rows_of(groups: Groups, label: Any, argument: str) -> np.ndarray:
+    labels = label if isinstance(label, list) else [label]
+    unknown = [each for each in labels if each not in groups.names]
+    if unknown or not labels:
+        shown = ", ".join(map(repr, groups.names[:10])) + (", …" if len(groups.names) > 10 else "")
+        found = unknown[0] if unknown else labels
+        raise ValueError(f"{argument}={found!r} is not one of the groups: {shown}")
+    return np.unique(np.concatenate([groups.rows(groups.names.index(each)) for each in labels]))
 
 
 def _as_series(groups: Any) -> pd.Series:

@@ -33,7 +33,6 @@ from saetm_plugins.validation import (
     check_count,
     check_embeddings,
     check_fraction,
-    check_names,
     is_integer,
 )
 
@@ -198,8 +197,6 @@ def _read_searched(
         doc_atoms = read_documents(model, doc_atoms=doc_atoms).doc_atoms
     shown = given if texts is None else as_list(texts, "texts", "texts, one per document")
     names = None if ids is None else as_list(ids, "ids", "one name per document")
-    check_names(shown or [], "texts")
-    check_names(names or [], "ids")
     for name, values in (("texts", shown), ("ids", names), ("embeddings", embeddings)):
         if values is not None and len(values) != doc_atoms.shape[0]:
             raise ValueError(f"{name} has {len(values)} entries for {doc_atoms.shape[0]} documents")
@@ -308,7 +305,6 @@ def _best_rows(
     if groups is None:
         return best(np.arange(len(scores))), None
     given = as_list(groups, "groups", "a label for each document")
-    check_names(given, "groups")
     flags = pd.Series(given)
     if pd.api.types.is_bool_dtype(flags) and len(flags) == len(scores):
         return best(np.flatnonzero(flags)), None

@@ -108,7 +108,8 @@ def parse_times(
     if len(infinite):
         raise ValueError(f"{at(infinite[0])} is infinite")
     if unit is not None:
-        dates = pd.to_datetime(numbers, errors="coerce", **_UNITS[unit][0])
+        within = numbers.where(numbers.abs() < 1e18)  # pandas 2 overflows
+        dates = pd.to_datetime(within, errors="coerce", **_UNITS[unit][0])
         _refuse(times, known & dates.isna().to_numpy(), at, "out of the range of dates", limit)
         return dates
     return numbers if as_numbers or not known.any() else _recognise(numbers, known, name)

@@ -32,7 +32,6 @@ from saetm_plugins.validation import (
     check_choice,
     check_count,
     check_embeddings,
-    check_flag,
     check_not_negative,
     check_text,
     resolve_device,
@@ -95,7 +94,7 @@ class SparseAutoencoder:
     ) -> None:
         self.activation = check_choice(activation, "activation", ACTIVATIONS)
         self.k = check_count(k, "k", minimum=0)
-        self.keep_strongest = check_flag(keep_strongest, "keep_strongest")
+        self.keep_strongest = bool(keep_strongest)
         self.encoder_name = (
             None if encoder_name is None else check_text(encoder_name, "encoder_name")
         )

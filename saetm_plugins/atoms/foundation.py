@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import gzip
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +19,8 @@ from saetm_plugins.files.folders import check_checksums, load_folder
 from saetm_plugins.numerics.arrays import unit_rows
 
 FOLDER = Path(__file__).with_name("foundation")
+FINE = "saetm_plugins_atoms"
+"""Package of more atoms than :data:`DEFAULT_SIZE`; ``fine/`` beside this file is made into it."""
 FOUNDATION_KIND = "foundation-atoms"
 DESCRIPTIONS = "descriptions.json.gz"
 CARD = "card.json"
@@ -49,7 +52,7 @@ def foundation_card() -> dict[str, Any]:
         ``sizes`` (numbers of atoms, ascending), ``thresholds`` (of each size), ``data`` (a row per
         source), ``n_texts``, ``statistics`` (of each size: ``fvu``, ``l0``, ``n_dead``, ...).
     """
-    card: dict[str, Any] = json.loads((_checked_folder() / CARD).read_text(encoding="utf-8"))
+    card: dict[str, Any] = json.loads((_folder_of(DEFAULT_SIZE) / CARD).read_text(encoding="utf-8"))
     return card
 
 
@@ -63,10 +66,11 @@ def load_foundation(n_atoms: int | None = None) -> SparseAutoencoder:
     """Return the atoms that ship with the package, for embeddings of all-MiniLM-L6-v2.
 
     `n_atoms` is one of :func:`foundation_sizes`, 4,096 by default; smaller sets are the first atoms
-    of larger ones. Every call returns the same object; do not change its weights.
+    of larger ones, and 16,384 need the package saetm-plugins-atoms (else an ImportError). Every
+    call returns the same object; do not change its weights.
     """
     card, size = foundation_card(), _check_size(n_atoms)
-    sae = read_foundation(FOLDER, size)
+    sae = read_foundation(_folder_of(size), size)
     sae.thresholds_ = np.full(size, card["thresholds"][str(size)], dtype=np.float32)
     sae.statistics_ = dict(card["statistics"][str(size)])
     return sae
@@ -112,7 +116,7 @@ def unexplained(
 def atom_descriptions(n_atoms: int | None = None) -> tuple[AtomDescription, ...]:
     """Return the description of each atom of :func:`load_foundation`."""
     size = _check_size(n_atoms)
-    with gzip.open(_checked_folder() / DESCRIPTIONS, "rt", encoding="utf-8") as stream:
+    with gzip.open(_folder_of(size) / DESCRIPTIONS, "rt", encoding="utf-8") as stream:
         stored = json.load(stream)
     columns = (stored[name][:size] for name in ("words", "sentences", "shares"))
     return tuple(
@@ -127,10 +131,18 @@ def atom_descriptions(n_atoms: int | None = None) -> tuple[AtomDescription, ...]
 
 
 @functools.cache
-def _checked_folder() -> Path:
-    """Return the folder after comparing its files with their checksums."""
-    check_checksums(FOLDER)
-    return FOLDER
+def _folder_of(n_atoms: int) -> Path:
+    """Return the folder of so many atoms after comparing its files with their checksums."""
+    folder = FOLDER
+    if n_atoms > DEFAULT_SIZE:
+        if (found := find_spec(FINE)) is None or found.origin is None:
+            raise ImportError(
+                f"n_atoms={n_atoms} needs the package saetm-plugins-atoms: "
+                "pip install saetm-plugins-atoms"
+            )
+        folder = Path(found.origin).parent
+    check_checksums(folder)
+    return folder
 
 
 def _check_size(n_atoms: int | None) -> int:

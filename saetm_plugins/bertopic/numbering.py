@@ -38,7 +38,7 @@ class NumberedTopicModel(SAETopicModel):
     topic may own none of the last batch."""
     outlier_threshold_: float | None = None
     """The outlier share of the first cut, see :class:`~saetm_plugins.topics.Topics`."""
-    _encoder_argument = "embedding_model"
+    encoder_argument = "embedding_model"
 
     def fit(self, documents: Any = None, y: Any = None, **fit_params: Any) -> Any:
         """Fit as :meth:`SAETopicModel.fit` does, from the beginning."""
@@ -200,12 +200,6 @@ class NumberedTopicModel(SAETopicModel):
         if decisions is None or not len(decisions.names):
             return None
         return decisions.near(document_means(embeddings))
-
-    @property
-    def _where_blank(self) -> str:
-        if self.topics_.outlier_share is not None:
-            return "and topic -1"
-        return "and count towards its largest topic, unless outlier_threshold= is given"
 
 
 def check_fractions(model: Any) -> None:

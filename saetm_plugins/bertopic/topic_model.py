@@ -66,7 +66,6 @@ from saetm_plugins.validation import (
     check_choice,
     check_count,
     check_embeddings,
-    check_flag,
     check_path,
     is_integer,
 )
@@ -913,7 +912,7 @@ random_state, device
         """
         embedding.check_embedding_model(embedding_model)
         if check_path(path).is_file():
-            if not check_flag(allow_pickle, "allow_pickle"):
+            if not allow_pickle:
                 raise ValueError(
                     f"path {str(path)!r} is a file, which BERTopic pickles: opening it may run any "
                     "code; pass allow_pickle=True for a file of your own, or save as safetensors"

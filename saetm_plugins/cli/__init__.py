@@ -32,7 +32,7 @@ COMMANDS = {
     ),
     "Documents": (documents.search, documents.explain, documents.export, documents.transform),
     "Exploring": (exploring.explore, images.image_sheet, exploring.taxonomy, exploring.name),
-    "Sparse autoencoders": (atoms.embed, atoms.train_sae),
+    "Sparse autoencoders": (atoms.embed, atoms.train_sae, models.warm_up),
 }
 for panel, commands in COMMANDS.items():
     for command in commands:

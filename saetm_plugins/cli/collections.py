@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,6 +24,9 @@ from saetm_plugins.cli.options import (
 from saetm_plugins.cli.output import add_names, check_out, give_out
 from saetm_plugins.cli.reading import read_collection, read_time_column
 from saetm_plugins.cli.shared import console
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 GroupColumn = Annotated[str, typer.Option(help="The column with each document's group.")]
 Threshold = Annotated[
@@ -81,11 +84,7 @@ def compare(
     read = read_collection(
         model, fitted, file, rows, group_column=group_column, strata_column=strata_column
     )
-    groups = read.frame[group_column].astype("string")
-    for option, name in (("a", a), ("b", b)):
-        if name is not None and not (groups == name).any():
-            known = ", ".join(sorted(groups.dropna().unique())[:10])
-            raise ValueError(f"{option} {name!r} is no group of {group_column!r}: {known}")
+    groups, _, b = _read_groups(read.frame, group_column, a, b)
     with console.status("Resampling"):
         table = library.analysis.compare_groups(
             fitted, groups, a, b, level=level, threshold=threshold, doc_atoms=read.doc_atoms,
@@ -95,8 +94,11 @@ def compare(
     table = add_names(table, fitted)
     other = "the others" if b is None else b
     first = ["topic", "name"] if level == "topics" else ["atom", "words"]
-    shown = table[[*first, "difference", "low", "high", "q", "share_a", "share_b"]]
+    shown = table[[*first, "q", "share_a", "share_b"]]
     shown = shown.assign(**{first[1]: shown[first[1]].str.split(", ").str[:5].str.join(", ")})
+    bounds = zip(*(100 * table[name] for name in ("difference", "low", "high")), strict=True)
+    estimates = [f"{estimate:+.1f}% ({low:.1f} to {high:.1f})" for estimate, low, high in bounds]
+    shown.insert(2, "difference", estimates)
     names = library.analysis.topic_names(fitted) if level == "topics" else None
     figure = partial(library.plotting.plot_comparison, table, a=a, b=other, names=names)
     give_out(table, f"{a} (a) against {other} (b)", output, figure=figure, shown=shown)
@@ -113,36 +115,58 @@ def trends(
     time_unit: TimeUnit = None,
     time_format: TimeFormat = None,
     day_first: DayFirst = False,
+    group_column: Annotated[
+        str | None, typer.Option(help="Groups to follow apart, and to compare over time.")
+    ] = None,
+    a: Annotated[
+        str | None, typer.Option(help="The group to compare; by default the first of two.")
+    ] = None,
+    b: Annotated[str | None, typer.Option(help="With which; by default all others.")] = None,
     threshold: Threshold = 0.0,
     random_state: Seed = 0,
     *,
     rows: NewRows,
     output: Output,
 ) -> None:
-    """Follow topics through time: their share in each period, and which rise or fall."""
+    """Follow topics through time: their share in each period, and which rise or fall.
+
+    With groups: in which the course of a topic differs between A and B.
+    """
     check_out(output)
+    if group_column is None and (a or b):
+        raise ValueError("group_column is needed for --a and --b")
     fitted = saetm_plugins.SAETopicModel.load(model, encoder=rows.encoder)
-    read = read_collection(model, fitted, file, rows, time_column=time_column)
+    read = read_collection(
+        model, fitted, file, rows, time_column=time_column, group_column=group_column
+    )
+    groups = None
+    if group_column is not None:
+        groups, a, b = _read_groups(read.frame, group_column, a, b)
     times = read_time_column(read.frame, time_column, time_unit, time_format, day_first)
     cut = int(bins) if bins.isdigit() else bins
     with console.status("Resampling"), warnings.catch_warnings():
         warnings.simplefilter("once")
         table = library.analysis.topic_trends(
-            fitted, times, cut, threshold=threshold, doc_atoms=read.doc_atoms,
+            fitted, times, cut, groups=groups, threshold=threshold, doc_atoms=read.doc_atoms,
             random_state=random_state,
         )  # fmt: skip
         table, shown = add_names(table, fitted), None
         names = library.analysis.topic_names(fitted)
         figure = partial(library.plotting.plot_trends, table, names=names)
         try:
-            tests = library.analysis.trend_tests(fitted, times, cut, doc_atoms=read.doc_atoms)
+            tests = library.analysis.trend_tests(
+                fitted, times, cut, groups=groups, a=a, b=b, doc_atoms=read.doc_atoms
+            )
         except ValueError as error:  # too few periods to test
             note = str(error)
         else:
             tests = add_names(tests, fitted)
             table = tests.merge(table.drop(columns="name"), on="topic")
             shown = table.drop_duplicates("topic")[list(tests)]
-            note = "rho: rank correlation of a topic's share with time; change: from first to last"
+            what = "a topic's share"
+            if groups is not None:
+                what = f"the share in {a} less that in {b or 'the others'}"
+            note = f"rho: rank correlation of {what} with time; change: from first to last"
     give_out(table, f"Topics by {time_column}", output, figure=figure, shown=shown, note=note)
 
 
@@ -163,3 +187,20 @@ def correlations(
     shown = table.drop(columns=["documents_a", "documents_b"]).assign(**few)
     title = f"{level.capitalize()} in the same documents"
     give_out(table, title, output, figure=figure, shown=shown)
+
+
+def _read_groups(
+    frame: pd.DataFrame, column: str, a: str | None, b: str | None
+) -> tuple[pd.Series, str | None, str | None]:
+    """Return the groups of documents as texts, a and b; of two groups, those not given as well."""
+    groups = frame[column].astype("string")
+    known = sorted(groups.dropna().unique())
+    for option, name in (("a", a), ("b", b)):
+        if name is not None and name not in known:
+            raise ValueError(
+                f"{option} {name!r} is no group of {column!r}: {', '.join(known[:10])}"
+            )
+    if len(known) == 2:
+        a = a or known[known[0] == b]
+        b = b or known[known[0] == a]
+    return groups, a, b

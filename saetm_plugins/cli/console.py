@@ -80,14 +80,15 @@ def _table_of(shown: pd.DataFrame, title: str) -> Table:
     columns = [[_as_cell(str(column), value) for value in shown[column]] for column in shown]
     for column, cells in zip(shown, columns, strict=True):
         is_number = shown[column].dtype.kind in "iuf" or str(shown[column].dtype) == "Int64"
+        whole = is_number or column == "difference"
         heading = str(column).replace("_", " ")
         least = 20 if column in _WIDE else None
         table.add_column(
             heading,
             justify="right" if is_number else "left",
-            no_wrap=is_number or column == "text",
+            no_wrap=whole or column == "text",
             overflow="ellipsis",
-            min_width=max(map(len, [heading, *cells])) if is_number else least,
+            min_width=max(map(len, [heading, *cells])) if whole else least,
             max_width=48 if column in ("text", "sentence") else None,
         )
     for row in zip(*columns, strict=True):

@@ -50,8 +50,6 @@ def search(
 ) -> None:
     """Find documents by a phrase, topic, atoms, words or similarity, and the atoms that match."""
     check_out(output)
-    if file is None and (rows.new or group_column or rows.id_column or rows.embeddings):
-        raise ValueError("file is needed for --new, --group-column, --id-column and --embeddings")
     numbers = read_numbers(atoms, "atoms")
     fitted = saetm_plugins.SAETopicModel.load(model, encoder=rows.encoder)
     read = read_collection(model, fitted, file, rows, group_column=group_column)

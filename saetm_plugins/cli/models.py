@@ -49,6 +49,19 @@ def demo(
     run_demo(out, console)
 
 
+def warm_up() -> None:
+    """Compile the loops and keep them, so that no process has to: for building an image."""
+    from importlib import import_module
+
+    parts = ["atoms.training.kernels", "emission.kernels", "emission.inference_kernels"]
+    parts += ["merging.kernels", "numerics._pair_kernel", "gensim.bound"]
+    for part in parts:
+        try:
+            import_module(f"saetm_plugins.{part}")
+        except ImportError as error:  # without gensim
+            console.print(f"{part} left out: {error}")
+
+
 @expand_options
 def fit(
     file: Texts,

@@ -96,6 +96,9 @@ def read_collection(
     that before the file's name.
     """
     if file is None:
+        new = isinstance(rows, NewRows) and rows.new
+        if new or rows.id_column or rows.embeddings or any(columns.values()):
+            raise ValueError("file is needed for --new, --embeddings and names of columns")
         return Collection()
     text_column, id_column = rows.text_column, rows.id_column
     images = open_picture_folder(file)

@@ -188,7 +188,7 @@ def choose_languages(language: Any, texts: Sequence[str], languages: Any = None)
         return () if set(found) == {"en"} else tuple(code for code, _ in found.most_common())
     step = max(1, len(texts) // _SAMPLE)
     sample = [text[:_CHARACTERS] for text in texts[::step] if text.strip()]
-    if not sample or sum(map(_is_english, sample)) >= 0.8 * len(sample):
+    if not sample or sum(map(is_english, sample)) >= 0.8 * len(sample):
         return ()
     found = Counter(code for code in detect_languages(sample) if code is not None)
     frequent = [code for code, n in found.most_common() if n >= _LEAST * len(sample)]
@@ -209,7 +209,7 @@ def _detect(text: str, classify: Any) -> str | None:
     if script != "latin" and (classify is None or script in ("zh", "ja", "th", "ko", "hi", "el")):
         return None if script is None else {"cyrillic": "ru", "arabic": "ar"}.get(script, script)
     if classify is None:
-        return "en" if _is_english(text) else None
+        return "en" if is_english(text) else None
     code = str(classify(text)[0])
     code = _VARIANTS.get(code, code)
     if len(code) != 2:
@@ -223,7 +223,8 @@ def _detect(text: str, classify: Any) -> str | None:
     return code if listed else None
 
 
-def _is_english(text: str) -> bool:
+def is_english(text: str) -> bool:
+    """Tell whether a fifth of the words are English stop words."""
     words = re.findall(r"[^\W\d_]+", text.lower())
     return sum(word in ENGLISH_STOP_WORDS for word in words) >= 0.2 * max(len(words), 1)
 

@@ -13,13 +13,12 @@ from saetm_plugins.files.write import write_whole
 
 
 class Shard(NamedTuple):
-    """An opened file."""
+    """An opened file; ``read(start, stop)`` returns rows as (stop - start, d) float32."""
 
     file: Path
     n_documents: int
     n_features: int
     read: Callable[[int, int], np.ndarray]
-    """``read(start, stop)`` returns rows as (stop - start, d) float32."""
 
 
 def shard_files(path: Path) -> list[Path]:
@@ -99,20 +98,17 @@ def _open_parquet(file: Path) -> Any:
     import pyarrow.parquet as pq
 
     table = pq.ParquetFile(file)
-    column = vector_column(table.schema_arrow)
-    ends = np.cumsum(
-        [table.metadata.row_group(i).num_rows for i in range(table.metadata.num_row_groups)]
-    )
+    facts, column = table.metadata, vector_column(table.schema_arrow)
+    ends = np.cumsum([facts.row_group(i).num_rows for i in range(facts.num_row_groups)])
 
     def read(start: int, stop: int) -> np.ndarray:
         first, last = np.searchsorted(ends, [start, stop - 1], side="right")
-        groups = list(range(first, last + 1))
-        values = table.read_row_groups(groups, columns=[column]).column(0)
+        values = table.read_row_groups(range(first, last + 1), columns=[column]).column(0)
         offset = start - (int(ends[first - 1]) if first else 0)
         return to_rows(values.slice(offset, stop - start)).astype(np.float32, copy=False)
 
     first_row = next(table.iter_batches(batch_size=1, columns=[column])).column(0)
-    return (table.metadata.num_rows, to_rows(first_row).shape[1]), read
+    return (facts.num_rows, to_rows(first_row).shape[1]), read
 
 
 def _open_arrow(file: Path) -> Any:
@@ -145,16 +141,16 @@ def vector_column(schema: Any) -> str:
 
 def to_rows(values: Any) -> np.ndarray:
     """Turn an Arrow column of equally long lists into a (n, d) array, of float16 or float32."""
-    n_rows = len(values)
+    from pyarrow.compute import list_value_length
+
     if hasattr(values, "combine_chunks"):
         values = values.combine_chunks()
     if values.null_count:
         row = int(np.flatnonzero(values.is_null().to_numpy(zero_copy_only=False))[0])
         raise ValueError(f"the embedding in row {row} is missing")
-    flat = values.flatten()
-    if n_rows == 0 or len(flat) % n_rows:
+    if len(list_value_length(values).unique()) != 1:
         raise ValueError("the lists of the embedding column differ in length")
-    rows = np.asarray(flat).reshape(n_rows, -1)
+    rows = np.asarray(values.flatten()).reshape(len(values), -1)
     return rows if rows.dtype == np.float16 else rows.astype(np.float32, copy=False)
 
 

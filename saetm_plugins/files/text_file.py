@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
 
-class _Header(Exception):
-    """Ends the reading of a file at its header."""
+class UnknownColumn(ValueError):
+    """A column is not in the `header`, or twice."""
+
+    def __init__(self, message: str, header: list[str]):
+        super().__init__(message)
+        self.header = header
 
 
 @dataclass(frozen=True)
@@ -42,21 +46,9 @@ class TextFile:
                 if self.kind in ("csv", "tsv", "xlsx"):
                     problem += f" row {self.header_row} (header_row) of"
                 known = ", ".join(header[:30]) + ", …" * (len(header) > 30)
-                raise ValueError(f"{argument} {column!r} {problem} {self.name}; it has {known}")
+                message = f"{argument} {column!r} {problem} {self.name}; it has {known}"
+                raise UnknownColumn(message, header)
         return [header.index(column) for column in columns.values()]
-
-    def column_names(self, read: Callable[..., Iterable[Any]]) -> list[str]:
-        """Return the names that stand once in the header that `read` (file, columns) finds."""
-
-        class Asking(TextFile):
-            def find(self, columns: Mapping[str, str], header: list[str]) -> list[int]:
-                raise _Header([name for name in header if name and header.count(name) == 1])
-
-        try:
-            next(iter(read(Asking(**vars(self)), {"": ""})), None)
-        except _Header as found:
-            return list(found.args[0])
-        return []
 
     def warn_of(self, problem: str, numbers: list[int]) -> None:
         """Warn of rows or lines, where there are any."""

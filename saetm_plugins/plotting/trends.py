@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from saetm_plugins.plotting.style import (
     need_columns,
 )
 from saetm_plugins.validation import as_list, check_choice, check_count
+
+_DASHES = ("solid", "dash", "dot", "dashdot")  # of groups
 
 
 def plot_trends(
@@ -35,7 +38,7 @@ def plot_trends(
     Parameters
     ----------
     table : DataFrame
-        As :func:`saetm_plugins.analysis.topic_trends` returns.
+        As :func:`saetm_plugins.analysis.topic_trends` returns; with groups, each has a dash.
     topics : sequence of int, optional
         Which topics; None means the `n_topics` whose `value` varies most.
     n_topics : int, default=8
@@ -54,6 +57,8 @@ def plot_trends(
     check_choice(value, "value", ("share", "coverage"))
     if kind == "stacked" and value == "coverage":
         raise ValueError('kind="stacked" needs value="share": coverages do not sum to 1')
+    if kind == "stacked" and "group" in table:
+        raise ValueError('kind="stacked" needs a table of one group')
     if table[value].isna().all():
         raise ValueError(f"table holds no {value}")
     chosen = _choose(table, topics, check_count(n_topics, "n_topics"), value)
@@ -91,35 +96,45 @@ def _choose(
 def _add_lines(
     figure: Any, table: pd.DataFrame, chosen: list[int], periods: list[str], value: str, names: Any
 ) -> None:
+    groups = list(dict.fromkeys(table["group"])) if "group" in table else [None]
     for i, topic in enumerate(chosen):
-        rows = table[table["topic"] == topic]
-        label = label_topics(rows.head(1), names)[0]
         color = PALETTE[i % len(PALETTE)]
-        if value == "share":
-            for stretch in _stretches(rows[value].notna().to_numpy()):
-                band = rows.iloc[stretch]
-                figure.add_scatter(
-                    x=[periods[j] for j in (*stretch, *stretch[::-1])],
-                    y=[*band["high"], *band["low"][::-1]],
-                    fill="toself",
-                    fillcolor=fade(color, 0.15),
-                    line={"width": 0},
-                    mode="lines",
-                    hoverinfo="skip",
-                    showlegend=False,
-                    legendgroup=label,
-                )
-        figure.add_scatter(
-            x=periods,
-            y=rows[value],
-            name=label,
-            legendgroup=label,
-            mode="lines+markers",
-            marker={"size": 5},
-            line={"color": color, "width": 2.2},
-            customdata=rows[["n_documents"]],
-            hovertemplate="%{y:.1%} of %{customdata[0]:,} documents",
-        )
+        for group, dash in zip(groups, cycle(_DASHES), strict=False):
+            rows = table[table["topic"] == topic]
+            label = label_topics(rows.head(1), names)[0]
+            if group is not None:
+                rows, label = rows[rows["group"] == group], f"{label}, {group}"
+            _add_line(figure, rows, label, periods, value, {"color": color, "dash": dash})
+
+
+def _add_line(
+    figure: Any, rows: pd.DataFrame, label: str, periods: list[str], value: str, line: dict
+) -> None:
+    if value == "share":
+        for stretch in _stretches(rows[value].notna().to_numpy()):
+            band = rows.iloc[stretch]
+            figure.add_scatter(
+                x=[periods[j] for j in (*stretch, *stretch[::-1])],
+                y=[*band["high"], *band["low"][::-1]],
+                fill="toself",
+                fillcolor=fade(line["color"], 0.15),
+                line={"width": 0},
+                mode="lines",
+                hoverinfo="skip",
+                showlegend=False,
+                legendgroup=label,
+            )
+    figure.add_scatter(
+        x=periods,
+        y=rows[value],
+        name=label,
+        legendgroup=label,
+        mode="lines+markers",
+        marker={"size": 5},
+        line={**line, "width": 2.2},
+        customdata=rows[["n_documents"]],
+        hovertemplate="%{y:.1%} of %{customdata[0]:,} documents",
+    )
 
 
 def _add_stack(
@@ -149,7 +164,8 @@ def _stretches(filled: np.ndarray) -> list[list[int]]:
 
 
 def _mark_empty(figure: Any, table: pd.DataFrame, periods: list[str]) -> None:
-    counts = table.drop_duplicates("period")["n_documents"].to_numpy()
+    first = table[table["topic"] == table["topic"].iloc[0]]
+    counts = first.groupby("period", sort=False)["n_documents"].sum().to_numpy()
     for period in np.flatnonzero(counts == 0):
         figure.add_vrect(
             x0=period - 0.5, x1=period + 0.5, fillcolor="#EEF0F2", line_width=0, layer="below"

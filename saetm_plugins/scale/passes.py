@@ -40,19 +40,23 @@ class Item(NamedTuple):
     checksums: dict[str, int]
     width: int | None = None
 
-    def corpora(self) -> Iterator[tuple[Corpus, Callable[[Corpus], np.ndarray]]]:
-        """Yield documents in blocks, each with what tells which rows of it to learn from."""
+    def corpora(self, vectorizer: Any, words: Any = None) -> Iterator[Corpus]:
+        """Yield documents in blocks, with blank rows and the rows to learn from found.
+
+        Given `words`, the `vectorizer` counts them.
+        """
         for block in self.part.read(True, True, dict(self.checksums), self.width):
             assert block.embeddings is not None
             n_rows = len(block.embeddings)
-            repeated = self.repeated_in(block.first, n_rows)
             corpus = Corpus(block.texts, block.embeddings, np.zeros(n_rows, dtype=bool))
-            yield (
-                corpus,
-                lambda blanked, own=repeated: np.setdiff1d(
-                    blanked.with_distinct().distinct, own, assume_unique=True
-                ),
-            )
+            if words is None:
+                corpus = corpus.with_blank(vectorizer)
+            else:
+                corpus = corpus.count_words(vectorizer, words).with_blank()
+            corpus = corpus.with_distinct()
+            repeated = self.repeated_in(block.first, n_rows)
+            own = np.setdiff1d(corpus.distinct, repeated, assume_unique=True)
+            yield replace(corpus, distinct=own)
 
     def repeated_in(self, first: int, n_rows: int) -> np.ndarray:
         """Return the repeated rows of a block."""
@@ -99,10 +103,7 @@ def sum_part(
 ) -> CorpusSums:
     """Encode and count a part, and sum over its documents."""
     total: CorpusSums | None = None
-    for corpus, choose in item.corpora():
-        corpus = corpus if words is None else corpus.count_words(vectorizer, words)
-        corpus = corpus.with_blank()
-        corpus = replace(corpus, distinct=choose(corpus))
+    for corpus in item.corpora(vectorizer, words):
         sums = CorpusSums.of(
             sae, words, corpus, vectorizer=vectorizer, sharpening=sharpening, device=device
         )
@@ -138,13 +139,12 @@ def _write_documents(
     import pyarrow.parquet as pq
 
     places, counted, writer, done = item.part.places(), atoms, None, 0
-    for corpus, choose in item.corpora():
-        corpus = corpus.with_blank(vectorizer)
+    for corpus in item.corpora(vectorizer):
         activated, learned_from = (
             without_atoms(each, corpus.blank) for each in atoms.both_mixtures(corpus.embeddings)
         )
         if with_cosines:
-            own = choose(corpus)
+            own = corpus.distinct
             counted = counted.with_cosines_of(corpus.embeddings[own], learned_from[own])
         near = atoms.with_near_atoms(activated, corpus.embeddings)
         labels, mixtures = topics.mixtures(without_atoms(near, corpus.blank))

@@ -170,7 +170,7 @@ class Run:
         vectorizer = None if model.vectorizer is None else model.vectorizer.get_params()
         words = re.sub(r" at 0x\w+", "", repr([vectorizer, model.language]))
         drawn = int(check_random_state(model.random_state).randint(2**31 - 1))
-        facts = {"shards": self.source.described, "atoms": atoms, "words": words}
+        facts: dict[str, Any] = {"shards": self.source.described, "atoms": atoms, "words": words}
         facts["random_state"] = None if model.random_state is None else drawn
         file = self.folder / "run.json"
         if file.exists():
@@ -187,8 +187,8 @@ class Run:
     def look(self, n_sample: int, width: int | None) -> None:
         """Check every part, hash its documents and take a sample."""
         if width is None:
-            block = next(next(iter(self.source)).read(False, True, {}))
-            width = np.shape(block.embeddings)[1]
+            block: Any = next(next(iter(self.source)).read(False, True, {}))
+            width = block.embeddings.shape[1]
         self.source.width = width
         most = min(2**64 - 1, int(2**64 * (n_sample / self.source.n_rows)))
         done = {n for n in range(self.source.n_parts) if self._look_file(n).exists()}

@@ -186,8 +186,9 @@ class Source:
         self.text_column = text_column
         self.width: int | None = None
         """d, where it is known."""
-        self.described = [text_column, *([part.name, part.n_rows] for part in self)]
-        self.sizes = [n_rows for _, n_rows in self.described[1:]]
+        parts = [(part.name, part.n_rows) for part in self]
+        self.described = [text_column, *map(list, parts)]
+        self.sizes = [n_rows for _, n_rows in parts]
         self.n_parts, self.n_rows = len(self.sizes), sum(self.sizes)
         if self.n_rows < 2:
             raise ValueError(f"source holds {self.n_rows} documents; at least 2 are needed")

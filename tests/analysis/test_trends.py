@@ -7,6 +7,7 @@ from scipy import stats
 
 from saetm_plugins.analysis import topic_trends, trend_tests
 from saetm_plugins.analysis.periods import cut_into_periods
+from saetm_plugins.plotting import plot_trends
 
 
 @pytest.fixture(scope="module")
@@ -133,3 +134,37 @@ def test_topics_alone_have_shares_but_no_coverage(fitted, years):
     table = topic_trends(fitted, years, doc_topics=fitted.doc_topics_, n_resamples=9)
     assert table["share"].notna().all()
     assert table["coverage"].isna().all()
+
+
+def test_groups_that_part_over_time_are_found(corpus, fitted, years):
+    """In "b" theme 2 comes early and theme 0 late; the other themes know neither group nor time."""
+    rng = np.random.default_rng(5)
+    groups = np.where(rng.random(400) < 0.5, "a", "b")
+    times = np.where((groups == "b") & np.isin(corpus.themes, [0, 2]), 3809 - years, years)
+    table = topic_trends(fitted, times, 5, groups=groups, n_resamples=99)
+    assert list(table)[:4] == ["topic", "group", "period", "share"]
+    assert len(table) == 5 * 2 * 5
+    early = (times < 1902) & (groups == "b")
+    row = table.query("topic == 3 and group == 'b'").iloc[0]
+    assert row["n_documents"] == early.sum()
+    assert row["share"] == pytest.approx(fitted.doc_topics_[early, 3].mean(), abs=1e-6)
+    assert row["low"] <= row["share"] <= row["high"]
+    tests = trend_tests(fitted, times, groups=groups).set_index("topic")
+    of_theme = [fitted.doc_topics_[corpus.themes == t].mean(axis=0).argmax() for t in range(5)]
+    parting = tests.loc[[of_theme[2], of_theme[0]]]
+    assert (parting["q"] < 0.05).all()
+    assert parting["rho"].iloc[0] > 0.6
+    assert parting["rho"].iloc[1] < -0.6
+    assert parting["change_a"].iloc[0] > 0.1 > -0.1 > parting["change_b"].iloc[0]
+    assert (tests["q"].drop(parting.index) > 0.05).all()
+    assert plot_trends(table, n_topics=2).data[-1].line.dash == "dash"
+    other_way = trend_tests(fitted, times, groups=groups, a="b", b="a").set_index("topic")
+    np.testing.assert_allclose(other_way["rho"], -tests["rho"].loc[other_way.index], atol=1e-9)
+    with pytest.raises(ValueError, match="a must name one of the 5 groups: 0, 1"):
+        trend_tests(fitted, times, groups=corpus.themes)
+
+
+def test_p_of_few_periods_is_exact(fitted, years):
+    tests = trend_tests(fitted, years, 4).set_index("topic")
+    assert tests["rho"].abs().max() == pytest.approx(1)
+    assert tests["p"].min() == pytest.approx(2 / 24)  # no four periods are a trend

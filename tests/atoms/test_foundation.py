@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from saetm_plugins.atoms import foundation
 from saetm_plugins.atoms.foundation import (
     DEFAULT_SIZE,
     FOLDER,
@@ -47,6 +48,15 @@ def test_sizes_are_nested_with_unit_rows():
     np.testing.assert_allclose(np.linalg.norm(whole.decoder_, axis=1), 1, atol=1e-3)
     for size in foundation_sizes():
         np.testing.assert_array_equal(load_foundation(size).decoder_, whole.decoder_[:size])
+
+
+def test_without_the_package_of_finer_atoms_its_name_is_said(monkeypatch):
+    monkeypatch.setattr(foundation, "FINE", "not_installed")
+    foundation._folder_of.cache_clear()
+    load_foundation.cache_clear()
+    with pytest.raises(ImportError, match="pip install saetm-plugins-atoms"):
+        load_foundation(16384)
+    assert load_foundation().n_atoms == DEFAULT_SIZE
 
 
 def test_other_sizes_are_refused():

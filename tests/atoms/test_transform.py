@@ -76,7 +76,7 @@ def test_the_same_rows_in_other_containers_give_the_same(sae, embeddings, tmp_pa
         (lambda rows: rows[:, :7], r"7 dimensions.*trained on 32"),
         (lambda rows: np.where(np.arange(1500)[:, None] == 150, np.nan, rows), "NaN .* row 150"),
         (lambda rows: np.where(np.arange(1500)[:, None] == 5, 1e30, rows), r"large .*\(row 5"),
-        (lambda rows: rows + 1j, "complex"),
+        (lambda rows: rows + 1j, "[Cc]omplex"),
     ],
 )
 def test_bad_embeddings_are_named(sae, embeddings, tmp_path, change, message, mapped):
@@ -109,7 +109,7 @@ def test_save_then_load_gives_equal_transform(sae, embeddings, tmp_path):
         ("thresholds", lambda array: array - np.inf, r"weights\['thresholds'\] holds NaN"),
         ("thresholds", lambda array: array - 1e3, r"weights\['thresholds'\] must not be negative"),
         ("mean", lambda array: array[:5], r"weights\['mean'\] must have shape \(32,\)"),
-        ("decoder", lambda array: array[0], r"weights\['decoder'\] must be 2-D"),
+        ("decoder", lambda array: array[0], r"weights\['decoder'\] .*2D"),
     ],
 )
 def test_a_saved_model_with_impossible_weights_is_refused(sae, tmp_path, name, change, message):

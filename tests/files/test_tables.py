@@ -118,6 +118,16 @@ def test_one_column_can_be_text_and_id(tmp_path):
     assert read_table(tmp_path / "a.csv", id_column="text")["text"].tolist() == ["007"]
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".json", ".parquet"])
+def test_all_columns_can_be_kept(tmp_path, suffix):
+    frame = pd.DataFrame({"text": ["a", "b"], "id": [1, 2], "other": ["x", None]})
+    writers = {".csv": frame.to_csv, ".json": frame.to_json, ".parquet": frame.to_parquet}
+    writers[suffix](tmp_path / f"a{suffix}", **({} if suffix == ".json" else {"index": False}))
+    kept = read_table(tmp_path / f"a{suffix}", keep_columns=True)
+    assert kept.columns.tolist() == ["text", "id", "other"]
+    assert kept["id"].tolist() == [1, 2]
+
+
 def test_large_integers_beside_missing_ones_stay_exact(tmp_path):
     ids = [9007199254740993, None, 2**70]
     (tmp_path / "a.json").write_text(json.dumps([{"text": "a", "id": key} for key in ids]))

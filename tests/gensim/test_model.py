@@ -378,7 +378,7 @@ def test_long_texts_are_read_in_passages(long_texts, quick_atoms, tmp_path):
         ("get_topic_terms", {"topicid": 0, "topn": -1}, "topn must be at least 0"),
         ("inference", {"chunk": [[(0, 1)]], "embeddings": 3}, "embeddings must hold one entry"),
         ("inference", {"chunk": [[(0, 1)]], "documents": {"a"}}, "documents must hold one entry"),
-        ("bound", {"corpus": [[(0, 1)]], "gamma": 3}, "gamma must be 2-D"),
+        ("bound", {"corpus": [[(0, 1)]], "gamma": 3}, "gamma .*2D"),
         ("bound", {"corpus": [[(0, 1)]], "gamma": np.ones((2, 5))}, "gamma has 2 rows"),
         ("bound", {"corpus": [[(0, 1)]], "gamma": np.ones((1, 2))}, "gamma of shape"),
         ("log_perplexity", {"chunk": sp.eye(3)}, "corpus must hold bags of words"),

@@ -186,7 +186,3 @@ def test_atom_word_vectors_average_the_most_probable_words(corpus):
         top = order[: np.searchsorted(np.cumsum(row[order]), 0.9) + 1]
         expected = np.average(word_vectors[top], axis=0, weights=row[top])
         np.testing.assert_allclose(vector, expected, atol=1e-4)
-    with pytest.raises(ValueError, match="top_p"):
-        atom_word_vectors(atom_words, word_vectors, top_p=0)
-    with pytest.raises(ValueError, match="atom_words has 90 columns"):
-        atom_word_vectors(atom_words, word_vectors[:3])

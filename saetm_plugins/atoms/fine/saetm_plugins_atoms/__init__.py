@@ -1,0 +1,1 @@
+"""Data of saetm-plugins: 16,384 topic atoms."""
