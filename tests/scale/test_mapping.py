@@ -43,7 +43,7 @@ def test_texts_alone_are_embedded(fitted, corpus):
         def encode(self, texts):
             return np.stack([corpus.embeddings[corpus.documents.index(text)] for text in texts])
 
-    model = SAETopicModel(5, sae=fitted.sae_, encoder=Encoder())
+    model = SAETopicModel(5, sae=fitted.sae_, encoder=Encoder(), word_vectors="corpus")
     model.fit(corpus.documents, embeddings=corpus.embeddings)
     found = model.map_batches({"text": corpus.documents[:9]})
     np.testing.assert_allclose(found["mixture"], model.doc_topics_[:9], atol=1e-6)
