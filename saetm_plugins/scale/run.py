@@ -47,7 +47,7 @@ from saetm_plugins.corpus_sums import CorpusSums, document_mixtures
 from saetm_plugins.files.folders import read_json, write_json
 from saetm_plugins.files.write import write_whole
 from saetm_plugins.numerics.progress import progress_bar
-from saetm_plugins.scale.engines import Engine, Local, make_engine
+from saetm_plugins.scale.engines import make_engine
 from saetm_plugins.scale.passes import (
     Item,
     as_bytes,
@@ -61,7 +61,7 @@ from saetm_plugins.scale.passes import (
     without_words,
 )
 from saetm_plugins.scale.sources import Source
-from saetm_plugins.validation import check_count, check_path
+from saetm_plugins.validation import check_path
 
 SAMPLE = 2**18
 """Documents that atoms are trained on, where they are not given."""
@@ -78,10 +78,8 @@ def fit_shards(
 ) -> Any:
     """Fit `model` to documents in shards; see :meth:`saetm_plugins.SAETopicModel.fit_shards`."""
     model.check_parameters()
-    if n_workers is not None:
-        check_count(n_workers, "n_workers")
     counter = None if model.vectorizer is None else copy_vectorizer(model.vectorizer)
-    if text_column is not None and counter is not None and not _fixed_words(counter):
+    if text_column is not None and counter is not None and _fixed_words(counter) is None:
         count_known_words(counter, np.array(["word"]))  # refuses what cannot be added up
     _need_pyarrow()
     folder, made = check_path(run_dir, "run_dir"), make_engine(engine, n_workers)
@@ -154,7 +152,7 @@ def transform_shards(
 class Run:
     """The passes of one run, and its folder."""
 
-    def __init__(self, folder: Path, source: Source, engine: Engine, verbose: bool) -> None:
+    def __init__(self, folder: Path, source: Source, engine: Any, verbose: bool) -> None:
         self.folder, self.source, self.engine, self.verbose = folder, source, engine, verbose
         none = np.zeros(0, dtype=np.int64)
         self._repeated = [none] * source.n_parts
@@ -235,7 +233,7 @@ class Run:
         tree = Tree(self.folder / name, self.source.n_parts, kind)
         group, done = self.engine.group, tree.done
         with self._bar(title, done) as bar:
-            if isinstance(self.engine, Local):
+            if group == 1:
                 save = partial(save_result, task, tree.folder)
                 for number, n_rows in self.engine.map(save, self._items(done)):
                     tree.climb(0, number)
@@ -245,7 +243,7 @@ class Run:
                 of_group = groupby(self._items(done), lambda item: item.part.number // group)
                 for index, members in of_group:
                     items = list(members)
-                    tree.save(level, index, self.engine.reduce(task, items))
+                    self.engine.reduce(task, items).save(tree.file(level, index))
                     tree.climb(level, index)
                     bar.update(sum(item.part.n_rows for item in items))
         return tree.root()
@@ -309,7 +307,7 @@ class Tree:
         for level, index in nodes:
             above = ((up, index >> (up - level)) for up, _ in nodes if up > level)
             if any(node in nodes for node in above):  # killed before it was deleted
-                self._file(level, index).unlink()
+                self.file(level, index).unlink()
         for level, index in nodes:
             self.climb(level, index)
 
@@ -322,15 +320,11 @@ class Tree:
             for part in range(index << level, min((index + 1) << level, self.n_parts))
         }
 
-    def save(self, level: int, index: int, value: Any) -> None:
-        """Write a node."""
-        value.save(self._file(level, index))
-
     def climb(self, level: int, index: int) -> None:
         """Add the node to its neighbour, and so on upwards, as far as neighbours are there."""
-        while self._file(level, index).exists() and (n := -(-self.n_parts >> level)) > 1:
-            left, right = self._file(level, index & ~1), self._file(level, index | 1)
-            above = self._file(level + 1, index >> 1)
+        while self.file(level, index).exists() and (n := -(-self.n_parts >> level)) > 1:
+            left, right = self.file(level, index & ~1), self.file(level, index | 1)
+            above = self.file(level + 1, index >> 1)
             if index | 1 >= n:  # the last one, alone
                 os.replace(left, above)
             elif left.exists() and right.exists():
@@ -342,13 +336,14 @@ class Tree:
     def root(self) -> Any:
         """Return the sum over all parts."""
         ((level, index),) = self._nodes()
-        return self.kind.load(self._file(level, index))
+        return self.kind.load(self.file(level, index))
 
     def _nodes(self) -> list[tuple[int, int]]:
         names = (file.stem.split("-") for file in self.folder.glob("[0-9]*.safetensors"))
         return [(int(level), int(index)) for level, index in names]
 
-    def _file(self, level: int, index: int) -> Path:
+    def file(self, level: int, index: int) -> Path:
+        """Return the file of a node."""
         return self.folder / f"{level}-{index}.safetensors"
 
 

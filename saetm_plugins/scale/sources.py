@@ -211,14 +211,14 @@ def _pieces_of_folder(path: Path, text_column: str | None) -> Iterator[_Piece]:
         raise FileNotFoundError(f"source: no file or folder {str(path)!r}")
     empty, width = [], None
     for file in shard_files(path):
-        groups = _groups_of(file, text_column)
-        if width is not None and groups.width not in (None, width):
-            raise ValueError(f"shard {str(file)!r} has {groups.width} dimensions, not {width}")
-        width = groups.width if width is None else width
-        if not sum(groups.sizes):
+        sizes, own = _groups_of(file, text_column)
+        if width is not None and own not in (None, width):
+            raise ValueError(f"shard {str(file)!r} has {own} dimensions, not {width}")
+        width = own if width is None else width
+        if not sum(sizes):
             empty.append(str(file))
         first = 0
-        for group, n_rows in enumerate(groups.sizes):
+        for group, n_rows in enumerate(sizes):
             if n_rows:
                 yield _Piece(str(file), first, n_rows, text_column, file, group)
             first += n_rows
@@ -226,15 +226,8 @@ def _pieces_of_folder(path: Path, text_column: str | None) -> Iterator[_Piece]:
         warnings.warn(f"shards without rows are left out: {', '.join(empty)}", stacklevel=4)
 
 
-class _Groups(NamedTuple):
-    """What is read of a file at a time."""
-
-    sizes: list[int]
-    width: int | None
-
-
-def _groups_of(file: Path, text_column: str | None) -> _Groups:
-    name = f"shard {str(file)!r}"
+def _groups_of(file: Path, text_column: str | None) -> tuple[list[int], int | None]:
+    """Return how many rows are read of a file at a time, and d where it says so."""
     try:
         if file.suffix == ".npy":
             rows = np.load(file, mmap_mode="r", allow_pickle=False)
@@ -246,7 +239,7 @@ def _groups_of(file: Path, text_column: str | None) -> _Groups:
                     "them, and embeds nothing anew; text_column=None does without words"
                 )
             sizes = [min(PART, len(rows) - first) for first in range(0, len(rows), PART)]
-            return _Groups(sizes, rows.shape[1])
+            return sizes, rows.shape[1]
         if file.suffix == ".parquet":
             import pyarrow.parquet as pq
 
@@ -267,8 +260,8 @@ def _groups_of(file: Path, text_column: str | None) -> _Groups:
     except ImportError:
         raise
     except Exception as error:  # each library has errors of its own for a broken file
-        raise ValueError(f"{name} cannot be read: {error}") from error
-    return _Groups(sizes, width)
+        raise ValueError(f"shard {str(file)!r} cannot be read: {error}") from error
+    return sizes, width
 
 
 def _pieces_of_batches(source: Any, text_column: str | None) -> Iterator[_Piece]:

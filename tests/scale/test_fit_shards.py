@@ -152,11 +152,13 @@ def test_vectorizers(write_shards, copies, sae, tmp_path):
 
     folder, distinct = write_shards(tmp_path / "shards"), list(dict.fromkeys(copies[0]))
     pairs = CountVectorizer(min_df=20, ngram_range=(1, 2))
-    for number, vectorizer in enumerate((pairs, CountVectorizer(vocabulary=["themeaworda"]))):
+    for number, vectorizer in enumerate(
+        (pairs, CountVectorizer(vocabulary=["themeaworda", "themebwordb"]))
+    ):
         model = SAETopicModel(3, sae=sae, vectorizer=vectorizer)
         model.fit_shards(folder, run_dir=tmp_path / f"run{number}", n_workers=1)
-        words = vectorizer.fit(distinct).get_feature_names_out()
-        assert list(model.vocabulary_) == list(words)
+        expected = vectorizer.fit(distinct).get_feature_names_out()
+        assert list(model.vocabulary_) == list(expected)
     with pytest.raises(ValueError, match="TfidfVectorizer"):
         SAETopicModel(3, sae=sae, vectorizer=TfidfVectorizer()).fit_shards(
             folder, run_dir=tmp_path / "run"
