@@ -128,7 +128,7 @@ def assign(
 ) -> tuple[int, int]:
     """Write the topics of a part's documents to a Parquet file; count how near atoms are."""
     write = partial(_write_documents, atoms, topics, vectorizer, with_cosines, item)
-    write_whole(documents_file(folder, item.part), write)
+    write_whole(documents_file(folder, item.part.number), write)
     return item.part.number, item.part.n_rows
 
 
@@ -163,9 +163,9 @@ def _write_documents(
     writer.close()
 
 
-def documents_file(folder: Path, part: Part) -> Path:
+def documents_file(folder: Path, number: int) -> Path:
     """Return the file of a part's documents."""
-    return folder / f"part-{part.number:06d}.parquet"
+    return folder / f"part-{number:06d}.parquet"
 
 
 def cosine_counts(file: Path) -> np.ndarray:

@@ -121,8 +121,8 @@ def fit_shards(
 
     # Pass 4: topics of all documents.
     run.assign(model, folder / "documents", with_cosines=True)
-    files = (documents_file(folder / "documents", part) for part in documents)
-    cosines: Any = sum(cosine_counts(file) for file in files)
+    files = (documents_file(folder / "documents", n) for n in range(documents.n_parts))
+    cosines: Any = sum(map(cosine_counts, files))
     counted = replace(model.atoms_.sums, cosine_counts=cosines)
     model.atoms_ = replace(model.atoms_, sums=counted)
     model.save(folder / "model", overwrite=True)
@@ -260,7 +260,7 @@ class Run:
                 raise ValueError(f"out {str(folder)!r} is not empty, and holds no topics")
             shutil.rmtree(folder, ignore_errors=True)
             write_whole(key, lambda target: target.write_text(digest))
-        done = {p.number for p in self.source if documents_file(folder, p).exists()}
+        done = {n for n in range(self.source.n_parts) if documents_file(folder, n).exists()}
         task = partial(assign, atoms, topics, model.vectorizer_, folder, with_cosines)
         with self._bar("Assigning topics", done) as bar:
             for _, n_rows in self.engine.map(task, self._items(done)):

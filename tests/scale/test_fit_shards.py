@@ -1,6 +1,7 @@
 """A fit over shards is the fit in memory: of any split, any kind of shard, after any stop."""
 
 import json
+import os
 import shutil
 
 import numpy as np
@@ -12,6 +13,7 @@ from datasets import Dataset
 from saetm_plugins import SAETopicModel
 from saetm_plugins.files import write
 from saetm_plugins.scale import sources
+from saetm_plugins.scale.engines import make_engine
 
 pytestmark = pytest.mark.usefixtures("small_parts")
 
@@ -59,6 +61,15 @@ def test_batches_that_can_be_read_again(copies, in_memory, sae, tmp_path):
     ):
         model = fit(source, tmp_path / f"run{number}", sae)
         assert_same(model, in_memory, tmp_path / f"run{number}")
+    reads = []
+
+    class Batches:
+        def __iter__(self):
+            yield from table.to_batches(30)
+            reads.append(1)
+
+    fit(Batches(), tmp_path / "run3", sae)
+    assert len(reads) == 5  # as the documentation says
     with pytest.raises(TypeError, match="source is an iterator"):
         fit(iter(table.to_batches()), tmp_path / "run", sae)
 
@@ -263,6 +274,13 @@ def test_a_shard_that_changes_between_passes(done, write_shards, sae, tmp_path, 
     np.save(folder / "shard-2.npy", rows[::-1])
     with pytest.raises(ValueError, match=r"shard-\d.npy', or one after it, has changed"):
         fit(folder, tmp_path / "run", sae)
+
+
+def test_a_worker_that_is_killed_is_an_error():
+    with pytest.raises(RuntimeError, match="fewer n_workers"):
+        list(make_engine("local", 2).map(os._exit, [1]))
+    with pytest.raises(ValueError, match="n_workers is for engine='local'"):
+        make_engine("dask", 2)
 
 
 def test_memory_of_a_part_is_that_of_a_block(write_shards, sae, tmp_path, monkeypatch):
