@@ -12,8 +12,9 @@ from datasets import Dataset
 
 from saetm_plugins import SAETopicModel
 from saetm_plugins.files import write
-from saetm_plugins.scale import sources
+from saetm_plugins.scale import WordCounts, sources
 from saetm_plugins.scale.engines import make_engine
+from saetm_plugins.scale.run import Tree
 
 pytestmark = pytest.mark.usefixtures("small_parts")
 
@@ -274,6 +275,19 @@ def test_a_shard_that_changes_between_passes(done, write_shards, sae, tmp_path, 
     np.save(folder / "shard-2.npy", rows[::-1])
     with pytest.raises(ValueError, match=r"shard-\d.npy', or one after it, has changed"):
         fit(folder, tmp_path / "run", sae)
+
+
+def test_a_part_that_a_worker_of_a_killed_run_writes_late(tmp_path):
+    one = WordCounts.of(["word"])
+    tree = Tree(tmp_path, 5, WordCounts)
+    for number in (3, 0, 4, 1, 2):
+        one.save(tree.file(0, number))
+        tree.climb(0, number)
+    one.save(tree.file(0, 2))
+    assert tree.root().n_documents == 5
+    again = Tree(tmp_path, 5, WordCounts)
+    assert again.done == set(range(5))
+    assert [file.name for file in tmp_path.iterdir()] == ["3-0.safetensors"]
 
 
 def test_a_worker_that_is_killed_is_an_error():
