@@ -11,13 +11,11 @@ from saetm_plugins.files.text_file import TextFile
 
 def read_json_rows(file: TextFile, columns: Mapping[str, str]) -> Iterator[list[Any]]:
     """Yield the cells of some columns; JSON is held in memory, but for JSON lines."""
-    missing, found = set(columns.values()), dict[str, None]()
-    for record in _records(file, missing.copy()):
-        missing.difference_update(record)
-        if missing:
-            found.update(dict.fromkeys(record))
+    found: dict[str, None] = {}
+    for record in _records(file, set(columns.values())):
+        found.update(dict.fromkeys(record))
         yield [_replace_surrogates(record.get(column)) for column in columns.values()]
-    if missing and found:  # a key may be left out where it is null, but not everywhere
+    if found:  # a key may be left out where it is null, but not everywhere
         file.find(columns, list(found))
 
 

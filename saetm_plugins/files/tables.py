@@ -70,7 +70,7 @@ def read_table(
     reading |= {"quoting": quoting, "sheet": sheet, "header_row": header_row}
     with open_table(file, **reading) as table:
         if keep_columns:
-            others = [name for name in table.names() if name not in wanted.values()]
+            others = [name for name in table.names(**wanted) if name not in wanted.values()]
             wanted |= {f"column {name}": name for name in others}
         rows = list(table.rows(**wanted))
         if not rows:

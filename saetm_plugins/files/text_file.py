@@ -4,18 +4,10 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
-
-
-class UnknownColumn(ValueError):
-    """A column is not in the `header`, or twice."""
-
-    def __init__(self, message: str, header: list[str]):
-        super().__init__(message)
-        self.header = header
 
 
 @dataclass(frozen=True)
@@ -33,6 +25,8 @@ class TextFile:
     quoting: str | None
     sheet: str | int | None
     header_row: int
+    header: list[str] = field(default_factory=list)
+    """The names of the columns, once rows were read."""
 
     def open(self) -> IO[str]:
         """Open a file of text; line ends stay as they are."""
@@ -46,8 +40,8 @@ class TextFile:
                 if self.kind in ("csv", "tsv", "xlsx"):
                     problem += f" row {self.header_row} (header_row) of"
                 known = ", ".join(header[:30]) + ", …" * (len(header) > 30)
-                message = f"{argument} {column!r} {problem} {self.name}; it has {known}"
-                raise UnknownColumn(message, header)
+                raise ValueError(f"{argument} {column!r} {problem} {self.name}; it has {known}")
+        self.header[:] = header
         return [header.index(column) for column in columns.values()]
 
     def warn_of(self, problem: str, numbers: list[int]) -> None:

@@ -14,6 +14,7 @@ import os
 import shutil
 import sys
 import tempfile
+import warnings
 import zipfile
 import zlib
 from collections import deque
@@ -25,7 +26,7 @@ from typing import Any
 from saetm_plugins.files.csv_files import QUOTINGS, read_csv
 from saetm_plugins.files.encodings import find_encoding
 from saetm_plugins.files.json_files import read_json_rows
-from saetm_plugins.files.text_file import TextFile, UnknownColumn, import_extra
+from saetm_plugins.files.text_file import TextFile, import_extra
 from saetm_plugins.files.xlsx import read_xlsx
 from saetm_plugins.validation import check_choice, check_count
 
@@ -132,13 +133,15 @@ class TextTable(TextFile):
             yield cells
         self.warn_of("U+FFFD stands for characters that cannot be read, in row", damaged)
 
-    def names(self) -> list[str]:
-        """Return the names of all columns, but for those that stand twice."""
-        try:
-            deque(_READERS[self.kind](self, {"": "\0, which no column is called"}), maxlen=0)
-        except UnknownColumn as error:
-            return [name for name in error.header if name and error.header.count(name) == 1]
-        return []
+    def names(self, **columns: str) -> list[str]:
+        """Return the names that stand once in the header which reading `columns` finds."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # reading them for their cells gives the same ones
+            rows = self.rows(**columns)
+            next(rows, None)
+            if self.kind in ("json", "jsonl"):  # any row may have further ones
+                deque(rows, maxlen=0)
+        return [name for name in self.header if name and self.header.count(name) == 1]
 
     def as_text(self, cell: Any, row: int, column: str) -> str:
         """Return a cell as text: null and NaN as "", numbers and dates as Python prints them."""

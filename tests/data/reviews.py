@@ -103,7 +103,9 @@ def write_reviews(folder: Path) -> None:
         for row in rows:
             table.writerow(row)
             if row is rows[100]:  # by hand, as quotes in the middle of a cell come
-                file.write('00324,2024-05-03,free,4,The 5" screen of this "smart" mug is lovely\r\n')
+                file.write(
+                    '00324,2024-05-03,free,4,The 5" screen of this "smart" mug is lovely\r\n'
+                )
     with open(folder / "new.csv", "w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
         table.writerow(["id", "stars", "review"])
