@@ -9,7 +9,7 @@ PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
 BESIDE = ["octis==1.14.0", "dictionary-learning==0.1.0", "nnsight==0.3.7"]
 EXTRAS = [
     "", "offline", "bertopic", "gensim", "octis", "evaluation", "languages", "merging", "cli",
-    "images", "analysis", "all",
+    "images", "analysis", "scale", "all",
 ]  # fmt: skip
 
 
@@ -28,6 +28,13 @@ def lowest(session: nox.Session) -> None:
         "--resolution", "lowest-direct", ".[all,octis]", "pytest>=8", "pytest-timeout>=2.3"
     )
     session.run("pytest", *(session.posargs or ["tests"]))
+
+
+@nox.session(python="3.11")
+def engines(session: nox.Session) -> None:
+    """Fit shards by Ray, Dask and Spark in local mode: 700 MB to install, and Java 17."""
+    session.install(".[all,ray,dask,spark]", "pytest>=8", "pytest-timeout>=2.3")
+    session.run("pytest", *(session.posargs or ["integration/test_engines.py"]))
 
 
 @nox.session(venv_backend="uv")

@@ -30,6 +30,7 @@ PAGES += [
         "images",
         "index",
         "quickstart",
+        "scale",
         "serving",
         "texts",
     )
@@ -46,6 +47,7 @@ FEWER = {
     "Integer(5, 100)": "Integer(3, 6)",
 }
 ELSEWHERE = {  # what a block needs that is not here, and where it is tested
+    "import ray": "Ray and Spark: integration/test_engines.py",
     "push_to_hub": "the hub: integration/test_hub.py",
     "localhost": "a server: tests/evaluation/test_judge.py",
     "clip-ViT": "a model from the hub: integration/test_images.py",
@@ -89,6 +91,20 @@ def names_of_pictures() -> dict[str, Any]:
         "collections": ["web", "archive"] * 80,
         "years": [1990 + row % 20 for row in range(160)],
     }
+
+
+def names_of_shards(names: dict[str, Any]) -> dict[str, Any]:
+    """Write two shards of the documents; return their files, and the documents as a data set."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    from datasets import Dataset
+
+    table = pa.table({"text": names["docs"], "embedding": list(names["embeddings"])})
+    Path("shards").mkdir()
+    files = [f"shards/{number}.parquet" for number in range(2)]
+    for number, file in enumerate(files):
+        pq.write_table(table.slice(100 * number, 100), file)
+    return {"files": files, "dataset": Dataset(table)}
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +169,7 @@ def test_blocks_of_code_run(page, names, encoder, tmp_path, monkeypatch, recwarn
         pytest.skip("no Python in it")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))  # where OCTIS' adapter keeps embeddings
-    reader = dict(names)
+    reader = names | names_of_shards(names)
     if any("octis" in block for block in blocks):
         from octis.dataset.dataset import Dataset
 

@@ -16,7 +16,9 @@ import pytest
 from saetm_plugins import SAETopicModel, train_sae
 from saetm_plugins.corpus.embed import embed_file, save_shard
 from saetm_plugins.evaluation.chat import AnswerCache
+from saetm_plugins.files.shards import save_texts
 from saetm_plugins.octis.data import read_cached, write_cached
+from saetm_plugins.scale import sources
 
 KILLS = int(os.environ.get("SAETM_KILLS", "2"))
 RNG = np.random.default_rng(0)
@@ -80,6 +82,33 @@ def test_a_killed_training_goes_on_to_the_same_bits(tmp_path):
         again = train_sae(EMBEDDINGS, **settings, checkpoint_dir=folder, checkpoint_every=10)
         np.testing.assert_array_equal(again.decoder_, whole.decoder_)
         np.testing.assert_array_equal(again.encoder_, whole.encoder_)
+
+
+def test_a_killed_fit_over_shards_goes_on_to_the_same_bits(tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "PART", 25)
+    for number, rows in enumerate(np.split(np.arange(200), 4)):
+        shard = tmp_path / "shards" / f"{number}.npy"
+        shard.parent.mkdir(exist_ok=True)
+        np.save(shard, EMBEDDINGS[rows])
+        save_texts(shard, [TEXTS[row] for row in rows])
+    sae = train_sae(EMBEDDINGS, n_atoms=24, k=2, n_steps=80)
+
+    def fit(run_dir):
+        SAETopicModel(4, sae=sae).fit_shards(tmp_path / "shards", run_dir=run_dir, n_workers=1)
+
+    fit(tmp_path / "warm")
+    start = time.perf_counter()
+    fit(tmp_path / "whole")
+    longest, alive = 1.5 * (time.perf_counter() - start), []
+    for number, seconds in enumerate(moments(longest)):
+        run_dir = tmp_path / str(number)
+        alive.append(kill_at(lambda run_dir=run_dir: fit(run_dir), seconds))
+        fit(run_dir)
+        for file in (tmp_path / "whole").rglob("*"):
+            if file.suffix in (".safetensors", ".parquet"):
+                same = run_dir / file.relative_to(tmp_path / "whole")
+                assert file.read_bytes() == same.read_bytes(), file
+    assert any(alive)
 
 
 def saved_kinds(models):

@@ -16,7 +16,12 @@ import scipy.sparse as sp
 
 from saetm_plugins.atoms import SparseAutoencoder
 from saetm_plugins.atoms.nearness import near_atoms, nearest_cosines
-from saetm_plugins.corpus_sums import CorpusSums, embedding_sums, sum_documents
+from saetm_plugins.corpus_sums import (
+    CorpusSums,
+    document_mixtures,
+    embedding_sums,
+    sum_documents,
+)
 from saetm_plugins.emission import Emissions, fit_pooled_emissions
 from saetm_plugins.merging import (
     MERGES,
@@ -33,7 +38,7 @@ from saetm_plugins.merging import (
 from saetm_plugins.merging.labels import LabelTargets
 from saetm_plugins.numerics.arrays import index_of_words, unit_rows
 from saetm_plugins.numerics.caching import cached_property
-from saetm_plugins.numerics.mixtures import mix_words, normalize_activations, weights_of_mixtures
+from saetm_plugins.numerics.mixtures import mix_words, weights_of_mixtures
 from saetm_plugins.validation import (
     check_arrays,
     check_choice,
@@ -52,24 +57,6 @@ EMITTED_SHARE = np.float32(0.3)
 _COSINE_BINS = np.linspace(-1, 1, 1001)
 _MOST_DOCUMENTS = 1e11  # counts of more would be refused as too large for float32
 _CLASS_KERNEL_WIDTH = 0.2  # of 0.05 to 0.2, the best on held-out labels of 20 Newsgroups
-
-
-def document_mixtures(
-    sae: SparseAutoencoder, embeddings: np.ndarray, sharpening: float, device: str = "auto"
-) -> tuple[sp.csr_matrix, sp.csr_matrix]:
-    """Return the atoms of documents twice, (n, K), float32; rows sum to 1.
-
-    Returns
-    -------
-    mixtures : csr_matrix
-        What documents are about: normalised cosines with their active atoms.
-    learned_from : csr_matrix
-        What words are learned from: normalised activations, which tell atoms apart that are alike.
-    """
-    activations = sae.transform(embeddings, device=device)
-    weights = (sae.cosines(embeddings, activations), activations)
-    mixtures, learned_from = (normalize_activations(each, sharpening) for each in weights)
-    return mixtures, learned_from
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,29 @@ The sums of two batches, shards or models added are the sums over both.
 from __future__ import annotations
 
 import dataclasses
+import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 
+from saetm_plugins.atoms import SparseAutoencoder
+from saetm_plugins.atoms.choice import choose_sharpening
+from saetm_plugins.corpus.duplicates import without_atoms
+from saetm_plugins.corpus.read import Corpus, read_batch
+from saetm_plugins.corpus.vectorizers import count_known_words, default_vectorizer
+from saetm_plugins.files.folders import pack_csr, reserve_space, unpack_csr
+from saetm_plugins.files.write import write_whole
 from saetm_plugins.merging import EmbeddingSums, corpus_nearness
 from saetm_plugins.numerics.arrays import column_sums
 from saetm_plugins.numerics.caching import cached_property
+from saetm_plugins.numerics.mixtures import normalize_activations
 from saetm_plugins.numerics.parallel import balanced_ranges, map_ranges, n_threads
 from saetm_plugins.validation import check_arrays
 
@@ -26,10 +39,35 @@ _AXES = {
     "cosine_counts": "B",
 }  # fmt: skip
 _SIGNED = ("embedding", "atom_embeddings", "word_embeddings")
-_ROWS = 16_384  # documents at a time: their embeddings are copied in float64
+_BLOCK = 65_536  # documents at a time: their counts are copied in float64
+_ROWS = 16_384  # and their embeddings
 _DIMENSIONS = 16  # columns of embeddings that one thread sums
 _REPETITION = 2.0  # of a text's words, on average; one in a hundred posts of 20 Newsgroups has more
 _PAGE = 200.0  # damped counts of a document; four in a hundred posts have more
+
+
+class Origin(NamedTuple):
+    """What sums of documents were made with: sums add up where it is the same."""
+
+    sae: SparseAutoencoder
+    vocabulary: np.ndarray | None
+    sharpening: float
+
+    def check_equal(self, other: Origin) -> None:
+        """Raise a ValueError that names what differs."""
+        if self is other:
+            return
+        for same, what in (
+            (self.sae is other.sae or self.sae.has_weights_of(other.sae), "sparse autoencoders"),
+            (_equal(self.vocabulary, other.vocabulary), "vocabularies"),
+            (self.sharpening == other.sharpening, "sharpening"),
+        ):
+            if not same:
+                raise ValueError(f"sums were made with different {what}, so they do not add up")
+
+
+def _equal(one: Any, other: Any) -> bool:
+    return np.array_equal(one, other)
 
 
 @dataclass(frozen=True)
@@ -68,6 +106,8 @@ class CorpusSums:
     cosine_counts : ndarray of shape (B,), optional
         Documents by their cosine with the nearest atom, from -1 to 1, each compared with the
         others (:func:`~saetm_plugins.atoms.nearness.nearest_cosines`).
+    origin : Origin, optional
+        What the sums were made with, where :meth:`of` made them.
     """
 
     n_documents: float
@@ -85,6 +125,95 @@ class CorpusSums:
     word_embeddings: np.ndarray | None = None
     class_mass: sp.csr_matrix | None = None
     cosine_counts: np.ndarray | None = None
+    origin: Origin | None = None
+
+    @classmethod
+    def of(
+        cls,
+        sae: SparseAutoencoder,
+        vocabulary: Any,
+        batch: Any,
+        *,
+        vectorizer: Any = None,
+        sharpening: float | None = None,
+        device: str = "auto",
+    ) -> CorpusSums:
+        """Sum over a batch of documents, on any machine; :meth:`SAETopicModel.from_sums` goes on.
+
+        Parameters
+        ----------
+        sae : SparseAutoencoder
+        vocabulary : sequence of str, or None
+            The words to count, those of :class:`~saetm_plugins.scale.WordCounts` say; None: topics
+            without words.
+        batch : Corpus, pyarrow Table or RecordBatch, DataFrame or mapping of columns
+            With a column "embedding" or "embeddings", else the first one of lists, and "text".
+        vectorizer : scikit-learn CountVectorizer, optional
+            How texts become words; None: :func:`saetm_plugins.text.default_vectorizer`.
+        sharpening, device
+            As of :class:`~saetm_plugins.SAETopicModel`.
+        """
+        corpus = batch if isinstance(batch, Corpus) else read_batch(batch, vocabulary is not None)
+        words = None
+        if vocabulary is not None:
+            words = np.asarray(vocabulary, dtype=object)
+            counter = count_known_words(vectorizer or default_vectorizer(0), words)
+            corpus = corpus.count_words(counter, words)
+        corpus = corpus.with_blank()
+        if corpus.distinct is None:
+            corpus = corpus.with_distinct()
+        sharpening = choose_sharpening(sharpening, sae)
+        mixtures, learned_from = (
+            without_atoms(each, corpus.blank)
+            for each in document_mixtures(sae, corpus.embeddings, sharpening, device)
+        )
+        kept = mixtures[~corpus.blank]
+        sums = sum_documents(*corpus.take_distinct(learned_from), sae.n_features, kept)
+        return dataclasses.replace(sums, origin=Origin(sae, words, sharpening))
+
+    def save(self, file: str | os.PathLike[str]) -> None:
+        """Write one ``.safetensors`` file, with atoms and vocabulary, completely or not at all."""
+        tensors: dict[str, np.ndarray] = {}
+        for name, value in self.named():
+            if sp.issparse(value):
+                tensors |= pack_csr(name, value)
+            elif value is not None:
+                tensors[name] = np.atleast_1d(value)
+        facts: dict[str, Any] = {}
+        if (origin := self.origin) is not None:
+            tensors |= {f"sae.{name}": array for name, array in origin.sae.weights().items()}
+            words = None if origin.vocabulary is None else origin.vocabulary.tolist()
+            facts = {"sae": origin.sae.config(), "words": words, "sharpening": origin.sharpening}
+        about = {"origin": json.dumps(facts)}
+        reserve_space(Path(file).parent, sum(array.nbytes for array in tensors.values()))
+        write_whole(Path(file), lambda target: save_file(tensors, target, metadata=about))
+
+    @classmethod
+    def load(cls, file: str | os.PathLike[str]) -> CorpusSums:
+        """Read what :meth:`save` wrote; a ValueError where it is damaged."""
+        try:
+            with safe_open(file, framework="numpy") as opened:
+                tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+                facts = json.loads(opened.metadata()["origin"])
+            found: dict[str, Any] = {}
+            for field in dataclasses.fields(cls):
+                if f"{field.name}.data" in tensors:
+                    found[field.name] = unpack_csr(field.name, tensors)
+                elif field.name in tensors:
+                    array = tensors[field.name]
+                    found[field.name] = float(array[0]) if field.type == "float" else array
+            if facts:
+                weights = {
+                    name.removeprefix("sae."): array
+                    for name, array in tensors.items()
+                    if name.startswith("sae.")
+                }
+                words = None if facts["words"] is None else np.array(facts["words"], dtype=object)
+                sae = SparseAutoencoder(weights, **facts["sae"])
+                found["origin"] = Origin(sae, words, facts["sharpening"])
+            return cls(**found)
+        except (SafetensorError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{str(file)!r} holds no sums, or damaged ones: {error}") from error
 
     def __post_init__(self) -> None:
         check_arrays(self, _AXES, signed=_SIGNED)
@@ -101,8 +230,10 @@ class CorpusSums:
         Raises
         ------
         ValueError
-            When only one has words.
+            When only one has words, or they were made with different atoms, words or sharpening.
         """
+        if self.origin is not None and other.origin is not None:
+            self.origin.check_equal(other.origin)
         if (self.atom_words is None) != (other.atom_words is None):
             raise ValueError("one of the sums has words and the other has none")
         sums: dict[str, Any] = {}
@@ -112,18 +243,19 @@ class CorpusSums:
                 sums[name] = more if value is None else value
             else:
                 sums[name] = value + more
-        return CorpusSums(**sums)
+        return CorpusSums(**sums, origin=None if other.origin is None else self.origin)
 
     def __mul__(self, factor: float) -> CorpusSums:
         """Return the sums with every document counted `factor` times."""
         scaled: dict[str, Any] = {
             name: None if value is None else value * factor for name, value in self.named()
         }
-        return CorpusSums(**scaled)
+        return CorpusSums(**scaled, origin=self.origin)
 
     def named(self) -> Iterator[tuple[str, Any]]:
         """Return names and values of the sums."""
-        return ((name, getattr(self, name)) for name in self.__dataclass_fields__)
+        names = (name for name in self.__dataclass_fields__ if name != "origin")
+        return ((name, getattr(self, name)) for name in names)
 
     @cached_property
     def nearness(self) -> np.ndarray:
@@ -152,7 +284,26 @@ class CorpusSums:
             document_frequency=spread(self.document_frequency),
             embedded_document_frequency=spread(self.embedded_document_frequency),
             word_embeddings=spread(self.word_embeddings),
+            origin=None,
         )
+
+
+def document_mixtures(
+    sae: SparseAutoencoder, embeddings: np.ndarray, sharpening: float, device: str = "auto"
+) -> tuple[sp.csr_matrix, sp.csr_matrix]:
+    """Return the atoms of documents twice, (n, K), float32; rows sum to 1.
+
+    Returns
+    -------
+    mixtures : csr_matrix
+        What documents are about: normalised cosines with their active atoms.
+    learned_from : csr_matrix
+        What words are learned from: normalised activations, which tell atoms apart that are alike.
+    """
+    activations = sae.transform(embeddings, device=device)
+    weights = (sae.cosines(embeddings, activations), activations)
+    mixtures, learned_from = (normalize_activations(each, sharpening) for each in weights)
+    return mixtures, learned_from
 
 
 def sum_documents(
@@ -179,10 +330,31 @@ def sum_documents(
         Of all documents, those that repeat another one as well; of whole ones, where the n rows are
         passages. Shares count these, all else the n rows. None: `doc_atoms`.
     """
+    n_rows, total = doc_atoms.shape[0], None
+    for first in range(0, max(n_rows, 1), _BLOCK):  # so that copies in float64 are small
+        rows = slice(first, first + _BLOCK)
+        sums = _sum_block(
+            doc_atoms[rows],
+            None if counts is None else counts[rows],
+            None if embeddings is None else embeddings[rows],
+            width,
+        )
+        total = sums if total is None else total + sums
+    assert total is not None
+    shares = doc_atoms if mixtures is None else mixtures
+    n_documents = float(shares.shape[0])
+    return dataclasses.replace(total, n_documents=n_documents, atom_mass=column_sums(shares))
+
+
+def _sum_block(
+    doc_atoms: sp.csr_matrix,
+    counts: sp.csr_matrix | None,
+    embeddings: np.ndarray | None,
+    width: int,
+) -> CorpusSums:
     weights = sp.csr_matrix(doc_atoms, dtype=np.float64)
     n_rows, n_atoms = weights.shape
     mass = np.asarray(weights.sum(axis=0)).ravel()
-    shares = weights if mixtures is None else mixtures
     lengths = np.ones(n_rows)
     presence = atom_words = frequency = word_embeddings = None
     if counts is not None:
@@ -208,10 +380,10 @@ def sum_documents(
         )
     embedded = float(embeddings is not None)
     return CorpusSums(
-        n_documents=float(shares.shape[0]),
+        n_documents=float(n_rows),
         n_distinct=float(n_rows),
         n_embedded=embedded * n_rows,
-        atom_mass=column_sums(shares),
+        atom_mass=mass,
         distinct_atom_mass=mass,
         embedded_atom_mass=embedded * mass,
         atom_pairs=_product(weights, sp.csr_matrix(sp.diags(lengths) @ weights)),

@@ -6,6 +6,7 @@ The base of :class:`~saetm_plugins.model.SAETopicModel`, which learns the two va
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -25,7 +26,9 @@ from saetm_plugins.corpus.chunker import Chunker, fine_chunker
 from saetm_plugins.corpus.passages import Passages
 from saetm_plugins.corpus.read import Corpus, FittedPassages
 from saetm_plugins.corpus.words import check_languages
+from saetm_plugins.decisions import UNDECIDED
 from saetm_plugins.model_encoder import encoder_of, read_documents
+from saetm_plugins.numerics.parallel import even_ranges
 from saetm_plugins.topics import Topics
 from saetm_plugins.validation import check_count, check_mixtures_of_atoms
 
@@ -33,6 +36,7 @@ _DEFAULT_N_TOPICS = 50
 _TOPICS_OF_A_BOOK = 10
 DOCUMENTS_PER_TOPIC = 10
 """That a topic needs."""
+_ROWS = 65_536  # documents whose mixtures are in memory at a time
 _MAX_UNDO = 20
 """Edits that can be undone."""
 
@@ -48,17 +52,12 @@ class FittedTopics:
     """
 
     atoms_: AtomModel
-    topics_: Topics
     doc_atoms_: sp.csr_matrix
-    doc_topics_: np.ndarray
-    labels_: np.ndarray
     merge: str
     outlier_threshold: float
     transform: Any
     words_of_language_: dict[str, list[str]] | None = None
     """Of documents in several languages: the words of each, by its ISO 639-1 code."""
-    earlier_topics_: tuple[Topics, ...] = ()
-    """What :meth:`undo` goes back to, the last edit last."""
     chunk_: Any = None
     """How long texts are read, see ``fit``."""
     passages_: FittedPassages | None = None
@@ -71,6 +70,11 @@ class FittedTopics:
     """The encoder's name in the file of a saved model, where it has one; never a folder."""
     encoder_argument = "encoder"
     """What the user calls the encoder, for warnings."""
+    _cut: Topics | None = None
+    _earlier_cuts: tuple[Topics, ...] = ()
+    _cut_is_old = False
+    """Whether documents came since: the cuts' words and shares are then renewed when asked for."""
+    _of_documents: dict[str, np.ndarray]
 
     def retopic(self, n_topics: int | str | None, merge: str | None = None) -> Any:
         """Cut the atoms into another number of topics, in place; nothing is retrained.
@@ -105,7 +109,7 @@ class FittedTopics:
         topics.
         """
         if n_topics is None:
-            n_topics = default_n_topics(atoms, doc_atoms.shape[0])
+            n_topics = default_n_topics(atoms)
         if before is None:
             found = cuts.cut(atoms, n_topics, merge)
             return replace(found, outlier_share=self.outlier_threshold)
@@ -180,8 +184,91 @@ class FittedTopics:
 
     def set_topics(self, topics: Topics) -> None:
         """Take over a cut of :attr:`atoms_`, see :mod:`saetm_plugins.topics`."""
-        self.labels_, self.doc_topics_ = topics.mixtures(self.doc_atoms_, topics.groups)
-        self.topics_, self.earlier_topics_ = topics, ()
+        self._cut, self._earlier_cuts, self._cut_is_old = topics, (), False
+        self._of_documents = {}
+
+    def set_documents(self, atoms: AtomModel, doc_atoms: sp.csr_matrix) -> None:
+        """Take over atoms that learned from more documents; `doc_atoms` (n, K) are the last ones.
+
+        Topics keep their atoms and numbers. Their words and shares are solved when asked for.
+        """
+        undecided = np.zeros(doc_atoms.shape[0], dtype=np.int64)
+        *earlier, cut = (
+            each.of_documents(undecided) for each in (*self._earlier_cuts, self._now())
+        )
+        self.atoms_, self.doc_atoms_ = atoms, doc_atoms
+        self._cut, self._earlier_cuts, self._cut_is_old = cut, tuple(earlier), True
+        self._of_documents = {}
+
+    def without_documents(self) -> Any:
+        """Return a copy without what is known of each fitted document, for serving.
+
+        It is small and independent of the size of the corpus. It transforms, re-cuts, edits and
+        learns as this one does; :attr:`doc_atoms_`, :attr:`doc_topics_` and :attr:`labels_` have no
+        rows, and what was decided about single documents is left out.
+        """
+        check_is_fitted(self, "atoms_")
+        model: Any = copy.copy(self)
+        model.set_topics(self.topics_.of_documents(np.zeros(0, dtype=np.int64)))
+        model.doc_atoms_ = sp.csr_matrix((0, self.atoms_.n_atoms), dtype=np.float32)
+        model.passages_ = None
+        return model
+
+    def _now(self) -> Topics:
+        if self._cut is None:
+            raise AttributeError("topics_")  # as Python says of a model that is not fitted
+        return self._cut
+
+    def _renew(self) -> None:
+        if self._cut_is_old:
+            cut = cuts.renew(self.atoms_, self._now())
+            self._earlier_cuts = tuple(cuts.renew(self.atoms_, c) for c in self._earlier_cuts)
+            self._cut, self._cut_is_old = cut, False
+
+    @property
+    def topics_(self) -> Topics:
+        """The current cut."""
+        self._now()
+        self._renew()
+        return self._now()
+
+    @topics_.setter
+    def topics_(self, topics: Topics) -> None:
+        self._cut = topics
+
+    @property
+    def earlier_topics_(self) -> tuple[Topics, ...]:
+        """What :meth:`undo` goes back to, the last edit last."""
+        self._renew()
+        return self._earlier_cuts
+
+    @earlier_topics_.setter
+    def earlier_topics_(self, earlier: tuple[Topics, ...]) -> None:
+        self._earlier_cuts = earlier
+
+    @property
+    def doc_topics_(self) -> np.ndarray:
+        """Mixtures of the fitted documents, (n, n_topics); a ValueError above 6 GiB."""
+        topics, found = self.topics_, self._of_documents
+        if "mixtures" not in found:
+            found["labels"], found["mixtures"] = topics.mixtures(self.doc_atoms_, topics.groups)
+        return found["mixtures"]
+
+    @property
+    def labels_(self) -> np.ndarray:
+        """The main topic of each fitted document, (n,), or -1."""
+        topics, found, n_rows = self.topics_, self._of_documents, self.doc_atoms_.shape[0]
+        if n_rows <= _ROWS:
+            found["mixtures"] = self.doc_topics_
+        elif "labels" not in found:
+            groups = np.full(n_rows, UNDECIDED) if topics.groups is None else topics.groups
+            found["labels"] = np.concatenate(
+                [
+                    topics.mixtures(self.doc_atoms_[a:b], groups[a:b])[0]
+                    for a, b in even_ranges(n_rows, _ROWS)
+                ]
+            )
+        return found["labels"]
 
     def topics_of(self, doc_atoms: sp.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
         """Return the topics of documents given by their atoms.
@@ -324,13 +411,12 @@ def warn_of_one_document(model: FittedTopics, corpus: Corpus) -> None:
     top = np.argsort(-model.components_, axis=1)[:, :10]
     columns = np.unique(top)
     counts = sp.csc_matrix(corpus.counts[:, columns])
-    shares = np.asarray(model.doc_topics_)
     remarks = []
     for topic, words in enumerate(np.searchsorted(columns, top)):
         held = np.asarray(counts[:, words].sum(axis=1)).ravel()
         if corpus.passages is not None:
             held = np.bincount(corpus.passages.documents, held, corpus.n_documents)
-        held = held * shares[:, topic]
+        held = held * (model.doc_atoms_ @ model.atom_topics_[:, [topic]]).toarray()[:, 0]
         if held.max() > held.sum() / 2:
             remarks.append(f"{topic} (document {held.argmax()})")
     if remarks:
@@ -355,13 +441,13 @@ def warn_of_topics(model: FittedTopics, asked: int | str | None) -> None:
         warnings.warn("; ".join(remarks), UserWarning, stacklevel=4)
 
 
-def default_n_topics(atoms: AtomModel, n_documents: int) -> int:
+def default_n_topics(atoms: AtomModel) -> int:
     """Return the number of topics where none is asked for: 50, or one per ten documents.
 
     A few long texts, a book say, have up to ten topics, one per ten passages. Never more than there
     are live atoms.
     """
-    n_topics = n_documents // DOCUMENTS_PER_TOPIC
+    n_topics = int(atoms.sums.n_documents) // DOCUMENTS_PER_TOPIC
     if atoms.sums.n_distinct > atoms.sums.n_documents:  # passages of long texts
         n_passages = int(atoms.sums.n_distinct)
         n_topics = max(n_topics, min(_TOPICS_OF_A_BOOK, n_passages // DOCUMENTS_PER_TOPIC))

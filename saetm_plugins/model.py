@@ -7,6 +7,8 @@ method puts others in their place.
 
 from __future__ import annotations
 
+import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache, partial, reduce
@@ -24,7 +26,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from saetm_plugins import assignments
 from saetm_plugins import topics as cuts
-from saetm_plugins.atom_model import AtomModel, document_mixtures
+from saetm_plugins.atom_model import AtomModel
 from saetm_plugins.atoms import SparseAutoencoder
 from saetm_plugins.atoms.choice import SAE_CHOICES, choose_sae, choose_sharpening, given_sae
 from saetm_plugins.atoms.encoding import ACTIVATIONS
@@ -37,14 +39,17 @@ from saetm_plugins.corpus.texts import check_documents
 from saetm_plugins.corpus.vectorizers import (
     check_bow,
     check_vectorizer,
+    count_known_words,
+    default_vectorizer,
     merge_vectorizers,
 )
 from saetm_plugins.corpus.words import check_language
-from saetm_plugins.corpus_sums import sum_documents
+from saetm_plugins.corpus_sums import CorpusSums, document_mixtures, sum_documents
 from saetm_plugins.fitted_topics import FittedTopics, warn_of_one_document, warn_of_topics
 from saetm_plugins.merging import MERGES
 from saetm_plugins.merging.labels import check_seed_topics
 from saetm_plugins.model_encoder import (
+    complete_word_vectors,
     documents_are_optional,
     find_targets,
     find_word_vectors,
@@ -52,6 +57,7 @@ from saetm_plugins.model_encoder import (
     read_documents,
 )
 from saetm_plugins.model_files import load_model, save_model
+from saetm_plugins.scale.mapping import MapBatches
 from saetm_plugins.validation import (
     all_or_nothing,
     as_list,
@@ -63,7 +69,7 @@ from saetm_plugins.validation import (
 
 
 @documents_are_optional
-class SAETopicModel(FittedTopics, TransformerMixin, BaseEstimator):
+class SAETopicModel(FittedTopics, MapBatches, TransformerMixin, BaseEstimator):
     """Topic model on a sparse autoencoder: trained once, cut into any number of topics at will.
 
     Parameters
@@ -312,7 +318,7 @@ class SAETopicModel(FittedTopics, TransformerMixin, BaseEstimator):
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         distinct = take(corpus.embeddings, corpus.distinct)
         sae = choose_sae(self, distinct, seed, of_images=images is not None)
-        sharpening = choose_sharpening(self, sae)
+        sharpening = choose_sharpening(self.sharpening, sae)
         row_atoms, learned_from = (
             without_atoms(mixtures, corpus.blank)
             for mixtures in document_mixtures(sae, corpus.embeddings, sharpening, self.device)
@@ -321,7 +327,8 @@ class SAETopicModel(FittedTopics, TransformerMixin, BaseEstimator):
         # Stage 2: atoms → words, by sums over the documents.
         corpus = spoken.drop_stop_words(corpus, learned_from)
         mixtures = corpus.per_document(row_atoms)[~corpus.blank_documents]
-        sums = sum_documents(*corpus.take_distinct(learned_from), sae.n_features, mixtures)
+        own, counts = (take(each, corpus.distinct) for each in (learned_from, corpus.counts))
+        sums = sum_documents(own, counts, distinct, sae.n_features, mixtures)
         if known is not None:
             of_documents = corpus.per_document(learned_from).astype(np.float64)
             sums = replace(sums, class_mass=sp.csr_matrix(of_documents.T @ known.codes))
@@ -339,7 +346,7 @@ class SAETopicModel(FittedTopics, TransformerMixin, BaseEstimator):
             class_weight=class_weight,
         )
         atoms = replace(atoms, word_vectors=find_word_vectors(self, atoms, matches))
-        atoms = atoms.with_cosines_of(distinct, take(learned_from, corpus.distinct))
+        atoms = atoms.with_cosines_of(distinct, own)
 
         # Stage 3: atoms → topics.
         row_atoms = without_atoms(atoms.with_near_atoms(row_atoms, corpus.embeddings), corpus.blank)
@@ -374,10 +381,11 @@ class SAETopicModel(FittedTopics, TransformerMixin, BaseEstimator):
         """Learn words, prevalence and keywords from more documents; the first call is a fit.
 
         The autoencoder, the vocabulary, the atoms of topics and their numbers stay; the topics'
-        words and shares are renewed. What is kept of earlier documents is sums, so memory does not
-        grow, and the order of batches does not matter: :meth:`retopic` afterwards gives what it
-        would after one fit of all documents with this autoencoder and vocabulary, where no text of
-        a batch stands in another one too: repeats are found within a call alone.
+        words and shares are renewed when they are asked for. What is kept of earlier documents is
+        sums, so memory does not grow, and the order of batches does not matter: :meth:`retopic`
+        afterwards gives what it would after one fit of all documents with this autoencoder and
+        vocabulary, where no text of a batch stands in another one too: repeats are found within a
+        call alone.
         :attr:`doc_atoms_`, :attr:`doc_topics_` and :attr:`labels_` describe the last batch (as
         ``MiniBatchKMeans.labels_`` does).
 
@@ -392,7 +400,7 @@ class SAETopicModel(FittedTopics, TransformerMixin, BaseEstimator):
         chunk : "fitted", "auto", Chunker or None, default="fitted"
             As in :meth:`fit`; by default as it was there.
         """
-        if not hasattr(self, "topics_"):
+        if not hasattr(self, "atoms_"):
             if doc_atoms is not None:
                 raise ValueError("doc_atoms needs a fitted model; the first batch needs embeddings")
             chunk = "auto" if isinstance(chunk, str) and chunk == "fitted" else chunk
@@ -427,25 +435,19 @@ class SAETopicModel(FittedTopics, TransformerMixin, BaseEstimator):
             row_atoms = without_atoms(near, corpus.blank)
             batch = corpus.per_document(row_atoms)
         with all_or_nothing(self):
-            self.atoms_, self.doc_atoms_ = atoms, batch
+            self.set_documents(atoms, batch)
             self.passages_ = corpus.of_passages(row_atoms)
-            undecided = np.zeros(self.doc_atoms_.shape[0], dtype=np.int64)
-            *undo, topics = (
-                cuts.renew(atoms, cut.of_documents(undecided))
-                for cut in (*self.earlier_topics_, self.topics_)
-            )
-            self.set_topics(topics)
-            self.earlier_topics_ = tuple(undo)
-        corpus.warn_of_blank(self.topics_.where_blank)
+        corpus.warn_of_blank(self._now().where_blank)
         return self
 
     @classmethod
     def merge_models(cls, models: Sequence[SAETopicModel]) -> SAETopicModel:
-        """Merge models that share a sparse autoencoder, exactly.
+        """Merge models that share a sparse autoencoder.
 
-        The result is what one fit on the documents of all gives, with this autoencoder, vocabulary
-        and word vectors, where they share no text (see :meth:`partial_fit`). Different vocabularies
-        are united; a word that a model did not count is taken not to occur in its documents.
+        The result is what one fit on the documents of all gives, with this autoencoder and
+        vocabulary, where they share no text (see :meth:`partial_fit`). Different vocabularies are
+        united, with a warning: a word that a model did not count is taken not to occur in its
+        documents. :class:`~saetm_plugins.scale.WordCounts` makes a common vocabulary.
         Parameters and seed are the first model's, and so are labels where its topics survive;
         topics are cut anew. :attr:`doc_atoms_` are those of the models: what a document is near
         to was found among the documents of its own model.
@@ -464,8 +466,13 @@ class SAETopicModel(FittedTopics, TransformerMixin, BaseEstimator):
             check_is_fitted(model, "topics_")
         first = models[0]
         atoms = reduce(add, (model.atoms_ for model in models))
+        if any(not np.array_equal(model.vocabulary_, atoms.vocabulary) for model in models):
+            message = "models count different words; each word counts where its model knew it alone"
+            warnings.warn(message, UserWarning, stacklevel=2)
         merged = cls(**first.get_params(deep=False))
-        merged.atoms_ = atoms
+        merged.encoder_not_saved_ = first.encoder_not_saved_
+        merged.encoder_named_in_file_ = first.encoder_named_in_file_
+        merged.atoms_ = atoms = complete_word_vectors(merged, atoms)
         merged.chunk_ = first.chunk_
         merged.words_of_language_ = unite([model.words_of_language_ for model in models])
         merged.doc_atoms_ = sp.vstack([model.doc_atoms_ for model in models], format="csr")
@@ -486,6 +493,76 @@ class SAETopicModel(FittedTopics, TransformerMixin, BaseEstimator):
             merged.take_edit(assignments.gather_moves(atoms, merged.topics_, sources))
         merged.set_topics(merged.topics_)
         return merged
+
+    @classmethod
+    def from_sums(
+        cls, sums: CorpusSums, n_topics: int | str | None = 50, **parameters: Any
+    ) -> SAETopicModel:
+        """Make a model of sums over documents: topics and their words, as of one fit of them all.
+
+        :attr:`doc_atoms_`, :attr:`doc_topics_` and :attr:`labels_` have no rows.
+
+        Parameters
+        ----------
+        sums : CorpusSums
+            Added up from :meth:`~saetm_plugins.corpus_sums.CorpusSums.of`.
+        n_topics : int, "auto" or None, default=50
+        **parameters
+            As of the constructor. With `encoder` the words' vectors are the encoder's, unless
+            `word_vectors` says otherwise; `vectorizer` is what counted the words.
+
+        Raises
+        ------
+        TypeError
+            When the sums are not those of :meth:`CorpusSums.of`.
+        """
+        if not isinstance(sums, CorpusSums) or sums.origin is None:
+            raise TypeError(f"sums must be those of CorpusSums.of; found {type(sums).__name__}")
+        origin = sums.origin
+        model = cls(n_topics, **{"sae": origin.sae, "sharpening": origin.sharpening, **parameters})
+        model.check_parameters()
+        vectorizer = None
+        if origin.vocabulary is not None:
+            vectorizer = model.vectorizer or default_vectorizer(int(sums.n_distinct))
+            vectorizer = count_known_words(vectorizer, origin.vocabulary)
+        return model.take_sums(sums, vectorizer)
+
+    def take_sums(
+        self, sums: CorpusSums, vectorizer: Any, sample: Corpus | None = None
+    ) -> SAETopicModel:
+        """Learn topics from sums over documents that `vectorizer` counted the words of.
+
+        A `sample` of the documents tells whether the encoder made the embeddings, and what
+        `seed_topics` mean; without one, an encoder that has a name is believed.
+        """
+        assert sums.origin is not None
+        named = self.encoder is not None or sums.origin.sae.encoder_name is not None
+        matches, targets = cache(lambda: named), None
+        if sample is not None:
+            matches = cache(partial(is_made_by_encoder, self, sample))
+            targets = find_targets(self, sample, matches)
+        sae, vocabulary, sharpening = sums.origin
+        atoms = AtomModel(
+            sae,
+            sums=replace(sums, origin=None),
+            vocabulary=vocabulary,
+            sharpening=sharpening,
+            random_state=int(check_random_state(self.random_state).randint(2**31 - 1)),
+            solver=self.solver,
+            n_iter=self.emission_n_iter,
+            device=str(self.device),
+            label_targets=targets,
+        )
+        atoms = replace(atoms, word_vectors=find_word_vectors(self, atoms, matches))
+        doc_atoms = sp.csr_matrix((0, sae.n_atoms), dtype=np.float32)
+        topics = self.cut_atoms(atoms, doc_atoms, self.n_topics, self.merge)
+        with all_or_nothing(self):
+            self.atoms_, self.doc_atoms_, self.vectorizer_ = atoms, doc_atoms, vectorizer
+            self.encoder_not_saved_ = self.vectorizer_not_saved_ = False
+            self.chunk_ = self.passages_ = self.words_of_language_ = None
+            self.set_topics(topics)
+        warn_of_topics(self, self.n_topics)
+        return self
 
     def relearn_words(self, bow: Any, vocabulary: Any, vectorizer: Any = None) -> Any:
         """Learn the words of the atoms anew, in another vocabulary; atoms and topics stay.
@@ -546,6 +623,73 @@ class SAETopicModel(FittedTopics, TransformerMixin, BaseEstimator):
         doc_atoms = self.transform_atoms(documents, embeddings, images=images, chunk=chunk)
         return self.topics_of(doc_atoms)[1]
 
+    def fit_shards(
+        self,
+        source: Any,
+        *,
+        run_dir: str | os.PathLike[str],
+        engine: str = "local",
+        text_column: str | None = "text",
+        n_workers: int | None = None,
+    ) -> SAETopicModel:
+        """Fit to documents that need not fit into memory; as :meth:`fit` of them all.
+
+        Sums over parts of the documents are added up, so the topics are those of one fit with this
+        autoencoder and vocabulary, however they are split. Documents are read four times: to check
+        them, find copies and take the sample that atoms are trained on (unless `sae` is given); for
+        the vocabulary; for the sums; and to write their topics. A run that was killed goes on.
+
+        Parameters
+        ----------
+        source : path, Hugging Face Dataset or IterableDataset, or iterable of pyarrow batches
+            Texts and their embeddings. A path is a folder of ``.npy`` shards as ``saetm embed``
+            writes, or of ``.parquet`` or ``.arrow`` files with a column of embeddings.
+        run_dir : path
+            A new folder, or that of the run to go on with. Afterwards ``model`` in it is the saved
+            model and ``documents`` the topics of all documents in Parquet: shard, row, topic,
+            mixture.
+        engine : {"local", "ray", "dask", "spark"}, default="local"
+            Who does the work: processes of this machine, or a cluster whose machines all see
+            `source` and `run_dir`.
+        text_column : str, default="text"
+            None: topics without words.
+        n_workers : int, optional
+            Processes of the engine "local".
+
+        Returns
+        -------
+        SAETopicModel
+            Without documents: :attr:`doc_atoms_`, :attr:`doc_topics_`, :attr:`labels_` have no
+            rows.
+        """
+        from saetm_plugins.scale.run import fit_shards
+
+        with all_or_nothing(self):
+            return fit_shards(self, source, run_dir, engine, text_column, n_workers)
+
+    def transform_shards(
+        self,
+        source: Any,
+        out: str | os.PathLike[str],
+        *,
+        engine: str = "local",
+        text_column: str | None = "text",
+        n_workers: int | None = None,
+    ) -> Any:
+        """Write the topics of documents in shards to Parquet: shard, row, topic, mixture.
+
+        Parameters
+        ----------
+        source, engine, text_column, n_workers
+            As of :meth:`fit_shards`.
+        out : path
+            A folder, one file a part; what a call that was killed has written stays.
+        """
+        from saetm_plugins.scale.run import transform_shards
+
+        check_is_fitted(self, "topics_")
+        return transform_shards(self, source, out, engine, text_column, n_workers)
+
     def transform_atoms(
         self,
         documents: Any = None,
@@ -561,7 +705,7 @@ class SAETopicModel(FittedTopics, TransformerMixin, BaseEstimator):
         check_is_fitted(self, "topics_")
         corpus = read_documents(self, documents, embeddings, images, sae=self.sae_, chunk=chunk)
         corpus = corpus.with_blank(self.vectorizer_)
-        corpus.warn_of_blank(self.topics_.where_blank)
+        corpus.warn_of_blank(self._now().where_blank)
         row_atoms = self.atoms_.mixtures(corpus.embeddings)
         return corpus.per_document(without_atoms(row_atoms, corpus.blank))
 

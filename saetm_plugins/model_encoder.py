@@ -7,6 +7,7 @@ it.
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -110,6 +111,28 @@ def find_word_vectors(
             f"{atoms.sae.n_features}, so another encoder made them"
         )
     return vectors
+
+
+def complete_word_vectors(model: Any, atoms: AtomModel) -> AtomModel:
+    """Return merged atoms with the vectors of the words that one fit would have encoded."""
+    if atoms.word_vectors is None or not isinstance(model.word_vectors, str):
+        return atoms
+    chosen = select_words_to_encode(atoms.sums.atom_words, atoms.sums.nearness)
+    vectors = np.zeros_like(atoms.word_vectors)
+    vectors[chosen] = atoms.word_vectors[chosen]
+    missing = chosen[~vectors[chosen].any(axis=1)]
+    if len(missing):
+        words = [str(word) for word in atoms.vocabulary]  # type: ignore[union-attr]
+        try:
+            vectors += encode_words(encoder_of(model, model.sae), words, missing)
+        except (ValueError, OSError, ImportError) as error:
+            warnings.warn(
+                f"{len(missing)} of {len(chosen)} words have no vector, as no model encoded them "
+                f"and the encoder is not here ({error})",
+                UserWarning,
+                stacklevel=3,
+            )
+    return replace(atoms, word_vectors=vectors)
 
 
 def find_targets(model: Any, corpus: Corpus, matches: Callable[[], bool]) -> LabelTargets | None:

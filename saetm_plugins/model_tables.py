@@ -105,17 +105,21 @@ def topic_table(model: Any, *, n_words: int = 10) -> pd.DataFrame:
     -------
     DataFrame
         Columns ``topic``; ``name``, the label or else the first words; ``documents``, of how many
-        fitted documents it is the largest topic; ``share``, its mean share of them; ``words``,
-        the most probable first, separated by blanks ("" in a model fitted without documents).
+        fitted documents it is the largest topic (where the model does not hold them, its share of
+        their number); ``share``, its mean share of them; ``words``, the most probable first,
+        separated by blanks ("" in a model fitted without documents).
     """
     import pandas as pd
 
     labels = np.asarray(model.labels_)
+    sizes = np.bincount(labels[labels >= 0], minlength=model.n_topics_)
+    if len(labels) == 0:
+        sizes = np.rint(model.topic_prevalence_ * model.n_documents_seen_).astype(np.int64)
     return pd.DataFrame(
         {
             "topic": np.arange(model.n_topics_),
             "name": name_topics_by_words(model),
-            "documents": np.bincount(labels[labels >= 0], minlength=model.n_topics_),
+            "documents": sizes,
             "share": np.asarray(model.topic_prevalence_, dtype=np.float32),
             "words": [" ".join(words) for words in words_of_topics(model, n_words)],
         }

@@ -16,6 +16,9 @@ from sklearn.utils import check_array
 
 DENSE_LIMIT = 6 * 2**30
 """Bytes of the largest dense array that is made; more is refused before the work."""
+HALF_LIMIT = 2**30
+"""Bytes that float16 embeddings are copied to; larger ones are read a block at a time."""
+_ROWS = 65_536  # of a block
 _LARGEST_SQUARE = np.finfo(np.float32).max / 16  # of a row's norm; centring may double the norm
 
 
@@ -25,12 +28,25 @@ def check_embeddings(
     name: str = "embeddings",
     n_rows: int | None = None,
     width: int | None = None,
+    keep_half: bool = False,
 ) -> np.ndarray:
-    """Return vectors in any container as a finite, C-contiguous float32 array of shape (n, d)."""
-    array = _real_array(embeddings, name)
+    """Return vectors in any container as a finite, C-contiguous float32 array of shape (n, d).
+
+    `keep_half` leaves float16 as it is, where :func:`is_large_half`; on disk, if memory-mapped.
+    """
+    array = _real_array(embeddings, name, keep_half=keep_half)
     check_shape(array, name, n_rows=n_rows, width=width)
+    if array.dtype == np.float16:
+        for first in range(0, len(array), _ROWS):
+            check_rows(array[first : first + _ROWS].astype(np.float32), name, first)
+        return array
     check_rows(array, name)
     return array
+
+
+def is_large_half(array: np.ndarray) -> bool:
+    """Tell whether an array is of float16, and would take more than 1 GiB as float32."""
+    return array.dtype == np.float16 and 2 * array.nbytes > HALF_LIMIT
 
 
 def check_shape(
@@ -267,7 +283,7 @@ def without_tensors(values: Any, name: str) -> Any:
     return [without_tensors(row, name) for row in values] if any(special) else values
 
 
-def _real_array(values: Any, name: str) -> np.ndarray:
+def _real_array(values: Any, name: str, *, keep_half: bool = False) -> np.ndarray:
     """Return an array, tensor or sequence of vectors as a C-contiguous array of float32."""
     if type(values) is np.ndarray and values.dtype == np.float32:
         return np.ascontiguousarray(values)  # check_array takes 0.1 ms
@@ -275,6 +291,8 @@ def _real_array(values: Any, name: str) -> np.ndarray:
         values = without_tensors(values, name)
         if str(getattr(values, "dtype", "")) == "object":  # vectors in a pandas Series
             values = without_tensors(list(values), name)
+        if keep_half and isinstance(values, np.ndarray) and is_large_half(values):
+            return np.ascontiguousarray(values)
         with np.errstate(over="ignore"):
             return check_array(values, dtype=np.float32, order="C", ensure_all_finite=False)
     except (TypeError, ValueError, OverflowError, RuntimeError) as error:

@@ -9,7 +9,6 @@ import pandas as pd
 import scipy.sparse as sp
 
 from saetm_plugins.analysis.fitted import as_topic_model, document_atoms, topic_names
-from saetm_plugins.atom_model import document_mixtures
 from saetm_plugins.atoms.choice import SHARPENING_OF_FOUNDATION
 from saetm_plugins.atoms.foundation import atom_descriptions, load_foundation, unexplained
 from saetm_plugins.corpus.chunker import Chunker
@@ -17,6 +16,7 @@ from saetm_plugins.corpus.duplicates import find_blank
 from saetm_plugins.corpus.encoders import load_encoder
 from saetm_plugins.corpus.passages import Passages
 from saetm_plugins.corpus.read import read_corpus
+from saetm_plugins.corpus_sums import document_mixtures
 from saetm_plugins.model import SAETopicModel
 from saetm_plugins.topics import check_topics
 from saetm_plugins.validation import check_count, check_embeddings, check_text, is_integer

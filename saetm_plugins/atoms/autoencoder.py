@@ -252,7 +252,7 @@ class SparseAutoencoder:
 
     def has_weights_of(self, other: SparseAutoencoder) -> bool:
         """Tell whether both models give every embedding the same activations."""
-        mine, others = self._config(), other._config()
+        mine, others = self.config(), other.config()
         names = ("activation", "k", "keep_strongest", "normalization", "scale")
         return all(mine[name] == others[name] for name in names) and all(
             np.array_equal(getattr(self, f"{name}_"), getattr(other, f"{name}_"))
@@ -263,16 +263,17 @@ class SparseAutoencoder:
         """Return the coarse model of the first `n_atoms` atoms of a Matryoshka dictionary."""
         if check_count(n_atoms, "n_atoms") > self.n_atoms:
             raise ValueError(f"n_atoms must be at most {self.n_atoms}; found {n_atoms}")
-        arrays = self._arrays()
+        arrays = self.weights()
         for name in ("encoder", "encoder_bias", "decoder", "thresholds"):
             arrays[name] = arrays[name][:n_atoms]
-        config = {**self._config(), "k": min(self.k, n_atoms), "statistics": None}
+        config = {**self.config(), "k": min(self.k, n_atoms), "statistics": None}
         return SparseAutoencoder(arrays, **config)
 
-    def _arrays(self) -> dict[str, np.ndarray]:
+    def weights(self) -> dict[str, np.ndarray]:
+        """Return the constructor's `weights`."""
         return {name: getattr(self, f"{name}_") for name in _ARRAYS}
 
-    def _config(self) -> dict[str, Any]:
+    def config(self) -> dict[str, Any]:
         """Return the constructor's arguments but for the weights."""
         return {
             "activation": self.activation,
@@ -287,13 +288,13 @@ class SparseAutoencoder:
 
     def _save(self, path: str | os.PathLike[str], name: str, overwrite: bool) -> None:
         """Write the folder; the card gives `name` as the model's."""
-        config = self._config()
+        config = self.config()
 
         def write_card(folder: Path) -> None:
             card = model_card(config, self.decoder_.shape, name)
             (folder / "README.md").write_text(card, encoding="utf-8")
 
-        save_folder(path, KIND, config, self._arrays(), overwrite=overwrite, write_more=write_card)
+        save_folder(path, KIND, config, self.weights(), overwrite=overwrite, write_more=write_card)
 
     def _blocks(self, embeddings: Any, block_size: int | None, device: str) -> Iterator[np.ndarray]:
         """Yield checked rows in blocks."""

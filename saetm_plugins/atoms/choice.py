@@ -55,10 +55,10 @@ def choose_sae(
     return train_sae(embeddings, random_state=seed, **settings)
 
 
-def choose_sharpening(model: Any, sae: SparseAutoencoder) -> float:
-    """Return the exponent on activations: the model's, or the default for its atoms."""
-    if model.sharpening is not None:
-        return float(model.sharpening)
+def choose_sharpening(sharpening: float | None, sae: SparseAutoencoder) -> float:
+    """Return the exponent on activations: the one given, or the default for the atoms."""
+    if sharpening is not None:
+        return float(sharpening)
     shipped = sae.n_atoms in foundation_sizes() and sae.has_weights_of(load_foundation(sae.n_atoms))
     return SHARPENING_OF_FOUNDATION if shipped else SHARPENING
 

@@ -49,7 +49,7 @@ class NumberedTopicModel(SAETopicModel):
     def partial_fit(self, *args: Any, **kwargs: Any) -> Any:
         """Learn from more documents; topics keep their numbers from now on."""
         with all_or_nothing(self):
-            self.online_ = hasattr(self, "topics_")
+            self.online_ = hasattr(self, "atoms_")
             return super().partial_fit(*args, **kwargs)
 
     def predict(
@@ -78,7 +78,7 @@ class NumberedTopicModel(SAETopicModel):
         """
         n_live = int((atoms.prevalence > 0).sum())
         if n_topics is None:
-            n_topics = default_n_topics(atoms, doc_atoms.shape[0])
+            n_topics = default_n_topics(atoms)
         cuts.check_n_topics(n_topics)
         if not isinstance(n_topics, str) and n_topics > n_live:
             warnings.warn(

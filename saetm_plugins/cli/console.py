@@ -30,10 +30,10 @@ def print_topics(
     The largest share comes first, as on the page to explore topics in.
     For a model fitted without documents, which has no words: the rows of typical documents.
     """
-    labels = model.labels_
-    sizes = [int((labels == topic).sum()) for topic in range(model.n_topics_)]
+    sizes = model.topic_table()["documents"]
+    n_documents = len(model.labels_) or int(model.n_documents_seen_)
     has_words = model.components_ is not None
-    table = Table(title=f"{model.n_topics_} topics of {len(labels):,} documents")
+    table = Table(title=f"{model.n_topics_} topics of {n_documents:,} documents")
     table.add_column("topic", justify="right", no_wrap=True)
     table.add_column("docs", justify="right", no_wrap=True)
     table.add_column("share", justify="right", no_wrap=True)

@@ -94,8 +94,15 @@ def fit(
     *,
     rows: Rows,
 ) -> None:
-    """Fit a topic model to texts or pictures; save it, topics.csv and documents.csv."""
-    check_model_folder(out, "topic-model", overwrite)
+    """Fit a topic model to texts or pictures; save it, topics.csv and documents.csv.
+
+    A folder that `saetm embed` wrote, or of .parquet or .arrow files with embeddings, need not fit
+    into memory: --out then has the model in model/, the topics of all texts in documents/, in
+    Parquet, and what an interrupted run goes on from.
+    """
+    shards = library.shards.holds_shards(file)
+    if not shards:
+        check_model_folder(out, "topic-model", overwrite)
     count = _topic_count(n_topics)
     split = read_chunk(chunk)
     model = saetm_plugins.SAETopicModel(
@@ -108,6 +115,11 @@ def fit(
         language=language,
         outlier_threshold=outlier_threshold,
     )
+    if shards:
+        model.fit_shards(file, run_dir=out, text_column=rows.text_column)
+        print_topics(model, console)
+        print_line(console, "Saved to", out / "model")
+        return
     documents, ids, _ = read_documents(file, rows, split)
     if "images" in documents:
         documents |= words_of_pictures(documents["images"], captions, captioner, vocabulary)

@@ -17,6 +17,7 @@ from scipy.sparse.csgraph import connected_components
 
 _WORD = re.compile(r"[^\W_]")
 _TOLERANCE = 1e-4  # of an embedding's length: rounding to half precision, not another text
+_ROWS = 65_536  # at a time
 _PROJECTIONS = 6
 _CELLS = (2e-4, 4e-2)  # of standard deviations; rounding seldom leaves one, of float16 the larger
 
@@ -47,11 +48,18 @@ def find_blank(
 def find_distinct(embeddings: np.ndarray) -> np.ndarray:
     """Return for each row of embeddings (n, d) the first row that is the same up to rounding."""
     n_documents = len(embeddings)
-    lengths = np.sqrt(np.einsum("nd,nd->n", embeddings, embeddings))
+    blocks = [slice(first, first + _ROWS) for first in range(0, n_documents, _ROWS)]
+    lengths = np.empty(n_documents, dtype=np.float32)
+    for rows in blocks:
+        block = embeddings[rows].astype(np.float32, copy=False)
+        lengths[rows] = np.sqrt(np.einsum("nd,nd->n", block, block))
     rng = np.random.default_rng(0)
     directions = rng.normal(size=(embeddings.shape[1], _PROJECTIONS)) / (lengths.mean() or 1)
-    positions = embeddings @ directions.astype(np.float32)
-    rows, others = [], []
+    directions = directions.astype(np.float32)
+    positions = np.concatenate(
+        [embeddings[rows].astype(np.float32, copy=False) @ directions for rows in blocks]
+    )
+    found, earlier = [], []
     # Duplicates share a cell of one grid or, where rounding separates them, of the other.
     for size in _CELLS:
         cells = np.floor(positions / np.float32(size)).astype(np.int64)
@@ -59,14 +67,14 @@ def find_distinct(embeddings: np.ndarray) -> np.ndarray:
         _, starts, cell = np.unique(hashes, return_index=True, return_inverse=True)
         first = starts[cell]
         later = np.flatnonzero(first != np.arange(n_documents))
-        apart = np.linalg.norm(embeddings[later] - embeddings[first[later]], axis=1)
-        same = later[apart <= _TOLERANCE * lengths[later]]
-        rows.append(same)
-        others.append(first[same])
-    found, earlier = np.concatenate(rows), np.concatenate(others)
-    if len(found) == 0:
+        apart = embeddings[later].astype(np.float32) - embeddings[first[later]]
+        same = later[np.linalg.norm(apart, axis=1) <= _TOLERANCE * lengths[later]]
+        found.append(same)
+        earlier.append(first[same])
+    pairs = np.concatenate(found), np.concatenate(earlier)
+    if len(pairs[0]) == 0:
         return np.arange(n_documents)
-    links = sp.csr_matrix((np.ones(len(found)), (found, earlier)), shape=(n_documents, n_documents))
+    links = sp.csr_matrix((np.ones(len(pairs[0])), pairs), shape=(n_documents, n_documents))
     _, group = connected_components(links, directed=False)
     _, first_of_group = np.unique(group, return_index=True)
     return first_of_group[group]

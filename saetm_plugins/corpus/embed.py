@@ -12,6 +12,7 @@ import numpy as np
 
 from saetm_plugins.corpus.encoders import load_encoder
 from saetm_plugins.files.folders import read_json, write_json
+from saetm_plugins.files.shards import save_texts
 from saetm_plugins.files.texts import open_table
 from saetm_plugins.files.write import write_whole
 from saetm_plugins.numerics.progress import progress_bar
@@ -37,7 +38,8 @@ def embed_file(
 ) -> Path:
     """Embed the texts of a file into a folder of ``.npy`` shards that :func:`train_sae` reads.
 
-    A call that was interrupted goes on with the first shard that is missing.
+    The texts go beside them, for :meth:`saetm_plugins.SAETopicModel.fit_shards`. A call that was
+    interrupted goes on with the first shard that is missing.
 
     Parameters
     ----------
@@ -88,13 +90,14 @@ def embed_file(
         ) as progress:
             for number, start in enumerate(range(0, n_texts, shard_size)):
                 n_rows = min(shard_size, n_texts - start)
-                target = out / f"shard-{number:05d}.npy"
+                target, texts = out / f"shard-{number:05d}.npy", list(islice(stream, n_rows))
+                save_texts(target, texts)
                 if target.exists():
-                    progress.update(sum(1 for _ in islice(stream, n_rows)))
+                    progress.update(n_rows)
                     continue
                 model, parts = model or load_encoder(encoder), []
                 for first in range(0, n_rows, batch_size):
-                    batch = list(islice(stream, min(batch_size, n_rows - first)))
+                    batch = texts[first : first + batch_size]
                     encoded = model.encode(batch)
                     parts.append(
                         check_embeddings(encoded, name="encoder output", n_rows=len(batch))

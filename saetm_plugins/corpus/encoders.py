@@ -258,7 +258,7 @@ def agreement_with_encoder(encoder: Any, texts: Sequence[str], embeddings: np.nd
     encoded = encode_texts(encoder, [texts[row] for row in tried])
     if encoded.shape[1] != embeddings.shape[1]:
         return 0.0
-    given = embeddings[tried]
+    given = np.asarray(embeddings[tried], dtype=np.float32)
     norms = np.linalg.norm(encoded, axis=1) * np.linalg.norm(given, axis=1)
     return float(np.median((encoded * given).sum(axis=1) / np.maximum(norms, 1e-12)))
 

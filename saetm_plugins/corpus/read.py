@@ -17,6 +17,7 @@ from saetm_plugins.corpus.encoders import encode_texts
 from saetm_plugins.corpus.passages import Passages, check_passages, encode_passages
 from saetm_plugins.corpus.texts import check_documents
 from saetm_plugins.corpus.vectorizers import check_bow, fit_vectorizer
+from saetm_plugins.files.shards import to_rows, vector_column
 from saetm_plugins.validation import check_embeddings
 
 
@@ -36,7 +37,7 @@ class Corpus:
     Attributes
     ----------
     texts : list of str, length n; None without texts
-    embeddings : ndarray of shape (m, d), float32
+    embeddings : ndarray of shape (m, d), float32, or float16 where large
         Of the rows; None where only mixtures are known.
     blank : ndarray of shape (m,), bool
         Rows without content; until :meth:`with_blank`, the pictures that cannot be read.
@@ -142,6 +143,11 @@ class Corpus:
         """Return the corpus with the rows found that repeat no other one."""
         return replace(self, distinct=choose_distinct(self.embeddings, self.blank))
 
+    def first(self, n: int) -> Corpus:
+        """Return the first `n` documents, read but not counted."""
+        texts = None if self.texts is None else self.texts[:n]
+        return Corpus(texts, self.embeddings[:n].copy(), self.blank[:n]).with_distinct()
+
     def take_distinct(self, row_atoms: sp.csr_matrix) -> tuple[Any, Any, Any]:
         """Return mixtures of atoms, counts and embeddings of the rows to learn from."""
         arrays = (row_atoms, self.counts, self.embeddings)
@@ -209,7 +215,8 @@ def read_corpus(
                 "chunk splits texts and has their passages embedded, which embeddings of whole "
                 "documents rule out; leave one out, or give embeddings=chunk.embed(documents)"
             )
-        found = check_embeddings(embeddings, n_rows=None if texts is None else len(texts))
+        n_rows = None if texts is None else len(texts)
+        found = check_embeddings(embeddings, n_rows=n_rows, keep_half=True)
     elif texts is None:
         raise ValueError("documents and embeddings= are both None; give at least one")
     else:
@@ -220,11 +227,30 @@ def read_corpus(
         else:
             passages = encode_passages(encoder, texts, passages, verbose=verbose)
             found = passages.embeddings
-    found = check_embeddings(found, width=width)
+    found = check_embeddings(found, width=width, keep_half=True)
     if len(found) < least:
         raise ValueError(f"documents must hold at least {least}; found {len(found)}")
     blank = np.zeros(len(found), dtype=bool)
     return Corpus(texts, found, blank, passages, by_encoder=by_encoder)
+
+
+def read_batch(batch: Any, with_texts: bool = True) -> Corpus:
+    """Read a batch of columns: a pyarrow Table or RecordBatch, a DataFrame, a mapping of arrays.
+
+    Embeddings are in "embedding" or "embeddings", else in the first column of lists; texts in
+    "text", read where they are wanted.
+    """
+    if hasattr(batch, "schema"):
+        rows = to_rows(batch.column(vector_column(batch.schema)))
+        texts = batch.column("text").to_pylist() if with_texts else None
+    else:
+        names = [name for name in ("embeddings", "embedding") if name in batch]
+        if not names or (with_texts and "text" not in batch):
+            raise ValueError(
+                f"batch must have the columns 'embedding' and 'text'; found {', '.join(batch)}"
+            )
+        rows, texts = batch[names[0]], list(batch["text"]) if with_texts else None
+    return read_corpus(texts, rows, load=lambda: None)
 
 
 def read_without_embeddings(documents: Any, n_documents: int) -> Corpus:

@@ -74,16 +74,21 @@ def fit_vectorizer(
         fitted = copy_vectorizer(vectorizer)
         return sp.csr_matrix(fitted.fit_transform(texts), dtype=np.float32), fitted
     row_of = {text: row for row, text in enumerate(dict.fromkeys(texts))}
-    fitted = default_vectorizer(len(row_of))
-    if languages:
-        fitted = WordVectorizer(
-            tuple(languages),
-            min_df=default_vectorizer(len(row_of) // len(languages)).min_df,
-            max_features=fitted.max_features * len(languages),
-        )
-    fitted.set_params(**settings)
+    fitted = vectorizer_of_languages(len(row_of), languages).set_params(**settings)
     counts = _fit_default(fitted, row_of)
     return counts if len(row_of) == len(texts) else counts[[row_of[t] for t in texts]], fitted
+
+
+def vectorizer_of_languages(n_documents: int, languages: Sequence[str] = ()) -> CountVectorizer:
+    """Return the default vectorizer of texts in some languages (codes; none: English)."""
+    usual = default_vectorizer(n_documents)
+    if not languages:
+        return usual
+    return WordVectorizer(
+        tuple(languages),
+        min_df=default_vectorizer(n_documents // len(languages)).min_df,
+        max_features=usual.max_features * len(languages),
+    )
 
 
 def _fit_default(vectorizer: CountVectorizer, texts: Iterable[str]) -> sp.csr_matrix:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from saetm_plugins.files.write import write_whole
 
 
 class Shard(NamedTuple):
@@ -26,6 +29,29 @@ def shard_files(path: Path) -> list[Path]:
     if not files:
         raise ValueError(f"folder {str(path)!r} holds no {', '.join(_OPENERS)} files")
     return files
+
+
+def holds_shards(path: Path) -> bool:
+    """Tell whether a path is a folder of embeddings."""
+    return path.is_dir() and any(file.suffix in _OPENERS for file in path.iterdir())
+
+
+def texts_file(shard: Path) -> Path:
+    """Return where the texts of a ``.npy`` shard are: a list in JSON beside it."""
+    return shard.with_suffix(".texts.json")
+
+
+def save_texts(shard: Path, texts: list[str]) -> None:
+    """Write the texts of a shard, where they are not there yet."""
+    file, content = texts_file(shard), json.dumps(texts)
+    if not file.exists():
+        write_whole(file, lambda target: target.write_text(content, encoding="utf-8"))
+
+
+def read_texts(shard: Path) -> list[str]:
+    """Return the texts of a shard."""
+    listed: list[str] = json.loads(texts_file(shard).read_text(encoding="utf-8"))
+    return listed
 
 
 def open_shard(file: Path) -> Shard:
@@ -72,17 +98,17 @@ def _open_parquet(file: Path) -> Any:
     import pyarrow.parquet as pq
 
     table = pq.ParquetFile(file)
-    facts, column = table.metadata, _vector_column(table.schema_arrow)
+    facts, column = table.metadata, vector_column(table.schema_arrow)
     ends = np.cumsum([facts.row_group(i).num_rows for i in range(facts.num_row_groups)])
 
     def read(start: int, stop: int) -> np.ndarray:
         first, last = np.searchsorted(ends, [start, stop - 1], side="right")
         values = table.read_row_groups(range(first, last + 1), columns=[column]).column(0)
         offset = start - (int(ends[first - 1]) if first else 0)
-        return _to_rows(values.slice(offset, stop - start))
+        return to_rows(values.slice(offset, stop - start)).astype(np.float32, copy=False)
 
     first_row = next(table.iter_batches(batch_size=1, columns=[column])).column(0)
-    return (facts.num_rows, _to_rows(first_row).shape[1]), read
+    return (facts.num_rows, to_rows(first_row).shape[1]), read
 
 
 def _open_arrow(file: Path) -> Any:
@@ -94,15 +120,15 @@ def _open_arrow(file: Path) -> Any:
     except pa.ArrowInvalid:  # what ``datasets`` writes is the stream format
         source.seek(0)
         table = pa.ipc.open_stream(source).read_all()
-    values = table.column(_vector_column(table.schema))
+    values = table.column(vector_column(table.schema))
 
     def read(start: int, stop: int) -> np.ndarray:
-        return _to_rows(values.slice(start, stop - start))
+        return to_rows(values.slice(start, stop - start)).astype(np.float32, copy=False)
 
-    return (len(values), _to_rows(values.slice(0, 1)).shape[1]), read
+    return (len(values), to_rows(values.slice(0, 1)).shape[1]), read
 
 
-def _vector_column(schema: Any) -> str:
+def vector_column(schema: Any) -> str:
     """Return the column named "embedding(s)", else the first one that holds lists."""
     import pyarrow as pa
 
@@ -113,15 +139,19 @@ def _vector_column(schema: Any) -> str:
     return next((name for name in lists if name in ("embeddings", "embedding")), lists[0])
 
 
-def _to_rows(values: Any) -> np.ndarray:
-    """Turn an Arrow column of equally long lists into a (n, d) float32 array."""
+def to_rows(values: Any) -> np.ndarray:
+    """Turn an Arrow column of equally long lists into a (n, d) array, of float16 or float32."""
     from pyarrow.compute import list_value_length
 
     if hasattr(values, "combine_chunks"):
         values = values.combine_chunks()
+    if values.null_count:
+        row = int(np.flatnonzero(values.is_null().to_numpy(zero_copy_only=False))[0])
+        raise ValueError(f"the embedding in row {row} is missing")
     if len(list_value_length(values).unique()) != 1:
         raise ValueError("the lists of the embedding column differ in length")
-    return np.asarray(values.flatten(), dtype=np.float32).reshape(len(values), -1)
+    rows = np.asarray(values.flatten()).reshape(len(values), -1)
+    return rows if rows.dtype == np.float16 else rows.astype(np.float32, copy=False)
 
 
 _OPENERS: dict[str, Callable[[Path], Any]] = {

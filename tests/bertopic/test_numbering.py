@@ -52,7 +52,7 @@ def test_the_default_count_is_that_of_the_core_where_texts_are_read_in_passages(
     core = SAETopicModel(**options).fit(texts)
     assert core.n_topics_ > len(texts) // 10
     model = NumberedTopicModel(**{**options, "sae": core.sae_}).fit(texts)
-    assert default_n_topics(model.atoms_, len(texts)) == core.n_topics_
+    assert default_n_topics(model.atoms_) == core.n_topics_
     assert len(texts) // 10 < model.n_topics_ <= core.n_topics_
 
 

@@ -110,3 +110,19 @@ def test_embed_writes_shards_that_train_sae_reads(run, tmp_path):
     trained = run("train-sae", tmp_path / "shards", "--n-steps", 5, "--out", tmp_path / "sae")
     assert trained.exit_code == 0, trained.output
     assert SparseAutoencoder.from_pretrained(tmp_path / "sae").n_features == before.shape[1]
+
+
+def test_fit_takes_the_folder_that_embed_wrote(run, tmp_path):
+    texts, shards, model = tmp_path / "texts.csv", tmp_path / "shards", tmp_path / "run"
+    words = ["cat dog horse", "piano violin flute", "planet star moon"]
+    lines = [f"The {words[n % 3]} {words[n % 3].split()[n % 2]} of day {n}" for n in range(60)]
+    pd.DataFrame({"text": lines}).to_csv(texts, index=False)
+    embed = ["embed", texts, "--shard-size", 25, "--out", shards]
+    assert run(*embed).exit_code == 0
+    (shards / "shard-00001.texts.json").unlink()  # of an earlier version
+    assert run(*embed).exit_code == 0
+    arguments = ["fit", shards, "--out", model, "--n-topics", 3, "--sae", "default"]
+    for _ in range(2):  # the second time all is there
+        result = run(*arguments)
+        assert result.exit_code == 0, result.output
+    assert "3 topics of 60 documents" in run("topics", model / "model").output

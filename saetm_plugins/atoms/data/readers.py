@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from saetm_plugins.files.shards import Shard, open_shard, shard_files
-from saetm_plugins.validation import check_embeddings, check_rows, check_shape
+from saetm_plugins.validation import check_embeddings, check_rows, check_shape, is_large_half
 
 
 class Reader(Protocol):
@@ -24,10 +24,11 @@ class Reader(Protocol):
 
 
 class ArrayReader:
-    """Embeddings in memory, or a memory-mapped array, checked as it is read."""
+    """Embeddings in memory; or a memory-mapped or large float16 array, checked as it is read."""
 
     def __init__(self, embeddings: Any, *, width: int | None = None) -> None:
-        self.in_memory = not isinstance(embeddings, np.memmap)
+        half = isinstance(embeddings, np.ndarray) and is_large_half(embeddings)
+        self.in_memory = not (half or isinstance(embeddings, np.memmap))
         if not self.in_memory:
             check_shape(embeddings, "embeddings", width=width)
             if embeddings.dtype.kind not in "fiub":
