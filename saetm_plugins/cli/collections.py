@@ -165,6 +165,8 @@ def trends(
             shown = table.drop_duplicates("topic")[list(tests)]
             what = "a topic's share"
             if groups is not None:
+                first = ["topic", "name", "rho", "q", "change_a", "change_b", "change"]
+                shown = shown[[*first, "peak", "p"]]
                 what = f"the share in {a} less that in {b or 'the others'}"
             note = f"rho: rank correlation of {what} with time; change: from first to last"
     give_out(table, f"Topics by {time_column}", output, figure=figure, shown=shown, note=note)

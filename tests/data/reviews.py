@@ -85,7 +85,7 @@ def write_reviews(folder: Path) -> None:
     themes, rows = list(SENTENCES), []
     for number in range(324):
         month, plan = number % 12, draw.choice(["free", "plus"])
-        complaints = 0.5 + 0.25 * (month if plan == "free" else 11 - month)
+        complaints = 0.2 + 0.7 * (month if plan == "free" else 11 - month)
         weights = [complaints, 1, 1, 1.5 * (plan == "plus"), 1, 1]
         theme = draw.choices(themes, weights)[0]
         date = f"2024-{month + 1:02}-{draw.randint(1, 28):02}"
@@ -103,7 +103,9 @@ def write_reviews(folder: Path) -> None:
         for row in rows:
             table.writerow(row)
             if row is rows[100]:  # by hand, as quotes in the middle of a cell come
-                file.write('00324,2024-05-03,free,4,The 5" screen of this "smart" mug is lovely\r\n')
+                file.write(
+                    '00324,2024-05-03,free,4,The 5" screen of this "smart" mug is lovely\r\n'
+                )
     with open(folder / "new.csv", "w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
         table.writerow(["id", "stars", "review"])
