@@ -145,7 +145,6 @@ def trends(
     times = read_time_column(read.frame, time_column, time_unit, time_format, day_first)
     cut = int(bins) if bins.isdigit() else bins
     with console.status("Resampling"), warnings.catch_warnings():
-        warnings.simplefilter("once")
         table = library.analysis.topic_trends(
             fitted, times, cut, groups=groups, threshold=threshold, doc_atoms=read.doc_atoms,
             random_state=random_state,
@@ -154,6 +153,7 @@ def trends(
         names = library.analysis.topic_names(fitted)
         figure = partial(library.plotting.plot_trends, table, names=names)
         try:
+            warnings.simplefilter("ignore")  # they are those of the table
             tests = library.analysis.trend_tests(
                 fitted, times, cut, groups=groups, a=a, b=b, doc_atoms=read.doc_atoms
             )
