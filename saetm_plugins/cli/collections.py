@@ -142,6 +142,9 @@ def trends(
     groups = None
     if group_column is not None:
         groups, a, b = _read_groups(read.frame, group_column, a, b)
+        if a is None:
+            known = ", ".join(sorted(groups.dropna().unique())[:10])
+            raise ValueError(f"a must be one of the groups of {group_column!r}: {known}")
     times = read_time_column(read.frame, time_column, time_unit, time_format, day_first)
     cut = int(bins) if bins.isdigit() else bins
     with console.status("Resampling"), warnings.catch_warnings():
