@@ -40,7 +40,7 @@ def test_the_day_of_the_documentation(run, tmp_path, monkeypatch):
     assert len(found) == 325
     assert found["id"][0] == "00000"
     stray = found.loc[found["id"] == "00324", "text"].item()
-    assert stray == 'The 5" lid of this "smart" mug is lovely'
+    assert stray == 'The 5" screen of this "smart" mug is lovely'
     assert 4 <= (found["topic"] == -1).sum() <= 8
     late = found["text"].astype(str).str.contains("courier|parcel")
     assert (found.loc[late, "name"] == "delivery").mean() > 0.8
