@@ -1,13 +1,17 @@
 """Where the theory holds: planted directions and mixtures against the number of contributions.
 
     python benchmarks/sae_recovery.py [--seeds 3] [--plot recovery.png]
+    python benchmarks/sae_recovery.py --uneven [--seeds 3]
 
-Many small contributions make a document's strengths follow its mixture; few do not.
+Many small contributions make a document's strengths follow its mixture; few do not. With
+`--uneven`, documents differ in size: a mixture from Dirichlet(α), times a strength from
+Gamma(shape).
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 
 import numpy as np
 
@@ -25,13 +29,41 @@ def measure(activation, n_contributions, seed):
     return cosines.mean(), np.corrcoef(mixtures.ravel(), sample.mixtures.ravel())[0, 1]
 
 
+def uneven_documents(concentration, shape, seed, n=20_000, n_topics=32, n_features=64, noise=0.05):
+    rng = np.random.default_rng(seed)
+    directions = rng.normal(size=(n_topics, n_features))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    mixtures = rng.dirichlet(np.full(n_topics, concentration), size=n)
+    documents = rng.gamma(shape, size=n)[:, None] * mixtures @ directions
+    return (documents + noise * rng.normal(size=(n, n_features))).astype(np.float32), directions
+
+
+def measure_uneven(activations, seeds):
+    print("| activation | α | shape | mean cosine of matched atoms, of each seed |")
+    print("|---|---|---|---|")
+    for activation in activations:
+        for concentration, shape in itertools.product((0.02, 0.05, 0.2), (2, 8, 20)):
+            found = []
+            for seed in range(seeds):
+                rows, directions = uneven_documents(concentration, shape, seed)
+                sae = train_sae(rows, 32, activation, k=4, random_state=seed)
+                found.append(f"{match_directions(directions, sae.decoder_)[1].mean():.3f}")
+            print(f"| {activation} | {concentration} | {shape} | {', '.join(found)} |", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--contributions", type=int, nargs="+", default=[1, 2, 5, 20, 100, 400])
     parser.add_argument("--activations", nargs="+", default=list(ACTIVATIONS))
+    parser.add_argument("--uneven", action="store_true")
     parser.add_argument("--plot", help="also draw the table to this image file")
     arguments = parser.parse_args()
+    if arguments.uneven:
+        measure_uneven(
+            [name for name in arguments.activations if name != "jumprelu"], arguments.seeds
+        )
+        return
     curves = {}
     print("| activation | contributions | mean cosine of matched atoms | correlation of mixtures |")
     print("|---|---|---|---|")

@@ -74,19 +74,8 @@ def name_topics(
     """Put topics of names before the others (zero-shot): documents near to a name belong to it.
 
     An atom gives them the share of it that their documents have. Names that no document is near to
-    have no topic.
-
-    Parameters
-    ----------
-    atoms : AtomModel
-    topics : Topics
-        About whose documents nothing was decided.
-    doc_atoms : csr_matrix of shape (n, K)
-        The fitted documents.
-    decisions : Decisions
-        The names, and the groups of these documents.
-    labels : sequence of str
-        The names.
+    have no topic. `decisions` are the names `labels` and the groups of the fitted documents, about
+    which nothing was decided before.
     """
     found, members = decisions.members()
     mass = np.maximum(np.asarray(doc_atoms.sum(axis=0)).ravel(), np.finfo(np.float32).tiny)
@@ -110,16 +99,8 @@ def gather_names(
 ) -> Topics:
     """Put the topics of names that merged models have before those of their first cut.
 
-    Parameters
-    ----------
-    atoms : AtomModel
-        Of all documents.
-    topics : Topics
-        A cut of them.
-    doc_atoms : csr_matrix of shape (n, K)
-        All documents.
-    sources : sequence of (Topics, int)
-        Of each model, with the number of its documents.
+    `atoms`, `topics` and `doc_atoms` are of all documents; `sources` the topics of each model and
+    how many documents it has.
     """
     decisions, owners = Decisions.gather(
         [(source.decisions, n_documents) for source, n_documents in sources], len(topics)

@@ -71,13 +71,9 @@ class Decisions:
     def of_names(
         cls, vectors: np.ndarray, min_similarity: float, embeddings: np.ndarray
     ) -> Decisions:
-        """Return the groups of documents by the names they are near to; no group has topics yet.
+        """Return the groups of documents (n, d) by the names (M, d) that they are near to.
 
-        Parameters
-        ----------
-        vectors : array-like of shape (M, d)
-        min_similarity : float
-        embeddings : ndarray of shape (n, d)
+        No group has topics yet.
         """
         names = unit_rows(vectors)
         allowed = np.ones((_FIRST + len(names), 0), dtype=bool)
@@ -91,20 +87,9 @@ class Decisions:
         """Return the names of several models, and the groups of all their documents by these.
 
         Decisions by hand are left out, see :meth:`gather_moves`. A name that several models have
-        is one.
-
-        Parameters
-        ----------
-        sources : sequence of (Decisions, int)
-            Of each model, with the number of its documents.
-        n_topics : int
-            Topics of the result where there is no name.
-
-        Returns
-        -------
-        decisions : Decisions
-        owners : list of (int, int)
-            The model, and its topic, that each name comes from.
+        is one. `sources` are the decisions of each model, and how many documents it has; without
+        any name there are `n_topics`. The second part of the result is the model, and its topic,
+        that each name comes from.
         """
         names: dict[bytes, int] = {}
         vectors, owners, groups = [], [], []
@@ -186,15 +171,7 @@ class Decisions:
         return replace(self, groups=number[groups], allowed=allowed)
 
     def assign(self, rows: np.ndarray, topics: np.ndarray) -> Decisions:
-        """Give documents to topics by hand.
-
-        Parameters
-        ----------
-        rows : ndarray of shape (m,), int
-            Which of the fitted documents.
-        topics : ndarray of shape (m,), int
-            Their topics, -1 for none.
-        """
+        """Give the documents in `rows` (m,) to `topics` (m,) by hand, -1 for none."""
         given, group = np.unique(topics, return_inverse=True)
         chosen = given[:, None] == np.arange(self.allowed.shape[1])
         groups = self.groups.copy()
@@ -209,14 +186,7 @@ class Decisions:
         return replace(self, groups=groups).assign(moved, labels[moved])
 
     def assign_all(self, labels: np.ndarray, n_topics: int) -> Decisions:
-        """Give every document to one of other topics; a name goes with most of its documents.
-
-        Parameters
-        ----------
-        labels : ndarray of shape (n,), int
-            -1 for none.
-        n_topics : int
-        """
+        """Give all documents to other topics, `labels` (n,); a name goes with most of its own."""
         allowed = np.ones((len(self.allowed), n_topics), dtype=bool)
         for group in np.unique(self.groups[self.groups >= _FIRST]):
             own = labels[self.groups == group]
@@ -239,11 +209,8 @@ class Decisions:
     ) -> Decisions:
         """Give documents of merged models to the topics that have most of those they were given.
 
-        Parameters
-        ----------
-        sources : sequence of (Decisions, int, ndarray of shape (T_i, T))
-            Of each model, with the number of its documents and the weight that its topics share
-            with those of now.
+        `sources` are the decisions of each model, how many documents it has, and the weight
+        (T_i, T) that its topics share with those of now.
         """
         made, first = self, 0
         for source, n_documents, overlap in sources:
@@ -276,12 +243,8 @@ class Decisions:
     def carry(self, overlap: np.ndarray) -> Decisions:
         """Return the decisions about a new cut, the topics of names first.
 
-        What was given a topic goes with it: to the topic that has the most of it.
-
-        Parameters
-        ----------
-        overlap : ndarray of shape (T, T')
-            The weight that topics of now and then share.
+        What was given a topic goes with it: to the topic that has the most of it by `overlap`
+        (T, T'), the weight that topics of now and then share.
         """
         closed, n_closed = self.closed, len(self.closed)
         open_then = np.arange(overlap.shape[1]) >= n_closed

@@ -55,13 +55,7 @@ def merge_topics(atoms: AtomModel, topics: Topics, groups: Any) -> Edit:
 
 
 def join_topics(atoms: AtomModel, topics: Topics, target: np.ndarray) -> Topics:
-    """Join topics as `target` numbers them; a document's shares of them add up.
-
-    Parameters
-    ----------
-    target : ndarray of shape (T,), int
-        The new number of each topic, 0 to M - 1; the first name of each stays.
-    """
+    """Join topics by their new numbers `target` (T,), 0 to M - 1; the first name of each stays."""
     n_joined = int(target.max()) + 1
     joined = sp.csr_matrix(
         (np.ones(len(topics), dtype=np.float32), (np.arange(len(topics)), target)),
@@ -80,13 +74,7 @@ def join_topics(atoms: AtomModel, topics: Topics, target: np.ndarray) -> Topics:
 def split_topic(atoms: AtomModel, topics: Topics, topic: int | str, n: int = 2) -> Edit:
     """Split one topic into `n`, by k-means over the vectors of its atoms.
 
-    The largest part has the number of before; no part has a name.
-
-    Parameters
-    ----------
-    topic : int or str
-        With `n` atoms or more.
-    n : int, default=2
+    It must have `n` atoms or more. The largest part has the number of before; no part has a name.
     """
     (topic,) = check_topics([topic], topics, "topic")
     n = check_count(n, "n", minimum=2)
@@ -116,11 +104,6 @@ def drop_atoms(atoms: AtomModel, topics: Topics, dropped: Any) -> Edit:
     """Take atoms out of all topics; a topic left without atoms goes.
 
     Documents share what is left of them among the topics left, whose prevalence sums to 1 again.
-
-    Parameters
-    ----------
-    dropped : sequence of int
-        Atoms.
     """
     numbers = np.unique(check_integers(dropped, "atoms", "numbers of atoms"))
     if not numbers.size or numbers[0] < 0 or numbers[-1] >= atoms.n_atoms:

@@ -25,7 +25,7 @@ from saetm_plugins import topics as cuts
 from saetm_plugins.atom_model import AtomModel
 from saetm_plugins.corpus.chunker import Chunker, fine_chunker
 from saetm_plugins.corpus.passages import Passages
-from saetm_plugins.corpus.read import FittedPassages
+from saetm_plugins.corpus.read import Corpus, FittedPassages
 from saetm_plugins.corpus.words import check_languages
 from saetm_plugins.model_encoder import encoder_of, read_documents
 from saetm_plugins.topics import Topics
@@ -103,15 +103,8 @@ class FittedTopics:
     ) -> Topics:
         """Return the cut that :meth:`fit` and :meth:`retopic` take over; changes nothing.
 
-        Parameters
-        ----------
-        atoms : AtomModel
-        doc_atoms : csr_matrix of shape (n, n_atoms)
-            The fitted documents.
-        n_topics : int, "auto" or None
-        merge : str
-        before : Topics, optional
-            What was decided about these goes on: labels, deleted topics, documents' topics.
+        What was decided about the topics of `before` goes on: labels, deleted topics, documents'
+        topics.
         """
         if n_topics is None:
             n_topics = default_n_topics(atoms, doc_atoms.shape[0])
@@ -326,6 +319,27 @@ class FittedTopics:
     n_topics_ = property(lambda self: len(self.topics_), doc="Number of topics.")
 
 
+def warn_of_one_document(model: FittedTopics, corpus: Corpus) -> None:
+    """Warn of topics more than half of whose ten top words stand in one document."""
+    if corpus.counts is None or model.components_ is None:
+        return
+    top = np.argsort(-model.components_, axis=1)[:, :10]
+    columns = np.unique(top)
+    counts = sp.csc_matrix(corpus.counts[:, columns])
+    shares = np.asarray(model.doc_topics_)
+    remarks = []
+    for topic, words in enumerate(np.searchsorted(columns, top)):
+        held = np.asarray(counts[:, words].sum(axis=1)).ravel()
+        if corpus.passages is not None:
+            held = np.bincount(corpus.passages.documents, held, corpus.n_documents)
+        held = held * shares[:, topic]
+        if held.max() > held.sum() / 2:
+            remarks.append(f"{topic} (document {held.argmax()})")
+    if remarks:
+        message = f"most words of these topics come from one document each: {', '.join(remarks)}"
+        warnings.warn(message, UserWarning, stacklevel=3)
+
+
 def warn_of_topics(model: FittedTopics, asked: int | str | None) -> None:
     """Warn where topics are too many for the documents, or own none."""
     n_documents = max(model.n_documents_seen_, model.atoms_.sums.n_distinct)  # or passages
@@ -361,12 +375,6 @@ def default_n_topics(atoms: AtomModel, n_documents: int) -> int:
 
     A few long texts, a book say, have up to ten topics, one per ten passages. Never more than there
     are live atoms.
-
-    Parameters
-    ----------
-    atoms : AtomModel
-    n_documents : int
-        Fitted documents.
     """
     n_topics = isqrt(n_documents)
     if atoms.sums.n_distinct > atoms.sums.n_documents:  # passages of long texts

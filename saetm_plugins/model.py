@@ -31,7 +31,7 @@ from saetm_plugins.atoms.encoding import ACTIVATIONS
 from saetm_plugins.corpus.classes import one_hot_classes
 from saetm_plugins.corpus.duplicates import take, without_atoms
 from saetm_plugins.corpus.encoders import is_default_encoder, load_encoder
-from saetm_plugins.corpus.languages import read_languages, unite
+from saetm_plugins.corpus.languages import read_languages, unite, warn_of_texts
 from saetm_plugins.corpus.read import Corpus, read_without_embeddings, warn_of_target
 from saetm_plugins.corpus.texts import check_documents
 from saetm_plugins.corpus.vectorizers import (
@@ -41,7 +41,12 @@ from saetm_plugins.corpus.vectorizers import (
 )
 from saetm_plugins.corpus.words import check_language
 from saetm_plugins.corpus_sums import sum_documents
-from saetm_plugins.fitted_topics import FittedTopics, say_count, warn_of_topics
+from saetm_plugins.fitted_topics import (
+    FittedTopics,
+    say_count,
+    warn_of_one_document,
+    warn_of_topics,
+)
 from saetm_plugins.merging import MERGES
 from saetm_plugins.merging.labels import check_seed_topics
 from saetm_plugins.model_encoder import (
@@ -353,7 +358,9 @@ class SAETopicModel(FittedTopics, TransformerMixin, BaseEstimator):
             self.words_of_language_ = spoken.words_of_languages(corpus)
             self.set_topics(topics)
         corpus.warn_of_documents(self.topics_.where_blank)
+        warn_of_texts(corpus, spoken)
         warn_of_topics(self, self.n_topics)
+        warn_of_one_document(self, corpus)
         if self.verbose:
             say_count(self.n_topics, self.n_topics_)
         return self

@@ -52,11 +52,10 @@ from saetm_plugins.files.folders import (
 from saetm_plugins.merging.labels import LabelTargets
 from saetm_plugins.topics import Topics
 from saetm_plugins.validation import (
-    all_or_nothing,
+    as_names,
     check_choice,
     check_mixtures_of_atoms,
     check_path,
-    check_text,
 )
 
 KIND = "topic-model"
@@ -76,11 +75,14 @@ def save_model(model: Any, path: str | os.PathLike[str], *, overwrite: bool = Fa
         When `path` exists and is not to be overwritten.
     """
     check_is_fitted(model, "topics_")
+    atoms, sums = model.atoms_, model.atoms_.sums
+    cuts = {"": model.topics_}
+    cuts |= {f"undo.{step}.": earlier for step, earlier in enumerate(model.earlier_topics_)}
     parameters, left_out = _plain_parameters(model)
-    counts_otherwise = model.vectorizer_ and _vectorizer_settings(model.vectorizer_) is None
-    if counts_otherwise or model.vectorizer_not_saved_:
+    counts_by = _vectorizer_settings(model.vectorizer_)
+    if (model.vectorizer_ and counts_by is None) or model.vectorizer_not_saved_:
         left_out = sorted({*left_out, "vectorizer"})
-    atoms, topics = model.atoms_, model.topics_
+    settings = [_settings(cut, cut.decisions) for cut in cuts.values()]
     config: dict[str, Any] = {
         "version": VERSION,
         "parameters": parameters,
@@ -90,35 +92,34 @@ def save_model(model: Any, path: str | os.PathLike[str], *, overwrite: bool = Fa
         "vectorizer": _vectorizer_settings(model.vectorizer),
         "chunk": pack_chunk(model.chunk_),
         "atoms": _settings(atoms),
-        "topics": _topic_settings(topics),
-        "undo": [_topic_settings(earlier) for earlier in model.earlier_topics_],
+        "topics": settings[0],
+        "undo": settings[1:],
     }
-    tensors = _pack("sums", atoms.sums) | _pack_topics("", topics)
-    tensors |= {f"sums.{name}": np.array([n]) for name, n in _settings(atoms.sums).items()}
-    tensors |= pack_csr("doc_atoms", model.doc_atoms_)
+    tensors = _pack("sums", sums) | pack_csr("doc_atoms", model.doc_atoms_)
+    tensors |= {f"sums.{name}": np.array([n]) for name, n in _settings(sums).items()}
+    for prefix, cut in cuts.items():
+        tensors |= _pack(f"{prefix}topics", cut) | _pack(f"{prefix}decisions", cut.decisions)
     if model.passages_ is not None:
         tensors["passages"] = model.passages_.passages.places
         tensors |= pack_csr("passage_atoms", model.passages_.atoms)
-    for step, earlier in enumerate(model.earlier_topics_):
-        tensors |= _pack_topics(f"undo.{step}.", earlier)
     config["same"] = _drop_repeats(tensors)
-    if atoms.word_vectors is not None:
-        tensors["word_vectors"] = _smallest_float(atoms.word_vectors)
-    if atoms.classes is not None:
-        config["classes"] = [_as_utf8(name) for name in atoms.classes.tolist()]
+    if (vectors := atoms.word_vectors) is not None:
+        half = vectors.astype(np.float16)  # which loses nothing of an encoder's
+        tensors["word_vectors"] = half if np.array_equal(half, vectors) else vectors
+    if atoms.classes is not None:  # of bytes, which may hold halves of surrogate pairs
+        names = atoms.classes.tolist()
+        config["classes"] = [name.encode("utf-8", "backslashreplace").decode() for name in names]
     if (targets := atoms.label_targets) is not None:
         config["label_targets"] = {"labels": targets.labels, "words": targets.words}
         tensors["label_vectors"] = targets.vectors
 
     def write_more(folder: Path) -> None:
         model.sae_.save_pretrained(folder / "sae")
-        if atoms.vocabulary is not None:
-            write_json(folder / "vocabulary.json", [str(word) for word in atoms.vocabulary])
-        settings = _vectorizer_settings(model.vectorizer_)
-        if settings is not None:
-            write_json(folder / "vectorizer.json", settings)
-        if model.words_of_language_ is not None:
-            write_json(folder / "languages.json", model.words_of_language_)
+        words = None if atoms.vocabulary is None else [str(word) for word in atoms.vocabulary]
+        more = {"vocabulary": words, "vectorizer": counts_by, "languages": model.words_of_language_}
+        for name, content in more.items():
+            if content is not None:
+                write_json(folder / f"{name}.json", content)
 
     save_folder(path, KIND, config, tensors, overwrite=overwrite, write_more=write_more)
     if left_out:
@@ -157,7 +158,9 @@ def load_model(
     try:
         model = _rebuild(cls, path, config, tensors, encoder)
     except (KeyError, TypeError, AttributeError, IndexError, OverflowError, ValueError) as error:
-        raise ValueError(f"{str(path)!r} holds a damaged topic model: {error}") from error
+        raise ValueError(
+            f"{str(path)!r} holds a topic model that is damaged, or of an earlier version: {error}"
+        ) from error
     if vectorizer is not None:
         model.vectorizer_ = count_known_words(vectorizer, model.vocabulary_)
         model.vectorizer, model.vectorizer_not_saved_ = vectorizer, False
@@ -165,101 +168,90 @@ def load_model(
 
 
 def _rebuild(cls: type, path: Path, config: Any, tensors: Any, encoder: Any) -> Any:
-    sae = SparseAutoencoder.from_pretrained(path / "sae")
-    vocabulary = None
+    def read_more(name: str) -> Any:
+        return read_json(path / f"{name}.json") if (path / f"{name}.json").exists() else None
+
+    given: dict[str, Any] = {"sae": SparseAutoencoder.from_pretrained(path / "sae")}
     if "sums.atom_words.data" in tensors:
-        words = read_json(path / "vocabulary.json")
-        if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-            raise ValueError(f"{str(path)!r} holds a damaged vocabulary")
-        vocabulary = np.asarray(words, dtype=object)
-    targets = None
+        given["vocabulary"] = np.array(as_names(read_more("vocabulary"), "words"), dtype=object)
     if "label_targets" in config:
-        targets = LabelTargets(vectors=tensors["label_vectors"], **config["label_targets"])
-    vectors = tensors.get("word_vectors")
-    if "class_mass.data" in tensors:
-        raise ValueError("it was saved before classes had names: fit it again")
-    classes = config.get("classes")
-    before = {  # saved before duplicates were counted apart
-        "sums.n_distinct": tensors["sums.n_documents"],
-        "sums.distinct_atom_mass": tensors["sums.atom_mass"],
-    }
-    atoms = _unpack(
-        AtomModel,
-        "atoms",
-        {},
-        config["atoms"],
-        sae=sae,
-        sums=_unpack(CorpusSums, "sums", before | tensors, {}),
-        vocabulary=vocabulary,
-        word_vectors=None if vectors is None else vectors.astype(np.float32),
-        label_targets=targets,
-        classes=None if classes is None else np.array([check_text(c, "class") for c in classes]),
-    )
+        given["label_targets"] = LabelTargets(
+            vectors=tensors["label_vectors"], **config["label_targets"]
+        )
+    if "word_vectors" in tensors:
+        given["word_vectors"] = tensors["word_vectors"].astype(np.float32)
+    if "classes" in config:
+        given["classes"] = np.array(as_names(config["classes"], "classes"))
+    sums = _unpack(CorpusSums, "sums", tensors, {})
+    atoms = _unpack(AtomModel, "atoms", {}, config["atoms"], sums=sums, **given)
     tensors |= {name: tensors[first] for name, first in config.get("same", {}).items()}
     doc_atoms = check_mixtures_of_atoms(unpack_csr("doc_atoms", tensors), atoms.n_atoms)
-    topics, *undo = (
+    undo = {f"undo.{step}.": settings for step, settings in enumerate(config.get("undo", ()))}
+    topics, *earlier = (
         _unpack_topics(prefix, tensors, settings, atoms, doc_atoms.shape[0])
-        for prefix, settings in [
-            ("", config["topics"]),
-            *((f"undo.{step}.", cut) for step, cut in enumerate(config.get("undo", ()))),
-        ]
+        for prefix, settings in {"": config["topics"], **undo}.items()
     )
+    languages = read_more("languages")
+    for code, words in (languages or {}).items():
+        check_languages(code)
+        as_names(words, "words")
     model: Any = cls(**config["parameters"])
     model.vectorizer = _make_vectorizer(config["vectorizer"])
-    model.sae = sae if config["sae_was_given"] else config.get("sae")
+    model.sae = given["sae"] if config["sae_was_given"] else config.get("sae")
     if not isinstance(model.sae, SparseAutoencoder | None):
         check_choice(model.sae, "sae", SAE_CHOICES)
     if encoder is not None:
         model.encoder = encoder
-    with all_or_nothing(model):
-        model.words_of_language_ = _read_languages(path)
-        model.chunk_ = unpack_chunk(config.get("chunk"))
-        model.encoder_not_saved_ = encoder is None and "encoder" in config["not_saved"]
-        model.vectorizer_not_saved_ = "vectorizer" in config["not_saved"]
-        model.encoder_named_in_file_ = model.encoder if encoder is None else None
-        model.atoms_, model.doc_atoms_ = atoms, doc_atoms
-        model.passages_ = _read_passages(tensors, *doc_atoms.shape)
-        model.vectorizer_ = None if vocabulary is None else _read_vectorizer(path, vocabulary)
-        model.set_topics(topics)
-        model.earlier_topics_ = tuple(undo)
+    model.words_of_language_, model.chunk_ = languages, unpack_chunk(config.get("chunk"))
+    model.encoder_not_saved_ = encoder is None and "encoder" in config["not_saved"]
+    model.vectorizer_not_saved_ = "vectorizer" in config["not_saved"]
+    model.encoder_named_in_file_ = model.encoder if encoder is None else None
+    model.atoms_, model.doc_atoms_ = atoms, doc_atoms
+    model.passages_ = _unpack_passages(tensors, *doc_atoms.shape)
+    model.vectorizer_ = None
+    if atoms.vocabulary is not None and (settings := read_more("vectorizer")) is not None:
+        columns = {word: column for column, word in enumerate(atoms.vocabulary)}
+        model.vectorizer_ = _make_vectorizer(settings | {"vocabulary": columns})
+        model.vectorizer_.get_feature_names_out()  # it counts as fitted from here on
+    model.set_topics(topics)
+    model.earlier_topics_ = tuple(earlier)
     return model
 
 
-def _read_passages(
+def _unpack_passages(
     tensors: Mapping[str, np.ndarray], n_documents: int, n_atoms: int
 ) -> FittedPassages | None:
     if "passages" not in tensors:
         return None
     places, atoms = tensors["passages"], unpack_csr("passage_atoms", tensors)
     check_mixtures_of_atoms(atoms, n_atoms)
-    if places.shape != (5, atoms.shape[0]):
-        raise ValueError(f"passages has shape {places.shape} for {atoms.shape[0]} mixtures")
-    if not np.array_equal(np.unique(places[0]), np.arange(n_documents)):
-        raise ValueError(f"passages are not those of {n_documents} documents")
+    of_all = np.array_equal(np.unique(places[0]), np.arange(n_documents))
+    if places.shape != (5, atoms.shape[0]) or not of_all:
+        raise ValueError(f"passages {places.shape} are not those of {n_documents} documents")
     return FittedPassages(Passages.at(places, n_documents), atoms)
 
 
-def _settings(value: Any) -> dict[str, Any]:
-    """Return the fields of a dataclass that are numbers, names or tuples of these."""
-    found = {name: getattr(value, name) for name in _settings_of(type(value))}
-    return {
-        name: each.item() if isinstance(each, np.generic) else each for name, each in found.items()
+def _settings(*values: Any) -> dict[str, Any]:
+    """Return the fields of dataclasses that are numbers, names or tuples of these."""
+    found = {
+        name: getattr(value, name)
+        for value in values
+        if value is not None
+        for name in _names_of_settings(type(value))
     }
+    return {name: v.item() if isinstance(v, np.generic) else v for name, v in found.items()}
 
 
-def _settings_of(cls: type) -> list[str]:
-    kinds = ((field.name, str(field.type)) for field in fields(cls) if field.init)
-    return [
-        name
-        for name, kind in kinds
-        if kind.removesuffix(" | None") in ("float", "int", "str") or kind.startswith("tuple")
-    ]
+def _names_of_settings(cls: type) -> list[str]:
+    kinds = {field.name: str(field.type) for field in fields(cls) if field.init}
+    plain = ("float", "int", "str", "float | None", "int | None")
+    return [name for name, kind in kinds.items() if kind in plain or kind.startswith("tuple")]
 
 
 def _pack(prefix: str, value: Any) -> dict[str, np.ndarray]:
     """Return the fields of a dataclass that are arrays or sparse matrices, as arrays with names."""
     tensors: dict[str, np.ndarray] = {}
-    for field in fields(value):
+    for field in () if value is None else fields(value):
         name, array = f"{prefix}.{field.name}", getattr(value, field.name)
         if sp.issparse(array):
             tensors |= pack_csr(name, array)
@@ -282,19 +274,8 @@ def _unpack(
             found[field.name] = float(array[0]) if field.type == "float" else array
         elif field.default is MISSING and str(field.type).endswith("| None"):
             found[field.name] = None
-    found |= {name: settings[name] for name in _settings_of(cls) if name in settings}
+    found |= {name: settings[name] for name in _names_of_settings(cls) if name in settings}
     return cls(**found, **given)
-
-
-def _topic_settings(topics: Topics) -> dict[str, Any]:
-    return _settings(topics) | ({} if topics.decisions is None else _settings(topics.decisions))
-
-
-def _pack_topics(prefix: str, topics: Topics) -> dict[str, np.ndarray]:
-    tensors = _pack(f"{prefix}topics", topics)
-    if topics.decisions is not None:
-        tensors |= _pack(f"{prefix}decisions", topics.decisions)
-    return tensors
 
 
 def _unpack_topics(
@@ -308,13 +289,16 @@ def _unpack_topics(
         decisions = _unpack(Decisions, f"{prefix}decisions", tensors, settings)
     settings = settings | {"labels": tuple(settings["labels"])}
     topics: Topics = _unpack(Topics, f"{prefix}topics", tensors, settings, decisions=decisions)
-    if topics.atom_topics.shape[0] != atoms.n_atoms:
-        raise ValueError(f"topics are of {topics.atom_topics.shape[0]} atoms, not {atoms.n_atoms}")
     n_words = None if atoms.vocabulary is None else len(atoms.vocabulary)
-    if (None if topics.words is None else topics.words.shape[1]) != n_words:
-        raise ValueError(f"words of topics are not {n_words}")
-    if topics.groups is not None and len(topics.groups) != n:
-        raise ValueError(f"decisions are not about {n} documents")
+    found = (
+        topics.atom_topics.shape[0],
+        None if topics.words is None else topics.words.shape[1],
+        n if topics.groups is None else len(topics.groups),
+    )
+    if found != (atoms.n_atoms, n_words, n):
+        raise ValueError(
+            f"topics are of {found} atoms, words and documents, not {(atoms.n_atoms, n_words, n)}"
+        )
     # A file may claim any number of empty columns, which are dense later.
     if (deleted := topics.deleted) is not None and deleted.shape[1] > deleted.nnz + 1:
         raise ValueError(f"deleted has {deleted.shape[1]} columns, most of them empty")
@@ -324,24 +308,11 @@ def _unpack_topics(
 def _drop_repeats(tensors: dict[str, np.ndarray]) -> dict[str, str]:
     """Take arrays out that another name has, too; return that name of each."""
     names: dict[int, str] = {}
-    same = {}
-    for name, array in tensors.items():
-        if names.setdefault(id(array), name) != name:
-            same[name] = names[id(array)]
+    first = {name: names.setdefault(id(array), name) for name, array in tensors.items()}
+    same = {name: kept for name, kept in first.items() if name != kept}
     for name in same:
         del tensors[name]
     return same
-
-
-def _smallest_float(vectors: np.ndarray) -> np.ndarray:
-    """Return `vectors` in half precision where that loses nothing, as an encoder's do not."""
-    half = vectors.astype(np.float16)
-    return half if np.array_equal(half.astype(np.float32), vectors) else vectors
-
-
-def _as_utf8(text: str) -> str:
-    """Return `text` with an escape for half of a surrogate pair, which no file takes."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _plain_parameters(model: Any) -> tuple[dict[str, Any], list[str]]:
@@ -373,34 +344,9 @@ def _vectorizer_settings(vectorizer: Any) -> dict[str, Any] | None:
         return None
     settings = vectorizer.get_params()
     settings["dtype"] = np.dtype(settings["dtype"]).name
-    if isinstance(settings["vocabulary"], dict):
-        columns: dict[str, int] = settings["vocabulary"]
-        settings["vocabulary"] = sorted(columns, key=lambda word: columns[word])
+    if isinstance(columns := settings["vocabulary"], dict):
+        settings["vocabulary"] = sorted(columns, key=columns.__getitem__)
     return settings if _is_plain(settings) else None
-
-
-def _read_vectorizer(path: Path, words: np.ndarray) -> CountVectorizer | None:
-    file = path / "vectorizer.json"
-    if not file.is_file():
-        return None
-    settings = read_json(file)
-    made = _make_vectorizer(settings | {"vocabulary": {word: i for i, word in enumerate(words)}})
-    if made is not None:
-        made.get_feature_names_out()  # it counts as fitted from here on
-    return made
-
-
-def _read_languages(path: Path) -> dict[str, list[str]] | None:
-    """Return the words of each language, where the file of them is there."""
-    file = path / "languages.json"
-    if not file.is_file():
-        return None
-    found = read_json(file)
-    for code, words in found.items():
-        check_languages(code)
-        for word in words:
-            check_text(word, "the saved model's word")
-    return found
 
 
 def _make_vectorizer(settings: dict[str, Any] | None) -> CountVectorizer | None:

@@ -242,14 +242,6 @@ def recut(atoms: AtomModel, topics: Topics, n_topics: int | str, merge: str = "a
 
     Deleted topics stay out. Topics of names alone stay, come first and count. Labels stay with
     topics that survive, and documents that were given a topic go with it.
-
-    Parameters
-    ----------
-    atoms : AtomModel
-    topics : Topics
-        Those of before.
-    n_topics, merge
-        As of :func:`cut`; topics of names count.
     """
     decisions = topics.decisions
     named = np.zeros(0, dtype=np.int64) if decisions is None else decisions.closed
@@ -286,16 +278,7 @@ def log_likelihood(
     """Return the sum of log P(w | d) over the words of documents, in nats, and their number.
 
     P(w | d) = π P0_w + (1 - π) Σ_t θ_dt P(w | t). Words without any probability, which the fitted
-    documents lack, are left out.
-
-    Parameters
-    ----------
-    atoms : AtomModel
-        With words.
-    topics : Topics
-    doc_topics : ndarray of shape (n, T)
-        Mixtures θ.
-    counts : csr_matrix of shape (n, V)
+    documents lack, are left out. Takes mixtures θ (n, T) and counts of words (n, V).
     """
     emissions = atoms.emissions
     assert emissions is not None
@@ -326,20 +309,11 @@ def carry_labels(atoms: AtomModel, old: Topics, new: Topics) -> Topics:
 
     A topic survives where one of the new ones shares more than :data:`SURVIVING_SHARE` of the
     weight of either: Σ_k p_k min(W_kt, W'_kt'), with p the prevalence of the atoms. A name that
-    `new` has already stays where it is.
-
-    Parameters
-    ----------
-    atoms : AtomModel
-        Of `new`; those of `old` are the same atoms, perhaps of fewer documents.
-    old, new : Topics
+    `new` has already stays where it is. The atoms are those of `new`; `old` may be of fewer
+    documents.
     """
     labels = list(new.labels)
-    named = [
-        topic
-        for topic, label in enumerate(old.labels)
-        if label is not None and label not in new.labels
-    ]
+    named = [t for t, label in enumerate(old.labels) if label and label not in new.labels]
     if not named:
         return new
     prevalence = atoms.prevalence[:, None]
@@ -378,14 +352,7 @@ def check_topics(chosen: Any, topics: Topics, name: str) -> list[int]:
 
 
 def check_labels(topic_labels: Any, topics: Topics) -> list[str | None]:
-    """Return the names of all topics with those of `topic_labels` put in.
-
-    Parameters
-    ----------
-    topic_labels : mapping of int or str to str, or sequence of one str per topic
-        Topics by number or present name. None takes a name away.
-    topics : Topics
-    """
+    """Return the names of all topics with those of `topic_labels` put in; None takes one away."""
     if not isinstance(topic_labels, Mapping):
         given = as_list(topic_labels, "topic_labels", "a name of each topic, or be a dict")
         if len(given) != len(topics):

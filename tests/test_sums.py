@@ -11,7 +11,7 @@ from saetm_plugins.analysis.names.by_phrases import _presence
 from saetm_plugins.assignments import assign_documents
 from saetm_plugins.corpus.classes import one_hot_classes
 from saetm_plugins.corpus.words import find_even_words
-from saetm_plugins.corpus_sums import sum_documents
+from saetm_plugins.corpus_sums import damp_counts, sum_documents
 from saetm_plugins.emission import fit_emissions
 from saetm_plugins.emission.inputs import Corpus
 from saetm_plugins.emission.kernels import gather_word
@@ -174,3 +174,14 @@ def test_expected_words_for_gensim(monkeypatch):
     monkeypatch.setattr(documents, "blocks_beside", lambda *_: [(step,) for step in steps])
     _, sums = documents.TopicsOfDocuments.inference(model, [], collect_sstats=True)
     assert sums[0, 0] == sum(steps)
+
+
+def test_a_document_has_the_say_of_a_page():
+    rng = np.random.default_rng(0)
+    counts = sp.csr_matrix(
+        np.vstack([np.ones(3000), rng.integers(0, 2, 3000) * (np.arange(3000) < 300)])
+    )
+    damped = counts.astype(np.float64)
+    damp_counts(damped)
+    assert damped[0].sum() == pytest.approx(200)
+    np.testing.assert_array_equal(damped[1].toarray(), counts[1].toarray())

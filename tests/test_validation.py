@@ -38,6 +38,7 @@ def test_embeddings_come_back_as_contiguous_float32():
         (np.ones((2, 2)) + 1j, "Complex data not supported"),
         (torch.ones(2, 2, dtype=torch.complex64), "Complex data not supported"),
         (np.ma.masked_equal(np.eye(2), 0), "masked array with entries masked"),
+        (list(np.ma.masked_equal(np.eye(2), 0)), "masked array with entries masked"),
         (np.array([[1.0, "a"]], dtype=object), "vectors of real numbers"),
         ([[1.0, 2], [3.0]], "does not hold vectors"),
         (pd.Series([[1.0, 2], [3.0]]), "does not hold vectors"),

@@ -95,9 +95,7 @@ class SparseAutoencoder:
         self.activation = check_choice(activation, "activation", ACTIVATIONS)
         self.k = check_count(k, "k", minimum=0)
         self.keep_strongest = bool(keep_strongest)
-        self.encoder_name = (
-            None if encoder_name is None else check_text(encoder_name, "encoder_name")
-        )
+        self.encoder_name = encoder_name and check_text(encoder_name, "encoder_name")
         self.statistics_ = dict(statistics or {})
         self.settings_ = dict(settings or {})
         arrays = _check_weights(weights)
@@ -141,8 +139,7 @@ class SparseAutoencoder:
         embeddings : array-like of shape (n, d)
             Any real dtype; a memory-mapped array is read block by block.
         block_size : int, optional
-            Rows whose dense scores (block_size × n_atoms floats) are in memory at a time; None: as
-            many as take 64 MiB.
+            Rows whose dense scores are in memory at a time; None: as many as take 64 MiB.
         device : {"auto", "cpu", "cuda", ...}
 
         Returns
@@ -176,18 +173,16 @@ class SparseAutoencoder:
         indptr, indices = activations.indptr, activations.indices
         for block in self._blocks(embeddings, _ROWS, "cpu"):
             rows = self.normalizer_.apply(block) - self.decoder_bias_
-            first, last = indptr[done], indptr[done + len(rows)]
-            cosines[first:last] = cosines_at_entries(
-                indptr[done : done + len(rows) + 1] - first, indices[first:last], rows, directions
+            ends = indptr[done : done + len(rows) + 1]
+            entries = slice(ends[0], ends[-1])
+            cosines[entries] = cosines_at_entries(
+                ends - ends[0], indices[entries], rows, directions
             )
             done += len(rows)
         return sp.csr_matrix((cosines, indices, indptr), activations.shape)
 
     def reconstruct(self, embeddings: Any, *, block_size: int | None = None) -> np.ndarray:
-        """Return the reconstruction of embeddings, (n, d) float32, in their original space.
-
-        Parameters are those of :meth:`transform`.
-        """
+        """Return the reconstruction of embeddings, (n, d) float32, in their original space."""
         parts = []
         for block in self._blocks(embeddings, block_size, "cpu"):
             codes = stack_blocks([encode_block(self, block, "cpu")], self.n_atoms)
@@ -225,13 +220,6 @@ class SparseAutoencoder:
             Branch, tag or commit of a hub repository.
         architecture : {"AutoEncoderTopK", "BatchTopKSAE"}, optional
             Needed for these two of dictionary_learning if ``config.json`` is missing.
-
-        Raises
-        ------
-        FileNotFoundError
-            When there is no model.
-        ValueError
-            When it is damaged, or of a format that this library does not read.
         """
         folder = resolve_path(path, subfolder=subfolder, revision=revision)
         try:

@@ -16,6 +16,7 @@ SAE_CHOICES = ("auto", "default")
 MOST_DOCUMENTS_TO_REUSE = 300
 """Up to so many documents "auto" takes the package's atoms."""
 SHARPENING, SHARPENING_OF_FOUNDATION = 2.0, 1.5
+_SETTINGS = ("n_atoms", "k", "activation", "device", "verbose")
 _FOREIGN = 0.75  # of the variance unexplained: 0.3 to 0.55 for their encoder, else 0.83 to 1
 _TRIED = 1000  # embeddings on which that is measured
 
@@ -28,10 +29,9 @@ def given_sae(sae: Any) -> SparseAutoencoder | None:
 def choose_sae(
     model: Any, embeddings: np.ndarray, seed: int, *, of_images: bool = False
 ) -> SparseAutoencoder:
-    """Return the autoencoder for a model's parameter `sae`, trained if necessary.
+    """Return the autoencoder for a model's parameter `sae`, trained on `embeddings` if necessary.
 
-    Takes a :class:`SAETopicModel` with legal parameters, and `embeddings` (n, d) of its documents
-    without blank ones and duplicates.
+    These are (n, d), without those of blank documents and duplicates.
     """
     if isinstance(model.sae, SparseAutoencoder):
         return model.sae
@@ -49,18 +49,10 @@ def choose_sae(
             return foundation
     if len(embeddings) == 1:
         raise ValueError("embeddings are identical in all rows: all documents are alike")
-    n_atoms = model.n_atoms
-    if of_images and n_atoms is None:
-        n_atoms = choose_n_atoms(len(embeddings))
-    return train_sae(
-        embeddings,
-        n_atoms=n_atoms,
-        k=model.k,
-        activation=model.activation,
-        device=model.device,
-        verbose=model.verbose,
-        random_state=seed,
-    )
+    settings = {name: getattr(model, name) for name in _SETTINGS}
+    if of_images and model.n_atoms is None:
+        settings["n_atoms"] = choose_n_atoms(len(embeddings))
+    return train_sae(embeddings, random_state=seed, **settings)
 
 
 def choose_sharpening(model: Any, sae: SparseAutoencoder) -> float:

@@ -27,6 +27,10 @@ _LEAST_COSINE = np.float32(1e-3)
 _FLOOR = np.float32(1e-6)  # activation of the strongest atom of a document if none is positive
 
 
+Block = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Activations of some rows: indptr, indices and values of a CSR matrix."""
+
+
 class Scorer(Protocol):
     """What encoding needs of a :class:`SparseAutoencoder`, for embeddings that are normalised."""
 
@@ -50,10 +54,8 @@ def rows_at_a_time(n_atoms: int, device: str = "cpu") -> int:
     return max(1, (_SCORE_BYTES if on_cpu else _SCORE_BYTES_ON_GPU) // (4 * n_atoms))
 
 
-def encode_block(
-    sae: Encoder, embeddings: np.ndarray, device: str
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the activations of embeddings (n, d) as indptr, indices and values of a CSR matrix."""
+def encode_block(sae: Encoder, embeddings: np.ndarray, device: str) -> Block:
+    """Return the activations of embeddings (n, d)."""
     return encode_normalized(sae, sae.normalizer_.apply(embeddings), device)
 
 
@@ -68,16 +70,14 @@ def cosines_at_entries(
     return np.maximum(cosines, _LEAST_COSINE)
 
 
-def encode_normalized(
-    sae: Scorer, batch: np.ndarray, device: str = "cpu"
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def encode_normalized(sae: Scorer, batch: np.ndarray, device: str = "cpu") -> Block:
     """Do the same for embeddings that are centred and scaled already."""
     if torch.device(device).type != "cpu":
         ranges = even_ranges(len(batch), rows_at_a_time(len(sae.encoder_), device))
         return join_blocks([_encode_on_device(sae, batch[a:b], device) for a, b in ranges])
     bias, encoder = torch.from_numpy(sae.encoder_bias_), torch.from_numpy(sae.encoder_).T
 
-    def encode(_: int, first: int, last: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def encode(_: int, first: int, last: int) -> Block:
         rows = batch[first:last]
         return _select(sae, rows, torch.addmm(bias, torch.from_numpy(rows), encoder).numpy())
 
@@ -86,9 +86,7 @@ def encode_normalized(
     return join_blocks(map_ranges(encode, even_ranges(len(batch), size)))
 
 
-def _select(
-    sae: Scorer, rows: np.ndarray, scores: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _select(sae: Scorer, rows: np.ndarray, scores: np.ndarray) -> Block:
     """Turn dense scores (n, K) of embeddings into sparse activations, each row by itself.
 
     The dense product, whose rounding depends on the number of rows, only proposes atoms, those
@@ -109,7 +107,8 @@ def _select(
     if limit < len(sae.encoder_):
         kept &= largest_entries(indptr, values, -np.inf, limit)
     if sae.keep_strongest:
-        strongest = np.repeat(_are_lonely(indptr, kept) & rows.any(axis=1), np.diff(indptr))
+        lonely = np.diff(np.concatenate(([0], np.cumsum(kept)))[indptr]) == 0
+        strongest = np.repeat(lonely & rows.any(axis=1), np.diff(indptr))
         strongest &= largest_entries(indptr, values, np.inf, 1)
         kept |= strongest
         values[strongest] = np.maximum(values[strongest], _FLOOR)
@@ -128,14 +127,7 @@ def floors_of_largest(scores: np.ndarray, n_largest: int) -> np.ndarray:
     return np.partition(scores, -n_largest, axis=1)[:, -n_largest]
 
 
-def _are_lonely(indptr: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """Tell for every row whether none of its entries is kept."""
-    return np.diff(np.concatenate(([0], np.cumsum(kept)))[indptr]) == 0
-
-
-def _encode_on_device(
-    sae: Scorer, batch: np.ndarray, device: str
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _encode_on_device(sae: Scorer, batch: np.ndarray, device: str) -> Block:
     """Encode embeddings that are centred and scaled, in torch operations, float32."""
 
     def on_device(array: np.ndarray) -> torch.Tensor:
@@ -157,19 +149,15 @@ def _encode_on_device(
     return indptr.cpu().numpy(), indices.cpu().numpy(), scores[active].cpu().numpy()
 
 
-def join_blocks(
-    blocks: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]],
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Join the CSR arrays (indptr, indices, values) of consecutive rows."""
+def join_blocks(blocks: Iterable[Block]) -> Block:
+    """Join the blocks of consecutive rows."""
     indptrs, indices, values = zip(*blocks, strict=True)
     lengths = np.concatenate([np.diff(indptr) for indptr in indptrs])
     indptr = np.concatenate(([0], np.cumsum(lengths)))
     return indptr, np.concatenate(indices), np.concatenate(values)
 
 
-def stack_blocks(
-    blocks: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]], n_atoms: int
-) -> sp.csr_matrix:
+def stack_blocks(blocks: Iterable[Block], n_atoms: int) -> sp.csr_matrix:
     """As :func:`join_blocks`, into one matrix."""
     indptr, indices, values = join_blocks(blocks)
     matrix = sp.csr_matrix((values, indices, indptr), shape=(len(indptr) - 1, n_atoms))

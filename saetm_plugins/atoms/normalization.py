@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 NORMALIZATIONS = ("unit", "scale", "none")
+_UNEVEN = 0.2  # of lengths, relative to their mean
 
 
 class Normalizer(NamedTuple):
@@ -56,12 +57,17 @@ class Normalizer(NamedTuple):
         return 1e-6 * (1e-6 + float(np.linalg.norm(self.mean)))
 
 
-def fit_normalizer(embeddings: np.ndarray, mode: str) -> Normalizer:
+def fit_normalizer(embeddings: np.ndarray, mode: str | None) -> Normalizer:
     """Learn the centre and scale of (n, d) float32 embeddings.
 
+    None is "unit" where embeddings are about equally long, as an encoder's are, else "scale":
+    dividing what is centred by its length bends the directions that embeddings are sums of.
     "scale" makes the mean squared norm of centred embeddings d; "none" does not centre, nor are
     embeddings centred that are all equal: they would become 0.
     """
+    if mode is None:
+        lengths = np.linalg.norm(embeddings, axis=1)
+        mode = "scale" if lengths.std() > _UNEVEN * lengths.mean() else "unit"
     zero = np.zeros(embeddings.shape[1], dtype=np.float32)
     if mode == "none":
         return Normalizer(zero, mode, 1.0)

@@ -37,8 +37,8 @@ from saetm_plugins.files.folders import (
     save_folder,
     write_checksums,
 )
-from saetm_plugins.files.swap import replace_folder
 from saetm_plugins.files.weights import read_state_dict
+from saetm_plugins.files.write import replace_folder
 from saetm_plugins.validation import check_embeddings, check_indices
 
 KIND = "sae-bertopic"

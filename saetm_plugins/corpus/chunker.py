@@ -52,21 +52,11 @@ class Chunker:
         if self.max_tokens is not None:
             check_count(self.max_tokens, "max_tokens", minimum=8)
         check_count(self.overlap, "overlap", minimum=0)
-        if self.max_tokens is not None and 2 * self.overlap > self.max_tokens:
-            raise ValueError(
-                f"overlap must be at most half of max_tokens={self.max_tokens}; "
-                f"found {self.overlap}"
-            )
+        if self.max_tokens is not None:
+            self._check_overlap(self.max_tokens)
 
     def split(self, documents: Any, encoder: Any = None) -> Passages:
-        """Split texts; one that is short enough is one passage.
-
-        Parameters
-        ----------
-        documents : iterable of str
-        encoder : str or object with ``encode(list[str])``, optional
-            As of :func:`saetm_plugins.corpus.load_encoder`.
-        """
+        """Split texts; one that is short enough is one passage. Takes encoders or their names."""
         texts = check_documents(documents)
         encoder = load_encoder(encoder)
         limit = self._limit(encoder)
@@ -82,21 +72,19 @@ class Chunker:
         reads = token_limit(encoder)
         limit = self.max_tokens or reads
         if limit is None:
-            raise ValueError(
-                f"max_tokens is not given, and encoder {type(encoder).__name__} has no "
-                "max_seq_length"
-            )
+            name = type(encoder).__name__
+            raise ValueError(f"max_tokens is not given, and {name} has no max_seq_length")
         if reads is not None and limit > reads:
             raise ValueError(
                 f"max_tokens must be at most the {reads} tokens that the encoder reads; "
                 f"found {limit}"
             )
-        if 2 * self.overlap > limit:
-            raise ValueError(
-                f"overlap must be at most half of the {limit} tokens of a passage; "
-                f"found {self.overlap}"
-            )
+        self._check_overlap(limit)
         return limit
+
+    def _check_overlap(self, limit: int) -> None:
+        if 2 * self.overlap > limit:
+            raise ValueError(f"overlap must be at most {limit // 2}; found {self.overlap}")
 
 
 def check_chunk(chunk: Any, name: str = "chunk") -> Any:
@@ -123,10 +111,10 @@ def unpack_chunk(packed: Any) -> Any:
     """Return the `chunk` argument that :func:`pack_chunk` wrote."""
     if not isinstance(packed, dict):
         return check_chunk(packed, "the saved model's chunk")
-    unknown = set(packed) - {"by", "max_tokens", "overlap"}
-    if unknown:
-        raise ValueError(f"the saved model's chunk has a setting {sorted(unknown)[0]!r:.80}")
-    return Chunker(**packed)
+    try:
+        return Chunker(**packed)
+    except TypeError as error:
+        raise ValueError(f"the saved model's chunk: {error}") from error
 
 
 def split_long(
@@ -173,7 +161,11 @@ def _split(
     """Split texts of more than `longer_than` tokens into passages of at most `limit`."""
     tokens = np.zeros(len(texts), dtype=np.int64)
     sizes = np.array([len(text) for text in texts], dtype=np.int64)
-    is_short = np.array([_is_short(text, longer_than) for text in texts], dtype=bool)
+    # No tokenizer makes more tokens than bytes.
+    is_short = sizes < longer_than
+    is_short[is_short] = [
+        len(texts[row].encode()) < longer_than for row in np.flatnonzero(is_short)
+    ]
     tokens[is_short] = np.maximum(1, sizes[is_short] // 4)  # a guess; such a text is one passage
     tokens[sizes > _LONGEST_TOKEN * longer_than] = longer_than + 1
     for rows in _blocks(np.flatnonzero(tokens == 0)):
@@ -187,11 +179,6 @@ def _split(
     spans = spans[np.argsort(spans[:, 0], kind="stable")]
     documents, contexts, starts, ends, tokens = np.ascontiguousarray(spans.T)
     return Passages(documents, contexts, starts, ends, tokens, len(texts))
-
-
-def _is_short(text: str, limit: int) -> bool:
-    """Return whether a text is certainly short: no tokenizer makes more tokens than bytes."""
-    return len(text) < limit and len(text.encode()) < limit
 
 
 def _blocks(rows: np.ndarray) -> Iterator[np.ndarray]:

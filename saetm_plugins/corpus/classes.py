@@ -11,31 +11,16 @@ from saetm_plugins.validation import is_missing, without_tensors
 
 
 class OneHotClasses(NamedTuple):
-    """Known classes of documents.
-
-    Attributes
-    ----------
-    names : ndarray of shape (C,), str
-        Sorted.
-    codes : csr_matrix of shape (n, C), float64
-        One where a document is of a class; rows of unknown classes are empty.
-    """
+    """Known classes of documents."""
 
     names: np.ndarray
+    """Sorted, (C,), str."""
     codes: sp.csr_matrix
+    """One where a document is of a class, (n, C); rows of unknown classes are empty."""
 
 
 def one_hot_classes(classes: Any, n_documents: int, name: str = "classes") -> OneHotClasses:
-    """Return the known classes of documents and their names.
-
-    Parameters
-    ----------
-    classes : array-like of shape (n,)
-        Of any type that can be sorted; -1 where unknown.
-    n_documents : int
-    name : str
-        The argument's name, for the error.
-    """
+    """Return the known classes of documents, one each of any type; -1 where unknown."""
     try:
         given = np.asarray(without_tensors(classes, name)).ravel()
     except (ValueError, TypeError) as error:  # lists of several lengths, masked entries

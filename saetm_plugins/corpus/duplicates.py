@@ -30,15 +30,7 @@ def find_blank(
     """Return which texts are blank: no letter, digit or symbol, and no word that was counted.
 
     Without texts, no document is blank. Where empty texts have different embeddings they are
-    captions of images: no text is blank then.
-
-    Parameters
-    ----------
-    texts : sequence of str, length n, or None
-    n_documents : int
-        n.
-    counts : csr_matrix of shape (n, V), optional
-    embeddings : ndarray of shape (n, d), float32, optional
+    captions of images: no text is blank then. `counts` are (n, V), `embeddings` (n, d).
     """
     if texts is None:
         return np.zeros(n_documents, dtype=bool)
@@ -81,10 +73,7 @@ def find_distinct(embeddings: np.ndarray) -> np.ndarray:
 
 
 def choose_distinct(embeddings: np.ndarray | None, blank: np.ndarray) -> np.ndarray:
-    """Return the documents to learn from: neither blank nor, with embeddings, duplicates.
-
-    Takes embeddings (n, d), or None, and flags (n,); returns ascending row numbers.
-    """
+    """Return the rows to learn from: neither blank nor, with embeddings, duplicates."""
     rows = np.flatnonzero(~blank)
     if embeddings is None or len(rows) == 0:
         return rows

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from itertools import islice
@@ -12,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from saetm_plugins.corpus.encoders import load_encoder
+from saetm_plugins.files.folders import read_json, write_json
 from saetm_plugins.files.texts import open_table
 from saetm_plugins.files.write import write_whole
 from saetm_plugins.numerics.progress import progress_bar
 from saetm_plugins.validation import check_choice, check_count, check_embeddings, check_path
 
-_MANIFEST = "manifest.json"
 DTYPES = ("float16", "float32")
 """Of shards."""
 
@@ -107,15 +106,14 @@ def embed_file(
 
 def claim_folder(out: Path, facts: dict[str, Any]) -> None:
     """Write the settings of a folder's shards, or refuse the folder if its shards have others."""
-    manifest = out / _MANIFEST
+    manifest = out / "manifest.json"
     if manifest.exists():
-        found = json.loads(manifest.read_text(encoding="utf-8"))
+        found = read_json(manifest)
         other = [f"{key} was {found.get(key)!r}" for key in facts if found.get(key) != facts[key]]
         if other:
             raise ValueError(f"out {str(out)!r} holds shards of other settings: {'; '.join(other)}")
     else:
-        text = json.dumps(facts, indent=2)
-        write_whole(manifest, lambda target: target.write_text(text, encoding="utf-8"))
+        write_whole(manifest, lambda target: write_json(target, facts, indent=2))
 
 
 def save_shard(target: Path, parts: Sequence[np.ndarray], dtype: str) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import warnings
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,9 +20,15 @@ from saetm_plugins.corpus.words import (
     choose_languages,
     detect_languages,
     find_even_words,
+    is_english,
     words_by_language,
 )
 from saetm_plugins.validation import as_list
+
+_MEANING = re.compile(r"[^\W\d_]{2}|[\u0e00-\u0eff\u3040-\u9fff\uac00-\ud7af]")
+_NO_ANSWER = re.compile(r"\W*(n/?a|nan|none|null|nil)\W*", re.IGNORECASE)
+_SAMPLE = 400  # texts whose language is looked at
+_FEW = 0.2  # of the texts: more are no exceptions
 
 
 @dataclass(frozen=True)
@@ -94,6 +103,37 @@ def read_languages(language: Any, languages: Any, corpus: Corpus) -> CorpusLangu
     if corpus.passages is not None:
         each = [each[row] for row in corpus.passages.documents]
     return CorpusLanguages(found, each)
+
+
+def warn_of_texts(corpus: Corpus, languages: CorpusLanguages) -> None:
+    """Warn, once, of texts that say hardly anything and of texts in another language than most.
+
+    Languages are those of up to 400 texts; where they have several words lists
+    (:attr:`CorpusLanguages.of_rows`), or the user said them, there is nothing to say.
+    """
+    if corpus.texts is None:
+        return
+    blank, remarks = corpus.blank_documents, []
+    texts = [text for text, skip in zip(corpus.texts, blank, strict=True) if not skip]
+    empty: list[str] = []
+    full: list[str] = []
+    for text in texts:
+        says = _MEANING.search(text) and not _NO_ANSWER.fullmatch(text)
+        (full if says else empty).append(text)
+    if empty and full:
+        examples = ", ".join(repr(text.strip()[:20]) for text, _ in Counter(empty).most_common(3))
+        remarks.append(f"{len(empty)} of {len(texts)} documents say hardly anything ({examples})")
+    step = max(1, len(full) // _SAMPLE)
+    if languages.of_rows is None and len(languages.codes) < 2:
+        (most,) = languages.codes or ("en",)
+        sample = [text for text in full[::step] if most != "en" or not is_english(text)]
+        others = Counter(code for code in detect_languages(sample) if code not in (None, most))
+        if 0 < (n := others.total() * step) < _FEW * len(texts):
+            codes = ", ".join(str(code) for code, _ in others.most_common(5))
+            remarks.append(f"{'some ' if step > 1 else ''}{n} are not in {most!r} ({codes})")
+    if remarks:
+        message = f"{' and '.join(remarks)}: the topics of such documents mean little"
+        warnings.warn(message, UserWarning, stacklevel=3)
 
 
 def unite(several: Sequence[dict[str, list[str]] | None]) -> dict[str, list[str]] | None:

@@ -6,7 +6,7 @@ import dataclasses
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -142,11 +142,7 @@ class PassageTexts(Sequence[str]):
     def __len__(self) -> int:
         return len(self._passages)
 
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[str]: ...
-    def __getitem__(self, index: int | slice) -> str | list[str]:
+    def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return [self[row] for row in range(*index.indices(len(self)))]
         passages = self._passages
@@ -162,11 +158,10 @@ class PassageTexts(Sequence[str]):
         return self._passages.n_documents
 
     def share_out(self, counts: sp.csr_matrix, vocabulary: Iterable[str]) -> sp.csr_matrix:
-        """Share out the counts of words in texts among their passages.
+        """Share out the counts of words in texts (n, V) among their passages (m, V).
 
         A word goes to the passages that hold it, in upper or lower case; one that no passage holds
-        as it was counted, such as a stem or a phrase, goes to all passages by their tokens. Takes
-        counts (n, V), and returns them (m, V): a text's passages add up to its counts.
+        as it was counted, such as a stem or a phrase, goes to all passages by their tokens.
         """
         documents = self._passages.documents
         words = [word.lower() for word in vocabulary]

@@ -195,18 +195,8 @@ def read_corpus(
 ) -> Corpus:
     """Check documents and embeddings; embed texts that come without, long ones in passages.
 
-    Parameters
-    ----------
-    documents : iterable of str, or None where there are embeddings
-    embeddings : array-like of shape (n, d), Passages, or None
-    load : function
-        Returns the encoder; called where it is needed.
-    chunk : None, "auto" or Chunker
-    least : int, default=1
-        Rows there must be.
-    width : int, optional
-        d.
-    verbose : bool, default=False
+    Arguments are those of ``fit``. `load` returns the encoder, where it is needed; there must be
+    at least `least` rows, of `width` dimensions.
     """
     texts = None if documents is None else check_documents(documents)
     passages, by_encoder = None, None

@@ -13,21 +13,15 @@ from saetm_plugins.validation import check_text
 def check_documents(documents: Any, name: str = "documents", *, least: int = 1) -> list[str]:
     """Return `documents`, an iterable of str or a table of one column, as a list of texts.
 
-    `name` is the argument's name in the caller's signature, for the error; `least` how many texts
-    there must be.
+    `name` is the argument's, for the error; `least` how many texts there must be.
     """
-    if isinstance(documents, (str, bytes)):
-        raise TypeError(f"{name} must be a list of strings; found one string")
-    if isinstance(documents, (Set, Mapping)):
-        raise TypeError(
-            f"{name} must be a list of strings, in an order; found {type(documents).__name__}"
-        )
+    found = "one string" if isinstance(documents, str) else type(documents).__name__
+    if isinstance(documents, (str, bytes, Set, Mapping)):
+        raise TypeError(f"{name} must be a list of strings, in an order; found {found}")
     try:
         texts = list(one_column(documents, name))
     except TypeError:
-        raise TypeError(
-            f"{name} must be an iterable of strings; found {type(documents).__name__}"
-        ) from None
+        raise TypeError(f"{name} must be an iterable of strings; found {found}") from None
     if not texts and least:
         raise ValueError(f"{name} is empty")
     for row, text in enumerate(texts):
@@ -40,8 +34,7 @@ def check_documents(documents: Any, name: str = "documents", *, least: int = 1) 
 def one_column(values: Any, name: str = "documents") -> Any:
     """Return one document per row as an iterable, from a table of one column or an array (n, 1).
 
-    Tables are pandas', polars' or pyarrow's; arrays of pyarrow become lists, anything else is
-    returned as it is. `name` is the argument's name, for the error.
+    Tables are pandas', polars' or pyarrow's; anything else is returned as it is.
     """
     shape = getattr(values, "shape", None)
     if isinstance(shape, tuple) and len(shape) > 1:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Sequence
+import re
+from array import array
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,13 +19,15 @@ from saetm_plugins.corpus.words import WordVectorizer
 from saetm_plugins.emission.inputs import check_counts
 from saetm_plugins.validation import as_list, check_text
 
+# What the default's token_pattern finds in texts of ASCII alone.
+_ASCII_WORD = re.compile(r"(?a)\b[a-z]{3,}+\b(?!'t\b)")
+
 
 def default_vectorizer(n_documents: int) -> CountVectorizer:
     """Count words of three or more letters, without English stop words, at most 10,000 of them.
 
-    What is left of "didn't" and its like is no word.
-
-    A word must occur in at least 5 documents, in fewer where the corpus is small.
+    What is left of "didn't" and its like is no word. A word must occur in at least 5 documents, in
+    fewer where the corpus is small.
     """
     min_df = 5 if n_documents >= 1000 else 2 if n_documents >= 50 else 1
     return CountVectorizer(
@@ -77,8 +82,39 @@ def fit_vectorizer(
             max_features=fitted.max_features * len(languages),
         )
     fitted.set_params(**settings)
-    counts = sp.csr_matrix(fitted.fit_transform(row_of), dtype=np.float32)
+    counts = _fit_default(fitted, row_of)
     return counts if len(row_of) == len(texts) else counts[[row_of[t] for t in texts]], fitted
+
+
+def _fit_default(vectorizer: CountVectorizer, texts: Iterable[str]) -> sp.csr_matrix:
+    """Fit a default vectorizer as its ``fit_transform`` does, and return the same counts.
+
+    Half the time for English words: it goes through the words of a text once, in C.
+    """
+    if isinstance(vectorizer, WordVectorizer) or vectorizer.ngram_range != (1, 1):
+        return sp.csr_matrix(vectorizer.fit_transform(texts), dtype=np.float32)
+    number_of: defaultdict[str, int] = defaultdict()
+    number_of.default_factory = number_of.__len__  # the next number, where a word is new
+    numbers, ends = array("i"), array("q", [0])
+    any_word = re.compile(vectorizer.token_pattern)
+    for text in texts:
+        words = (_ASCII_WORD if text.isascii() else any_word).findall(text.lower())
+        numbers.extend(map(number_of.__getitem__, words))
+        ends.append(len(numbers))
+    shape = (len(ends) - 1, len(number_of))
+    counts = sp.csr_matrix((np.ones(len(numbers), np.float32), numbers, ends), shape=shape)
+    counts.sum_duplicates()
+    n_documents = np.bincount(counts.indices, minlength=shape[1])
+    stop_words = vectorizer.get_stop_words()
+    kept = [word for word in sorted(number_of) if word not in stop_words]
+    kept = [word for word in kept if n_documents[number_of[word]] >= vectorizer.min_df]
+    if not kept:
+        return vectorizer.fit_transform(texts)  # it says what is wrong
+    columns = np.array([number_of[word] for word in kept])
+    totals = np.asarray(counts.sum(axis=0)).ravel()[columns]
+    largest = np.sort((-totals).argsort()[: vectorizer.max_features])  # as scikit-learn breaks ties
+    vectorizer.vocabulary_ = {kept[place]: column for column, place in enumerate(largest)}
+    return counts[:, columns[largest]]
 
 
 def check_bow(bow: Any, vocabulary: Any, n_rows: int) -> tuple[sp.csr_matrix, np.ndarray]:
@@ -121,12 +157,10 @@ def count_known_words(vectorizer: Any, vocabulary: np.ndarray | None) -> Any:
 def check_vectorizer(vectorizer: Any) -> None:
     """Refuse what cannot count words and name them, such as a HashingVectorizer."""
     needed = ("fit_transform", "transform", "get_feature_names_out", "get_params")
-    missing = [name for name in needed if not hasattr(vectorizer, name)]
-    if isinstance(vectorizer, type) or missing:
-        found = vectorizer.__name__ if isinstance(vectorizer, type) else type(vectorizer).__name__
+    if isinstance(vectorizer, type) or not all(hasattr(vectorizer, name) for name in needed):
         raise TypeError(
             "vectorizer must be an instance of a scikit-learn vectorizer that names its words; "
-            f"found {found}{f' without {missing[0]}' if missing else ', a class'}"
+            f"found {vectorizer!r:.80}"
         )
 
 

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, ClassVar
 
 import numpy as np
@@ -35,7 +36,8 @@ _EXTRA = "pip install 'saetm-plugins[languages]'"
 _SAMPLE = 400  # texts looked at, and characters of each
 _CHARACTERS = 600
 _VARIANTS = {"ary": "ar", "arz": "ar", "nb": "no", "nn": "no"}  # py3langid's, by stopwordsiso's
-_LEAST_DOCUMENTS = 30  # of a word; the atoms of fewer vary by chance
+_LEAST_DOCUMENTS, _LEAST_SHARE = 30, 0.1  # of a word; the atoms of fewer vary by chance
+_LEAST_EVENNESS = 0.9
 _PROSE = 0.15  # of words are stop words, at least, in running text of a language
 _LEAST = 0.05  # of the texts: a language in fewer is not one of the corpus
 _HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
@@ -139,10 +141,7 @@ class WordVectorizer(CountVectorizer):
 
 
 def check_languages(language: Any, argument: str = "language") -> tuple[str, ...]:
-    """Return languages, by name ("german") or code ("de"), as ISO 639-1 codes.
-
-    `argument` is the name in the caller's signature, for the error.
-    """
+    """Return languages, by name ("german") or code ("de"), as ISO 639-1 codes."""
     given = [] if language is None else [language] if isinstance(language, str) else language
     if not isinstance(given, Sequence | np.ndarray):
         raise TypeError(f"{argument} must be a name, a code or a list of them; found {given!r:.80}")
@@ -166,19 +165,11 @@ def check_language(language: Any) -> None:
 
 
 def choose_languages(language: Any, texts: Sequence[str], languages: Any = None) -> tuple[str, ...]:
-    """Return the languages whose words are to be counted, as codes; empty for English.
+    """Return the languages whose words are to be counted, as codes; empty for English, or None.
 
-    With "auto", a sample of the texts is looked at: one in Latin letters is of another language
-    than English where py3langid says so and it holds stop words of that language. The most
-    frequent comes first.
-
-    Parameters
-    ----------
-    language : "auto", str, sequence of str or None
-        None is "english".
-    texts : sequence of str
-    languages : sequence of str, optional
-        The language of each text, for "auto".
+    With "auto", `languages` says the language of each text, or a sample of the texts is looked at:
+    one in Latin letters is of another language than English where py3langid says so and it holds
+    stop words of that language. The most frequent comes first.
     """
     if not (isinstance(language, str) and language == "auto"):
         codes = check_languages(language)
@@ -188,7 +179,7 @@ def choose_languages(language: Any, texts: Sequence[str], languages: Any = None)
         return () if set(found) == {"en"} else tuple(code for code, _ in found.most_common())
     step = max(1, len(texts) // _SAMPLE)
     sample = [text[:_CHARACTERS] for text in texts[::step] if text.strip()]
-    if not sample or sum(map(_is_english, sample)) >= 0.8 * len(sample):
+    if not sample or sum(map(is_english, sample)) >= 0.8 * len(sample):
         return ()
     found = Counter(code for code in detect_languages(sample) if code is not None)
     frequent = [code for code, n in found.most_common() if n >= _LEAST * len(sample)]
@@ -209,7 +200,7 @@ def _detect(text: str, classify: Any) -> str | None:
     if script != "latin" and (classify is None or script in ("zh", "ja", "th", "ko", "hi", "el")):
         return None if script is None else {"cyrillic": "ru", "arabic": "ar"}.get(script, script)
     if classify is None:
-        return "en" if _is_english(text) else None
+        return "en" if is_english(text) else None
     code = str(classify(text)[0])
     code = _VARIANTS.get(code, code)
     if len(code) != 2:
@@ -223,7 +214,8 @@ def _detect(text: str, classify: Any) -> str | None:
     return code if listed else None
 
 
-def _is_english(text: str) -> bool:
+def is_english(text: str) -> bool:
+    """Tell whether a fifth of the words are English stop words."""
     words = re.findall(r"[^\W\d_]+", text.lower())
     return sum(word in ENGLISH_STOP_WORDS for word in words) >= 0.2 * max(len(words), 1)
 
@@ -350,15 +342,10 @@ def _chinese() -> Callable[[str], Iterable[str]]:
 @lru_cache(maxsize=1)
 def _japanese() -> Callable[[str], Iterable[str]]:
     sudachi = _import("sudachipy", "Japanese")
-    tokenizer = None
-    for size in ("core", "small", "full"):
-        try:
-            tokenizer = sudachi.Dictionary(dict=size).tokenizer()
-            break
-        except ImportError:
-            continue
-    if tokenizer is None:
+    size = next((s for s in ("core", "small", "full") if find_spec(f"sudachidict_{s}")), None)
+    if size is None:
         raise ImportError(f"Japanese texts need a dictionary of SudachiPy's: {_EXTRA}")
+    tokenizer = sudachi.Dictionary(dict=size).tokenizer()
 
     def segment(text: str) -> list[str]:
         words = []
@@ -387,22 +374,16 @@ def _import(module: str, language: str) -> Any:
         ) from None
 
 
-def find_even_words(
-    doc_atoms: sp.csr_matrix,
-    counts: sp.csr_matrix,
-    *,
-    least_share: float = 0.1,
-    least_evenness: float = 0.9,
-) -> np.ndarray:
+def find_even_words(doc_atoms: sp.csr_matrix, counts: sp.csr_matrix) -> np.ndarray:
     """Return which words are in many documents of all subjects, (V,): a corpus' own stop words.
 
-    Such a word is in at least `least_share` of the documents, and in 30. Evenness is the entropy of
-    the atoms of a word's documents, divided by that of all documents: 1 where the word is
-    independent of the subject.
+    Such a word is in at least a tenth of the documents, and in 30. Evenness is the entropy of the
+    atoms of a word's documents, divided by that of all documents: 1 where the word is independent
+    of the subject.
     """
     presence = (counts > 0).astype(np.float64)
     frequency = np.asarray(presence.sum(axis=0)).ravel()
-    frequent = np.flatnonzero(frequency >= max(least_share * counts.shape[0], _LEAST_DOCUMENTS))
+    frequent = np.flatnonzero(frequency >= max(_LEAST_SHARE * counts.shape[0], _LEAST_DOCUMENTS))
     even = np.zeros(counts.shape[1], dtype=bool)
     if len(frequent) == 0:
         return even
@@ -413,7 +394,7 @@ def find_even_words(
     shares = mass / mass.sum(axis=1, keepdims=True)
     divergence = (shares * np.log(np.maximum(shares, 1e-12) / prior)).sum(axis=1)
     entropy = -(prior * np.log(prior)).sum()
-    even[frequent] = 1 - divergence / max(entropy, 1e-12) >= least_evenness
+    even[frequent] = 1 - divergence / max(entropy, 1e-12) >= _LEAST_EVENNESS
     return even
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from saetm_plugins.emission.emissions import Emissions
-from saetm_plugins.emission.inputs import LARGEST, check_counts, check_weights
+from saetm_plugins.emission.inputs import LARGEST, check_counts
 from saetm_plugins.numerics.parallel import balanced_ranges, map_ranges
 from saetm_plugins.validation import check_count, check_not_negative, without_tensors
 
@@ -26,7 +26,6 @@ def infer_doc_atoms(
     n_candidates: int = 128,
     n_active: int | None = None,
     prior: float = 1.0,
-    word_weights: Any = None,
 ) -> sp.csr_matrix:
     """Infer documents' atoms from their words alone.
 
@@ -47,9 +46,6 @@ def infer_doc_atoms(
         Atoms kept of a document, the strongest; None keeps all candidates of at least 1e-4.
     prior : float, default=1
         α: the weight of the prevalence, in weighted words.
-    word_weights : array-like of shape (V,), optional
-        Factor of each word's counts. None: plain counts, which agree best with the encoder's
-        mixtures.
 
     Returns
     -------
@@ -60,11 +56,6 @@ def infer_doc_atoms(
         raise TypeError(f"emissions must be Emissions; found {type(emissions).__name__}")
     n_atoms, n_words = emissions.atom_words.shape
     counts = check_counts(bow, n_words=n_words)
-    if word_weights is not None:
-        weights = check_weights(word_weights, n_words)
-        counts = sp.csr_matrix(
-            (counts.data * weights[counts.indices], counts.indices, counts.indptr), counts.shape
-        )
     for value, name in ((n_iter, "n_iter"), (n_candidates, "n_candidates")):
         check_count(value, name)
     check_not_negative(prior, "prior", most=LARGEST)

@@ -25,7 +25,6 @@ from saetm_plugins.validation import (
     check_count,
     check_fraction,
     check_not_negative,
-    check_random,
     resolve_device,
 )
 
@@ -93,7 +92,6 @@ def fit_emissions(
     if n_iter is not None:
         n_iter = check_count(n_iter, "n_iter")
     check_not_negative(tol, "tol")
-    check_random(random_state)
     counts = check_counts(bow)
     theta = check_mixtures(doc_atoms, n_docs=counts.shape[0])
     totals = Totals.of(theta, counts)

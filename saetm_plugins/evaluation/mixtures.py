@@ -21,7 +21,6 @@ from saetm_plugins.validation import (
     check_count,
     check_finite,
     check_indices,
-    check_random,
     is_missing,
     without_tensors,
 )
@@ -143,7 +142,6 @@ def classification_f1(
         raise ValueError(
             f"classes has a class of {sizes.min()} documents; n_folds={n_folds} needs {n_folds}"
         )
-    check_random(random_state)
     folds = StratifiedKFold(n_folds, shuffle=True, random_state=random_state)
     classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=200))
     predicted = cross_val_predict(classifier, features, class_ids, cv=folds)

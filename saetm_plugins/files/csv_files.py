@@ -21,6 +21,7 @@ from saetm_plugins.files.text_file import TextFile
 QUOTINGS = ("csv", "none")
 _SEPARATORS = ",;\t|"
 _SAMPLE = 1 << 17  # characters that a separator is guessed from
+_ESCAPED = re.compile(r'\\(["\\\r\n])')
 _FAULTS = {
     "unexpected end of data": "a quote is opened and never closed",
     "expected after": "text follows the quote that closes a cell",
@@ -28,7 +29,7 @@ _FAULTS = {
 
 
 def read_csv(file: TextFile, columns: Mapping[str, str]) -> Iterator[list[str]]:
-    """Yield the cells of some columns; see :meth:`~saetm_plugins.files.texts.TextTable.rows`.
+    """Yield the cells of some columns.
 
     Quotes are interpreted in the first way that reads the whole file. If no way does, or a quoted
     cell looks like several rows, quotes are characters of the texts, provided that all lines then
@@ -94,10 +95,7 @@ class _Reading:
     def check(self) -> str:
         """Read the whole file; return where a quoted cell looks like several rows, or "".
 
-        Raises
-        ------
-        ValueError
-            Where the file does not fit this way of reading.
+        A ValueError where the file does not fit this way of reading.
         """
         doubt, width = "", 0
         between = "\t" if self.sep == "\t" else re.escape(self.sep) + r"(?=\S)"  # not of a sentence
@@ -122,7 +120,7 @@ class _Reading:
         with self.file.open() as stream:
             lines: Iterator[str] = islice(stream, self.skip, None)
             if self.escapes:
-                lines = (re.sub(r'\\(["\\\r\n])', _unescape, line) for line in lines)
+                lines = (_ESCAPED.sub(lambda at: at[1].replace('"', '""'), line) for line in lines)
             options: Any = {"quoting": csv.QUOTE_MINIMAL if self.quotes else csv.QUOTE_NONE}
             options |= {"delimiter": self.sep, "skipinitialspace": self.blanks, "strict": True}
             reader = csv.reader(lines, **options)
@@ -140,14 +138,13 @@ class _Reading:
                 line, n_lines, done = self.skip + done + 1, reader.line_num - done, reader.line_num
                 if not row:
                     continue
-                if not header:
+                if not header and self.file.header_row == 0:
+                    header = [str(number) for number in range(1, len(row) + 1)]
+                    yield line, 1, header
+                elif not header:
                     header = [cell.strip() for cell in row]
-                    if self.file.header_row == 0:
-                        header = [str(number) for number in range(1, len(row) + 1)]
-                        yield line, 1, header
-                    else:
-                        yield line, n_lines, header
-                        continue
+                    yield line, n_lines, header
+                    continue
                 if len(row) > len(header) and any(row[len(header) :]):
                     raise ValueError(
                         f"{self._at(line)}: {len(row)} cells for {len(header)} columns "
@@ -158,10 +155,6 @@ class _Reading:
 
     def _at(self, line: int) -> str:
         return f"{self.file.name}, line {line}"
-
-
-def _unescape(match: re.Match[str]) -> str:
-    return '""' if match[1] == '"' else match[1]
 
 
 def _find_separator(file: TextFile, wanted: set[str]) -> tuple[str, int]:

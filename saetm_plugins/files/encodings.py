@@ -25,8 +25,7 @@ _SAMPLE = 1 << 17  # bytes that an encoding is guessed from
 def find_encoding(path: Path, name: str, encoding: str | None, errors: str) -> tuple[str, str]:
     """Return an encoding that decodes the file, and what to do with bytes that are not in it.
 
-    Takes the file's `name` for messages, and `encoding` and `errors` as of
-    :func:`saetm_plugins.files.texts.open_table`.
+    `encoding` and `errors` are as of :func:`saetm_plugins.files.texts.open_table`.
     """
     with path.open("rb") as stream:
         head = stream.read(1024)
@@ -49,12 +48,9 @@ def find_encoding(path: Path, name: str, encoding: str | None, errors: str) -> t
     for guess, word in guesses:
         tried.append(guess)
         if _first_undecodable(path, guess) is None:
-            warnings.warn(
-                f"{name} is not UTF-8 and was read as {guess}, {word!r} for example; if letters "
-                "come out wrong, give its encoding",
-                UserWarning,
-                stacklevel=2,
-            )
+            message = f"{name} is not UTF-8 and was read as {guess}, {word!r} for example; if "
+            message += "letters come out wrong, give its encoding"
+            warnings.warn(message, UserWarning, stacklevel=2)
             return guess, "strict"
     if wrong is None:
         return "utf-8", "strict"
@@ -69,17 +65,15 @@ def _first_undecodable(path: Path, encoding: str) -> int | None:
     decoder = codecs.getincrementaldecoder(encoding)()
     done = 0
     with path.open("rb") as stream:
-        while chunk := stream.read(1 << 20):
+        while True:
+            chunk = stream.read(1 << 20)
             try:
-                decoder.decode(chunk)
+                decoder.decode(chunk, final=not chunk)
             except UnicodeError as error:
                 return done + getattr(error, "start", 0)
+            if not chunk:
+                return None
             done += len(chunk)
-    try:
-        decoder.decode(b"", final=True)
-    except UnicodeError:
-        return done - 1
-    return None
 
 
 def _is_damaged_utf8(path: Path) -> bool:

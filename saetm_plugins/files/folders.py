@@ -1,9 +1,8 @@
 """Folders of safetensors + JSON: how every model is saved.
 
-No pickle anywhere, so loading a stranger's folder cannot run code; every folder is written beside
-its destination and moved into place, so a reader never sees half of one. A list of checksums tells
-a damaged file from a whole one; what is read is checked all the same, as a stranger can write that
-list as well.
+There is no pickle, so loading a stranger's folder cannot run code. A folder is written beside its
+destination and moved into place. Checksums tell a damaged file from a whole one; what is read is
+checked all the same, as a stranger can write checksums as well.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ import scipy.sparse as sp
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from saetm_plugins.files.swap import replace_folder
+from saetm_plugins.files.write import replace_folder
 from saetm_plugins.validation import check_indices, check_path
 
 CONFIG_NAME = "config.json"
@@ -47,23 +46,15 @@ def save_folder(
     Parameters
     ----------
     path : path
-        The folder to create.
     kind : str
-        What the folder holds (``"sparse-autoencoder"``, ``"topic-model"``); checked at load.
+        What the folder holds (``"topic-model"``); checked at load. An existing folder is replaced
+        if it is of this kind and `overwrite` is true, else it is a FileExistsError.
     config : mapping
         Settings that JSON can hold.
     tensors : mapping of str to ndarray
     overwrite : bool, default=False
-        Replace an existing folder of the same `kind`.
     write_more : callable, optional
         Called with the temporary folder, to add further files before the move.
-
-    Raises
-    ------
-    FileExistsError
-        When `path` exists and `overwrite` is false, or is not a folder of this `kind`.
-    OSError
-        When it cannot be written (disk full, say); what was at `path` stays.
     """
     path = check_destination(path, kind, overwrite=overwrite)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -99,9 +90,7 @@ def check_destination(path: str | os.PathLike[str], kind: str, *, overwrite: boo
         except (OSError, ValueError, KeyError, TypeError):
             found = None
         if found != kind:
-            raise FileExistsError(
-                f"path {str(path)!r} exists and is not a saved {kind}; not replaced"
-            )
+            raise FileExistsError(f"path {str(path)!r} is not a saved {kind}; not replaced")
     return check_parent(path)
 
 
@@ -119,15 +108,7 @@ def check_parent(path: str | os.PathLike[str]) -> Path:
 def load_folder(
     path: str | os.PathLike[str], kind: str
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Read the settings and arrays of a folder written by :func:`save_folder`.
-
-    Raises
-    ------
-    FileNotFoundError
-        When the folder or one of its two files is missing.
-    ValueError
-        When a file is truncated or not ours, or the folder holds another `kind`.
-    """
+    """Read the settings and arrays of a folder written by :func:`save_folder`."""
     path = check_path(path)
     if not path.is_dir():
         raise FileNotFoundError(f"path {str(path)!r} is not a folder holding a {kind}")
@@ -150,14 +131,7 @@ def load_folder(
 
 
 def read_json(file: Path) -> Any:
-    """Read a file of JSON that a stranger may have written.
-
-    Raises
-    ------
-    ValueError
-        When it is missing, truncated, larger than 256 MiB or too deep, or a number in it is not
-        finite.
-    """
+    """Read a file of JSON that a stranger may have written: at most 256 MiB, of finite numbers."""
     try:
         if not file.is_file():  # nor a device or a pipe, which could be read for ever
             raise ValueError("the file is missing")
@@ -188,7 +162,7 @@ def check_checksums(folder: Path) -> None:
     if not listed.exists():  # saved before there were any
         return
     sums = read_json(listed)
-    if not isinstance(sums, dict) or not all(isinstance(total, str) for total in sums.values()):
+    if not isinstance(sums, dict):
         raise ValueError(f"{str(listed)!r} is no list of checksums")
     for name, total in sums.items():
         file = folder / name
@@ -238,11 +212,10 @@ def pack_csr(name: str, matrix: sp.csr_matrix | sp.csr_array) -> dict[str, np.nd
 
 def unpack_csr(name: str, tensors: Mapping[str, np.ndarray]) -> sp.csr_matrix:
     """Put the CSR matrix back together that :func:`pack_csr` took apart, if the parts fit."""
-    try:
-        parts = [tensors[f"{name}.{part}"] for part in ("data", "indices", "indptr", "shape")]
-    except KeyError as error:
-        raise ValueError(f"the saved model lacks the array {error}") from error
-    data, indices, indptr, shape = parts
+    parts = [f"{name}.{part}" for part in ("data", "indices", "indptr", "shape")]
+    if missing := [part for part in parts if part not in tensors]:
+        raise ValueError(f"the saved model lacks the array {missing[0]!r}")
+    data, indices, indptr, shape = (tensors[part] for part in parts)
     if shape.shape != (2,) or shape.dtype.kind != "i" or shape.min() < 0:
         raise ValueError(f"the saved model's {name} has no shape")
     if any(part.ndim != 1 for part in (data, indices, indptr)) or len(indptr) != shape[0] + 1:

@@ -11,13 +11,11 @@ from saetm_plugins.files.text_file import TextFile
 
 def read_json_rows(file: TextFile, columns: Mapping[str, str]) -> Iterator[list[Any]]:
     """Yield the cells of some columns; JSON is held in memory, but for JSON lines."""
-    missing, found = set(columns.values()), dict[str, None]()
-    for record in _records(file, missing.copy()):
-        missing.difference_update(record)
-        if missing:
-            found.update(dict.fromkeys(record))
+    found: dict[str, None] = {}
+    for record in _records(file, set(columns.values())):
+        found.update(dict.fromkeys(record))
         yield [_replace_surrogates(record.get(column)) for column in columns.values()]
-    if missing and found:  # a key may be left out where it is null, but not everywhere
+    if found:  # a key may be left out where it is null, but not everywhere
         file.find(columns, list(found))
 
 
@@ -48,18 +46,14 @@ def _records_of_lines(file: TextFile, lines: Iterable[str]) -> Iterator[dict[str
         except json.JSONDecodeError as error:
             raise ValueError(f"{file.name}, line {number}: not JSON: {error}") from error
         if not isinstance(record, dict):
-            raise ValueError(
-                f"{file.name}, line {number}: must be an object with a key a column; "
-                f"found {type(record).__name__}"
-            )
+            found = type(record).__name__
+            raise ValueError(f"{file.name}, line {number}: must be an object; found {found}")
         yield record
 
 
 def _rows_of(content: Any, wanted: set[str]) -> Any:
-    """Return the rows of JSON as objects, where the layout is known.
+    """Return the rows as objects: of a list, of what ``DataFrame.to_json`` writes, and the like.
 
-    Layouts are a list of objects; what ``DataFrame.to_json`` writes by ``orient="columns"``,
-    "index", "split" or "table"; lists of cells by column; and an object with one list of objects.
     pandas' own reader needs the orient, and turns ids and texts into numbers and dates.
     """
     if not isinstance(content, dict) or not content:

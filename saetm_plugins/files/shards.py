@@ -10,13 +10,12 @@ import numpy as np
 
 
 class Shard(NamedTuple):
-    """An opened file."""
+    """An opened file; ``read(start, stop)`` returns rows as (stop - start, d) float32."""
 
     file: Path
     n_documents: int
     n_features: int
     read: Callable[[int, int], np.ndarray]
-    """``read(start, stop)`` returns rows as (stop - start, d) float32."""
 
 
 def shard_files(path: Path) -> list[Path]:
@@ -73,20 +72,17 @@ def _open_parquet(file: Path) -> Any:
     import pyarrow.parquet as pq
 
     table = pq.ParquetFile(file)
-    column = _vector_column(table.schema_arrow)
-    ends = np.cumsum(
-        [table.metadata.row_group(i).num_rows for i in range(table.metadata.num_row_groups)]
-    )
+    facts, column = table.metadata, _vector_column(table.schema_arrow)
+    ends = np.cumsum([facts.row_group(i).num_rows for i in range(facts.num_row_groups)])
 
     def read(start: int, stop: int) -> np.ndarray:
         first, last = np.searchsorted(ends, [start, stop - 1], side="right")
-        groups = list(range(first, last + 1))
-        values = table.read_row_groups(groups, columns=[column]).column(0)
+        values = table.read_row_groups(range(first, last + 1), columns=[column]).column(0)
         offset = start - (int(ends[first - 1]) if first else 0)
         return _to_rows(values.slice(offset, stop - start))
 
     first_row = next(table.iter_batches(batch_size=1, columns=[column])).column(0)
-    return (table.metadata.num_rows, _to_rows(first_row).shape[1]), read
+    return (facts.num_rows, _to_rows(first_row).shape[1]), read
 
 
 def _open_arrow(file: Path) -> Any:
@@ -119,13 +115,13 @@ def _vector_column(schema: Any) -> str:
 
 def _to_rows(values: Any) -> np.ndarray:
     """Turn an Arrow column of equally long lists into a (n, d) float32 array."""
-    n_rows = len(values)
+    from pyarrow.compute import list_value_length
+
     if hasattr(values, "combine_chunks"):
         values = values.combine_chunks()
-    flat = values.flatten()
-    if n_rows == 0 or len(flat) % n_rows:
+    if len(list_value_length(values).unique()) != 1:
         raise ValueError("the lists of the embedding column differ in length")
-    return np.asarray(flat, dtype=np.float32).reshape(n_rows, -1)
+    return np.asarray(values.flatten(), dtype=np.float32).reshape(len(values), -1)
 
 
 _OPENERS: dict[str, Callable[[Path], Any]] = {

@@ -1,7 +1,4 @@
-"""Files of texts as DataFrames, and DataFrames as files.
-
-pandas, and what it needs for a format, come with the extra ``cli``.
-"""
+"""Files of texts as DataFrames, and DataFrames as files."""
 
 from __future__ import annotations
 
@@ -62,11 +59,6 @@ def read_table(
     -------
     DataFrame
         A row a text, in the file's order; columns as they are named in the file.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        When the file cannot be read, lacks a column (says which it has) or has no rows.
     """
     import pandas as pd
 
@@ -74,26 +66,23 @@ def read_table(
     wanted = {argument: column for argument, column in asked.items() if column is not None}
     if not wanted and not keep_columns:
         raise ValueError("text_column is None, and no other column is asked for")
-    with open_table(
-        file,
-        sep=sep,
-        encoding=encoding,
-        encoding_errors=encoding_errors,
-        quoting=quoting,
-        sheet=sheet,
-        header_row=header_row,
-    ) as table:
+    reading: Any = {"sep": sep, "encoding": encoding, "encoding_errors": encoding_errors}
+    reading |= {"quoting": quoting, "sheet": sheet, "header_row": header_row}
+    with open_table(file, **reading) as table:
         if keep_columns:
-            others = [name for name in table.names() if name not in wanted.values()]
+            others = [name for name in table.names(**wanted) if name not in wanted.values()]
             wanted |= {f"column {name}": name for name in others}
         rows = list(table.rows(**wanted))
         if not rows:
             raise ValueError(f"file {table.name} holds no rows")
         frame = pd.DataFrame(index=range(len(rows)))
         for column, cells in zip(wanted.values(), zip(*rows, strict=True), strict=True):
-            if column not in frame:
-                is_text = column == text_column
-                frame[column] = _as_texts(table, cells, column) if is_text else _typed(table, cells)
+            if column in frame:
+                continue
+            if column == text_column:
+                frame[column] = [table.as_text(c, row, column) for row, c in enumerate(cells, 1)]
+            else:
+                frame[column] = _typed(table, cells)
     return frame
 
 
@@ -103,14 +92,10 @@ def check_table_path(path: str | os.PathLike[str], n_rows: int = 0, name: str = 
     if path.is_dir():
         raise ValueError(f"{name} {str(path)!r} is a folder")
     if path.suffix.lower() not in TABLE_SUFFIXES:
-        raise ValueError(
-            f"{name} must end in one of {', '.join(TABLE_SUFFIXES)}; found {str(path)!r}"
-        )
+        known = ", ".join(TABLE_SUFFIXES)
+        raise ValueError(f"{name} must end in one of {known}; found {str(path)!r}")
     if path.suffix.lower() == ".xlsx" and n_rows > _XLSX_ROWS:
-        raise ValueError(
-            f"{name} {str(path)!r} cannot hold {n_rows:,} rows, an .xlsx sheet ends at "
-            f"{_XLSX_ROWS:,}; write .csv or .parquet"
-        )
+        raise ValueError(f"{name} cannot hold {n_rows:,} rows, an .xlsx ends at {_XLSX_ROWS:,}")
     return path
 
 
@@ -144,18 +129,13 @@ def write_table(
         elif suffix == ".xlsx":
             _write_xlsx({sheet: frame, **(more_sheets or {})}, target)
         elif suffix == ".jsonl":
-            _rounded(frame).to_json(
-                target, orient="records", lines=True, force_ascii=False, date_format="iso"
-            )
+            layout: Any = {"orient": "records", "lines": True, "date_format": "iso"}
+            _rounded(frame).to_json(target, force_ascii=False, **layout)
         else:
             _rounded(frame).to_csv(target, index=False, sep="\t" if suffix == ".tsv" else ",")
 
     write_whole(path, write)
     return path
-
-
-def _as_texts(table: TextTable, cells: Sequence[Any], column: str) -> list[str]:
-    return [table.as_text(cell, row, column) for row, cell in enumerate(cells, start=1)]
 
 
 def _typed(table: TextTable, cells: Sequence[Any]) -> pd.Series:
@@ -202,11 +182,8 @@ def _rounded(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _plain_objects(frame: pd.DataFrame) -> pd.DataFrame:
     """Turn columns of several types, which Parquet has not, into text."""
-    mixed = [
-        column
-        for column in frame
-        if frame[column].dtype == object and len({type(c) for c in frame[column].dropna()}) > 1
-    ]
+    objects = frame.select_dtypes(object)
+    mixed = [column for column in objects if objects[column].dropna().map(type).nunique() > 1]
     return frame.assign(**{str(c): frame[c].map(str, na_action="ignore") for c in mixed})
 
 

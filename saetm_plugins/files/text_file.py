@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
-
-
-class _Header(Exception):
-    """Ends the reading of a file at its header."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +25,8 @@ class TextFile:
     quoting: str | None
     sheet: str | int | None
     header_row: int
+    header: list[str] = field(default_factory=list)
+    """The names of the columns, once rows were read."""
 
     def open(self) -> IO[str]:
         """Open a file of text; line ends stay as they are."""
@@ -43,20 +41,8 @@ class TextFile:
                     problem += f" row {self.header_row} (header_row) of"
                 known = ", ".join(header[:30]) + ", …" * (len(header) > 30)
                 raise ValueError(f"{argument} {column!r} {problem} {self.name}; it has {known}")
+        self.header[:] = header
         return [header.index(column) for column in columns.values()]
-
-    def column_names(self, read: Callable[..., Iterable[Any]]) -> list[str]:
-        """Return the names that stand once in the header that `read` (file, columns) finds."""
-
-        class Asking(TextFile):
-            def find(self, columns: Mapping[str, str], header: list[str]) -> list[int]:
-                raise _Header([name for name in header if name and header.count(name) == 1])
-
-        try:
-            next(iter(read(Asking(**vars(self)), {"": ""})), None)
-        except _Header as found:
-            return list(found.args[0])
-        return []
 
     def warn_of(self, problem: str, numbers: list[int]) -> None:
         """Warn of rows or lines, where there are any."""

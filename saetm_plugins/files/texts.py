@@ -1,8 +1,7 @@
 """Files of texts, one reader for every command: CSV, TSV, XLSX, Parquet, JSON, folders of .txt.
 
-pyarrow, openpyxl and chardet (the extra ``cli``) are imported where a file needs them. Rows are
-read one after the other, so a file may be larger than memory; the texts of XLSX and all of JSON are
-held in memory. No row is lost and no text is changed without a warning or an error.
+Rows are read one after the other, so a file may be larger than memory; the texts of XLSX and all of
+JSON are held in memory. No row is lost and no text is changed without a warning or an error.
 """
 
 from __future__ import annotations
@@ -15,10 +14,12 @@ import os
 import shutil
 import sys
 import tempfile
+import warnings
 import zipfile
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +39,7 @@ FORMATS = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
 }
-_COMPRESSED: dict[bytes, Any] = {  # by the first bytes
-    b"\x1f\x8b": gzip,
-    b"BZh": bz2,
-    b"\xfd7zXZ\0": lzma,
-}
+_COMPRESSED: dict[bytes, Any] = {b"\x1f\x8b": gzip, b"BZh": bz2, b"\xfd7zXZ\0": lzma}
 _DAMAGED = (OSError, EOFError, RuntimeError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 
 
@@ -86,11 +83,6 @@ def open_table(
     Yields
     ------
     TextTable
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        When `file` does not exist, is empty or of another kind, or cannot be decoded.
     """
     if sep is not None:
         sep = sep.replace("\\t", "\t")
@@ -130,12 +122,9 @@ class TextTable(TextFile):
             yield self.as_text(cell, number, text_column)
 
     def rows(self, **columns: str) -> Iterator[list[Any]]:
-        """Yield the cells of some columns, row by row; blank lines of a text file are skipped.
+        """Yield the cells of some columns, by the name that an error uses: ``text_column="body"``.
 
-        Parameters
-        ----------
-        **columns : str
-            The columns, by the name that an error is to use: ``text_column="body"``.
+        Blank lines of a text file are skipped.
         """
         damaged = []
         for number, cells in enumerate(_READERS[self.kind](self, columns), start=1):
@@ -144,28 +133,22 @@ class TextTable(TextFile):
             yield cells
         self.warn_of("U+FFFD stands for characters that cannot be read, in row", damaged)
 
-    def names(self) -> list[str]:
-        """Return the names of all columns, but for those that stand twice."""
-        return self.column_names(_READERS[self.kind])
+    def names(self, **columns: str) -> list[str]:
+        """Return the names that stand once in the header which reading `columns` finds."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # reading them for their cells gives the same ones
+            rows = self.rows(**columns)
+            next(rows, None)
+            if self.kind in ("json", "jsonl"):  # any row may have further ones
+                deque(rows, maxlen=0)
+        return [name for name in self.header if name and self.header.count(name) == 1]
 
     def as_text(self, cell: Any, row: int, column: str) -> str:
-        """Return a cell as text: null and NaN as "", numbers and dates as Python prints them.
-
-        Raises
-        ------
-        ValueError
-            When it is a list, an object or bytes; says in which `row`, counted from 1.
-        """
-        if isinstance(cell, str):
-            return cell
-        if cell is None or cell != cell:
-            return ""
+        """Return a cell as text: null and NaN as "", numbers and dates as Python prints them."""
         if isinstance(cell, (list, dict, bytes)):
-            raise ValueError(
-                f"column {column!r} of {self.name} must hold texts; found {type(cell).__name__} "
-                f"in row {row}"
-            )
-        return str(cell)
+            found = f"{type(cell).__name__} in row {row}"
+            raise ValueError(f"column {column!r} of {self.name} must hold texts; found {found}")
+        return "" if cell is None or cell != cell else str(cell)
 
 
 def _read_parquet(file: TextFile, columns: Mapping[str, str]) -> Iterator[list[Any]]:
@@ -209,25 +192,25 @@ def _unpack(path: Path, name: str, folder: Path) -> Path:
         head = stream.read(8)
     codec = next((codec for magic, codec in _COMPRESSED.items() if head.startswith(magic)), None)
     try:
-        if codec is not None:
-            suffixes = [suffix for suffix in path.suffixes if suffix.lower() in FORMATS]
-            target = folder / f"unpacked{''.join(suffixes[-1:])}"
-            with codec.open(path) as packed, target.open("wb") as copy:
+        with ExitStack() as opened:
+            if codec is not None:
+                suffix = next((s for s in path.suffixes[::-1] if s.lower() in FORMATS), "")
+                packed = opened.enter_context(codec.open(path))
+            elif head.startswith(b"PK") and zipfile.is_zipfile(path):
+                archive = opened.enter_context(zipfile.ZipFile(path))
+                files = [each for each in archive.namelist() if not each.endswith("/")]
+                if "[Content_Types].xml" in files:  # .xlsx
+                    return path
+                files = [each for each in files if not each.startswith("__MACOSX/")]
+                if len(files) != 1:
+                    raise ValueError(f"{name} must hold one file; it holds {', '.join(files)}")
+                suffix, packed = Path(files[0]).suffix, opened.enter_context(archive.open(files[0]))
+            else:
+                return path
+            target = folder / f"unpacked{suffix}"
+            with target.open("wb") as copy:
                 shutil.copyfileobj(packed, copy)
             return target
-        if not head.startswith(b"PK") or not zipfile.is_zipfile(path):
-            return path
-        with zipfile.ZipFile(path) as archive:
-            files = [each for each in archive.namelist() if not each.endswith("/")]
-            if "[Content_Types].xml" in files:  # .xlsx
-                return path
-            files = [each for each in files if not each.startswith("__MACOSX/")]
-            if len(files) != 1:
-                raise ValueError(f"{name} must hold one file; it holds {', '.join(files)}")
-            target = folder / f"unpacked{Path(files[0]).suffix}"
-            with archive.open(files[0]) as packed, target.open("wb") as copy:
-                shutil.copyfileobj(packed, copy)
-        return target
     except _DAMAGED as error:
         raise ValueError(f"{name} cannot be unpacked: {error}") from error
 

@@ -13,12 +13,12 @@ from saetm_plugins.files.text_file import TextFile, import_extra
 def read_xlsx(file: TextFile, columns: Mapping[str, str]) -> Iterator[list[Any]]:
     """Yield the cells of some columns; a formula is its result, or itself without one."""
     unescape = import_extra("openpyxl.utils.escape", ".xlsx").unescape
-    positions: list[int] = []
+    positions: list[int] | None = None
     without_result: list[int] = []
     n_blank = 0
     results = enumerate(_sheet_rows(file, results=True))
     for at, row in islice(enumerate(_sheet_rows(file)), max(file.header_row - 1, 0), None):
-        if not positions:
+        if positions is None:
             names = row if file.header_row else range(1, len(row) + 1)
             header = ["" if cell is None else str(cell).strip() for cell in names]
             positions = file.find(columns, header)

@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 from gensim import utils
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from saetm_plugins.corpus.chunker import check_chunk
@@ -47,7 +48,6 @@ from saetm_plugins.validation import (
     check_dense_size,
     check_not_negative,
     check_path,
-    check_random,
 )
 
 logger = logging.getLogger(__name__)
@@ -336,8 +336,8 @@ class SaeModel(TopicsOfDocuments):
         if random_state is None:  # which to gensim means the global generator
             random_state = np.random.RandomState()
         if not isinstance(random_state, numbers.Integral):
-            random_state = check_random(random_state).randint(2**31 - 1)
-        check_random(random_state)
+            random_state = check_random_state(random_state).randint(2**31 - 1)
+        check_random_state(random_state)
         self.seed = int(random_state)
         self.random_state = np.random.RandomState(self.seed)
 

@@ -13,7 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from saetm_plugins.numerics.arrays import unit_rows
-from saetm_plugins.validation import check_count, check_finite
+from saetm_plugins.validation import check_count
 
 
 class AtomViews(NamedTuple):
@@ -58,7 +58,9 @@ class Merge(ABC):
 
     def fit(self, views: AtomViews) -> Merge:
         """Do once what every cut shares; return this object."""
-        _check_views(views)
+        if not np.any(views.prevalence > 0):
+            n_atoms = len(views.prevalence)
+            raise ValueError(f"no atom is alive: the prevalence of all {n_atoms} atoms is 0")
         self.views_ = views
         self.live_ = np.flatnonzero(views.prevalence > 0)
         self._prepare()
@@ -119,27 +121,6 @@ def hard_cut(labels: np.ndarray, live: np.ndarray, prevalence: np.ndarray) -> To
     return TopicCut(
         sp.csr_matrix((weights, rank[topics], indptr), shape=(len(prevalence), n_topics))
     )
-
-
-def _check_views(views: AtomViews) -> None:
-    n_atoms = len(views.prevalence)
-    if not (np.isfinite(views.prevalence).all() and np.min(views.prevalence) >= 0):
-        raise ValueError("views.prevalence must be finite and non-negative")
-    if not np.any(views.prevalence):
-        raise ValueError(f"no atom is alive: the prevalence of all {n_atoms} atoms is 0")
-    check_finite(views.vectors, "views.vectors")
-    n_words = None if views.keywords is None else views.keywords.shape[1]
-    for name in ("vectors", "keywords", "cooccurrence", "word_vectors"):
-        array, n_rows = getattr(views, name), n_words if name == "word_vectors" else n_atoms
-        if array is not None and n_rows is not None and array.shape[0] != n_rows:
-            raise ValueError(f"views.{name} has {array.shape[0]} rows; {n_rows} are needed")
-    for name in ("keywords", "cooccurrence"):
-        if (matrix := getattr(views, name)) is not None and not (
-            np.isfinite(matrix.data).all() and matrix.data.min(initial=0) >= 0
-        ):
-            raise ValueError(f"views.{name} must be finite and non-negative")
-    if n_words is not None and views.word_vectors is not None:
-        check_finite(views.word_vectors, "views.word_vectors")
 
 
 def beside_classes(vectors: np.ndarray, classes: np.ndarray, class_weight: float) -> np.ndarray:

@@ -8,7 +8,8 @@ from sklearn.decomposition import PCA
 from saetm_plugins.merging.base import Merge, TopicCut, hard_cut
 from saetm_plugins.merging.ward import WardTree
 from saetm_plugins.numerics.arrays import unit_rows
-from saetm_plugins.validation import check_choice
+
+_N_COMPONENTS = 10  # of the PCA
 
 
 class HDBSCANMerge(Merge):
@@ -17,33 +18,8 @@ class HDBSCANMerge(Merge):
     ``n_topics="auto"`` takes the clusters that HDBSCAN finds. A smaller count joins them further
     by a Ward tree weighted by prevalence; a larger one is an error that names the count found.
 
-    Parameters
-    ----------
-    min_cluster_size : int, optional
-        Fewest atoms of a topic; None means 5, or one in 256 if that is more.
-    min_samples : int, default=1
-        As in HDBSCAN; larger makes more atoms outliers.
-    outliers : {"nearest", "drop"}, default="nearest"
-        Outliers join the nearest topic, or no topic (their rows of `atom_topics` are empty).
-    n_components : int, default=10
-        Dimensions kept by the PCA.
-    random_state : int, default=0
+    A topic has at least 5 atoms, or one in 256 if that is more; outliers join the nearest topic.
     """
-
-    def __init__(
-        self,
-        *,
-        min_cluster_size: int | None = None,
-        min_samples: int = 1,
-        outliers: str = "nearest",
-        n_components: int = 10,
-        random_state: int = 0,
-    ):
-        super().__init__(random_state=random_state)
-        self.min_cluster_size = min_cluster_size
-        self.min_samples = min_samples
-        self.outliers = check_choice(outliers, "outliers", ("nearest", "drop"))
-        self.n_components = n_components
 
     def _prepare(self) -> None:
         self._points = unit_rows(self.views_.vectors[self.live_])
@@ -59,20 +35,20 @@ class HDBSCANMerge(Merge):
 
     def _find(self) -> np.ndarray:
         """Return the region (n_live,) of every live atom, -1 for outliers."""
-        smallest = self.min_cluster_size or max(5, len(self.live_) // 256)
+        smallest = max(5, len(self.live_) // 256)
         if len(self.live_) < max(smallest, 2):
             return np.zeros(len(self.live_), dtype=np.int64)
         try:
             from hdbscan import HDBSCAN
         except ImportError as error:
             raise ImportError('the merge "hdbscan" needs: pip install hdbscan') from error
-        n_components = min(self.n_components, *self._points.shape)
+        n_components = min(_N_COMPONENTS, *self._points.shape)
         reduced = PCA(n_components, random_state=self.random_state).fit_transform(self._points)
         solver = HDBSCAN(
             min_cluster_size=smallest,
             # Without it, many corpora give two topics, one of them with nearly all atoms.
             max_cluster_size=max(len(self.live_) // 4, 2 * smallest),
-            min_samples=self.min_samples,
+            min_samples=1,
             core_dist_n_jobs=1,
             approx_min_span_tree=False,
         )
@@ -86,11 +62,9 @@ class HDBSCANMerge(Merge):
         if n_topics > self.n_found_:
             raise ValueError(
                 f"n_topics={n_topics} is more than the {self.n_found_} topics that HDBSCAN found; "
-                "lower min_cluster_size, or use another merge"
+                "use another merge"
             )
         labels = self.labels_.copy()
-        if self.outliers == "nearest":
-            lost = labels < 0
-            labels[lost] = np.argmax(self._points[lost] @ self._centres.T, axis=1)
-        joined = np.where(labels >= 0, self._tree.labels(n_topics)[labels], -1)
-        return hard_cut(joined, self.live_, self.views_.prevalence)
+        lost = labels < 0
+        labels[lost] = np.argmax(self._points[lost] @ self._centres.T, axis=1)
+        return hard_cut(self._tree.labels(n_topics)[labels], self.live_, self.views_.prevalence)

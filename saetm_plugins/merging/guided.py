@@ -18,6 +18,7 @@ from saetm_plugins.merging.base import AtomViews, Merge, TopicCut
 from saetm_plugins.numerics.arrays import unit_rows
 from saetm_plugins.validation import check_count, check_embeddings
 
+_REACH = 0.5  # a label takes atoms nearer than this share of the nearness of its nearest atom
 _ENTROPY = 0.02  # of the transport plan; more: atoms are shared among more labels
 _ELASTICITY = 0.1  # the price of a label's distance from an average topic's mass
 
@@ -30,7 +31,6 @@ def guided_cut(
     *,
     vectors: np.ndarray | None = None,
     label_words: Sequence[Sequence[int]] | None = None,
-    reach: float = 0.5,
 ) -> TopicCut:
     """Cut into topics of which the first are about the given labels.
 
@@ -49,8 +49,6 @@ def guided_cut(
     label_words : L sequences of int, optional
         Columns of `views.keywords` given as a label's words. They draw atoms, and come first among
         the topic's words.
-    reach : float, default=0.5
-        A label takes atoms that are nearer than this share of the nearness of its nearest atom.
 
     Returns
     -------
@@ -68,7 +66,7 @@ def guided_cut(
     if n_topics > len(live):
         raise ValueError(f"n_topics={n_topics} is more than the {len(live)} live atoms")
     nearness = _nearness(views, vectors[live], live, label_vectors, label_words)
-    shares = _share_out(nearness, prevalence[live], n_topics, reach)
+    shares = _share_out(nearness, prevalence[live], n_topics)
     labelled = np.zeros((len(prevalence), n_labels), dtype=np.float32)
     labelled[live] = shares
     cut = _free_cut(merge, views, 1 - labelled.sum(axis=1), n_topics - n_labels)
@@ -110,20 +108,16 @@ def _scaled(near: np.ndarray) -> np.ndarray:
     return near / np.where(largest > 0, largest, 1)
 
 
-def _share_out(
-    nearness: np.ndarray, prevalence: np.ndarray, n_topics: int, reach: float
-) -> np.ndarray:
+def _share_out(nearness: np.ndarray, prevalence: np.ndarray, n_topics: int) -> np.ndarray:
     """Return the share (n_live, L) of each atom that goes to each label; the rest is free."""
-    try:
-        from ot.unbalanced import sinkhorn_unbalanced
-    except ImportError as error:
-        raise ImportError("seed_topics need the POT library: pip install POT") from error
+    from ot.unbalanced import sinkhorn_unbalanced  # late: POT is optional, and slow to import
+
     n_labels = nearness.shape[1]
     n_free = n_topics - n_labels
     cost = 1 - nearness.astype(np.float64)
     target = np.full(n_labels, 1 / n_topics)
     if n_free:
-        cost = np.hstack([cost, np.full((len(cost), 1), 1 - reach)])
+        cost = np.hstack([cost, np.full((len(cost), 1), 1 - _REACH)])
         target = np.append(target, n_free / n_topics)
     plan = sinkhorn_unbalanced(
         prevalence / prevalence.sum(),

@@ -17,19 +17,11 @@ class KMeansMerge(WardMerge):
 
     ``n_topics="auto"`` takes the knee of the tree's inertia curve (:meth:`WardTree.knee`). Above
     `MAX_TREE` atoms there is no tree: k-means++ starts, and "auto" is refused.
-
-    Parameters
-    ----------
-    max_iter : int, default=6
-        Most passes of Lloyd's algorithm; from a Ward cut, more change next to nothing.
-    random_state : int, default=0
     """
 
     MAX_TREE: ClassVar[int] = 16_384
-
-    def __init__(self, *, max_iter: int = 6, random_state: int = 0):
-        super().__init__(random_state=random_state)
-        self.max_iter = max_iter
+    MAX_ITER: ClassVar[int] = 6
+    """Passes of Lloyd's algorithm from a Ward cut; more change next to nothing."""
 
     def _prepare(self) -> None:
         if len(self.live_) <= self.MAX_TREE:
@@ -53,7 +45,7 @@ class KMeansMerge(WardMerge):
             centres = np.zeros((n_topics, self._points.shape[1]), dtype=np.float64)
             np.add.at(centres, start, self._points * self._weights[:, None])
             options["init"] = (centres / mass[:, None]).astype(np.float32)
-            options["max_iter"] = self.max_iter
+            options["max_iter"] = self.MAX_ITER
         solver = KMeans(n_topics, n_init=1, random_state=self.random_state, **options)
         labels = solver.fit(self._points, sample_weight=self._weights).labels_
         found, renumbered = np.unique(labels, return_inverse=True)

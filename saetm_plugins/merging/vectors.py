@@ -6,42 +6,24 @@ import numpy as np
 
 from saetm_plugins.numerics.parallel import map_rows
 
+_TOP_P = np.float32(0.9)  # of each atom's mass, most probable words first, counts
 _ROWS = 512  # atoms at a time, whose words are copied
 
 
-def atom_word_vectors(
-    atom_words: np.ndarray, word_vectors: np.ndarray, *, top_p: float = 0.9
-) -> np.ndarray:
-    """Return the paper's T_k: the mean vector of each atom's most probable words.
+def atom_word_vectors(atom_words: np.ndarray, word_vectors: np.ndarray) -> np.ndarray:
+    """Return the paper's T_k, (K, d) float32: the mean vector of each atom's most probable words.
 
-    Parameters
-    ----------
-    atom_words : ndarray of shape (K, V)
-        P(word | atom), rows sum to 1.
-    word_vectors : ndarray of shape (V, d)
-    top_p : float, default=0.9
-        Share of each atom's mass, most probable words first, that counts.
-
-    Returns
-    -------
-    ndarray of shape (K, d), float32
+    Takes P(word | atom), (K, V), whose rows sum to 1, and vectors of words (V, d).
     """
     from saetm_plugins.merging.kernels import mass_thresholds  # late: numba takes its time
 
-    if atom_words.shape[1] != len(word_vectors):
-        raise ValueError(
-            f"atom_words has {atom_words.shape[1]} columns and word_vectors "
-            f"{len(word_vectors)} rows"
-        )
-    if not 0 < top_p <= 1:
-        raise ValueError(f"top_p must lie in (0, 1]; found {top_p}")
     word_vectors = np.asarray(word_vectors, dtype=np.float32)
     vectors = np.empty((len(atom_words), word_vectors.shape[1]), dtype=np.float32)
     for first in range(0, len(atom_words), _ROWS):
         rows = np.array(atom_words[first : first + _ROWS], dtype=np.float32, order="C")
         thresholds = np.empty(len(rows), dtype=np.float32)
         even = np.arange(len(rows) + 1) * rows.shape[1]
-        map_rows(mass_thresholds, even, rows, np.float32(top_p), thresholds)
+        map_rows(mass_thresholds, even, rows, _TOP_P, thresholds)
         rows[rows < thresholds[:, None]] = 0
         rows /= np.maximum(rows.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
         vectors[first : first + _ROWS] = rows @ word_vectors

@@ -1,9 +1,7 @@
 """The one way in which loops are compiled; imported where loops are, as numba takes its time.
 
-Every loop has one signature, written beside it. numba's cache on disk can give two signatures of a
-loop the same file when two processes store them at once, and what is loaded from it then writes
-anywhere in memory. A caller hands over arrays of the dtypes in the signature, C-contiguous; those
-that a loop only reads may be read-only.
+Every loop has one signature: numba's cache on disk can give two signatures of a loop the same file
+when two processes store them at once, and what is loaded from it then writes anywhere in memory.
 """
 
 from __future__ import annotations
@@ -12,7 +10,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from numba import float32, float64, int32, int64, njit, types
+from numba import float32, float64, int32, int64, njit
 from numba.core.compiler_lock import global_compiler_lock
 
 if hasattr(os, "register_at_fork"):  # no thread compiles while the process forks
@@ -22,34 +20,25 @@ if hasattr(os, "register_at_fork"):  # no thread compiles while the process fork
         after_in_child=global_compiler_lock.release,
     )
 
-# Sums may be reordered, so that they are vectorised; NaN and infinity keep their meaning.
+# NaN and infinity keep their meaning.
 _FASTMATH = {"reassoc", "contract", "arcp", "nsz", "afn"}
 
 
-def _only_read(array: types.Array) -> types.Array:
-    return array.copy(readonly=True)
-
-
-INTS = _only_read(int32[::1])
-LONGS = _only_read(int64[::1])
-FLOATS = _only_read(float32[::1])
-DOUBLES = _only_read(float64[::1])
-FLOAT_ROWS = _only_read(float32[:, ::1])
-DOUBLE_ROWS = _only_read(float64[:, ::1])
+INTS, LONGS, FLOATS, DOUBLES, FLOAT_ROWS, DOUBLE_ROWS = (
+    array.copy(readonly=True)
+    for array in (
+        *(int32[::1], int64[::1], float32[::1], float64[::1]),
+        *(float32[:, ::1], float64[:, ::1]),
+    )
+)
 """Arrays that a loop reads, int32 to float64 and 1-D or 2-D; it writes to ``float32[::1]``."""
 
 
 def compiled(signature: Any, *, fastmath: bool = False) -> Callable[[Callable[..., Any]], Any]:
     """Compile a loop when its module is imported, and keep it on disk where that is possible.
 
-    It runs without the interpreter's lock, and divides as NumPy does.
-
-    Parameters
-    ----------
-    signature : numba signature
-        Of the arguments and the result; others are a TypeError.
-    fastmath : bool, default=False
-        Let sums be reordered, so that they are vectorised.
+    It runs without the interpreter's lock, and divides as NumPy does. Arguments that are not of the
+    `signature` are a TypeError. With `fastmath` sums may be reordered, so that they are vectorised.
     """
     options: dict[str, Any] = {
         "nogil": True,

@@ -20,16 +20,8 @@ _COLUMNS = 512  # words at a time
 def normalize_activations(activations: sp.csr_matrix, sharpening: float = 1.0) -> sp.csr_matrix:
     """Turn activations into mixtures, θ_k = a_k^s / Σ_j a_j^s (paper, eq. of section 3.3 at s = 1).
 
-    Parameters
-    ----------
-    activations : csr_matrix of shape (N, K), non-negative
-    sharpening : float, default=1.0
-        The exponent s; above 1 it moves mass to a document's strongest atoms.
-
-    Returns
-    -------
-    csr_matrix of shape (N, K), float32
-        Rows sum to 1; a row without activations stays empty.
+    `activations` are a csr_matrix (N, K), not negative; `sharpening` is the exponent s, which above
+    1 moves mass to a document's strongest atoms. A row without activations stays empty.
     """
     theta = sp.csr_matrix(activations, dtype=np.float32, copy=True)
     if sharpening != 1.0:
@@ -51,19 +43,10 @@ def weights_of_mixtures(doc_atoms: sp.csr_matrix) -> sp.csr_matrix:
 def mix_topics(
     doc_atoms: sp.csr_matrix, atom_topics: sp.csr_matrix, topic_prevalence: np.ndarray
 ) -> np.ndarray:
-    """Add up each document's atoms to topics, θ_t = Σ_k θ_k W_kt.
+    """Add up each document's atoms to topics, θ_t = Σ_k θ_k W_kt, (N, T) float32.
 
-    Parameters
-    ----------
-    doc_atoms : csr_matrix of shape (N, K)
-    atom_topics : csr_matrix of shape (K, T)
-    topic_prevalence : ndarray of shape (T,)
-        The mixture of a document none of whose atoms is in a topic.
-
-    Returns
-    -------
-    ndarray of shape (N, T), float32
-        Rows sum to 1.
+    Takes θ (N, K) and W (K, T), sparse. `topic_prevalence` (T,) is the mixture of a document none
+    of whose atoms is in a topic.
     """
     doc_topics = np.asarray(doc_atoms @ atom_topics.toarray(), dtype=np.float32)
     mass = doc_topics.sum(axis=1, keepdims=True)
@@ -79,16 +62,7 @@ def mix_words(
 ) -> np.ndarray:
     """Average the words of each topic's atoms, P(w|t) = Σ_k W_kt θ̄_k B_kw / Σ_k W_kt θ̄_k.
 
-    Parameters
-    ----------
-    atom_topics : csr_matrix of shape (K, T)
-    prevalence : ndarray of shape (K,)
-    atom_words : ndarray of shape (K, V)
-
-    Returns
-    -------
-    ndarray of shape (T, V), float32
-        Rows sum to 1.
+    Takes W (K, T), sparse, θ̄ (K,) and B (K, V); returns (T, V), float32.
     """
     # An atom without documents (any more) counts only where a topic has no other.
     shares = np.maximum(prevalence, np.finfo(np.float32).tiny)

@@ -1,7 +1,6 @@
 """Entries of a sparse matrix that are chosen from dense scores, and what is computed for them.
 
-Rows are those of a CSR matrix: `indptr`, int64, and `indices`, int32. NumPy finds and sorts out the
-entries as fast as a compiled loop would, and compiles nothing.
+Rows are those of a CSR matrix: `indptr`, int64, and `indices`, int32.
 """
 
 from __future__ import annotations
@@ -30,15 +29,9 @@ def products_of_pairs(
     *,
     on_all_cores: bool = False,
 ) -> np.ndarray:
-    """Return the dot product of row and column vector at each entry, float32.
+    """Return the dot product of the rows of `left` (n, d) and `right` (K, d) at each entry (n, K).
 
     Each is summed in the same order whatever the other entries are.
-
-    Parameters
-    ----------
-    indptr, indices : entries of a matrix of shape (n, K)
-    left : ndarray of shape (n, d), float32
-    right : ndarray of shape (K, d), float32
     """
     from saetm_plugins.numerics._pair_kernel import products_of_pairs
 

@@ -94,8 +94,7 @@ def map_ranges(
 ) -> list[Result]:
     """Return ``[task(i, first, last) for i, (first, last) in enumerate(ranges)]``, on all cores.
 
-    The calling thread works as well: short loops would spend their time on handing over. Any
-    thread may call, a task too.
+    The calling thread works as well. Any thread may call, a task too.
     """
     results: list[Any] = [None] * len(ranges)
     waiting = iter(enumerate(ranges))  # a built-in iterator: the threads can share it
@@ -135,14 +134,12 @@ def matmul(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
 
 
 def map_rows(kernel: Callable[..., Any], indptr: np.ndarray, *arguments: Any) -> list[Any]:
-    """Call ``kernel(first, last, *arguments)`` on ranges of rows of even work, on all cores.
+    """Call ``kernel(first, last, *arguments)`` on ranges of CSR rows of even work, on all cores.
 
-    `indptr` is the row pointer of a CSR matrix. The kernel writes to rows `first` to `last` alone,
-    so that the result does not depend on the number of threads.
+    The kernel writes to rows `first` to `last` alone: the number of threads then does not matter.
     """
-    return map_ranges(
-        lambda _, first, last: kernel(first, last, *arguments), ranges_of_rows(indptr)
-    )
+    ranges = ranges_of_rows(indptr)
+    return map_ranges(lambda _, first, last: kernel(first, last, *arguments), ranges)
 
 
 def ranges_of_rows(indptr: np.ndarray) -> list[tuple[int, int]]:

@@ -27,25 +27,16 @@ if hasattr(os, "register_at_fork"):
 
 
 def progress_bar(iterable: Iterable[Any] | None = None, *, disable: bool, **options: Any) -> Any:
-    """Return tqdm's bar over `iterable`, or what has the same methods and shows nothing.
-
-    Parameters
-    ----------
-    iterable : iterable, optional
-        Where there is none, ``update`` moves the bar.
-    disable : bool
-    **options
-        As in tqdm.
-    """
+    """Return tqdm's bar over `iterable`, or what has the same methods and shows nothing."""
     if disable:
-        return _NoBar(() if iterable is None else iterable)
+        return _NoBar(iterable)
     from tqdm.auto import tqdm
 
     return tqdm(iterable, **options)
 
 
 class _NoBar:
-    def __init__(self, iterable: Iterable[Any]):
+    def __init__(self, iterable: Any):
         self._iterable = iterable
 
     def __iter__(self) -> Iterator[Any]:
@@ -55,10 +46,6 @@ class _NoBar:
         return self
 
     def __exit__(self, *_: Any) -> None:
-        pass
-
-    def update(self, n: int = 1) -> None:
         """Do nothing, as the methods of a bar that is not shown."""
 
-    def set_postfix(self, **_: Any) -> None:
-        """Do nothing."""
+    update = set_postfix = lambda self, *_, **__: None

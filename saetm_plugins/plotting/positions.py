@@ -11,7 +11,7 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
 from saetm_plugins.numerics.arrays import unit_rows
-from saetm_plugins.validation import check_choice, check_embeddings, check_random
+from saetm_plugins.validation import check_choice, check_embeddings
 
 _NEIGHBOURS = 15
 _DIMENSIONS = 50  # kept to find neighbours; the others are noise
@@ -37,7 +37,6 @@ def map_documents(vectors: Any, *, method: str = "auto", random_state: int = 0) 
         Scaled to 0 … 1.
     """
     check_choice(method, "method", ("auto", "umap", "tsne", "pca"))
-    check_random(random_state)
     points = unit_rows(check_embeddings(vectors, name="vectors"))
     n_documents, width = points.shape
     kept = min(_DIMENSIONS, width, n_documents)

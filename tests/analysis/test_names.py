@@ -79,6 +79,15 @@ def test_names_find_their_documents_and_are_unique(model, corpus, plant_corpus, 
     assert wrong["flagged"].sum() > scores["flagged"].sum()
 
 
+def test_texts_beside_their_embeddings_are_checked(model, corpus):
+    texts = ["  ", *corpus.documents[1:50]]
+    with pytest.warns(UserWarning, match="1 of 50 documents are blank"):
+        scores = name_scores(model, texts, corpus.embeddings[:50])
+    assert scores["documents"].sum() == 49
+    with pytest.raises(ValueError, match="50 rows for 3 documents"):
+        name_scores(model, texts[:3], corpus.embeddings[:50])
+
+
 def test_no_two_names_are_alike_at_any_level(model, corpus):
     name_topics(model, corpus.documents)
     for documents in (None, corpus.documents):

@@ -125,34 +125,6 @@ def test_embeddings_of_another_encoder_get_atoms_of_their_own_or_an_error(
         make(encoder="intfloat/e5-small").fit(["a text", "another one"])
 
 
-def test_a_model_over_default_atoms_lives_on(planted, tmp_path, foundation):
-    documents, embeddings, _ = planted
-    model = make().fit(documents[:150], embeddings=embeddings[:150])
-    model.save(tmp_path / "model")
-    loaded = SAETopicModel.load(tmp_path / "model")
-    assert loaded.sae == "default"
-    assert loaded.sae_.has_weights_of(foundation)
-    np.testing.assert_array_equal(
-        loaded.transform(None, embeddings), model.transform(None, embeddings)
-    )
-    for each in (model, loaded):
-        each.partial_fit(documents[150:], embeddings=embeddings[150:])
-    np.testing.assert_array_equal(loaded.retopic(8).components_, model.retopic(8).components_)
-
-
-def test_models_over_default_atoms_merge_exactly(planted, fitted):
-    documents, embeddings, _ = planted
-    vocabulary = list(fitted.vocabulary_)
-    counts = fitted.vectorizer_.transform(documents)
-    parts = [
-        make().fit(None, embeddings=embeddings[rows], bow=counts[rows], vocabulary=vocabulary)
-        for rows in (slice(0, 120), slice(120, None))
-    ]
-    merged = SAETopicModel.merge_models(parts)
-    np.testing.assert_allclose(merged.atom_words_, fitted.atom_words_, atol=1e-5)
-    np.testing.assert_allclose(merged.components_, fitted.components_, atol=1e-5)
-
-
 def test_a_saved_autoencoder_that_was_given_is_the_parameter_again(planted, tmp_path, foundation):
     documents, embeddings, _ = planted
     model = make(foundation.prefix(512)).fit(documents, embeddings=embeddings)

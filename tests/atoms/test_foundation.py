@@ -9,7 +9,6 @@ import pytest
 from saetm_plugins.atoms import foundation
 from saetm_plugins.atoms.foundation import (
     DEFAULT_SIZE,
-    FOLDER,
     atom_descriptions,
     foundation_card,
     foundation_sizes,
@@ -116,10 +115,3 @@ def test_sentences_activate_their_atom(lee_embeddings):
     codes = sae.transform(encode_texts(load_encoder(), sentences)).toarray()
     active = [codes[row, atom] > 0 for row, atom in enumerate(atoms)]
     assert np.mean(active) > 0.9
-
-
-def test_files_are_small_and_hold_no_pickle():
-    sizes = {file.name: file.stat().st_size for file in FOLDER.iterdir()}
-    assert sizes["model.safetensors"] < 13e6
-    assert sizes["descriptions.json.gz"] < 3e6
-    assert {Path(name).suffix for name in sizes} <= {".safetensors", ".json", ".gz", ".md"}

@@ -25,10 +25,3 @@ def test_rows_are_shares_over_atoms_that_have_documents():
     assert np.allclose(near.sum(axis=1), 1)
     assert (np.diff(near.indptr) == min(N_NEAR, np.count_nonzero(mass))).all()
     assert not near.toarray()[:, mass == 0].any()
-
-
-def test_a_row_depends_on_its_own_embedding_alone():
-    embeddings, centroids, mass, mean, _ = draw(n=300)
-    together = near_atoms(embeddings, centroids, mass, mean).toarray()
-    alone = [near_atoms(embeddings[[row]], centroids, mass, mean).toarray()[0] for row in range(20)]
-    assert np.array_equal(together[:20], alone)

@@ -23,6 +23,18 @@ def test_planted_directions_and_mixtures_are_recovered(sample, activation):
     assert np.corrcoef(mixtures.ravel(), sample.mixtures.ravel())[0, 1] > 0.9
 
 
+@pytest.mark.parametrize("activation", ACTIVATIONS[:3])
+def test_directions_are_recovered_from_documents_of_different_sizes(activation):
+    rng = np.random.default_rng(0)
+    directions = rng.normal(size=(32, 64))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    mixtures = rng.dirichlet(np.full(32, 0.05), size=20_000)
+    documents = rng.gamma(8, size=20_000)[:, None] * mixtures @ directions
+    documents += 0.05 * rng.normal(size=documents.shape)
+    sae = train_sae(documents, 32, activation, k=4)
+    assert match_directions(directions, sae.decoder_)[1].mean() >= 0.95  # all as long: .88 to .94
+
+
 def test_the_inner_dictionary_of_a_matryoshka_model_recovers_them(sample):
     settings = {"n_steps": 2000, "batch_size": 256, "anneal": 5.0, "learning_rate": 1e-2}
     sae = train_sae(sample.embeddings, 64, k=4, levels=(0.5, 1.0), **settings)

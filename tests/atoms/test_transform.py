@@ -69,7 +69,6 @@ def test_the_same_rows_in_other_containers_give_the_same(sae, embeddings, tmp_pa
         assert np.array_equal(sae.transform(given, block_size=100).toarray(), expected)
 
 
-@pytest.mark.parametrize("mapped", [False, True])
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -79,11 +78,9 @@ def test_the_same_rows_in_other_containers_give_the_same(sae, embeddings, tmp_pa
         (lambda rows: rows + 1j, "[Cc]omplex"),
     ],
 )
-def test_bad_embeddings_are_named(sae, embeddings, tmp_path, change, message, mapped):
-    rows = change(embeddings)
-    if mapped:
-        np.save(tmp_path / "rows.npy", rows)
-        rows = np.load(tmp_path / "rows.npy", mmap_mode="r")
+def test_bad_rows_of_a_memory_map_are_named(sae, embeddings, tmp_path, change, message):
+    np.save(tmp_path / "rows.npy", change(embeddings))
+    rows = np.load(tmp_path / "rows.npy", mmap_mode="r")
     for encode in (sae.transform, sae.reconstruct):
         with pytest.raises(ValueError, match=message):
             encode(rows, block_size=100)
@@ -106,7 +103,6 @@ def test_save_then_load_gives_equal_transform(sae, embeddings, tmp_path):
     [
         ("encoder", lambda array: array * 1e30, r"weights\['encoder'\] is too large"),
         ("encoder", lambda array: array * np.nan, r"weights\['encoder'\] holds NaN or infinity"),
-        ("thresholds", lambda array: array - np.inf, r"weights\['thresholds'\] holds NaN"),
         ("thresholds", lambda array: array - 1e3, r"weights\['thresholds'\] must not be negative"),
         ("mean", lambda array: array[:5], r"weights\['mean'\] must have shape \(32,\)"),
         ("decoder", lambda array: array[0], r"weights\['decoder'\] .*2D"),

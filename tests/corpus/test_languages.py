@@ -1,10 +1,12 @@
 """Words of languages other than English, and topics over several languages."""
 
 import sys
+import warnings
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.metrics import mutual_info_score
 
 from saetm_plugins import SAETopicModel
@@ -16,6 +18,30 @@ LANGUAGES = ("zh", "ja", "de", "ar", "hi", "ru")
 
 def words_of(text, **settings):
     return WordVectorizer(stop_words=None, **settings).build_analyzer()(text)
+
+
+def test_texts_that_say_nothing_or_are_in_another_language_are_told_once(corpus):
+    pytest.importorskip("py3langid")
+    english = [f"the {text} and it is not for us" for text in corpus.documents[:100]]
+    odd = ["N/A", "12345", "+49 170 123", "Das Essen war gut und die Bedienung ist nett zu uns."]
+    embeddings = corpus.embeddings[:104]
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        SAETopicModel(5, n_atoms=8, word_vectors="corpus").fit(english + odd, embeddings=embeddings)
+    told = [str(one.message) for one in found if "say hardly anything" in str(one.message)]
+    assert len(told) == 1
+    assert told[0].startswith("3 of 104 documents say hardly anything ('N/A', '12345', '+49")
+    assert "and 1 are not in 'en' (de)" in told[0]
+
+
+def test_a_topic_of_one_document_is_told(corpus):
+    documents = [*corpus.documents[:200], " ".join(f"word{n} word{n}" for n in range(150))]
+    far = np.zeros((1, corpus.embeddings.shape[1]))
+    far[0, 0] = 9
+    embeddings = np.vstack([corpus.embeddings[:200], far])
+    model = SAETopicModel(6, n_atoms=12, word_vectors="corpus", vectorizer=CountVectorizer())
+    with pytest.warns(UserWarning, match=r"come from one document each: \d+ \(document 200\)"):
+        model.fit(documents, embeddings=embeddings)
 
 
 def test_texts_in_none_of_the_languages_are_fitted(corpus):

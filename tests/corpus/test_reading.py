@@ -8,6 +8,7 @@ import pytest
 import scipy.sparse as sp
 
 from saetm_plugins.corpus.texts import check_documents
+from saetm_plugins.corpus.vectorizers import default_vectorizer, fit_vectorizer
 
 TEXTS = ["one text", "another", ""]
 COLUMNS = {
@@ -51,3 +52,19 @@ def test_several_columns_are_refused_by_their_names(kind):
 def test_a_missing_text_is_named_by_its_row(kind):
     with pytest.raises(TypeError, match=r"documents\[1\] must be a string; found (None|nan|<NA>)"):
         check_documents(COLUMNS[kind](["one", None, "three"]))
+
+
+def test_words_are_counted_as_scikit_learn_counts_them(corpus):
+    odd = ["don't the x2cat cat_dog dog2 DOG's", "_abc abc_", "isn't", ""]
+    odd += ["Don’t café’s Ärger \u212aelvin İzmir naïve"]
+    texts = list(dict.fromkeys([*odd * 2, *corpus.documents, *(2 * text for text in odd)]))
+    expected = default_vectorizer(len(texts))
+    for settings in ({"min_df": 1}, {"max_features": 20}, {"stop_words": ["cat", "dog"]}):
+        by_sklearn = expected.set_params(**settings).fit_transform(texts)
+        counts, fitted = fit_vectorizer(None, texts, **expected.get_params())
+        assert fitted.get_feature_names_out().tolist() == expected.get_feature_names_out().tolist()
+        for part in ("data", "indices", "indptr"):
+            assert np.array_equal(getattr(counts, part), getattr(by_sklearn, part))
+        assert (fitted.transform(texts) != counts).nnz == 0
+    with pytest.raises(ValueError, match="empty vocabulary"):
+        fit_vectorizer(None, ["the and", "of"])

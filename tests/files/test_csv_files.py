@@ -37,11 +37,6 @@ def test_stray_quotes_swallow_no_rows(tmp_path, last, line):
     assert (found, said) == (texts, "")
 
 
-def test_a_stray_quote_among_csv_quotes_is_refused_with_its_line(tmp_path):
-    with pytest.raises(ValueError, match=r"line 3: text follows the quote that closes a cell"):
-        read(tmp_path, 'id,text\n1,"one, two"\n2,"he said "hi", loudly"\n')
-
-
 @pytest.mark.parametrize(
     "text", ["Dear John,\nthanks, bye", "a, b\n\nc", 'one\n"two", three', "one\r\ntwo; three"]
 )
@@ -51,41 +46,43 @@ def test_line_breaks_within_csv_quotes_are_no_rows(tmp_path, text):
     assert read(tmp_path, (tmp_path / "b.csv").read_bytes()) == ([text] * 3, "")
 
 
-def test_lines_that_quotes_join_in_a_single_column_are_named(tmp_path):
-    found, said = read(tmp_path, 'text\none\n"two\nlines"\n')
-    assert found == ["one", "two\nlines"]
-    assert "join several lines to one text from line 3" in said
+SAID = ['say "hi", C:\\x \\n']
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        'id,text\n1,"say \\"hi\\", C:\\\\x \\n"\n',  # MySQL
-        'sep=;\r\nid;text\r\n1;"say ""hi"", C:\\x \\n"\r\n',  # Excel
-        'id, text\n1, "say ""hi"", C:\\x \\n"\n',
-        '\ufeff"id","text"\n"1","say ""hi"", C:\\x \\n"\n',
-    ],
-)
-def test_dialects_of_programs(tmp_path, content):
-    assert read(tmp_path, content, id_column="id") == (['say "hi", C:\\x \\n'], "")
+@pytest.mark.parametrize(("content", "options", "texts", "said"), [
+    ("text\none, two\nthree\nfour, five, six\n", {}, ["one, two", "three", "four, five, six"], ""),
+    ("id~text\n1~one\n2~two\n", {"sep": "~"}, ["one", "two"], ""),
+    ("id\ttext\n1\tone\n", {"sep": r"\t"}, ["one"], ""),  # as a shell hands it over
+    (b"\xef\xbb\xbftext,n\none,1\n", {"encoding": "utf-8"}, ["one"], ""),  # a byte order mark
+    ("\ufefftext,n\none,1\n".encode("utf-16-le"), {"encoding": "utf-16-le"}, ["one"], ""),
+    ("\nid,text\n1,one\n\n2\n3,three,\n", {}, ["one", "", "three"],
+     "fewer than 2 cells, the rest read as empty, in line 5"),
+    ('text\none\n"two\nlines"\n', {}, ["one", "two\nlines"],
+     "join several lines to one text from line 3"),
+    ('id,text\n1,"say \\"hi\\", C:\\\\x \\n"\n', {}, SAID, ""),  # MySQL
+    ('sep=;\r\nid;text\r\n1;"say ""hi"", C:\\x \\n"\r\n', {}, SAID, ""),  # Excel
+    ('id, text\n1, "say ""hi"", C:\\x \\n"\n', {}, SAID, ""),
+    ('\ufeff"id","text"\n"1","say ""hi"", C:\\x \\n"\n', {}, SAID, ""),
+    (b"id,text,\r\n1,one,\r2, two\0,\n3,three\x0c\xe2\x80\xa8end,\n", {},
+     ["one", " two\0", "three\x0c\u2028end"], ""),
+    ("Report; 2020\n\nid;text\n1;a, b\n", {"header_row": 3}, ["a, b"], ""),
+    ("1;a, b\n2;c\n", {"text_column": "2", "header_row": 0}, ["a, b", "c"], ""),
+    ("a, b\nc\nd, e\n", {"text_column": "1", "header_row": 0}, ["a, b", "c", "d, e"], ""),
+])  # fmt: skip
+def test_dialects_of_programs_and_people(tmp_path, content, options, texts, said):
+    found, warned = read(tmp_path, content, **options)
+    assert found == texts
+    assert said in warned if said else not warned
 
 
-def test_line_ends_nulls_trailing_separators_and_blanks(tmp_path):
-    content = b"id,text,\r\n1,one,\r2, two\0,\n3,three\x0c\xe2\x80\xa8end,\n"
-    assert read(tmp_path, content) == (["one", " two\0", "three\x0c\u2028end"], "")
-
-
-def test_rows_that_are_too_short_are_named(tmp_path):
-    found, said = read(tmp_path, "id,text\n1,one\nbroken\n2,two\n")
-    assert found == ["one", "", "two"]
-    assert "fewer than 2 cells, the rest read as empty, in line 3" in said
-
-
-def test_names_of_columns_may_stand_further_down_or_nowhere(tmp_path):
-    assert read(tmp_path, "Report; 2020\n\nid;text\n1;a, b\n", header_row=3) == (["a, b"], "")
-    assert read(tmp_path, "1;a, b\n2;c\n", "2", header_row=0) == (["a, b", "c"], "")
-    assert read(tmp_path, "a, b\nc\nd, e, f\n", "1", header_row=0) == (["a, b", "c", "d, e, f"], "")
-    with pytest.raises(ValueError, match=r"is not in row 1 \(header_row\) of .*; it has 1, a"):
-        read(tmp_path, "1;a\n2;c\n")
-    with pytest.raises(ValueError, match=r"line 2: 3 cells for 2 columns \(1, 2\)"):
-        read(tmp_path, "1;a\n2;b;c\n", "2", header_row=0, sep=";")
+@pytest.mark.parametrize(("content", "options", "message"), [
+    ('id,text\n1,"one, two"\n2,"he said "hi", loudly"\n', {}, "line 3: text follows the quote"),
+    ("1;a\n2;c\n", {}, r"is not in row 1 \(header_row\) of .*; it has 1, a"),
+    ("1;a\n2;b;c\n", {"text_column": "2", "header_row": 0, "sep": ";"},
+     r"line 2: 3 cells for 2 columns \(1, 2\)"),
+    ("text, text\none,two\n", {}, "text_column 'text' stands twice in"),
+    ("text, n\n", {"sep": ", "}, r"sep must be one character.*found ', '"),
+])  # fmt: skip
+def test_what_cannot_be_read_is_refused_with_its_line(tmp_path, content, options, message):
+    with pytest.raises(ValueError, match=message):
+        read(tmp_path, content, **options)

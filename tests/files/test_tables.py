@@ -118,6 +118,25 @@ def test_one_column_can_be_text_and_id(tmp_path):
     assert read_table(tmp_path / "a.csv", id_column="text")["text"].tolist() == ["007"]
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".json", ".parquet", ".xlsx"])
+def test_all_columns_can_be_kept(tmp_path, suffix):
+    frame = pd.DataFrame({"text": ["a", "b"], "id": [1, 2], "other": ["x", None]})
+    frame.to_json(tmp_path / "a.json")
+    path = tmp_path / "a.json" if suffix == ".json" else write_table(frame, tmp_path / f"a{suffix}")
+    for text_column in ("text", None):
+        kept = read_table(path, text_column, keep_columns=True)
+        assert kept.columns.tolist() == ["text", "id", "other"]
+        assert kept["id"].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("header", ['id, "text", n', r'id,"text",n', "sep=,\nid,text,n"])
+def test_all_columns_of_odd_csv_can_be_kept(tmp_path, header):
+    row = '1, "a ""b"", c", 2' if ", " in header else r'1,"a \"b\", c",2'
+    (tmp_path / "a.csv").write_text(f"{header}\n{row}\n")
+    kept = read_table(tmp_path / "a.csv", keep_columns=True)
+    assert kept.to_dict("list") == {"text": ['a "b", c'], "id": [1], "n": [2]}
+
+
 def test_large_integers_beside_missing_ones_stay_exact(tmp_path):
     ids = [9007199254740993, None, 2**70]
     (tmp_path / "a.json").write_text(json.dumps([{"text": "a", "id": key} for key in ids]))

@@ -11,8 +11,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pandas as pd
 import pytest
-from adapter_entries import BERTOPIC, bertopic, gensim
-from core_entries import core
+from entries import BASE, BERTOPIC, LEGAL, bertopic, gensim
 from fuzzing import (
     EMBEDDINGS,
     FITTED,
@@ -21,7 +20,6 @@ from fuzzing import (
     WORDS,
     Encoder,
     check_mixtures,
-    check_model,
     entry,
     on_a_copy,
 )
@@ -59,10 +57,7 @@ def captions(images):
     return [WORDS[int(np.asarray(image).mean()) % len(WORDS)] for image in images]
 
 
-def fit(**made):
-    return SAETopicModel(2, sae=SAE, encoder=Encoder(), word_vectors="corpus").fit(**made)
-
-
+fit = on_a_copy(SAETopicModel(2, **BASE, encoder=Encoder()), "fit")
 PAIRED = {"embeddings": EMBEDDINGS[:12], "documents": Choice(TEXTS[:12], captions, None)}
 GIVEN = {"images": Only(images)}
 
@@ -170,16 +165,15 @@ def assign(file, n_documents):
 
 
 FILES = {
-    "encode images": core(lambda images: encode_images(Encoder(), images)[0], **GIVEN),
-    "fit images": core(fit, "images", check_model, **GIVEN, **PAIRED),
-    "fit images with words": core(fit, "images", check_model, **GIVEN, vocabulary=WORDS),
-    "partial_fit images": core(on_a_copy(FITTED, "partial_fit", encoder=Encoder()),
-                               "images documents", check_model, **GIVEN, **PAIRED),
-    "transform images": core(on_a_copy(FITTED, "transform", encoder=Encoder()), "images",
-                             check_mixtures, **GIVEN, embeddings=EMBEDDINGS[:12]),
-    "zero shot": core(
-        lambda **made: count_zero_shot_words(encoder=Encoder(), **made), "embeddings words",
-        words=WORDS, prompt="a {}", n_words=3),
+    "encode images": entry(lambda images: encode_images(Encoder(), images)[0], GIVEN),
+    "fit images": entry(fit, LEGAL, "images", **GIVEN, **PAIRED),
+    "fit images with words": entry(fit, LEGAL, "images", **GIVEN, vocabulary=WORDS),
+    "partial_fit images": entry(on_a_copy(FITTED, "partial_fit", encoder=Encoder()), LEGAL,
+                                "images documents", **GIVEN, **PAIRED),
+    "transform images": entry(on_a_copy(FITTED, "transform", encoder=Encoder()), LEGAL, "images",
+                              check_mixtures, **GIVEN, embeddings=EMBEDDINGS[:12]),
+    "zero shot": entry(functools.partial(count_zero_shot_words, encoder=Encoder()), LEGAL,
+                       "embeddings words", words=WORDS, prompt="a {}", n_words=3),
     "paths": entry(save_and_load, {}, kind=Only(st.sampled_from(["model", "sae", "gensim",
                                                                  "bertopic"])),
                    path=Only(st.one_of(st.sampled_from(["one", b"two", "some/where", "file"]),

@@ -20,8 +20,8 @@ import scipy.sparse as sp
 from hypothesis import HealthCheck, Phase, given, settings
 from strategies import Choice, Only, values_like
 
-from saetm_plugins import SAETopicModel, train_sae
-from saetm_plugins.emission import fit_emissions
+from saetm_plugins import SAETopicModel, SparseAutoencoder, train_sae
+from saetm_plugins.emission import Emissions, fit_emissions
 
 EXAMPLES = int(os.environ.get("SAETM_FUZZ", "10"))
 LEAST_ACCEPTED = 0.1  # of the inputs; else an entry tests only the checks of arguments
@@ -199,7 +199,17 @@ SHARES = {"share", "coverage", "share_a", "share_b", "mean"}
 
 def check_numbers(found):
     """Check that all numbers of a result are finite, and shares within 0 and 1."""
-    if isinstance(found, pd.DataFrame):
+    if isinstance(found, SAETopicModel):
+        check_model(found)
+    elif isinstance(found, SparseAutoencoder):
+        check_numbers([found.encoder_, found.decoder_, found.thresholds_, found.mean_])
+        if found.n_features == EMBEDDINGS.shape[1]:
+            assert (found.transform(EMBEDDINGS).data >= 0).all()
+    elif isinstance(found, Emissions):
+        check_mixtures(np.vstack([found.atom_words, found.background]))
+        assert np.isfinite(found.log_likelihood_).all()
+        assert found.background_mass >= 0
+    elif isinstance(found, pd.DataFrame):
         for name in SHARES & set(found.columns):
             assert found[name].dropna().between(0, 1 + 1e-6).all(), name
         assert not np.isinf(found.select_dtypes("number").to_numpy(dtype=float)).any()
@@ -222,7 +232,8 @@ def check_mixtures(doc_topics):
 
 
 def check_model(model):
-    check_mixtures(model.doc_topics_)
+    if model.topics_.deleted is None:
+        check_mixtures(model.doc_topics_)
     check_mixtures(model.topic_prevalence_[None])
     assert len(model.labels_) == len(model.doc_topics_)
     assert ((model.labels_ >= -1) & (model.labels_ < model.n_topics_)).all()

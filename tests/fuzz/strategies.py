@@ -128,6 +128,18 @@ def weights(like):
     return matrices(like, SPARSE)
 
 
+def shares(like):
+    """Draw rows that sum to 1 or are empty, four times in five, else any weights."""
+    rows = like.toarray()
+    kept = [
+        rows, rows[::-1], rows * (np.arange(len(rows)) % 3 > 0)[:, None], rows.astype("f8"),
+        np.eye(rows.shape[1], dtype="f4")[rows.argmax(axis=1)],
+    ]  # fmt: skip
+    layouts = st.sampled_from(SPARSE[:7])  # those that are not damaged
+    whole = st.builds(lambda layout, array: layout(array), layouts, st.sampled_from(kept))
+    return often(whole, weights(like))
+
+
 CONTAINERS = [
     list, tuple, iter, lambda each: np.array(each, dtype=object),
     lambda each: pd.Series(each, index=range(9, 9 + len(each)), dtype=object),

@@ -36,31 +36,19 @@ def use_topic_model(path):
     return [model.transform(None, EMBEDDINGS), model.retopic(3).components_]
 
 
-def use_autoencoder(path):
-    return [SparseAutoencoder.from_pretrained(path).transform(EMBEDDINGS).toarray()]
-
-
 def use_gensim(path):
     model = gensim.SaeModel.load(path)
     return [model.inference([[(0, 2), (model.num_terms - 1, 1)], []])[0], model.get_topics()]
 
 
-def use_bertopic(path):
-    return [bertopic.SAEBERTopic.load(path).sae_model_.transform(None, EMBEDDINGS)]
+def use_autoencoder(path):
+    return [SparseAutoencoder.from_pretrained(path).transform(EMBEDDINGS).toarray()]
 
 
-def use_cache(path):
-    found = read_cached(path, len(EMBEDDINGS))
-    return refuse() if found is None else [found]
-
-
-def use_checkpoint(path):
-    found = CheckpointFolder(path, {"k": 1}).load()
-    return refuse() if found is None else [np.float32(found[0]), *found[1].values()]
-
-
-def refuse():
-    raise ValueError("not usable")
+def use_cached(found):
+    if found is None:
+        raise ValueError("not usable")
+    return [found] if isinstance(found, np.ndarray) else [np.float32(found[0]), *found[1].values()]
 
 
 def use_foundation(path):
@@ -80,10 +68,13 @@ def forget_foundation():
 
 
 USES = {
-    "autoencoder": use_autoencoder, "bertopic": use_bertopic, "checkpoint": use_checkpoint,
-    "dictionary_learning": use_autoencoder, "embedding cache": use_cache,
-    "foundation": use_foundation, "gensim": use_gensim, "saelens": use_autoencoder,
-    "sparsify": use_autoencoder, "topic model": use_topic_model,
+    "autoencoder": use_autoencoder, "dictionary_learning": use_autoencoder,
+    "saelens": use_autoencoder, "sparsify": use_autoencoder, "foundation": use_foundation,
+    "topic model": use_topic_model, "gensim": use_gensim,
+    "bertopic": lambda path: [
+        bertopic.SAEBERTopic.load(path).sae_model_.transform(None, EMBEDDINGS)],
+    "checkpoint": lambda path: use_cached(CheckpointFolder(path, {"k": 1}).load()),
+    "embedding cache": lambda path: use_cached(read_cached(path, len(EMBEDDINGS))),
 }  # fmt: skip
 INSTALLED = "foundation"  # who can write checksums there can change the installed code
 WITHOUT_CHECKSUMS = ("saelens", "sparsify", "checkpoint")
@@ -130,13 +121,10 @@ def truncate(file, rng):
     file.write_bytes(file.read_bytes()[: rng.integers(file.stat().st_size)])
 
 
-def remove(file, rng):
-    file.unlink()
-
-
 def link(file, rng):
     file.unlink()
-    file.symlink_to(str(rng.choice(["/dev/zero", "/etc/hostname", str(file), "../../nowhere"])))
+    if rng.random() < 0.5:  # else it is missing
+        file.symlink_to(str(rng.choice(["/dev/zero", "/etc/hostname", str(file), "../nowhere"])))
 
 
 def claim_terabytes(file, rng):
@@ -186,7 +174,7 @@ def mutate(folder, rng, by_strangers):
     """Change one file of a saved model; return how, which, and whether checksums are new."""
     files = sorted(file for file in folder.rglob("*") if file.is_file())
     file = files[int(rng.integers(len(files)))]
-    ways = [flip, truncate, remove, link]
+    ways = [flip, truncate, link, link]
     if file.suffix == ".safetensors":
         ways += [claim_terabytes, *[change_tensor] * 5]
     if file.suffix == ".json" and file.name != CHECKSUMS_NAME:

@@ -41,12 +41,3 @@ def test_labels_alone_share_all_atoms_and_none_stays_empty(planted):
     assert cut.topic_words.shape == (7, 90)
     every = guided_cut(make_merge("ward"), views, labels[:2], 46)  # each live atom is a topic
     assert (np.diff(every.atom_topics.tocsc().indptr) > 0).all()
-
-
-@pytest.mark.parametrize(
-    ("n_topics", "width", "message"),
-    [(1, 16, "less than the 2 labels"), (47, 16, "46 live atoms"), (5, 3, "label_vectors has 3")],
-)
-def test_what_does_not_fit_is_refused(planted, n_topics, width, message):
-    with pytest.raises(ValueError, match=message):
-        guided_cut(make_merge("ward"), planted[0], np.ones((2, width), np.float32), n_topics)

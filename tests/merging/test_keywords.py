@@ -8,8 +8,6 @@ from saetm_plugins.corpus_sums import embedding_sums, sum_documents
 from saetm_plugins.merging import (
     atom_word_vectors,
     keyword_association,
-    select_words_to_encode,
-    spread_word_vectors,
 )
 from saetm_plugins.merging.keywords import CHANCE_POWER, CORPUS_WEIGHT, nearness_power
 
@@ -133,19 +131,6 @@ def test_keywords_are_the_same_ones_in_a_narrow_cone(corpus):
     assert (wide[1] & narrow[1]).sum() > 0.9 * wide[1].sum()
 
 
-def test_vectors_of_words_are_left_alone_in_a_wide_cone_or_another_space(corpus, sums):
-    vectors = corpus[3]
-    assert spread_word_vectors(vectors, embedding_sums(sums)) is vectors
-    doc_atoms, bow, embeddings, _ = corpus
-    narrow = embedding_sums(sum_documents(doc_atoms, bow, embeddings + 50, embeddings.shape[1]))
-    elsewhere = vectors[:, :7]
-    assert spread_word_vectors(elsewhere, narrow) is elsewhere
-    vectors = np.where(np.arange(90)[:, None] > 4, vectors, 0)
-    spread = spread_word_vectors(vectors, narrow)
-    assert not spread[:5].any()
-    np.testing.assert_allclose(np.linalg.norm(spread[5:], axis=1), 1, rtol=1e-5)
-
-
 @pytest.mark.parametrize(("n_words", "power"), [(1, 0.25), (4, 0.25), (8, 0.5), (16, 1), (80, 1)])
 def test_nearness_counts_for_less_in_short_texts(corpus, n_words, power):
     doc_atoms, _, embeddings, _ = corpus
@@ -156,28 +141,6 @@ def test_nearness_counts_for_less_in_short_texts(corpus, n_words, power):
     assert nearness_power(embedding_sums(twice)) == power
 
 
-def test_words_to_encode_are_the_heaviest_keywords(corpus, sums):
-    doc_atoms, bow, embeddings, _ = corpus
-    by_corpus, _ = nearness(doc_atoms, bow, embeddings, None)
-    weight = (sums.atom_words.toarray() * np.maximum(by_corpus, 0)).sum(axis=0)
-    chosen = select_words_to_encode(sums.atom_words, sums.nearness, 20)
-    assert set(chosen) == set(np.argsort(-weight)[:20])
-    assert (np.diff(chosen) > 0).all()
-    assert len(select_words_to_encode(sums.atom_words, sums.nearness)) == 90
-
-
-@pytest.mark.parametrize(
-    ("vectors", "message"),
-    [
-        (np.ones((90, 7), np.float32), "word_vectors has shape"),
-        (np.full((90, 20), np.inf, np.float32), "word_vectors holds NaN or inf"),
-    ],
-)
-def test_word_vectors_that_do_not_fit_are_refused(sums, vectors, message):
-    with pytest.raises(ValueError, match=message):
-        associate(sums, vectors)
-
-
 def test_atom_word_vectors_average_the_most_probable_words(corpus):
     word_vectors = corpus[3]
     atom_words = np.random.default_rng(1).dirichlet(np.full(90, 0.2), size=5)
@@ -186,7 +149,3 @@ def test_atom_word_vectors_average_the_most_probable_words(corpus):
         top = order[: np.searchsorted(np.cumsum(row[order]), 0.9) + 1]
         expected = np.average(word_vectors[top], axis=0, weights=row[top])
         np.testing.assert_allclose(vector, expected, atol=1e-4)
-    with pytest.raises(ValueError, match="top_p"):
-        atom_word_vectors(atom_words, word_vectors, top_p=0)
-    with pytest.raises(ValueError, match="atom_words has 90 columns"):
-        atom_word_vectors(atom_words, word_vectors[:3])

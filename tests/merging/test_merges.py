@@ -87,18 +87,9 @@ def test_one_live_atom_makes_one_topic(name):
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("prevalence", -np.ones(48), "prevalence"),
         ("prevalence", np.zeros(48), "no atom is alive"),
-        ("prevalence", np.ones(3), "vectors has 48 rows; 3 are needed"),
-        ("vectors", np.full((48, 16), np.nan, np.float32), "views.vectors holds NaN"),
-        (
-            "keywords",
-            sp.csr_matrix((3, 90), dtype=np.float32),
-            "keywords has 3 rows; 48 are needed",
-        ),
         ("keywords", None, "needs views.keywords or views.cooccurrence"),
         ("keywords", sp.csr_matrix((48, 90), dtype=np.float32), "no live atom has a keyword"),
-        ("word_vectors", np.ones((3, 16), np.float32), "word_vectors has 3 rows; 90 are needed"),
     ],
 )
 def test_views_that_do_not_fit_are_refused(planted, field, value, message):
@@ -158,18 +149,12 @@ def test_kmeans_never_loses_to_the_ward_cut_it_starts_from(planted):
         assert inertia(kmeans) <= inertia(ward) + 1e-6
 
 
-def test_hdbscan_finds_the_count_and_can_leave_outliers_out(planted):
+def test_hdbscan_finds_the_count_and_gives_outliers_to_the_nearest_topic(planted):
     views, themes = planted
     vectors = views.vectors.copy()
     vectors[0] = -np.mean([vectors[themes == theme].mean(axis=0) for theme in range(6)], axis=0)
-    views = views._replace(vectors=vectors)
-    nearest = make_merge("hdbscan", min_samples=4).fit(views)
-    dropped = make_merge("hdbscan", min_samples=4, outliers="drop").fit(views)
-    assert nearest.n_found_ == 6
-    assert nearest.labels_[0] == -1
-    assert dropped.cut("auto").atom_topics[0].nnz == 0
-    assert nearest.cut("auto").atom_topics[0].nnz == 1
+    merge = make_merge("hdbscan").fit(views._replace(vectors=vectors))
+    assert merge.n_found_ == 6
+    assert merge.cut("auto").atom_topics[0].nnz == 1
     with pytest.raises(ValueError, match="more than the 6 topics that HDBSCAN found"):
-        nearest.cut(7)
-    with pytest.raises(ValueError, match="outliers must be one of"):
-        make_merge("hdbscan", outliers="keep")
+        merge.cut(7)

@@ -5,7 +5,7 @@ import pytest
 from scipy.spatial.distance import pdist, squareform
 
 from saetm_plugins.merging.kernels import join_chain, label_joins
-from saetm_plugins.merging.ward import WardTree, _ward_distances
+from saetm_plugins.merging.ward import WardTree
 from saetm_plugins.numerics.arrays import unit_rows
 
 
@@ -44,16 +44,6 @@ def assert_greedy(tree, points):
 def test_points_that_nearly_coincide_are_joined_in_order_of_distance(seed):
     points = draw_points(seed, most=120)
     assert_greedy(WardTree(points, np.ones(len(points))).linkage, points)
-
-
-@pytest.mark.parametrize("seed", [10, 21])  # whose chains left their array
-def test_distances_are_symmetric_and_equal_points_are_at_distance_zero(seed):
-    points = draw_points(seed)
-    weights = np.random.default_rng(seed).random(len(points)) + 0.01
-    distances = _ward_distances(points, weights)
-    np.testing.assert_array_equal(distances, distances.T)
-    same = _ward_distances(np.repeat(points[:3], 100, axis=0), np.ones(300))
-    assert (same.reshape(3, 100, 3, 100)[range(3), :, range(3)] == 0).all()
 
 
 def circle(n):

@@ -7,7 +7,6 @@ from saetm_plugins.numerics.pairs import (
     entries_of,
     keep_entries,
     largest_entries,
-    products_of_pairs,
 )
 
 
@@ -28,15 +27,6 @@ def test_entries_are_those_of_the_mask(mask):
     again = np.zeros_like(mask)
     again[np.repeat(np.arange(len(mask)), np.diff(indptr)), indices] = True
     np.testing.assert_array_equal(again, mask)
-
-
-def test_products_are_those_of_the_vectors(mask, rng):
-    indptr, indices = entries_of(mask)
-    left, right = (rng.normal(size=(n, 9)).astype(np.float32) for n in mask.shape)
-    products = products_of_pairs(indptr, indices, left, right)
-    np.testing.assert_allclose(products, (left @ right.T)[mask], atol=1e-5)
-    shared_out = products_of_pairs(indptr, indices, left, right, on_all_cores=True)
-    np.testing.assert_array_equal(shared_out, products)
 
 
 @pytest.mark.parametrize("limit", [1, 3, 25])

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from saetm_plugins.analysis.encoders import find_encoder
-from saetm_plugins.analysis.fitted import as_topic_model, mixtures, topic_names
+from saetm_plugins.analysis.fitted import as_topic_model, document_atoms, topic_names
 from saetm_plugins.analysis.levels import TopicLevels, topic_levels
 from saetm_plugins.analysis.names.by_chat import (
     TOKENS_PER_NAME,
@@ -188,7 +188,8 @@ def name_scores(
     ----------
     model : as of :func:`saetm_plugins.analysis.as_topic_model`
     documents : list of str, optional
-        Held-out texts, which the names were not made from. Not needed with `embeddings`.
+        Held-out texts, which the names were not made from; blank ones are left out. Not needed with
+        `embeddings`.
     embeddings : array-like of shape (n, d), optional
         None encodes the documents.
     names : sequence of str, one per topic, optional
@@ -219,8 +220,10 @@ def name_scores(
     if embeddings is None:
         embeddings = encode(check_documents(documents))
     vectors = check_embeddings(embeddings, width=model.sae_.n_features)
-    labels = mixtures(model, None, vectors).argmax(axis=1)
-    cosines = encode(named) @ unit_rows(vectors).T
+    doc_atoms = document_atoms(model, documents, vectors)
+    written = np.diff(doc_atoms.indptr) > 0  # a blank text is about no topic
+    labels = model.topics_of(doc_atoms)[1][written].argmax(axis=1)
+    cosines = encode(named) @ unit_rows(vectors[written]).T
     sizes = np.bincount(labels, minlength=len(named))
     areas = np.array([roc_areas(cosines, labels == topic) for topic in range(len(named))])
     own = np.where((sizes > 0) & (sizes < len(labels)), np.diag(areas), np.nan)

@@ -14,8 +14,8 @@ import numpy as np
 from saetm_plugins.validation import check_count, check_dense_size, check_not_negative
 
 _CHUNK = 2**22  # contributions drawn at a time
-_SMALLEST_SHAPE = 1e-6  # of a gamma distribution, and
-_LARGEST = 1e6  # of a parameter: beyond them samples overflow float32
+_LARGEST = 1e6  # of a parameter, and
+_SMALLEST_SHAPE = 1e-6  # of a gamma distribution: beyond them samples overflow float32
 
 
 class CTMSample(NamedTuple):
@@ -60,10 +60,6 @@ def sample_ctm(
     noise : float, default=0.02
         Standard deviation of the final noise, times the square root of `n_features`.
     random_state : int, default=0
-
-    Returns
-    -------
-    CTMSample
     """
     counts = {"n_documents": n_documents, "n_topics": n_topics, "n_features": n_features}
     for name, count in {**counts, "n_contributions": n_contributions}.items():

@@ -41,10 +41,7 @@ doc_atoms = sae.transform(embeddings)
 
 
 def model_card(config: Mapping[str, Any], shape: tuple[int, int], name: str) -> str:
-    """Return the README of a model of (n_atoms, d) `shape`, to be loaded by `name`.
-
-    It is filled in from the saved `config`.
-    """
+    """Return the README of a model of (n_atoms, d) `shape`, to be loaded by `name`."""
     n_documents = config["settings"].get("n_documents")
     fields: dict[str, Any] = {
         "name": name,
@@ -84,8 +81,7 @@ def resolve_path(
 ) -> Path:
     """Return `path` if it exists, else the local copy of the hub repository of that name.
 
-    `subfolder` is a folder within either; `revision` a branch, tag or commit of a repository. A
-    FileNotFoundError means that there is neither, or no such subfolder.
+    `subfolder` is a folder within either; `revision` a branch, tag or commit of a repository.
     """
     local = check_path(path)
     inside = PurePath(subfolder or "")
@@ -102,18 +98,10 @@ def resolve_path(
 
 
 def _download(path: str | os.PathLike[str], subfolder: str | None, revision: str | None) -> Path:
-    looks_like_id = (
-        isinstance(path, str) and path.count("/") == 1 and not path.startswith((".", "/", "~"))
-    )
-    if not looks_like_id:
+    if not isinstance(path, str) or path.count("/") != 1 or path.startswith((".", "/", "~")):
         raise FileNotFoundError(f"path {str(path)!r} does not exist")
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import (
-        DryRunError,
-        HfHubHTTPError,
-        HFValidationError,
-        LocalEntryNotFoundError,
-    )
+    from huggingface_hub.errors import DryRunError, HFValidationError
 
     wanted = None if subfolder is None else f"{PurePath(subfolder).as_posix()}/*"
     download = partial(snapshot_download, str(path), revision=revision, allow_patterns=wanted)
@@ -129,7 +117,7 @@ def _download(path: str | os.PathLike[str], subfolder: str | None, revision: str
                 f"{LARGEST_DOWNLOAD / 2**30:.0f} GiB are downloaded: give a local copy, or a part"
             )
         return Path(download())
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+    except (HFValidationError, OSError) as error:  # errors of the connection are of these
         raise FileNotFoundError(
             f"path {str(path)!r} is neither a local path nor a hub repository in reach"
             f"{f' at revision {revision!r}' if revision else ''}: {error}"

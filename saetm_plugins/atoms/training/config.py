@@ -59,7 +59,7 @@ _CONSTRAINTS: dict[str, Any] = {
     "decay": _SHARE,
     "sparsity": [Interval(Real, 0, None, closed="left"), None],
     "resample": _SHARE,
-    "normalization": [StrOptions(set(NORMALIZATIONS))],
+    "normalization": [StrOptions(set(NORMALIZATIONS)), None],
     "levels": [list, tuple],
     "precision": [StrOptions(set(PRECISIONS))],
     "compile": ["boolean"],
@@ -97,8 +97,8 @@ class TrainingConfig:
         active atoms); None: steered so that `k` atoms are active on average.
     resample : float
         Share of the steps, at the start, in which dead atoms are replaced.
-    normalization : {"unit", "scale", "none"}
-        See :class:`SparseAutoencoder`.
+    normalization : {"unit", "scale", "none"}, optional
+        See :class:`SparseAutoencoder`; None is "unit", or "scale" where lengths of embeddings vary.
     levels : tuple of float
         Matryoshka: shares of the atoms whose prefixes must each reconstruct alone, ascending, the
         last 1.0 (Bussmann et al. 2025).
@@ -121,7 +121,7 @@ class TrainingConfig:
     decay: float = 0.8
     sparsity: float | None = None
     resample: float = 0.6
-    normalization: str = "unit"
+    normalization: str | None = None
     levels: tuple[float, ...] = (1.0,)
     precision: str = "auto"
     compile: bool = False

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.utils import check_random_state
 
 from saetm_plugins.atoms.autoencoder import SparseAutoencoder
 from saetm_plugins.atoms.data.batches import (
@@ -42,7 +43,6 @@ from saetm_plugins.numerics.progress import progress_bar
 from saetm_plugins.validation import (
     check_choice,
     check_dense_size,
-    check_random,
     check_text,
     resolve_device,
 )
@@ -314,4 +314,4 @@ def _seed_of(random_state: Any) -> int:
         return int(np.random.SeedSequence().generate_state(1)[0])
     if isinstance(random_state, numbers.Integral) and int(random_state) >= 0:
         return int(random_state)
-    return int(check_random(random_state).randint(2**31 - 1))
+    return int(check_random_state(random_state).randint(2**31 - 1))

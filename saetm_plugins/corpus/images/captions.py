@@ -88,7 +88,14 @@ def caption_images(
 
 def _as_callable(captioner: Any, prompt: str, device: str | None) -> Any:
     if isinstance(captioner, str):
-        captioner = _load_pipeline(captioner, device)
+        try:
+            from transformers import pipeline, pipelines
+        except ImportError as error:
+            raise ImportError(
+                "a captioner given by name needs pip install 'saetm-plugins[images]'"
+            ) from error
+        known: Any = next(task for task in _TASKS if task in pipelines.SUPPORTED_TASKS)
+        captioner = pipeline(known, model=captioner, device=device)
     task = getattr(captioner, "task", None)
     if task is not None and hasattr(captioner, "model"):  # a pipeline of transformers
         if task not in _TASKS:
@@ -96,27 +103,14 @@ def _as_callable(captioner: Any, prompt: str, device: str | None) -> Any:
         if task == "image-text-to-text":
             return lambda pictures: captioner(images=pictures, text=[prompt] * len(pictures))
     if not callable(captioner):
-        raise TypeError(
-            "captioner must be a callable, a pipeline or the name of a model; found "
-            f"{type(captioner).__name__}"
-        )
+        found = type(captioner).__name__
+        raise TypeError(f"captioner must be a callable, a pipeline or a name; found {found}")
     return captioner
-
-
-def _load_pipeline(name: str, device: str | None) -> Any:
-    try:
-        from transformers import pipeline, pipelines
-    except ImportError as error:
-        raise ImportError(
-            "a captioner given by name needs transformers: pip install 'saetm-plugins[images]'"
-        ) from error
-    task: Any = next(task for task in _TASKS if task in pipelines.SUPPORTED_TASKS)
-    return pipeline(task, model=name, device=device)
 
 
 def _texts(outputs: Any, n_pictures: int) -> list[str]:
     """Return one text per picture from what captioners and pipelines return."""
-    if isinstance(outputs, str | Mapping) or not hasattr(outputs, "__len__"):
+    if isinstance(outputs, Mapping):
         raise TypeError(f"captioner must return a list of texts; found {outputs!r:.80}")
     outputs = as_list(outputs, "captioner's answer", "texts")
     if len(outputs) != n_pictures:
@@ -156,8 +150,7 @@ def _read_captions(file: Path, images: Images) -> list[str]:
 
 def _append(file: Path, entries: list[tuple[str, str]]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    lines = [
-        json.dumps({"image": name, "caption": text}, ensure_ascii=False) for name, text in entries
-    ]
     with file.open("a", encoding="utf-8") as stream:
-        stream.write("\n".join(lines) + "\n")
+        for name, text in entries:
+            line = json.dumps({"image": name, "caption": text}, ensure_ascii=False)
+            stream.write(f"{line}\n")

@@ -84,9 +84,7 @@ def encode_images(
     encoder = load_image_encoder(encoder)
     encoded = np.zeros((len(images), 0), dtype=np.float32)
     unreadable = np.zeros(len(images), dtype=bool)
-    with progress_bar(
-        total=len(images), desc="Embedding", unit="image", disable=not verbose
-    ) as progress:
+    with _progress(images, verbose) as progress:
         for rows, vectors, missing in _encode_batches(encoder, images, batch_size, progress):
             unreadable[missing] = True
             if encoded.shape[1] == 0:
@@ -145,9 +143,7 @@ def embed_images(
     claim_folder(out, facts)
     missing = _read_unreadable(out)
     model = None
-    with progress_bar(
-        total=len(images), desc="Embedding", unit="image", disable=not verbose
-    ) as progress:
+    with _progress(images, verbose) as progress:
         for number, start in enumerate(range(0, len(images), shard_size)):
             target = _shard(out, number)
             part = images[start : start + shard_size]
@@ -169,18 +165,13 @@ def embed_images(
 def read_embedded_images(images: Any, folder: str | os.PathLike[str]) -> EncodedImages:
     """Read the shards that :func:`embed_images` wrote of these pictures."""
     images, folder = open_images(images), Path(folder)
-    manifest = folder / "manifest.json"
+    manifest, place = folder / "manifest.json", f"embeddings: folder {str(folder)!r}"
     if not manifest.is_file():
-        raise FileNotFoundError(
-            f"embeddings: folder {str(folder)!r} holds no shards of embed_images"
-        )
+        raise FileNotFoundError(f"{place} holds no shards of embed_images")
     facts = read_json(manifest)
     other = [key for key, value in _facts(images).items() if facts.get(key) != value]
     if other:
-        raise ValueError(
-            f"embeddings: folder {str(folder)!r} holds shards of other images ({', '.join(other)} "
-            "differ)"
-        )
+        raise ValueError(f"{place} holds shards of other images ({', '.join(other)} differ)")
     size = check_count(facts.get("shard_size"), "the manifest's shard_size")
     missing = _read_unreadable(folder)
     unreadable = _unreadable_rows(images, missing, size)
@@ -190,21 +181,19 @@ def read_embedded_images(images: Any, folder: str | os.PathLike[str]) -> Encoded
         if not unreadable[start : start + size].all()
     ]
     if not all(shard.exists() for shard in shards):
-        raise ValueError(
-            f"embeddings: folder {str(folder)!r} is not complete; call embed_images again, which "
-            "goes on where it stopped"
-        )
+        raise ValueError(f"{place} is not complete; call embed_images again, which goes on")
     _warn_of(images, unreadable)
     opened = [open_shard(shard) for shard in shards]
     rows = check_embeddings(np.concatenate([each.read(0, each.n_documents) for each in opened]))
     if len(rows) != (~unreadable).sum():
-        raise ValueError(
-            f"embeddings: folder {str(folder)!r} holds {len(rows)} rows for "
-            f"{(~unreadable).sum()} images"
-        )
+        raise ValueError(f"{place} holds {len(rows)} rows for {(~unreadable).sum()} images")
     encoded = np.zeros((len(images), rows.shape[1]), dtype=np.float32)
     encoded[~unreadable] = rows
     return EncodedImages(encoded, unreadable)
+
+
+def _progress(images: Images, verbose: bool) -> Any:
+    return progress_bar(total=len(images), desc="Embedding", unit="image", disable=not verbose)
 
 
 def _encode_batches(
@@ -246,9 +235,7 @@ def _is_sentence_transformer(encoder: Any) -> bool:
 
 def _warn_of(images: Images, unreadable: np.ndarray) -> None:
     if unreadable.all():
-        raise ValueError(
-            f"images holds {len(images)}, and none can be read, such as {images.names[0]}"
-        )
+        raise ValueError(f"images: none of {len(images)} can be read, such as {images.names[0]}")
     warn_of_unreadable(images, np.flatnonzero(unreadable), stacklevel=4)
 
 

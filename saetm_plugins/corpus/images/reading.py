@@ -25,6 +25,7 @@ SUFFIXES = (
 """Endings of the files of a folder that are taken for pictures."""
 LARGEST_SIDE = 1024
 """Pixels; larger pictures are read smaller, as encoders look at a few hundred."""
+_PICTURES = "paths, PIL images or arrays"
 _OVERSHOOT = 1.5  # of floats from 0 to 1, after a resampling
 _NAMED = 3  # files that could not be read, in a warning
 _FINGERPRINTED = 64  # arrays and PIL images in a checksum
@@ -57,12 +58,8 @@ class Images(Sequence):
     def read(self, row: int, largest_side: int | None = None) -> Image:
         """Decode one picture: upright, in RGB, over white where it is transparent.
 
-        A picture with more than `largest_side` pixels a side is made to fit in them.
-
-        Raises
-        ------
-        UnreadableImage
-            When it is truncated or of no known format.
+        One with more than `largest_side` pixels a side is made to fit in them. One that is
+        truncated or of no known format is an :class:`UnreadableImage`.
         """
         return read_image(self.items[row], self.names[row], largest_side)
 
@@ -102,9 +99,7 @@ def open_images(images: Any, *, name: str = "images") -> Images:
     )
     if is_one or isinstance(images, Mapping | Set | bytes) or not isinstance(images, Iterable):
         found = f"one array of shape {images.shape}" if is_one else type(images).__name__
-        raise TypeError(
-            f"{name} must be a folder or a list of paths, PIL images or arrays; found {found}"
-        )
+        raise TypeError(f"{name} must be a folder or a list of {_PICTURES}; found {found}")
     decodes_on_access = hasattr(images, "__getitem__") and hasattr(images, "__len__")
     if not decodes_on_access or hasattr(images, "iloc"):  # an iterator, a Series of pandas
         images = list(images)
@@ -139,9 +134,7 @@ def read_image(item: Any, name: str = "image", largest_side: int | None = None) 
     elif isinstance(item, Image.Image):
         picture = _decoded(item, name)
     else:
-        raise TypeError(
-            f"{name} must be a path, a PIL image or an array; found {type(item).__name__}"
-        )
+        raise TypeError(f"{name} must be a path, a PIL image or an array; found {item!r:.80}")
     picture = _as_rgb(ImageOps.exif_transpose(picture))
     if largest_side is not None and max(picture.size) > largest_side:
         picture.thumbnail((largest_side, largest_side))
@@ -173,14 +166,11 @@ def iterate_batches(
                 batch.unreadable.append(row)
         return batch
 
-    firsts = range(start, len(images), batch_size)
     with ThreadPoolExecutor(1, thread_name_prefix="saetm-images") as reader:
-        ahead = reader.submit(decode, firsts[0]) if firsts else None
-        for following in [*firsts[1:], None]:
-            if ahead is None:
-                return
+        ahead = reader.submit(decode, start)
+        for first in range(start, len(images), batch_size):
             batch = ahead.result()
-            ahead = None if following is None else reader.submit(decode, following)
+            ahead = reader.submit(decode, first + batch_size)
             yield batch
 
 
@@ -199,14 +189,11 @@ def _open_folder(folder: Path, name: str) -> Images:
     if not os.path.exists(folder):  # also where the name is too long, or holds a null byte
         raise FileNotFoundError(f"{name}: no folder {str(folder)!r}")
     if not folder.is_dir():
-        raise TypeError(
-            f"{name} must be a folder or a list of pictures; found file {str(folder)!r}"
-        )
+        raise TypeError(f"{name} must be a folder or a list of {_PICTURES}; found a file")
     files = sorted(_image_files(folder))
     if not files:
-        raise ValueError(
-            f"{name}: folder {str(folder)!r} holds no pictures ({', '.join(SUFFIXES)})"
-        )
+        known = ", ".join(SUFFIXES)
+        raise ValueError(f"{name}: folder {str(folder)!r} holds no pictures ({known})")
     names = [file.relative_to(folder).as_posix() for file in files]
     for file, called in zip(files, names, strict=True):
         _look_at(file, called, name)
@@ -237,9 +224,8 @@ def _look_at(item: Any, name: str, argument: str) -> None:
         except UnreadableImage:
             pass  # left out, with a warning, when it is decoded
     elif not isinstance(item, Image.Image):
-        raise TypeError(
-            f"{name} must be a path, a PIL image or an array; found {type(item).__name__}"
-        )
+        found = type(item).__name__
+        raise TypeError(f"{name} must be a path, a PIL image or an array; found {found}")
 
 
 def _opened(item: Any, name: str) -> Image:

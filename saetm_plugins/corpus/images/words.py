@@ -87,19 +87,14 @@ def _prompts(words: Any, prompt: str) -> list[str]:
     try:
         return [check_text(prompt, "prompt").format(word) for word in words]
     except (AttributeError, IndexError, KeyError, ValueError) as error:
-        raise ValueError(
-            f"prompt must be a text with {{}} for the word; found {prompt!r:.80}"
-        ) from error
+        raise ValueError(f"prompt must have {{}} for the word; found {prompt!r:.80}") from error
 
 
 def _encode_words(encoder: Any, texts: list[str]) -> np.ndarray:
     try:
         return _unit(encode_texts(encoder, texts))
     except (TypeError, AttributeError, KeyError) as error:
-        raise TypeError(
-            f"encoder must embed words as well as images for zero-shot words; "
-            f"{type(encoder).__name__} raises: {error}"
-        ) from error
+        raise TypeError(f"encoder must embed words as well as images: {error}") from error
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

@@ -108,6 +108,13 @@ def test_broken_shards_are_named(shards, name, change, message):
         train_sae(shards)
 
 
+def test_vectors_of_several_lengths_are_refused(tmp_path):
+    table = pa.table({"embedding": [[1.0, 2.0, 3.0], [1.0], [2.0, 3.0]]})  # two each on average
+    pq.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(ValueError, match="differ in length"):
+        train_sae(tmp_path)
+
+
 def test_a_folder_without_shards_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere"):
         open_reader(tmp_path / "nowhere")

@@ -60,16 +60,3 @@ def test_model_loads_from_a_subfolder(sae, tmp_path):
     ]:
         with pytest.raises(error, match=message):
             SparseAutoencoder.from_pretrained(tmp_path / path, **options)
-
-
-def test_a_file_with_code_in_it_is_not_run(tmp_path):
-    import pickle
-
-    class Payload:
-        def __reduce__(self):
-            return os.mkdir, (str(tmp_path / "pwned"),)
-
-    (tmp_path / "ae.pt").write_bytes(pickle.dumps(Payload()))
-    with pytest.raises(ValueError, match="not loaded"):
-        SparseAutoencoder.from_pretrained(tmp_path / "ae.pt")
-    assert not (tmp_path / "pwned").exists()

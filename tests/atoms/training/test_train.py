@@ -131,7 +131,7 @@ def test_every_prefix_of_a_matryoshka_model_reconstructs(embeddings):
         ({"device": "meta"}, "device 'meta' is not available"),
         ({"levels": (0.5, 0.2, 1.0)}, "levels"),
         ({"preset": "gpt"}, "preset must be one of"),
-        ({"random_state": "x"}, "random_state"),
+        ({"random_state": "x"}, "seed"),
         ({"device": "abacus"}, "device 'abacus'"),
         ({"normalization": "batch"}, "'normalization' parameter"),
     ],

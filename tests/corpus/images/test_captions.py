@@ -55,7 +55,7 @@ def test_labels_of_a_classifier_are_the_caption(scenes):
     [
         (3, TypeError, "captioner must be a callable"),
         (lambda pictures: ["one"], ValueError, "captioner returned 1 texts for 16 images"),
-        (lambda pictures: "one", TypeError, "must return a list of texts"),
+        (lambda pictures: "one", TypeError, "captioner's answer must hold texts"),
         (lambda pictures: [None] * len(pictures), TypeError, "captioner's text"),
     ],
 )

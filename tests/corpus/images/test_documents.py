@@ -71,26 +71,6 @@ def test_labels_of_a_classifier_are_whole_words(model, scenes, encoder, tmp_path
     assert sorted(loaded.vocabulary_) == sorted([*names, "tench"])
 
 
-def test_a_vocabulary_alone_is_associated_by_the_encoder(model, scenes):
-    class Joint:
-        """Pixels; a word is the mean of its scene's."""
-
-        def encode(self, inputs):
-            if not isinstance(inputs[0], str):
-                return _pixels(inputs)
-            words = [text.split()[-1] for text in inputs]
-            means = [scenes[row::4].reshape(40, -1).mean(axis=0) for row in range(4)]
-            return np.stack([means[COLORS.index(word)] for word in words])
-
-    model = SAETopicModel(4, sae=model.sae_, encoder=Joint())
-    model.fit(images=scenes, vocabulary=COLORS)
-    assert _agree(model.labels_)
-    first = [words[0] for words in model.get_topics(1)]
-    assert [first[label] for label in model.labels_[:4]] == COLORS
-    model.partial_fit(images=scenes[:40], vocabulary=COLORS)
-    assert model.n_documents_seen_ == 200
-
-
 def test_what_cannot_be_read_counts_towards_no_topic(folder, encoder, model, captions):
     fitted = SAETopicModel(4, sae=model.sae_, encoder=encoder)
     with pytest.warns(UserWarning, match="161") as told:
@@ -134,16 +114,6 @@ def test_life(model, scenes, captions, encoder, draw, tmp_path):
     loaded.fit(images=fresh)
     assert loaded.n_documents_seen_ == 40
     assert loaded.components_ is None
-
-
-def test_frozen_atoms_on_another_collection(model, draw, encoder):
-    other = draw(80, seed=2)
-    fitted = SAETopicModel(4, sae=model.sae_, encoder=encoder).fit(images=other)
-    assert fitted.sae_ is model.sae_
-    assert _agree(fitted.labels_)
-    np.testing.assert_allclose(
-        fitted.doc_atoms_.toarray(), fitted.transform_atoms(images=other).toarray(), atol=1e-6
-    )
 
 
 @pytest.mark.parametrize(

@@ -95,5 +95,5 @@ def test_an_encoder_of_texts_alone_is_told_before_the_work():
 
 def test_no_picture_can_be_read(tmp_path, encoder):
     (tmp_path / "a.jpg").write_bytes(b"no")
-    with pytest.raises(ValueError, match="none can be read"):
+    with pytest.raises(ValueError, match="none of 1 can be read"):
         encode_images(encoder, tmp_path)
