@@ -45,7 +45,12 @@ from saetm_plugins.corpus.vectorizers import (
 )
 from saetm_plugins.corpus.words import check_language
 from saetm_plugins.corpus_sums import CorpusSums, document_mixtures, sum_documents
-from saetm_plugins.fitted_topics import FittedTopics, warn_of_one_document, warn_of_topics
+from saetm_plugins.fitted_topics import (
+    FittedTopics,
+    say_count,
+    warn_of_one_document,
+    warn_of_topics,
+)
 from saetm_plugins.merging import MERGES
 from saetm_plugins.merging.labels import check_seed_topics
 from saetm_plugins.model_encoder import (
@@ -77,7 +82,7 @@ class SAETopicModel(FittedTopics, MapBatches, TransformerMixin, BaseEstimator):
     n_topics : int, "auto" or None, default=None
         Topics of the first cut; :meth:`retopic` changes it at any time. "auto" finds a number that
         the atoms suggest, mostly 10 to 60 (:meth:`~saetm_plugins.merging.WardTree.knee`; the merge
-        "hdbscan" has its own). None means 50, or one per ten documents where that is fewer (a few
+        "hdbscan" has its own). None means 20, or the square root of the number of documents (a few
         long texts have up to ten), and never more than there are live atoms.
     sae : "auto", "default", SparseAutoencoder or None, default="auto"
         A trained autoencoder is used frozen; "default" is the one that ships with this package, for
@@ -363,6 +368,8 @@ class SAETopicModel(FittedTopics, MapBatches, TransformerMixin, BaseEstimator):
         warn_of_texts(corpus, spoken)
         warn_of_topics(self, self.n_topics)
         warn_of_one_document(self, corpus)
+        if self.verbose:
+            say_count(self.n_topics, self.n_topics_)
         return self
 
     def partial_fit(
