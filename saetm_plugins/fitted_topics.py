@@ -272,6 +272,11 @@ class FittedTopics:
             )
         return found["labels"]
 
+    @property
+    def where_blank_(self) -> str:
+        """Which topic blank documents count towards, for the warning that there are some."""
+        return self._now().where_blank  # without solving topics that are old
+
     def topics_of(self, doc_atoms: sp.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
         """Return the topics of documents given by their atoms.
 

@@ -332,7 +332,8 @@ class SAETopicModel(FittedTopics, MapBatches, TransformerMixin, BaseEstimator):
         # Stage 2: atoms → words, by sums over the documents.
         corpus = spoken.drop_stop_words(corpus, learned_from)
         mixtures = corpus.per_document(row_atoms)[~corpus.blank_documents]
-        own, counts = (take(each, corpus.distinct) for each in (learned_from, corpus.counts))
+        bounded = corpus.bound_passages(learned_from)
+        own, counts = (take(each, corpus.distinct) for each in (bounded, corpus.counts))
         sums = sum_documents(own, counts, distinct, sae.n_features, mixtures)
         if known is not None:
             of_documents = corpus.per_document(learned_from).astype(np.float64)
@@ -432,11 +433,10 @@ class SAETopicModel(FittedTopics, MapBatches, TransformerMixin, BaseEstimator):
         corpus = corpus.with_blank().with_distinct()
         row_atoms = without_atoms(row_atoms, corpus.blank)
         batch = corpus.per_document(row_atoms)
-        atoms = self.atoms_.with_documents(
-            *corpus.take_distinct(learned_from), batch[~corpus.blank_documents], decay=decay
-        )
+        own, counts, distinct = corpus.take_distinct(corpus.bound_passages(learned_from))
+        mixtures = batch[~corpus.blank_documents]
+        atoms = self.atoms_.with_documents(own, counts, distinct, mixtures, decay=decay)
         if corpus.embeddings is not None:
-            own, _, distinct = corpus.take_distinct(learned_from)
             atoms = atoms.with_cosines_of(distinct, own)
             near = atoms.with_near_atoms(row_atoms, corpus.embeddings)
             row_atoms = without_atoms(near, corpus.blank)
@@ -444,7 +444,7 @@ class SAETopicModel(FittedTopics, MapBatches, TransformerMixin, BaseEstimator):
         with all_or_nothing(self):
             self.set_documents(atoms, batch)
             self.passages_ = corpus.of_passages(row_atoms)
-        corpus.warn_of_blank(self._now().where_blank)
+        corpus.warn_of_blank(self.where_blank_)
         return self
 
     @classmethod
@@ -712,7 +712,7 @@ class SAETopicModel(FittedTopics, MapBatches, TransformerMixin, BaseEstimator):
         check_is_fitted(self, "topics_")
         corpus = read_documents(self, documents, embeddings, images, sae=self.sae_, chunk=chunk)
         corpus = corpus.with_blank(self.vectorizer_)
-        corpus.warn_of_blank(self._now().where_blank)
+        corpus.warn_of_blank(self.where_blank_)
         row_atoms = self.atoms_.mixtures(corpus.embeddings)
         return corpus.per_document(without_atoms(row_atoms, corpus.blank))
 
