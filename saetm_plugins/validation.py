@@ -293,6 +293,9 @@ def _real_array(values: Any, name: str, *, keep_half: bool = False) -> np.ndarra
             values = without_tensors(list(values), name)
         if keep_half and isinstance(values, np.ndarray) and is_large_half(values):
             return np.ascontiguousarray(values)
+        kind = np.asarray(values).dtype.kind
+        if kind in "USMm":  # text and dates would be read as numbers
+            raise TypeError(f"found dtype kind {kind!r}")
         with np.errstate(over="ignore"):
             return check_array(values, dtype=np.float32, order="C", ensure_all_finite=False)
     except (TypeError, ValueError, OverflowError, RuntimeError) as error:

@@ -110,3 +110,9 @@ def test_a_failed_block_leaves_no_trace():
     with pytest.raises(RuntimeError):
         fail()
     assert vars(estimator) == {"kept": 1}
+
+
+@pytest.mark.parametrize("values", [[["1", "2"]], np.array([["2020-01-01"]], dtype="M8[D]")])
+def test_texts_and_dates_are_no_vectors(values):
+    with pytest.raises(ValueError, match="embeddings does not hold vectors of real numbers"):
+        check_embeddings(values)

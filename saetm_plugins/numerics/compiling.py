@@ -24,13 +24,12 @@ if hasattr(os, "register_at_fork"):  # no thread compiles while the process fork
 _FASTMATH = {"reassoc", "contract", "arcp", "nsz", "afn"}
 
 
-INTS, LONGS, FLOATS, DOUBLES, FLOAT_ROWS, DOUBLE_ROWS = (
-    array.copy(readonly=True)
-    for array in (
-        *(int32[::1], int64[::1], float32[::1], float64[::1]),
-        *(float32[:, ::1], float64[:, ::1]),
-    )
-)
+INTS = int32[::1].copy(readonly=True)
+LONGS = int64[::1].copy(readonly=True)
+FLOATS = float32[::1].copy(readonly=True)
+DOUBLES = float64[::1].copy(readonly=True)
+FLOAT_ROWS = float32[:, ::1].copy(readonly=True)
+DOUBLE_ROWS = float64[:, ::1].copy(readonly=True)
 """Arrays that a loop reads, int32 to float64 and 1-D or 2-D; it writes to ``float32[::1]``."""
 
 
