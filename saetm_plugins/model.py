@@ -437,7 +437,8 @@ class SAETopicModel(FittedTopics, MapBatches, TransformerMixin, BaseEstimator):
         with all_or_nothing(self):
             self.set_documents(atoms, batch)
             self.passages_ = corpus.of_passages(row_atoms)
-        corpus.warn_of_blank(self._now().where_blank)
+        if corpus.blank.any():  # the topics are not solved for nothing
+            corpus.warn_of_blank(self.topics_.where_blank)
         return self
 
     @classmethod
@@ -705,7 +706,7 @@ class SAETopicModel(FittedTopics, MapBatches, TransformerMixin, BaseEstimator):
         check_is_fitted(self, "topics_")
         corpus = read_documents(self, documents, embeddings, images, sae=self.sae_, chunk=chunk)
         corpus = corpus.with_blank(self.vectorizer_)
-        corpus.warn_of_blank(self._now().where_blank)
+        corpus.warn_of_blank(self.topics_.where_blank)
         row_atoms = self.atoms_.mixtures(corpus.embeddings)
         return corpus.per_document(without_atoms(row_atoms, corpus.blank))
 
