@@ -13,6 +13,7 @@ from saetm_plugins import SAETopicModel, train_sae
 from saetm_plugins.scale import sources
 
 N = 1000
+pytestmark = pytest.mark.timeout(900)  # Ray's and Spark's processes start slowly
 
 
 @pytest.fixture(scope="module", params=["ray", "dask", "dask client", "spark"])

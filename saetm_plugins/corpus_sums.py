@@ -39,7 +39,7 @@ _AXES = {
     "cosine_counts": "B",
 }  # fmt: skip
 _SIGNED = ("embedding", "atom_embeddings", "word_embeddings")
-_BLOCK = 65_536  # documents at a time: their counts are copied in float64
+_BLOCK = 2**18  # documents at a time: their counts are copied in float64
 _ROWS = 16_384  # and their embeddings
 _DIMENSIONS = 16  # columns of embeddings that one thread sums
 _REPETITION = 2.0  # of a text's words, on average; one in a hundred posts of 20 Newsgroups has more
