@@ -62,7 +62,7 @@ def coherence(topics, model, texts):
 def test_300_texts_give_good_topics_without_training(fitted, lee):
     model = fitted.sae_model_
     assert model.sae_ is load_foundation()
-    assert 15 <= model.n_topics_ <= 30  # one for ten documents, less what owns none
+    assert 10 <= model.n_topics_ <= 17  # the root of 300, less what owns none
     assert len(set(fitted.topics_)) == model.n_topics_
     assert coherence(model.get_topics(10), model, lee.texts) > FLOOR_NPMI
     themes = ("afghan", "cricket", "palestinian", "fire", "qantas")

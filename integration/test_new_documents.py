@@ -58,3 +58,27 @@ def test_a_huge_text_among_short_ones_makes_no_topic_of_its_own():
     model = SAETopicModel(12, sae="default", word_vectors="corpus").fit(texts, embeddings=vectors)
     words = {word for topic in model.get_topics(10) for word in topic}
     assert not words & {"god", "bible", "christian", "christians", "atheist", "atheists", "exist"}
+
+
+def test_nor_does_a_huge_text_that_is_read_in_passages(encoder):
+    posts, _ = read_posts()
+    religious = ("alt.atheism", "talk.religion.misc", "soc.religion.christian")
+    texts = [
+        post["text"]
+        for post in posts
+        if post["label"] not in religious and 5 < len(post["text"].split()) < 25
+    ][:300]
+    of_religion = [post["text"] for post in posts if post["label"] in religious[:2]][:60]
+    texts.append(" ".join(of_religion)[:30_000])
+    model = SAETopicModel(10, encoder=encoder, word_vectors="corpus").fit(texts)
+    assert len(model.passages_.passages.documents) > 330
+    words = {word for topic in model.get_topics(10) for word in topic}
+    assert not words & {
+        "god",
+        "bible",
+        "christian",
+        "christians",
+        "atheist",
+        "atheists",
+        "religion",
+    }

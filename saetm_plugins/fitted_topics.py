@@ -7,10 +7,12 @@ The base of :class:`~saetm_plugins.model.SAETopicModel`, which learns the two va
 from __future__ import annotations
 
 import copy
+import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import entry_points
+from math import isqrt
 from numbers import Integral
 from operator import attrgetter
 from typing import Any
@@ -32,7 +34,7 @@ from saetm_plugins.numerics.parallel import even_ranges
 from saetm_plugins.topics import Topics
 from saetm_plugins.validation import check_count, check_mixtures_of_atoms
 
-_DEFAULT_N_TOPICS = 50
+_DEFAULT_N_TOPICS = 20
 _TOPICS_OF_A_BOOK = 10
 DOCUMENTS_PER_TOPIC = 10
 """That a topic needs."""
@@ -270,6 +272,11 @@ class FittedTopics:
             )
         return found["labels"]
 
+    @property
+    def where_blank_(self) -> str:
+        """Which topic blank documents count towards, for the warning that there are some."""
+        return self._now().where_blank  # without solving topics that are old
+
     def topics_of(self, doc_atoms: sp.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
         """Return the topics of documents given by their atoms.
 
@@ -433,7 +440,7 @@ def warn_of_topics(model: FittedTopics, asked: int | str | None) -> None:
             f"n_topics={asked} for {n_documents:g} documents leaves fewer than "
             f'{DOCUMENTS_PER_TOPIC} for a topic; "auto" chooses a number that they carry'
         )
-    of_all = round(n_documents) <= model.doc_atoms_.shape[0]  # not a last batch alone
+    of_all = round(model.n_documents_seen_) <= model.doc_atoms_.shape[0]  # not a last batch alone
     idle = len(np.setdiff1d(np.arange(model.n_topics_), model.labels_)) if of_all else 0
     if idle:
         remarks.append(f"{idle} of {model.n_topics_} topics are the largest topic of no document")
@@ -441,13 +448,26 @@ def warn_of_topics(model: FittedTopics, asked: int | str | None) -> None:
         warnings.warn("; ".join(remarks), UserWarning, stacklevel=4)
 
 
+def say_count(asked: int | str | None, n_topics: int) -> None:
+    """Print where the number of topics comes from."""
+    reason = "as asked for"
+    if asked is None:
+        reason = "the default: 20, or the square root of the number of documents if less"
+    elif asked == "auto":
+        reason = "as many as the atoms suggest"
+    print(
+        f"{n_topics} topics, {reason}; retopic cuts others, suggest_n_topics weighs several",
+        file=sys.stderr,
+    )
+
+
 def default_n_topics(atoms: AtomModel) -> int:
-    """Return the number of topics where none is asked for: 50, or one per ten documents.
+    """Return the number of topics where none is asked for: 20, or the square root of the documents.
 
     A few long texts, a book say, have up to ten topics, one per ten passages. Never more than there
     are live atoms.
     """
-    n_topics = int(atoms.sums.n_documents) // DOCUMENTS_PER_TOPIC
+    n_topics = isqrt(int(atoms.sums.n_documents))
     if atoms.sums.n_distinct > atoms.sums.n_documents:  # passages of long texts
         n_passages = int(atoms.sums.n_distinct)
         n_topics = max(n_topics, min(_TOPICS_OF_A_BOOK, n_passages // DOCUMENTS_PER_TOPIC))

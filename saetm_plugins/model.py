@@ -45,7 +45,12 @@ from saetm_plugins.corpus.vectorizers import (
 )
 from saetm_plugins.corpus.words import check_language
 from saetm_plugins.corpus_sums import CorpusSums, document_mixtures, sum_documents
-from saetm_plugins.fitted_topics import FittedTopics, warn_of_one_document, warn_of_topics
+from saetm_plugins.fitted_topics import (
+    FittedTopics,
+    say_count,
+    warn_of_one_document,
+    warn_of_topics,
+)
 from saetm_plugins.merging import MERGES
 from saetm_plugins.merging.labels import check_seed_topics
 from saetm_plugins.model_encoder import (
@@ -77,7 +82,7 @@ class SAETopicModel(FittedTopics, MapBatches, TransformerMixin, BaseEstimator):
     n_topics : int, "auto" or None, default=None
         Topics of the first cut; :meth:`retopic` changes it at any time. "auto" finds a number that
         the atoms suggest, mostly 10 to 60 (:meth:`~saetm_plugins.merging.WardTree.knee`; the merge
-        "hdbscan" has its own). None means 50, or one per ten documents where that is fewer (a few
+        "hdbscan" has its own). None means 20, or the square root of the number of documents (a few
         long texts have up to ten), and never more than there are live atoms.
     sae : "auto", "default", SparseAutoencoder or None, default="auto"
         A trained autoencoder is used frozen; "default" is the one that ships with this package, for
@@ -327,7 +332,8 @@ class SAETopicModel(FittedTopics, MapBatches, TransformerMixin, BaseEstimator):
         # Stage 2: atoms → words, by sums over the documents.
         corpus = spoken.drop_stop_words(corpus, learned_from)
         mixtures = corpus.per_document(row_atoms)[~corpus.blank_documents]
-        own, counts = (take(each, corpus.distinct) for each in (learned_from, corpus.counts))
+        bounded = corpus.bound_passages(learned_from)
+        own, counts = (take(each, corpus.distinct) for each in (bounded, corpus.counts))
         sums = sum_documents(own, counts, distinct, sae.n_features, mixtures)
         if known is not None:
             of_documents = corpus.per_document(learned_from).astype(np.float64)
@@ -363,6 +369,8 @@ class SAETopicModel(FittedTopics, MapBatches, TransformerMixin, BaseEstimator):
         warn_of_texts(corpus, spoken)
         warn_of_topics(self, self.n_topics)
         warn_of_one_document(self, corpus)
+        if self.verbose:
+            say_count(self.n_topics, self.n_topics_)
         return self
 
     def partial_fit(
@@ -425,11 +433,10 @@ class SAETopicModel(FittedTopics, MapBatches, TransformerMixin, BaseEstimator):
         corpus = corpus.with_blank().with_distinct()
         row_atoms = without_atoms(row_atoms, corpus.blank)
         batch = corpus.per_document(row_atoms)
-        atoms = self.atoms_.with_documents(
-            *corpus.take_distinct(learned_from), batch[~corpus.blank_documents], decay=decay
-        )
+        own, counts, distinct = corpus.take_distinct(corpus.bound_passages(learned_from))
+        mixtures = batch[~corpus.blank_documents]
+        atoms = self.atoms_.with_documents(own, counts, distinct, mixtures, decay=decay)
         if corpus.embeddings is not None:
-            own, _, distinct = corpus.take_distinct(learned_from)
             atoms = atoms.with_cosines_of(distinct, own)
             near = atoms.with_near_atoms(row_atoms, corpus.embeddings)
             row_atoms = without_atoms(near, corpus.blank)
@@ -437,8 +444,7 @@ class SAETopicModel(FittedTopics, MapBatches, TransformerMixin, BaseEstimator):
         with all_or_nothing(self):
             self.set_documents(atoms, batch)
             self.passages_ = corpus.of_passages(row_atoms)
-        if corpus.blank.any():  # the topics are not solved for nothing
-            corpus.warn_of_blank(self.topics_.where_blank)
+        corpus.warn_of_blank(self.where_blank_)
         return self
 
     @classmethod
@@ -706,7 +712,7 @@ class SAETopicModel(FittedTopics, MapBatches, TransformerMixin, BaseEstimator):
         check_is_fitted(self, "topics_")
         corpus = read_documents(self, documents, embeddings, images, sae=self.sae_, chunk=chunk)
         corpus = corpus.with_blank(self.vectorizer_)
-        corpus.warn_of_blank(self.topics_.where_blank)
+        corpus.warn_of_blank(self.where_blank_)
         row_atoms = self.atoms_.mixtures(corpus.embeddings)
         return corpus.per_document(without_atoms(row_atoms, corpus.blank))
 

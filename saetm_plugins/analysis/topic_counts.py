@@ -43,8 +43,8 @@ class SuggestedCount(NamedTuple):
         A row a count: ``n_topics``; ``coherence``, mean NPMI of the topics' top words within
         documents; ``diversity``, the share of unique words among them; ``stability``, the share of
         topics found again in the other half of the documents, and ``ari`` between the two;
-        ``log_likelihood`` of a word in documents not learned from; ``score``, how good the topics
-        are (the mean of the first three) and how well they fit (the likelihood), half and half,
+        ``log_likelihood`` of a word in documents not learned from; ``score``, the mean of how
+        good the topics are (the mean of the first three) and how well they fit (the likelihood),
         each scaled to 0 at its worst and 1 at its best count. Without words there is stability
         alone.
     """

@@ -31,7 +31,7 @@ class SAEClusterer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMix
     Parameters
     ----------
     n_topics : int, "auto" or None, default=None
-        Clusters; None means 50, or fewer where the corpus cannot carry as many.
+        Clusters; None means 20, or fewer where the corpus cannot carry as many.
     sae : "auto", "default", SparseAutoencoder or None, default="auto"
         Where atoms come from, see :class:`~saetm_plugins.SAETopicModel`.
     merge : {"auto", "kmeans", "ward", "hdbscan", "nmf"}, default="auto"

@@ -84,7 +84,7 @@ class SAEBERTopic(BERTopic):
     Parameters
     ----------
     n_topics : int, "auto" or None, default=None
-        Topics of the first cut; None means 50, or fewer where the corpus cannot carry as many;
+        Topics of the first cut; None means 20, or fewer where the corpus cannot carry as many;
         "auto" finds a number, as in :class:`~saetm_plugins.SAETopicModel`. BERTopic's
         ``nr_topics`` is taken for it where that is given.
     sae : "auto", "default", SparseAutoencoder or None, default="auto"

@@ -142,10 +142,12 @@ def trends(
     groups = None
     if group_column is not None:
         groups, a, b = _read_groups(read.frame, group_column, a, b)
+        if a is None:
+            known = ", ".join(sorted(groups.dropna().unique())[:10])
+            raise ValueError(f"a must be one of the groups of {group_column!r}: {known}")
     times = read_time_column(read.frame, time_column, time_unit, time_format, day_first)
     cut = int(bins) if bins.isdigit() else bins
     with console.status("Resampling"), warnings.catch_warnings():
-        warnings.simplefilter("once")
         table = library.analysis.topic_trends(
             fitted, times, cut, groups=groups, threshold=threshold, doc_atoms=read.doc_atoms,
             random_state=random_state,
@@ -154,6 +156,7 @@ def trends(
         names = library.analysis.topic_names(fitted)
         figure = partial(library.plotting.plot_trends, table, names=names)
         try:
+            warnings.simplefilter("ignore")  # they are those of the table
             tests = library.analysis.trend_tests(
                 fitted, times, cut, groups=groups, a=a, b=b, doc_atoms=read.doc_atoms
             )
@@ -165,6 +168,8 @@ def trends(
             shown = table.drop_duplicates("topic")[list(tests)]
             what = "a topic's share"
             if groups is not None:
+                first = ["topic", "name", "rho", "q", "change_a", "change_b", "change"]
+                shown = shown[[*first, "peak", "p"]]
                 what = f"the share in {a} less that in {b or 'the others'}"
             note = f"rho: rank correlation of {what} with time; change: from first to last"
     give_out(table, f"Topics by {time_column}", output, figure=figure, shown=shown, note=note)

@@ -103,7 +103,7 @@ def _as_cell(column: str, value: Any) -> str:
         return ""
     if isinstance(value, numbers.Real) and not isinstance(value, numbers.Integral):
         if column.split("_")[0] in _PER_CENT:
-            return f"{value:.1%}"
+            return f"{round(float(value), 3) + 0.0:.1%}"  # never "-0.0%"
         return f"{value:.3g}" if column in ("p", "q") else f"{value:.3f}"
     return " ".join(str(value).split())
 

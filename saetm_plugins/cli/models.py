@@ -68,7 +68,7 @@ def fit(
     out: Annotated[Path, typer.Option(help="Folder for the model and its tables.")],
     n_topics: Annotated[
         str | None,
-        typer.Option(help='A number, or "auto"; by default 50, or one for ten texts if fewer.'),
+        typer.Option(help='A number, or "auto"; by default 20, fewer for fewer than 400 texts.'),
     ] = None,
     captions: Captions = None,
     captioner: Captioner = None,

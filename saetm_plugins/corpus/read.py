@@ -20,6 +20,8 @@ from saetm_plugins.corpus.vectorizers import check_bow, fit_vectorizer
 from saetm_plugins.files.shards import to_rows, vector_column
 from saetm_plugins.validation import check_embeddings
 
+_PAGE, _TIMES_MEDIAN = 5.0, 4.0  # passages of a text that count; of the median text's, if more
+
 
 class FittedPassages(NamedTuple):
     """Passages that a model learned from."""
@@ -153,6 +155,19 @@ class Corpus:
         arrays = (row_atoms, self.counts, self.embeddings)
         weights, counts, embeddings = (take(array, self.distinct) for array in arrays)
         return weights, counts, embeddings
+
+    def bound_passages(self, row_atoms: sp.csr_matrix) -> sp.csr_matrix:
+        """Weigh down the passages of texts that have far more of them than most: to a page's.
+
+        One huge text among short ones must not decide the words of a topic; a corpus of books is
+        left as it is.
+        """
+        if self.passages is None:
+            return row_atoms
+        n_passages = np.bincount(self.passages.documents, minlength=self.n_documents)
+        most = max(_PAGE, _TIMES_MEDIAN * float(np.median(n_passages)))
+        weights = np.minimum(1, most / n_passages[self.passages.documents])
+        return row_atoms if weights.min() == 1 else sp.csr_matrix(sp.diags(weights) @ row_atoms)
 
     def per_document(self, row_atoms: Any) -> Any:
         """Return the mixtures of documents (n, K), from those of rows (m, K), sparse or dense."""

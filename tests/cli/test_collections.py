@@ -92,6 +92,8 @@ def test_trends_of_two_groups_are_compared(files, main, tmp_path):
     backwards = ["--a", "b", "--out", tmp_path / "page.html"]
     assert "the share in b less that in a" in main(*arguments, *backwards)[1]
     assert "no group of 'group': a, b" in main(*arguments, "--a", "c")[2]
+    arguments[-1] = "year"
+    assert "--a must be one of the groups of 'year': 2000, 2001" in main(*arguments)[2]
 
 
 def test_a_difference_and_its_interval_fit_a_narrow_terminal(files, main, monkeypatch):

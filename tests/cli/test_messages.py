@@ -40,6 +40,7 @@ COVERAGE = ["coverage", "model", "docs.csv", "--group-column"]
         ([*COVERAGE, "group", "--out", "a.doc"], "error: --out must end in one of .csv"),
         (["search", "model"], "error: give one of query, topic, atoms, words, like"),
         (["search", "model", "--atoms", "x"], "error: --atoms must be numbers"),
+        (["export", "model", "--new", "--out", "new.csv"], "error: --file is needed for --new"),
         (["suggest", "model", "docs.csv", "--counts", "a:b"], "error: --counts must be numbers"),
         (["stability", "model"], "error: give --other"),
         (["explain", "model", "--row", "900"], "error: --row 900: document 900 of 400"),

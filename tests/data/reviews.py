@@ -85,7 +85,7 @@ def write_reviews(folder: Path) -> None:
     themes, rows = list(SENTENCES), []
     for number in range(324):
         month, plan = number % 12, draw.choice(["free", "plus"])
-        complaints = 0.5 + 0.25 * (month if plan == "free" else 11 - month)
+        complaints = 0.2 + 0.7 * (month if plan == "free" else 11 - month)
         weights = [complaints, 1, 1, 1.5 * (plan == "plus"), 1, 1]
         theme = draw.choices(themes, weights)[0]
         date = f"2024-{month + 1:02}-{draw.randint(1, 28):02}"
