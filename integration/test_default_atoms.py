@@ -128,7 +128,7 @@ def test_octis_takes_default_atoms(lee):
 
 
 def test_small_corpora_get_topics_they_carry(lee):
-    for n_documents, most in ((100, 10), (30, 3)):
+    for n_documents, most in ((100, 10), (30, 5)):
         texts, rows = lee.texts[:n_documents], lee.embeddings[:n_documents]
         model = SAETopicModel(None, encoder=lee.encoder).fit(texts, embeddings=rows)
         assert 2 <= model.n_topics_ <= most

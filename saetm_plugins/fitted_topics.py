@@ -412,17 +412,21 @@ class FittedTopics:
 
 
 def warn_of_one_document(model: FittedTopics, corpus: Corpus) -> None:
-    """Warn of topics more than half of whose ten top words stand in one document."""
+    """Warn of topics of whose ten top words one document holds more than all others together.
+
+    A document counts each word once, however long it is, times its share of the topic.
+    """
     if corpus.counts is None or model.components_ is None:
         return
     top = np.argsort(-model.components_, axis=1)[:, :10]
     columns = np.unique(top)
-    counts = sp.csc_matrix(corpus.counts[:, columns])
+    counts = corpus.counts[:, columns]
+    if corpus.passages is not None:
+        counts = corpus.passages.sum(counts)
+    present = sp.csc_matrix(counts).sign()
     remarks = []
     for topic, words in enumerate(np.searchsorted(columns, top)):
-        held = np.asarray(counts[:, words].sum(axis=1)).ravel()
-        if corpus.passages is not None:
-            held = np.bincount(corpus.passages.documents, held, corpus.n_documents)
+        held = np.asarray(present[:, words].sum(axis=1)).ravel()
         held = held * (model.doc_atoms_ @ model.atom_topics_[:, [topic]]).toarray()[:, 0]
         if held.max() > held.sum() / 2:
             remarks.append(f"{topic} (document {held.argmax()})")

@@ -10,7 +10,6 @@ import torch
 from saetm_plugins.analysis.names.by_phrases import _presence
 from saetm_plugins.assignments import assign_documents
 from saetm_plugins.corpus.classes import one_hot_classes
-from saetm_plugins.corpus.words import find_even_words
 from saetm_plugins.corpus_sums import damp_counts, sum_documents
 from saetm_plugins.emission import fit_emissions
 from saetm_plugins.emission.inputs import Corpus
@@ -102,20 +101,6 @@ def test_mass_of_atoms_by_adam(column):
     theta = sp.csr_matrix(np.ones((4000, 1)))
     mass = fit_emissions(theta, counts, solver="adam", n_iter=1, background_weight=0.0).atom_mass
     assert mass[0] == fit_emissions(theta, counts, n_iter=1).word_totals[0] == LARGE + 3999
-
-
-def test_evenness_of_words(documents):
-    present = np.zeros(documents.shape[0], dtype=np.float32)
-    present[-100:] = 1
-    words = sp.csr_matrix(present[:, None])
-    # As find_even_words says it: of 99 documents of the first atom and one, large, of the second.
-    prior = np.array([TOTAL, LARGE]) / (TOTAL + LARGE)
-    shares = np.array([99, LARGE]) + prior
-    shares /= shares.sum()
-    evenness = 1 - (shares * np.log(shares / prior)).sum() / -(prior * np.log(prior)).sum()
-    for least, expected in ((evenness - 1e-4, True), (evenness + 1e-4, False)):
-        found = find_even_words(documents, words, least_share=0, least_evenness=least)
-        assert found[0] == expected
 
 
 def test_atoms_follow_their_documents(documents):

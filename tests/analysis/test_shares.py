@@ -187,9 +187,8 @@ def test_bad_mixtures_are_named(fitted, corpus, given, message):
 
 
 def test_a_model_without_its_documents_needs_others(corpus, fitted):
-    loaded = copy.copy(fitted)
+    loaded = fitted.without_documents()
     expected = topic_shares(fitted, corpus.themes[:50], doc_atoms=fitted.doc_atoms_[:50])
-    del loaded.doc_atoms_, loaded.doc_topics_
     with pytest.raises(ValueError, match="holds no documents of its own"):
         topic_shares(loaded, corpus.themes)
     doc_atoms = loaded.transform_atoms(None, corpus.embeddings[:50])

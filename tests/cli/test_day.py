@@ -32,7 +32,7 @@ def test_the_day_of_the_documentation(run, tmp_path, monkeypatch):
         assert result.exit_code == 0, (line, result.output, result.exception)
 
     model = SAETopicModel.load("model")
-    names = ["delivery", "coffee", "books", "shoes", "app", "support"]
+    names = ["delivery", "books", "shoes", "coffee", "app", "support"]
     assert model.topic_labels_ == names
     book = openpyxl.load_workbook("findings.xlsx")
     assert book.sheetnames == ["documents", "topics"]
