@@ -46,6 +46,11 @@ TABLES = {
         "Speed",
         "Side by side in one run; 20 Newsgroups (18,846 posts) unless said otherwise.",
     ),
+    "command": (
+        "The command",
+        "CPU / wall seconds of a process; 300 texts of 40 words. Bars: help .5, topics, assign and "
+        "export 2 beside encoding, fit 8 the second time; 18,846 posts with their embeddings 4.",
+    ),
     "memory": ("Memory and scale", "Two cores; documents drawn from 20 Newsgroups."),
     "reuse": (
         "Small corpora: atoms that ship, atoms trained on the corpus, k-means",
