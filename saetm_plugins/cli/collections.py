@@ -171,7 +171,7 @@ def trends(
                 first = ["topic", "name", "rho", "q", "change_a", "change_b", "change"]
                 shown = shown[[*first, "peak", "p"]]
                 what = f"the share in {a} less that in {b or 'the others'}"
-            note = f"rho: rank correlation of {what} with time; change: from first to last"
+            note = f"rho: rank correlation of {what} with time; change: of the trend (Theil, Sen)"
     give_out(table, f"Topics by {time_column}", output, figure=figure, shown=shown, note=note)
 
 

@@ -192,7 +192,8 @@ def _order_by_id(folder: Path, ids: pd.Series, id_column: str, rows: Rows) -> li
     saved = library.tables.read_table(folder / "documents.csv", "id")["id"].tolist()
     row_of = {str(key): row for row, key in enumerate(ids)}
     if len(row_of) < len(ids):
-        raise ValueError(f"id_column {id_column!r} names documents twice")
+        twice = str(ids[ids.astype(str).duplicated()].iloc[0])
+        raise ValueError(f"id_column {id_column!r} names documents twice, the first {twice!r}")
     missing = [key for key in saved if key not in row_of]
     if missing:
         raise ValueError(
