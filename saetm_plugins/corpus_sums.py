@@ -66,7 +66,7 @@ class Origin(NamedTuple):
                 raise ValueError(f"sums were made with different {what}, so they do not add up")
 
 
-def _equal(one: Any, other: Any) -> bool:
+def _equal(one: Any, other: Any) -> bool:  # NumPy's takes None, but says that it does not
     return np.array_equal(one, other)
 
 

@@ -427,9 +427,11 @@ def warn_of_one_document(model: FittedTopics, corpus: Corpus) -> None:
     remarks = []
     for topic, words in enumerate(np.searchsorted(columns, top)):
         held = np.asarray(present[:, words].sum(axis=1)).ravel()
-        held = held * (model.doc_atoms_ @ model.atom_topics_[:, [topic]]).toarray()[:, 0]
-        if held.max() > held.sum() / 2:
-            remarks.append(f"{topic} (document {held.argmax()})")
+        rows = np.flatnonzero(held)
+        shares = (model.doc_atoms_[rows] @ model.atom_topics_[:, [topic]]).toarray()[:, 0]
+        held = held[rows] * shares
+        if held.max(initial=0) > held.sum() / 2:
+            remarks.append(f"{topic} (document {rows[held.argmax()]})")
     if remarks:
         message = f"most words of these topics come from one document each: {', '.join(remarks)}"
         warnings.warn(message, UserWarning, stacklevel=3)

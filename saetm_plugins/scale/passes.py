@@ -185,14 +185,14 @@ def _hash(block: Block) -> np.ndarray:
     rows = block.embeddings
     assert rows is not None
     if block.texts is None:
-        told = [row.tobytes() for row in rows]
+        keys = [row.tobytes() for row in rows]
     else:
         directions = np.random.default_rng(0).normal(size=(rows.shape[1], _DIRECTIONS))
         places = unit_rows(rows) @ directions.astype(np.float32)
         cells = np.floor(places / np.float32(_CELL)).astype(np.int64)
         pairs = zip(block.texts, cells, strict=True)
-        told = [text.encode() + cell.tobytes() for text, cell in pairs]
-    digests = b"".join(blake2b(each, digest_size=8).digest() for each in told)
+        keys = [text.encode() + cell.tobytes() for text, cell in pairs]
+    digests = b"".join(blake2b(each, digest_size=8).digest() for each in keys)
     return np.frombuffer(digests, dtype=np.uint64)
 
 

@@ -26,7 +26,7 @@ from saetm_plugins.files.shards import (
 from saetm_plugins.validation import check_rows, check_text
 
 PART = 65_536
-"""Documents of a part, at least, but for the last; its blocks are smaller."""
+"""Documents of a part, at least, but for the last; a block has this many at most."""
 _READ = 8_192  # documents read from a file at a time
 
 
@@ -52,7 +52,7 @@ class _Piece:
     """Of a Parquet file: its number."""
 
     def read(self, texts: bool, embeddings: bool) -> Iterator[tuple[Any, Any]]:
-        """Yield texts and embeddings, as they are stored, of up to 16,384 rows at a time."""
+        """Yield texts and embeddings, as they are stored, some 8,192 rows at a time."""
         kind = self.source.suffix if isinstance(self.source, Path) else ""
         if kind == ".npy":
             yield from self._read_npy(texts, embeddings)
@@ -182,7 +182,9 @@ class Source:
         else:
             self._pieces = lambda: _pieces_of_batches(source, text_column)
             if iter(source) is source:
-                raise TypeError("source is an iterator, which is read once; it is read four times")
+                raise TypeError(
+                    "source is an iterator, which can be read once; it is read five times"
+                )
         self.text_column = text_column
         self.width: int | None = None
         """d, where it is known."""
